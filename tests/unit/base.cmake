@@ -1,0 +1,6 @@
+foreach(name err mem secret stream fd log)
+  smime_unit_test(${name} smime-base)
+endforeach()
+foreach(name harden landlock sandbox sandbox_work)
+  smime_unit_test(${name} smime-sandbox)
+endforeach()

@@ -1,0 +1,289 @@
+/* What the sandboxes refuse, by killing. */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/base/fd.h"
+#include "tests/unit/sandbox_child.h"
+
+static void
+do_open(void)
+{
+    (void)!open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+do_open_for_writing(void)
+{
+    (void)!open(path, O_WRONLY | O_CLOEXEC);
+}
+
+static void
+do_create(void)
+{
+    (void)!open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static void
+do_truncate(void)
+{
+    (void)!open(path, O_RDONLY | O_TRUNC | O_CLOEXEC);
+}
+
+static void
+do_stat(void)
+{
+    struct stat st;
+
+    (void)stat("/etc/passwd", &st);
+}
+
+static void
+do_unlink(void)
+{
+    (void)unlink("/nonexistent");
+}
+
+static void
+do_socket(void)
+{
+    (void)socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void
+do_connect(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+
+    (void)connect(sockets[0], (struct sockaddr *)&address, sizeof(address));
+}
+
+static void
+do_execve(void)
+{
+    char *const argv[] = {(char *)"true", NULL};
+
+    (void)execve("/bin/true", argv, argv + 1);
+}
+
+static void
+do_fork(void)
+{
+    if (fork() == 0)
+        _exit(0);
+}
+
+static void
+do_raw_clone3(void)
+{
+    (void)syscall(SYS_clone3, NULL, 0);
+}
+
+static void
+do_share_memory(void)
+{
+    (void)syscall(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND, NULL,
+                  NULL, NULL, 0);
+}
+
+static void
+do_new_namespace(void)
+{
+    (void)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
+}
+
+static void
+do_ptrace(void)
+{
+    (void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+}
+
+static void
+do_kill(void)
+{
+    (void)kill(getpid(), 0);
+}
+
+static void
+do_signal_the_parent(void)
+{
+    (void)syscall(SYS_tgkill, 1, 1, SIGABRT);
+}
+
+static void
+do_map_code(void)
+{
+    (void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+               -1, 0);
+}
+
+static void
+do_make_memory_code(void)
+{
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    EXPECT(p != MAP_FAILED);
+    (void)mprotect(p, 4096, PROT_READ | PROT_EXEC);
+}
+
+static void
+do_lock_file(void)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    EXPECT(fcntl(file, F_SETLK, &lock) == 0);
+}
+
+static void
+do_prctl(void)
+{
+    (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static void
+do_ioctl(void)
+{
+    /* TIOCSTI types into the user's terminal. */
+    (void)syscall(SYS_ioctl, 0, 0x5412, "x");
+}
+
+/* The same number with the 32-bit bit of x32 must not slip through. */
+static void
+do_foreign_abi(void)
+{
+#ifdef __x86_64__
+    (void)syscall(0x40000000 + SYS_getpid);
+#else
+    do_socket();
+#endif
+}
+
+static void (*const forbidden_to_all[])(void) = {
+    do_socket,           do_connect,     do_execve, do_share_memory,
+    do_new_namespace,    do_ptrace,      do_kill,   do_map_code,
+    do_make_memory_code, do_foreign_abi, do_ioctl,
+};
+
+static void (*const forbidden_without_files[])(void) = {
+    do_open, do_open_for_writing, do_create,    do_truncate,
+    do_stat, do_unlink,           do_lock_file,
+};
+
+static void (*const forbidden_without_fork[])(void) = {
+    do_fork,
+    do_raw_clone3,
+    do_signal_the_parent,
+    do_prctl,
+};
+
+static void
+assert_all_killed(enum sandbox which, void (*const *acts)(void), size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!is_killed(which, acts[i]))
+            fail_msg("sandbox %d lets act %zu through", (int)which, i);
+    }
+}
+
+static void
+no_sandbox_has_sockets_exec_ptrace_threads_or_new_code(void **state)
+{
+    (void)state;
+    for (int which = SANDBOX_SESSION; which <= SANDBOX_IMPORTER; which++)
+        assert_all_killed((enum sandbox)which, forbidden_to_all,
+                          ARRAY_COUNT(forbidden_to_all));
+}
+
+static void
+session_zygote_and_importer_reach_no_file(void **state)
+{
+    static const enum sandbox blind[] = {SANDBOX_SESSION, SANDBOX_ZYGOTE,
+                                         SANDBOX_IMPORTER};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(blind); i++)
+        assert_all_killed(blind[i], forbidden_without_files,
+                          ARRAY_COUNT(forbidden_without_files));
+}
+
+static void
+only_the_zygote_forks(void **state)
+{
+    static const enum sandbox alone[] = {SANDBOX_SESSION, SANDBOX_IMPORTER,
+                                         SANDBOX_VALIDATOR, SANDBOX_KEYRING};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(alone); i++)
+        assert_all_killed(alone[i], forbidden_without_fork,
+                          ARRAY_COUNT(forbidden_without_fork));
+}
+
+static void
+a_validator_changes_no_file(void **state)
+{
+    static void (*const forbidden[])(void) = {
+        do_open_for_writing, do_create, do_truncate, do_unlink, do_lock_file};
+
+    (void)state;
+    assert_all_killed(SANDBOX_VALIDATOR, forbidden, ARRAY_COUNT(forbidden));
+}
+
+static void *
+try_a_socket(void *start)
+{
+    pthread_barrier_wait(start);
+    do_socket();
+    return NULL;
+}
+
+/* The thread was there before the filter. */
+static void
+threads_are_confined_too(void **state)
+{
+    int status;
+    pid_t pid = fork();
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        pthread_barrier_t start;
+        pthread_t thread;
+
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        pthread_barrier_init(&start, NULL, 2);
+        EXPECT(pthread_create(&thread, NULL, try_a_socket, &start) == 0);
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        sandbox_calls(SANDBOX_SESSION);
+        pthread_barrier_wait(&start);
+        pthread_join(thread, NULL);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            no_sandbox_has_sockets_exec_ptrace_threads_or_new_code),
+        cmocka_unit_test(session_zygote_and_importer_reach_no_file),
+        cmocka_unit_test(only_the_zygote_forks),
+        cmocka_unit_test(a_validator_changes_no_file),
+        cmocka_unit_test(threads_are_confined_too),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
