@@ -1,0 +1,318 @@
+/*
+ * What travels between the processes of the agent: every record, once.
+ *
+ * A record is a list of fields in wire order. The struct that programs use
+ * and the table that the codec walks both come from that list, so the two
+ * ends cannot drift apart. Every length and count has its limit here; the
+ * codec checks it before anything is allocated.
+ *
+ * In a decoded record slices borrow from the frame. No record holds a PIN
+ * or a password: those travel as descriptors.
+ */
+#ifndef AGENT_WIRE_RECORDS_H
+#define AGENT_WIRE_RECORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/err.h"
+#include "agent/base/mem.h"
+
+#define LIMIT_FRAME_BYTES (160 * 1024)
+#define LIMIT_FRAME_FDS   8
+#define LIMIT_LIST_ITEMS  64
+
+#define LIMIT_REF_BYTES          96 /* a key reference: token hash, CKA_ID */
+#define LIMIT_LABEL_BYTES        256
+#define LIMIT_ADDRESS_BYTES      320 /* RFC 5321: 64 + 1 + 255 */
+#define LIMIT_CERT_BYTES         (32 * 1024)
+#define LIMIT_SIGNED_ATTRS_BYTES (32 * 1024)
+#define LIMIT_NAME_BYTES         4096 /* an issuer or subject, DER */
+#define LIMIT_TEXT_BYTES         1024
+#define LIMIT_RECORD_BYTES       (48 * 1024) /* a record inside a list */
+
+struct slice_list {
+    size_t n;
+    struct slice item[LIMIT_LIST_ITEMS];
+};
+
+/* U32(name) U64(name) BYTES(name, limit) TEXT(name, limit): no NUL inside,
+ * LIST(name, limit of one item, most items). */
+
+#define FIELDS_empty(U32, U64, BYTES, TEXT, LIST) U32(unused)
+
+/* ---- broker to its children --------------------------------------------- */
+
+/* A new session's channel comes as the one descriptor. rights is a set of
+ * enum right; pid and uid are the client's as the kernel gave them. */
+#define FIELDS_attach(U32, U64, BYTES, TEXT, LIST)                             \
+    U64(session) U32(rights) U32(pid) U32(uid)
+
+/* Descriptors: the client's connection, keyholder and keyring channel. */
+#define FIELDS_serve(U32, U64, BYTES, TEXT, LIST)                              \
+    U64(session) U32(rights) U32(pid) U32(uid)
+
+/* keyholder asks the broker for a helper (enum helper); the reply carries
+ * its end of a channel (importer) or of its stdin and stdout (pinentry). */
+#define FIELDS_spawn(U32, U64, BYTES, TEXT, LIST) U32(helper)
+
+/* ---- session to keyholder and keyring ----------------------------------- */
+
+/* What this request is about; can only narrow. ops: the most key operations;
+ * key: the one signing key (empty: none may sign). The terminal of the
+ * caller is for prompts; the keyholder checks that it is the peer's. */
+#define FIELDS_narrow(U32, U64, BYTES, TEXT, LIST)                             \
+    U32(verb)                                                                  \
+    U32(ops) BYTES(key, LIMIT_REF_BYTES) TEXT(tty, 256) TEXT(term, 64)         \
+        TEXT(display, 256) TEXT(locale, 64)
+
+/* Lists are read in pages: cursor 0 first, then what `next` said until it
+ * is 0. */
+#define FIELDS_page(U32, U64, BYTES, TEXT, LIST) U32(cursor)
+
+#define FIELDS_list_reply(U32, U64, BYTES, TEXT, LIST)                         \
+    LIST(records, LIMIT_RECORD_BYTES, LIMIT_LIST_ITEMS) U32(next)
+
+/* One identity (certificate, public or private key with one CKA_ID).
+ * type is enum key_type, uses a set of enum key_use, flags of
+ * enum key_flag. certificate is empty when there is none. */
+#define FIELDS_key_record(U32, U64, BYTES, TEXT, LIST)                         \
+    BYTES(ref, LIMIT_REF_BYTES)                                                \
+    BYTES(id, 64) TEXT(label, LIMIT_LABEL_BYTES)                               \
+        TEXT(token, LIMIT_LABEL_BYTES) TEXT(uri, LIMIT_TEXT_BYTES) U32(type)   \
+            U32(bits) U32(uses) U32(flags)                                     \
+                BYTES(certificate, LIMIT_CERT_BYTES)
+
+/* flags: set of enum token_flag; tries_left as in struct problem, +1 (so
+ * 0 means unknown). */
+#define FIELDS_token_record(U32, U64, BYTES, TEXT, LIST)                       \
+    TEXT(label, LIMIT_LABEL_BYTES)                                             \
+    TEXT(serial, 64) TEXT(manufacturer, 128) TEXT(model, 64)                   \
+        TEXT(module, LIMIT_TEXT_BYTES) TEXT(uri, LIMIT_TEXT_BYTES) U32(flags)  \
+            U32(tries)
+
+#define FIELDS_key_choice(U32, U64, BYTES, TEXT, LIST)                         \
+    BYTES(key, LIMIT_REF_BYTES)
+
+/* The issuers of a key's certificate that its token stores, nearest first,
+ * without the root. */
+#define FIELDS_chain_reply(U32, U64, BYTES, TEXT, LIST)                        \
+    LIST(certificates, LIMIT_CERT_BYTES, 8)
+
+/* scheme: enum scheme; hash: enum hash. data is the digest (for Ed25519 the
+ * message itself). The signature of ECDSA comes as DER (RFC 3279 2.2.3).
+ * PSS uses MGF1 with the same hash and a salt of the digest's length. */
+#define FIELDS_sign_request(U32, U64, BYTES, TEXT, LIST)                       \
+    BYTES(key, LIMIT_REF_BYTES)                                                \
+    U32(scheme) U32(hash) BYTES(data, LIMIT_SIGNED_ATTRS_BYTES)
+#define FIELDS_sign_reply(U32, U64, BYTES, TEXT, LIST) BYTES(signature, 1024)
+
+/* scheme RSA PKCS#1 v1.5 or OAEP (hash, mgf_hash, label). The reply has
+ * exactly key_bytes bytes: the content-encryption key, or a random one when
+ * the message was at fault (RFC 3218); token faults are errors. key_bytes 0
+ * (OAEP only): as long as it is, else ERR_CANNOT_DECRYPT. */
+#define FIELDS_unwrap_request(U32, U64, BYTES, TEXT, LIST)                     \
+    BYTES(key, LIMIT_REF_BYTES)                                                \
+    U32(scheme) U32(hash) U32(mgf_hash) BYTES(label, 512) BYTES(wrapped, 1024) \
+        U32(key_bytes)
+#define FIELDS_unwrap_reply(U32, U64, BYTES, TEXT, LIST) BYTES(key, 64)
+
+/* ECDH (RFC 5753) with the X9.63 KDF over hash: peer is the originator's
+ * public point, uncompressed (or an X25519 key); info is the DER of
+ * ECC-CMS-SharedInfo; kek_bytes 16, 24 or 32. cofactor: the "cofactor"
+ * variant of the scheme. Never the raw secret. A point that is not on the
+ * curve is the message's fault and answered with a random key. */
+#define FIELDS_agree_request(U32, U64, BYTES, TEXT, LIST)                      \
+    BYTES(key, LIMIT_REF_BYTES)                                                \
+    BYTES(peer, 256) U32(hash) BYTES(info, 1024) U32(kek_bytes) U32(cofactor)
+#define FIELDS_agree_reply(U32, U64, BYTES, TEXT, LIST) BYTES(kek, 32)
+
+/* token: a label, serial or pkcs11: URI; empty: the only one there is (lock:
+ * every one). unlock: descriptor 0, when there, gives the PIN's line. */
+#define FIELDS_token_choice(U32, U64, BYTES, TEXT, LIST)                       \
+    TEXT(token, LIMIT_TEXT_BYTES)
+
+/* Descriptors: the .p12, and the password's line when has_password. */
+#define FIELDS_import_request(U32, U64, BYTES, TEXT, LIST)                     \
+    TEXT(token, LIMIT_TEXT_BYTES)                                              \
+    TEXT(file, LIMIT_LABEL_BYTES) U32(no_mac) U32(has_password)
+
+/* One imported identity: already != 0 when it was there before; warning
+ * names something odd (legacy encryption, a key without certificate). */
+#define FIELDS_import_record(U32, U64, BYTES, TEXT, LIST)                      \
+    BYTES(ref, LIMIT_REF_BYTES)                                                \
+    BYTES(id, 64) TEXT(label, LIMIT_LABEL_BYTES)                               \
+        TEXT(token, LIMIT_LABEL_BYTES) U32(already)                            \
+            BYTES(certificate, LIMIT_CERT_BYTES)
+#define FIELDS_import_reply(U32, U64, BYTES, TEXT, LIST)                       \
+    LIST(records, LIMIT_RECORD_BYTES, 16)                                      \
+    U32(chain_certificates) LIST(warnings, LIMIT_TEXT_BYTES, 8)
+
+/* ---- importer to keyholder ---------------------------------------------- */
+
+/* What to read: descriptors are the .p12 and the password's line (when
+ * has_password; else the file is tried with no password at all). */
+#define FIELDS_p12_request(U32, U64, BYTES, TEXT, LIST)                        \
+    U32(no_mac) U32(has_password)
+/* kind: enum p12_item. A key comes as big-endian integers in their PKCS#11
+ * order: RSA n e d p q dp dq qinv; EC: parameters (DER OID), point
+ * (uncompressed), value; certificates as DER in value 0. end: what was
+ * noteworthy in label. */
+#define FIELDS_p12_item(U32, U64, BYTES, TEXT, LIST)                           \
+    U32(kind)                                                                  \
+    U32(type) U32(bits) TEXT(label, LIMIT_LABEL_BYTES) BYTES(spki, 2048)       \
+        LIST(value, LIMIT_CERT_BYTES, 8) U32(key_usage)                        \
+            BYTES(subject, LIMIT_NAME_BYTES) BYTES(issuer, LIMIT_NAME_BYTES)   \
+                BYTES(serial, 64) U32(is_ca)
+
+/* ---- session to keyring, keyring to validator --------------------------- */
+
+/*
+ * One SignerInfo and what its signature covers. Only content_digest,
+ * from, and message_id are the session's word; everything else is evidence
+ * that the validator checks itself.
+ *   sid            issuer and serialNumber (sid_issuer, sid_serial: the
+ *                  INTEGER's content octets) or sid_key_id
+ *   signed_attrs   the DER of the SET OF (tag 0x31); empty when absent, then
+ *                  the signature is over the content itself
+ *   digest_algorithm, signature_algorithm   AlgorithmIdentifier, DER
+ *   content_type   the eContentType's OID content octets
+ *   certificates   as found in the message, any order
+ *   from           mailboxes of From; empty: no header was seen
+ *   sender         the mailbox of Sender, when there is one
+ *   at             seconds since 1970 to judge at; 0: now, and the signing
+ *                  time where that is in the past
+ *   learn          1: store the certificate when the verdict allows it
+ *   covers         1: the signature covers the whole message
+ *   header_flags   set of enum header_flag that the session saw
+ *   origin         provenance for people: a file, "open", ...
+ */
+#define FIELDS_verify_request(U32, U64, BYTES, TEXT, LIST)                     \
+    BYTES(sid_issuer, LIMIT_NAME_BYTES)                                        \
+    BYTES(sid_serial, 64) BYTES(sid_key_id, 64) BYTES(digest_algorithm, 256)   \
+        BYTES(signature_algorithm, 512)                                        \
+            BYTES(signed_attrs, LIMIT_SIGNED_ATTRS_BYTES)                      \
+                BYTES(signature, 2048) BYTES(content_digest, 64)               \
+                    BYTES(content_type, 32)                                    \
+                        LIST(certificates, LIMIT_CERT_BYTES, 32)               \
+                            LIST(from, LIMIT_ADDRESS_BYTES, 8)                 \
+                                TEXT(sender, LIMIT_ADDRESS_BYTES) U64(at)      \
+                                    U32(learn) U32(covers) U32(header_flags)   \
+                                        TEXT(message_id, LIMIT_TEXT_BYTES)     \
+                                            TEXT(origin, LIMIT_TEXT_BYTES)
+
+/*
+ * The verdict on one signer. good is 1 only when every field below is what
+ * it must be. integrity, chain, sender, strength, learned: the enums of
+ * agent/wire/values.h. reasons: machine words ("expired", "untrusted-issuer",
+ * ...), each explained once in the manual. judged_at: the time, and
+ * time_source: enum time_source.
+ */
+#define FIELDS_verify_reply(U32, U64, BYTES, TEXT, LIST)                       \
+    U32(good)                                                                  \
+    U32(integrity) U32(chain) U32(sender) U32(strength) U32(learned)           \
+        U32(revocation) U32(time_source) U64(judged_at) U64(signing_time)      \
+            LIST(reasons, 128, 16) BYTES(certificate, LIMIT_CERT_BYTES)        \
+                BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)     \
+                    TEXT(signature_name, 64) BYTES(capabilities, 4096)
+
+/* What a certificate says, as the validator read it. uses: set of
+ * enum key_use that keyUsage and extendedKeyUsage leave for mail.
+ * addresses: rfc822Name, SmtpUTF8Mailbox, emailAddress; each once.
+ * chain: enum chain at the time asked for, as an e-mail certificate. */
+#define FIELDS_description(U32, U64, BYTES, TEXT, LIST)                        \
+    LIST(addresses, LIMIT_ADDRESS_BYTES, 32)                                   \
+    TEXT(subject, LIMIT_TEXT_BYTES)                                            \
+    TEXT(issuer, LIMIT_TEXT_BYTES) TEXT(name, LIMIT_LABEL_BYTES)               \
+        TEXT(serial, 80) BYTES(fingerprint, 32) U64(not_before) U64(not_after) \
+            U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)
+
+/* purpose 1: also build the chain for e-mail at `at` (0: now). One
+ * description record for each certificate; empty for one that cannot be
+ * read. */
+#define FIELDS_describe_request(U32, U64, BYTES, TEXT, LIST)                   \
+    LIST(certificates, LIMIT_CERT_BYTES, LIMIT_LIST_ITEMS)                     \
+    U64(at) U32(purpose)
+#define FIELDS_describe_reply(U32, U64, BYTES, TEXT, LIST)                     \
+    LIST(records, LIMIT_RECORD_BYTES, LIMIT_LIST_ITEMS)
+
+/* state: enum recipient. certificate: the one to encrypt to; capabilities:
+ * the SMIMECapabilities it announced (DER, may be empty). reason names why
+ * there is none ("expired on ...", "no certificate", ...). */
+#define FIELDS_address(U32, U64, BYTES, TEXT, LIST)                            \
+    TEXT(address, LIMIT_ADDRESS_BYTES)
+#define FIELDS_recipient_reply(U32, U64, BYTES, TEXT, LIST)                    \
+    U32(state)                                                                 \
+    BYTES(certificate, LIMIT_CERT_BYTES) BYTES(capabilities, 4096)             \
+        TEXT(reason, LIMIT_TEXT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)
+
+/* match: empty for all, else part of an address or name. */
+#define FIELDS_contacts_request(U32, U64, BYTES, TEXT, LIST)                   \
+    U32(cursor) TEXT(match, LIMIT_ADDRESS_BYTES)
+/* One certificate of one contact. state: enum contact_state. */
+#define FIELDS_contact_record(U32, U64, BYTES, TEXT, LIST)                     \
+    TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
+    TEXT(name, LIMIT_LABEL_BYTES) U32(state) U64(first_seen) U64(last_seen)    \
+        TEXT(origin, LIMIT_TEXT_BYTES) TEXT(message_id, LIMIT_TEXT_BYTES)      \
+            U32(can_encrypt) BYTES(certificate, LIMIT_CERT_BYTES)              \
+                BYTES(described, LIMIT_RECORD_BYTES)
+
+#define FIELDS_count_reply(U32, U64, BYTES, TEXT, LIST) U32(count)
+
+#define FIELDS_keyring_status(U32, U64, BYTES, TEXT, LIST)                     \
+    U32(contacts)                                                              \
+    U32(certificates) U32(anchors) TEXT(path, LIMIT_TEXT_BYTES)                \
+        LIST(anchor_folders, LIMIT_TEXT_BYTES, 8)
+
+/* Every record there is: X(name). */
+#define RECORDS(X)                                                             \
+    X(empty)                                                                   \
+    X(attach) X(serve) X(spawn) X(narrow) X(page) X(list_reply) X(key_record)  \
+        X(token_record) X(key_choice) X(chain_reply) X(sign_request)           \
+            X(sign_reply) X(unwrap_request) X(unwrap_reply) X(agree_request)   \
+                X(agree_reply) X(token_choice) X(import_request)               \
+                    X(import_record) X(import_reply) X(p12_request)            \
+                        X(p12_item) X(verify_request) X(verify_reply)          \
+                            X(description) X(describe_request)                 \
+                                X(describe_reply) X(address)                   \
+                                    X(recipient_reply) X(contacts_request)     \
+                                        X(contact_record) X(count_reply)       \
+                                            X(keyring_status)
+
+#define RECORD_U32(name)               uint32_t name;
+#define RECORD_U64(name)               uint64_t name;
+#define RECORD_BYTES(name, limit)      struct slice name;
+#define RECORD_TEXT(name, limit)       struct slice name;
+#define RECORD_LIST(name, limit, most) struct slice_list name;
+#define RECORD_STRUCT(record)                                                  \
+    struct record {                                                            \
+        FIELDS_##record(RECORD_U32, RECORD_U64, RECORD_BYTES, RECORD_TEXT,     \
+                        RECORD_LIST)                                           \
+    };
+RECORDS(RECORD_STRUCT)
+#undef RECORD_STRUCT
+
+enum record {
+#define RECORD_NUMBER(name) RECORD_##name,
+    RECORDS(RECORD_NUMBER)
+#undef RECORD_NUMBER
+        RECORD_COUNT
+};
+
+/* The size of a record's struct, for the codec and for tests. */
+size_t record_size(enum record which);
+
+/* Appends the encoding of RECORD to OUT. A field over its limit is bug():
+ * whoever fills a record checks foreign input first. */
+void record_encode(enum record which, const void *record, struct buf *out);
+
+/* Reads BYTES into RECORD (record_size bytes); slices borrow from BYTES.
+ * Nothing may be left over. Gives false for anything malformed; RECORD is
+ * then zeroed. */
+MUST_USE bool record_decode(enum record which, struct slice bytes,
+                            void *record);
+
+/* Appends one item to a list; false when it is full. */
+MUST_USE bool slice_list_add(struct slice_list *list, struct slice item);
+
+#endif

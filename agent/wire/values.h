@@ -1,0 +1,122 @@
+/*
+ * The enumerations that records carry. Numbers are part of the internal
+ * wire only: all processes come from one build.
+ */
+#ifndef AGENT_WIRE_VALUES_H
+#define AGENT_WIRE_VALUES_H
+
+/* By the socket a client came through. */
+enum right { RIGHT_MAIL = 1, RIGHT_MANAGE = 2, RIGHT_RAW = 4 };
+
+/* What a session narrows itself to. Bits, so that the message table can
+ * name the verbs that may use a row. NONE is a session that has not yet
+ * narrowed. */
+enum verb {
+    VERB_NONE = 0,
+    VERB_SIGN = 1,
+    VERB_ENCRYPT = 2,
+    VERB_DECRYPT = 4,
+    VERB_VERIFY = 8,
+    VERB_OPEN = 16,
+    VERB_HARVEST = 32,
+    VERB_LOOK = 64,   /* keys, tokens, contacts, status: reads only */
+    VERB_MANAGE = 128 /* unlock, lock, import, removal */
+};
+
+enum helper { HELPER_IMPORTER = 1, HELPER_PINENTRY = 2 };
+
+enum key_type { KEY_UNKNOWN, KEY_RSA, KEY_EC, KEY_ED25519, KEY_X25519 };
+enum key_use { USE_SIGN = 1, USE_DECRYPT = 2, USE_AGREE = 4 };
+enum key_flag {
+    KEY_HAS_PRIVATE = 1,     /* a private key object was seen */
+    KEY_PRIVATE_UNKNOWN = 2, /* token locked: cannot tell yet */
+    KEY_ALWAYS_AUTHENTICATE = 4,
+    KEY_TOKEN_UNLOCKED = 8
+};
+enum token_flag {
+    TOKEN_INITIALIZED = 1,
+    TOKEN_UNLOCKED = 2,
+    TOKEN_PIN_BLOCKED = 4,
+    TOKEN_PIN_LOW = 8,
+    TOKEN_PIN_LAST_TRY = 16,
+    TOKEN_READ_ONLY = 32,
+    TOKEN_PINPAD = 64,
+    TOKEN_NO_PIN_SET = 128
+};
+
+enum scheme {
+    SCHEME_RSA_PKCS1 = 1,
+    SCHEME_RSA_PSS,
+    SCHEME_RSA_OAEP,
+    SCHEME_ECDSA,
+    SCHEME_EDDSA
+};
+enum hash {
+    HASH_NONE,
+    HASH_SHA1,
+    HASH_SHA224,
+    HASH_SHA256,
+    HASH_SHA384,
+    HASH_SHA512,
+    HASH_MD5
+};
+
+enum p12_item_kind { P12_END, P12_KEY, P12_CERTIFICATE };
+
+/* The verdict's fields. The first of each is the only good one. */
+enum integrity {
+    INTEGRITY_OK,
+    INTEGRITY_DIGEST_WRONG,    /* the content was changed */
+    INTEGRITY_SIGNATURE_WRONG, /* the signature is not the signer's */
+    INTEGRITY_ATTRIBUTES_BAD,  /* missing, doubled or of the wrong type */
+    INTEGRITY_NO_CERTIFICATE,  /* the signer's certificate is not there */
+    INTEGRITY_UNSUPPORTED      /* an algorithm we do not know */
+};
+enum chain {
+    CHAIN_OK,
+    CHAIN_UNTRUSTED, /* no path to an anchor */
+    CHAIN_EXPIRED,
+    CHAIN_NOT_YET,
+    CHAIN_PURPOSE, /* not for e-mail, or the wrong key usage */
+    CHAIN_REVOKED,
+    CHAIN_INVALID, /* names, constraints, signatures, extensions */
+    CHAIN_NOT_ASKED
+};
+enum sender {
+    SENDER_MATCHES, /* the certificate names the From mailbox */
+    SENDER_DIFFERS,
+    SENDER_NO_ADDRESS, /* the certificate names no address at all */
+    SENDER_AMBIGUOUS,  /* several From, or a deceiving header */
+    SENDER_NOT_SEEN    /* no header was given: valid, sender not seen */
+};
+enum strength { STRENGTH_OK, STRENGTH_WEAK_DIGEST, STRENGTH_WEAK_KEY };
+enum revocation {
+    REVOCATION_NOT_CHECKED,
+    REVOCATION_CLEAR,
+    REVOCATION_REVOKED
+};
+enum time_source { TIME_NOW, TIME_SIGNING, TIME_GIVEN };
+enum learned {
+    LEARNED_NOTHING,
+    LEARNED_NEW,
+    LEARNED_KNOWN,
+    LEARNED_CHANGED,
+    LEARNED_FAILED
+};
+enum header_flag {
+    HEADER_SEVERAL_FROM = 1,   /* several From fields or mailboxes */
+    HEADER_DECEIVING_NAME = 2, /* a display name holds another address */
+    HEADER_MALFORMED_FROM = 4
+};
+enum contact_state {
+    CONTACT_SEEN,
+    CONTACT_VERIFIED,
+    CONTACT_PINNED,
+    CONTACT_CHANGED,
+    CONTACT_BLOCKED,
+    CONTACT_EXPIRED,
+    CONTACT_REVOKED
+};
+enum recipient { RECIPIENT_OK, RECIPIENT_UNKNOWN, RECIPIENT_UNUSABLE };
+
+#endif
