@@ -1,0 +1,360 @@
+/*
+ * Content-Type and Content-Disposition values (RFC 2045 5.1, RFC 2231).
+ *
+ * Lenient: what other readers understand is understood. Of two values for
+ * one parameter the first counts, also when it has to be dropped: a second
+ * one never takes its place.
+ */
+#include "agent/mime/header.h"
+#include "agent/mime/letters.h"
+
+/* Parameters before their continuations are joined. */
+#define LIMIT_SEGMENTS 96
+
+struct segment {
+    size_t at, name_n, value_n; /* in the buffer of texts, side by side */
+    unsigned index;             /* of a continuation */
+    bool continued;             /* name*0 */
+    bool extended;              /* name* or name*0* */
+};
+
+struct parameters {
+    struct buf text;
+    struct segment item[LIMIT_SEGMENTS];
+    size_t count;
+};
+
+static void
+parameters_drop(struct parameters *all)
+{
+    buf_drop(&all->text);
+}
+
+/* ---- the grammar ------------------------------------------------------------
+ */
+
+static bool
+at_end(const struct slice *c)
+{
+    return c->n == 0;
+}
+
+static void
+step(struct slice *c)
+{
+    c->p++;
+    c->n--;
+}
+
+/* Skips one comment, nested ones included (counted, not recursed into). */
+static void
+skip_comment(struct slice *c)
+{
+    size_t depth = 0;
+
+    while (!at_end(c)) {
+        uint8_t byte = c->p[0];
+
+        step(c);
+        if (byte == '\\' && !at_end(c))
+            step(c);
+        else if (byte == '(')
+            depth++;
+        else if (byte == ')' && --depth == 0)
+            return;
+    }
+}
+
+static void
+skip_blanks(struct slice *c)
+{
+    while (!at_end(c)) {
+        if (c->p[0] == '(')
+            skip_comment(c);
+        else if (is_white(c->p[0]))
+            step(c);
+        else
+            return;
+    }
+}
+
+/* Takes what is no blank, no control and none of STOP. */
+static struct slice
+take_until(struct slice *c, const char *stop)
+{
+    struct slice taken = {.p = c->p};
+
+    while (!at_end(c) && c->p[0] > ' ' && c->p[0] != 0x7f &&
+           !strchr(stop, c->p[0])) {
+        step(c);
+        taken.n++;
+    }
+    return taken;
+}
+
+static void
+add_lower(struct buf *out, struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        buf_add_byte(out, to_lower(s.p[i]));
+}
+
+/* A quoted string (RFC 2045 5.1); one that is not closed ends with the
+ * field. */
+static void
+take_quoted(struct slice *c, struct buf *out)
+{
+    step(c);
+    while (!at_end(c) && c->p[0] != '"') {
+        if (c->p[0] == '\\' && c->n > 1)
+            step(c);
+        buf_add_byte(out, c->p[0]);
+        step(c);
+    }
+    if (!at_end(c))
+        step(c);
+}
+
+/* Splits "name*1*" (RFC 2231 3, 4) into its name and what the stars say. */
+static void
+split_name(struct slice name, struct segment *out)
+{
+    size_t digits = 0;
+
+    if (name.n > 1 && name.p[name.n - 1] == '*') {
+        out->extended = true;
+        name.n--;
+    }
+    while (digits < name.n && is_digit(name.p[name.n - 1 - digits]))
+        digits++;
+    if (digits > 0 && digits < 4 && name.n > digits + 1 &&
+        name.p[name.n - 1 - digits] == '*') {
+        out->continued = true;
+        for (size_t i = name.n - digits; i < name.n; i++)
+            out->index = out->index * 10 + (unsigned)(name.p[i] - '0');
+        name.n -= digits + 1;
+    }
+    out->name_n = name.n;
+}
+
+/* One parameter; what has no value is no parameter. */
+static void
+take_parameter(struct slice *c, struct parameters *all)
+{
+    struct segment s = {.at = all->text.len};
+    struct slice name = take_until(c, "=;(\"");
+
+    /* What can begin no parameter is passed over; a string as a whole, so
+     * that nothing inside it is taken for one. */
+    if (name.n == 0 && c->p[0] == '"')
+        take_quoted(c, &all->text);
+    else if (name.n == 0)
+        step(c);
+    skip_blanks(c);
+    if (name.n == 0 || at_end(c) || c->p[0] != '=')
+        return;
+    step(c);
+    skip_blanks(c);
+    split_name(name, &s);
+    add_lower(&all->text, slice_of(name.p, s.name_n));
+    if (!at_end(c) && c->p[0] == '"')
+        take_quoted(c, &all->text);
+    else
+        buf_add_slice(&all->text, take_until(c, ";(\""));
+    s.value_n = all->text.len - s.at - s.name_n;
+    all->item[all->count++] = s;
+}
+
+static void
+take_parameters(struct slice *c, struct parameters *all)
+{
+    while (all->count < LIMIT_SEGMENTS) {
+        skip_blanks(c);
+        while (!at_end(c) && c->p[0] == ';') {
+            step(c);
+            skip_blanks(c);
+        }
+        if (at_end(c))
+            return;
+        take_parameter(c, all);
+    }
+}
+
+/* ---- RFC 2231 ---------------------------------------------------------------
+ */
+
+static struct slice
+segment_name(const struct parameters *all, const struct segment *s)
+{
+    return slice_of(all->text.data + s->at, s->name_n);
+}
+
+static struct slice
+segment_value(const struct parameters *all, const struct segment *s)
+{
+    return slice_of(all->text.data + s->at + s->name_n, s->value_n);
+}
+
+static void
+add_percent_decoded(struct buf *out, struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '%' && s.n - i > 2 && hex_value(s.p[i + 1]) >= 0 &&
+            hex_value(s.p[i + 2]) >= 0) {
+            buf_add_byte(out, (uint8_t)(hex_value(s.p[i + 1]) << 4 |
+                                        hex_value(s.p[i + 2])));
+            i += 2;
+        } else
+            buf_add_byte(out, s.p[i]);
+    }
+}
+
+/* Takes charset'language' off the first segment of an extended value. */
+static struct slice
+take_charset(struct slice *value)
+{
+    struct slice charset = {0};
+    const uint8_t *first = value->n ? memchr(value->p, '\'', value->n) : NULL;
+    const uint8_t *second, *end = value->p + value->n;
+
+    if (!first)
+        return charset;
+    second = memchr(first + 1, '\'', (size_t)(end - first - 1));
+    if (!second)
+        return charset;
+    charset = slice_of(value->p, (size_t)(first - value->p));
+    *value = slice_of(second + 1, (size_t)(end - second - 1));
+    return charset;
+}
+
+static const struct segment *
+find_segment(const struct parameters *all, struct slice name, unsigned index)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct segment *s = &all->item[i];
+
+        if (s->continued && s->index == index &&
+            slice_equal(segment_name(all, s), name))
+            return s;
+    }
+    return NULL;
+}
+
+/* The whole value of the parameter that begins with FIRST, in UTF-8. */
+static void
+join_value(const struct parameters *all, const struct segment *first,
+           struct buf *out)
+{
+    AUTO(buf) struct buf bytes = {0};
+    struct slice name = segment_name(all, first), charset = {0};
+    const struct segment *s = first;
+    unsigned index = 0;
+
+    if (first->continued)
+        s = find_segment(all, name, index);
+    while (s) {
+        struct slice value = segment_value(all, s);
+
+        if (s->extended && index == 0)
+            charset = take_charset(&value);
+        if (s->extended)
+            add_percent_decoded(&bytes, value);
+        else
+            buf_add_slice(&bytes, value);
+        s = s->continued ? find_segment(all, name, ++index) : NULL;
+    }
+    if (charset.n == 0 || !charset_decode(charset, buf_slice(&bytes), out))
+        buf_add_slice(out, buf_slice(&bytes));
+}
+
+static bool
+is_first_of_its_name(const struct parameters *all, size_t i)
+{
+    struct slice name = segment_name(all, &all->item[i]);
+
+    for (size_t k = 0; k < i; k++)
+        if (slice_equal(segment_name(all, &all->item[k]), name))
+            return false;
+    return true;
+}
+
+/* A NUL would cut the value short, a line end would forge a header. */
+static bool
+has_control(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (is_control(s.p[i]) && s.p[i] != '\t')
+            return true;
+    return false;
+}
+
+static void
+join_parameters(const struct parameters *all, struct content_type *out)
+{
+    AUTO(buf) struct buf value = {0};
+
+    for (size_t i = 0; i < all->count && out->count < LIMIT_PARAMETERS; i++) {
+        struct slice name = segment_name(all, &all->item[i]);
+
+        if (!is_first_of_its_name(all, i))
+            continue;
+        buf_clear(&value);
+        join_value(all, &all->item[i], &value);
+        if (name.n >= sizeof(out->parameters[0].name) ||
+            value.len >= sizeof(out->parameters[0].value) ||
+            has_control(buf_slice(&value)))
+            continue;
+        memcpy(out->parameters[out->count].name, name.p, name.n);
+        if (value.len > 0)
+            memcpy(out->parameters[out->count].value, value.data, value.len);
+        out->count++;
+    }
+}
+
+/* "type/subtype", or one token alone as Content-Disposition has it. */
+static bool
+take_type(struct slice *c, struct content_type *out)
+{
+    AUTO(buf) struct buf type = {0};
+
+    skip_blanks(c);
+    add_lower(&type, take_until(c, "/;=(\""));
+    skip_blanks(c);
+    if (type.len > 0 && !at_end(c) && c->p[0] == '/') {
+        step(c);
+        skip_blanks(c);
+        buf_add_byte(&type, '/');
+        add_lower(&type, take_until(c, "/;=(\""));
+    }
+    if (type.len == 0 || type.len >= sizeof(out->type))
+        return false;
+    memcpy(out->type, type.data, type.len);
+    return true;
+}
+
+bool
+content_type_parse(struct slice value, struct content_type *out)
+{
+    AUTO(buf) struct buf text = {0};
+    AUTO(parameters) struct parameters all = {.count = 0};
+    struct content_type parsed = {.count = 0};
+    struct slice c;
+
+    header_unfold(value, &text);
+    c = buf_slice(&text);
+    if (!take_type(&c, &parsed))
+        return false;
+    take_parameters(&c, &all);
+    join_parameters(&all, &parsed);
+    *out = parsed;
+    return true;
+}
+
+const char *
+content_type_find(const struct content_type *t, const char *name)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->parameters[i].name, name) == 0)
+            return t->parameters[i].value;
+    return NULL;
+}

@@ -1,0 +1,162 @@
+/*
+ * Comparing addresses, and names that pretend to be one.
+ */
+#include "agent/mime/address.h"
+#include "agent/mime/letters.h"
+
+bool
+address_equal(struct slice a, struct slice b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (to_lower(a.p[i]) != to_lower(b.p[i]))
+            return false;
+    return true;
+}
+
+bool
+address_is_plausible(struct slice a)
+{
+    const uint8_t *at = a.n ? memchr(a.p, '@', a.n) : NULL;
+    struct slice rest = a;
+    size_t local;
+
+    if (!at || a.n > LIMIT_MAILBOX_BYTES)
+        return false;
+    local = (size_t)(at - a.p);
+    if (local == 0 || local + 1 == a.n ||
+        memchr(at + 1, '@', a.n - local - 1) || a.p[0] == '.' ||
+        at[-1] == '.' || at[1] == '.' || a.p[a.n - 1] == '.')
+        return false;
+    while (rest.n > 0) {
+        int32_t c = utf8_take(&rest);
+
+        if (c <= ' ' || is_deceptive_character(c) ||
+            (c < 0x80 && strchr("<>(),;", c)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- names
+ * ------------------------------------------------------------------- */
+
+static bool
+is_commercial_at(int32_t c)
+{
+    return c == '@' || c == 0xff20 || c == 0xfe6b;
+}
+
+static bool
+is_space(int32_t c)
+{
+    return c == ' ' || c == '\t' || c == 0xa0 || c == 0x3000 ||
+           (c >= 0x2000 && c <= 0x200a) || c == 0x202f || c == 0x205f;
+}
+
+/* What an address in a text is set off by. */
+static bool
+is_delimiter(int32_t c)
+{
+    return is_space(c) || (c > 0 && c < 0x80 && strchr("<>()[],;:\"'", c));
+}
+
+struct points {
+    int32_t *item;
+    size_t count;
+};
+
+static void
+points_drop(struct points *t)
+{
+    free(t->item);
+}
+
+static void
+points_read(struct slice text, struct points *out)
+{
+    out->item = mem_new((text.n + 1) * sizeof(out->item[0]));
+    while (text.n > 0)
+        out->item[out->count++] = utf8_take(&text);
+}
+
+/* Is T[from, to), with its commercial at, the mailbox itself? */
+static bool
+is_own_address(const struct points *t, size_t from, size_t to,
+               const struct mailbox *m)
+{
+    AUTO(buf) struct buf address = {0};
+
+    while (to > from && t->item[to - 1] == '.')
+        to--;
+    if (to - from > LIMIT_MAILBOX_BYTES)
+        return false;
+    for (size_t i = from; i < to; i++) {
+        int32_t c = t->item[i];
+
+        if (c < 0)
+            return false;
+        utf8_add(&address, is_commercial_at(c) ? '@' : (uint32_t)c);
+    }
+    return address_equal(buf_slice(&address), slice_text(m->address));
+}
+
+static bool
+has_inner_dot(const struct points *t, size_t from, size_t to)
+{
+    for (size_t i = from + 1; i + 1 < to; i++)
+        if (t->item[i] == '.')
+            return true;
+    return false;
+}
+
+/* Looks at the commercial at in T[at]; x@y, and x @ y.z, look like an
+ * address to a person. */
+static bool
+is_other_address(const struct points *t, size_t at, const struct mailbox *m)
+{
+    size_t left = at, right = at + 1, from, to;
+
+    while (left > 0 && is_space(t->item[left - 1]))
+        left--;
+    while (right < t->count && is_space(t->item[right]))
+        right++;
+    for (from = left; from > 0 && !is_delimiter(t->item[from - 1]);)
+        from--;
+    for (to = right; to < t->count && !is_delimiter(t->item[to]);)
+        to++;
+    if (from == left || to == right)
+        return false;
+    if (left < at || right > at + 1)
+        return has_inner_dot(t, right, to);
+    return !is_own_address(t, from, to, m);
+}
+
+static bool
+text_deceives(struct slice text, const struct mailbox *m)
+{
+    AUTO(points) struct points t = {0};
+
+    points_read(text, &t);
+    for (size_t i = 0; i < t.count; i++)
+        if (t.item[i] < 0 || is_deceptive_character(t.item[i]))
+            return true;
+    for (size_t i = 0; i < t.count; i++)
+        if (is_commercial_at(t.item[i]) && is_other_address(&t, i, m))
+            return true;
+    return false;
+}
+
+bool
+mailbox_is_deceiving(const struct mailbox *m)
+{
+    AUTO(buf) struct buf decoded = {0};
+
+    if (!m->name)
+        return false;
+    /* Readers differ in what they decode, in quoted strings for one. */
+    encoded_word_decode(slice_text(m->name), &decoded);
+    return text_deceives(slice_text(m->name), m) ||
+           text_deceives(buf_slice(&decoded), m);
+}

@@ -1,0 +1,104 @@
+/*
+ * A header block (RFC 5322, RFC 2045) as borrowed slices: fields in their
+ * order, bytes untouched. Runs in smime-session on hostile mail. No
+ * cryptography, no charset conversion beyond what encoded words need.
+ */
+#ifndef AGENT_MIME_HEADER_H
+#define AGENT_MIME_HEADER_H
+
+#include "agent/base/mem.h"
+#include "agent/base/stream.h"
+
+#define LIMIT_HEADER_BYTES  (256 * 1024)
+#define LIMIT_HEADER_FIELDS 2000
+
+struct header_field {
+    struct slice whole; /* with its line end(s), folded lines included */
+    struct slice name;
+    struct slice value; /* raw: after the colon, without the last line end */
+};
+
+/* Owns its copy of the bytes and the array of fields. */
+struct header {
+    struct buf bytes;
+    struct header_field *fields;
+    size_t count;
+    bool crlf;      /* its first line end was CRLF */
+    bool unix_from; /* a leading "From " line was skipped (mbox) */
+};
+
+/*
+ * Reads from FROM up to and with the empty line that ends a header. What was
+ * read beyond it goes to REST (the body's first bytes; may be empty). A
+ * stream that ends before an empty line is a header with an empty body.
+ * An entity without any header begins with the empty line: count is 0.
+ * Errors: ERR_NOT_MAIL (a first line that is neither a field nor empty, a
+ * NUL in the header), ERR_BAD_MESSAGE (a later line that is neither a field
+ * nor folded, or a bare CR: other readers end the header or the line there
+ * and would see other fields; the line is named), ERR_LIMIT, and the
+ * stream's own. REST is appended to; both are untouched on failure.
+ */
+MUST_USE enum err header_read(struct stream *from, struct header *out,
+                              struct buf *rest, struct problem *p);
+void header_drop(struct header *h);
+
+/* The N-th (from 0) field of that name, case-insensitive, or NULL. */
+const struct header_field *header_find(const struct header *h, const char *name,
+                                       size_t n);
+size_t header_count(const struct header *h, const char *name);
+
+/* The value without folding (RFC 5322 2.2.3) and outer blanks, appended. */
+void header_unfold(struct slice value, struct buf *out);
+
+/* True for the fields that belong to the MIME entity (Content-*). */
+bool header_is_mime(const struct header_field *f);
+
+/* True when this is a whole message, not a bare MIME entity: it has a field
+ * of RFC 5322 (From, To, Cc, Date, Subject, Message-ID, Received, ...). */
+bool header_is_message(const struct header *h);
+
+/* ---- Content-Type and friends (RFC 2045 5.1, RFC 2231) --------------------
+ */
+
+#define LIMIT_PARAMETERS 32
+
+struct content_type {
+    char type[128]; /* "multipart/signed", lower case */
+    struct {
+        char name[64]; /* lower case; RFC 2231 continuations joined */
+        char value[512];
+    } parameters[LIMIT_PARAMETERS];
+    size_t count;
+};
+
+/* Parses a Content-Type (or Content-Disposition) value leniently: what can
+ * be read is read. Of two values for one name the first counts; one that is
+ * too long or holds control characters is dropped, and no later one takes
+ * its place. Gives false when there is no type at all. */
+MUST_USE bool content_type_parse(struct slice value, struct content_type *out);
+/* The parameter's value or NULL. */
+const char *content_type_find(const struct content_type *t, const char *name);
+
+enum transfer {
+    TRANSFER_IDENTITY,
+    TRANSFER_BASE64,
+    TRANSFER_QUOTED,
+    TRANSFER_UNKNOWN
+};
+/* Of an entity's Content-Transfer-Encoding; absent is identity. */
+enum transfer header_transfer(const struct header *h);
+
+/* What an entity is to S/MIME, by its first Content-Type and its file name
+ * (RFC 8551 3.2.1, 3.10: .p7m .p7s .p7c .p7z, whatever the type, but for
+ * multipart and message); x-pkcs7 names count. A multipart/signed without a
+ * protocol counts by its micalg. *out_type is the parsed type, text/plain
+ * when there is none that can be read (RFC 2045 5.2). */
+enum smime_kind {
+    SMIME_NONE,
+    SMIME_MULTIPART_SIGNED, /* multipart/signed with a pkcs7 protocol */
+    SMIME_PKCS7             /* a CMS object: its own ContentType says which */
+};
+enum smime_kind header_smime_kind(const struct header *h,
+                                  struct content_type *out_type);
+
+#endif

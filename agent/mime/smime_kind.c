@@ -1,0 +1,106 @@
+/*
+ * What an entity is: its transfer encoding and what it is to S/MIME.
+ */
+#include <strings.h>
+
+#include "agent/mime/header.h"
+#include "agent/mime/letters.h"
+
+enum transfer
+header_transfer(const struct header *h)
+{
+    static const struct {
+        const char *name;
+        enum transfer transfer;
+    } known[] = {{"7bit", TRANSFER_IDENTITY},
+                 {"8bit", TRANSFER_IDENTITY},
+                 {"binary", TRANSFER_IDENTITY},
+                 {"base64", TRANSFER_BASE64},
+                 {"quoted-printable", TRANSFER_QUOTED}};
+    const struct header_field *f =
+        header_find(h, "Content-Transfer-Encoding", 0);
+    struct content_type t;
+
+    /* The value is one token; comments and a stray ";" are seen in mail. */
+    if (!f || !content_type_parse(f->value, &t))
+        return TRANSFER_IDENTITY;
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++)
+        if (strcmp(t.type, known[i].name) == 0)
+            return known[i].transfer;
+    return TRANSFER_UNKNOWN;
+}
+
+static bool
+is_one_of(const char *text, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(text, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool
+is_pkcs7_signature(const char *type)
+{
+    static const char *const names[] = {"application/pkcs7-signature",
+                                        "application/x-pkcs7-signature"};
+
+    return is_one_of(type, names, ARRAY_COUNT(names));
+}
+
+/* With a protocol it decides. Without one (RFC 1847 2.1 requires it, some
+ * gateways lose it) a micalg that is not OpenPGP's (RFC 3156 5) does. */
+static bool
+is_pkcs7_multipart(const struct content_type *t)
+{
+    const char *protocol = content_type_find(t, "protocol");
+    const char *micalg = content_type_find(t, "micalg");
+
+    if (protocol)
+        return is_pkcs7_signature(protocol);
+    return micalg && *micalg && strncasecmp(micalg, "pgp-", 4) != 0;
+}
+
+static bool
+is_pkcs7_file_name(const char *name)
+{
+    static const char *const suffixes[] = {".p7m", ".p7s", ".p7c", ".p7z"};
+    size_t n = name ? strlen(name) : 0;
+
+    return n > 4 && is_one_of(name + n - 4, suffixes, ARRAY_COUNT(suffixes));
+}
+
+/* RFC 8551 3.10: gateways that do not know the type leave the name. */
+static bool
+has_pkcs7_name(const struct header *h, const struct content_type *t)
+{
+    const struct header_field *f = header_find(h, "Content-Disposition", 0);
+    struct content_type disposition;
+
+    if (is_pkcs7_file_name(content_type_find(t, "name")))
+        return true;
+    return f && content_type_parse(f->value, &disposition) &&
+           is_pkcs7_file_name(content_type_find(&disposition, "filename"));
+}
+
+enum smime_kind
+header_smime_kind(const struct header *h, struct content_type *out_type)
+{
+    static const char *const types[] = {"application/pkcs7-mime",
+                                        "application/x-pkcs7-mime"};
+    const struct header_field *f = header_find(h, "Content-Type", 0);
+    struct content_type t = {.type = "text/plain"};
+
+    if (f && !content_type_parse(f->value, &t))
+        t = (struct content_type){.type = "text/plain"};
+    *out_type = t;
+    if (strcmp(t.type, "multipart/signed") == 0)
+        return is_pkcs7_multipart(&t) ? SMIME_MULTIPART_SIGNED : SMIME_NONE;
+    if (is_one_of(t.type, types, ARRAY_COUNT(types)) ||
+        is_pkcs7_signature(t.type))
+        return SMIME_PKCS7;
+    if (strncmp(t.type, "multipart/", 10) == 0 ||
+        strncmp(t.type, "message/", 8) == 0)
+        return SMIME_NONE;
+    return has_pkcs7_name(h, &t) ? SMIME_PKCS7 : SMIME_NONE;
+}

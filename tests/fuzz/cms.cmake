@@ -1,0 +1,3 @@
+foreach(name cms_signed cms_enveloped)
+  smime_fuzz(${name} smime-cms)
+endforeach()

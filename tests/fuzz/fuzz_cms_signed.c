@@ -1,0 +1,116 @@
+/*
+ * cms_object_open and the SignedData reader: what comes out does not depend
+ * on the pieces the object comes in, and everything borrowed lies inside
+ * what the reader owns.
+ */
+#include "agent/cms/signed.h"
+
+#include "agent/cms/certview.h"
+#include "agent/cms/der.h"
+#include "tests/fuzz/fuzz.h"
+
+/* At most MOST bytes at a time. */
+struct drops {
+    struct stream s;
+    struct slice rest;
+    size_t most;
+};
+
+static enum err
+drops_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
+           struct problem *p)
+{
+    struct drops *d = (struct drops *)s;
+    size_t n = d->rest.n < d->most ? d->rest.n : d->most;
+
+    (void)p;
+    *got = n < size ? n : size;
+    if (*got > 0)
+        memcpy(out, d->rest.p, *got);
+    d->rest.p += *got;
+    d->rest.n -= *got;
+    return ERR_OK;
+}
+
+static enum err
+read_object(struct cms_object *o, struct signed_data *out, struct buf *content,
+            struct problem *p)
+{
+    AUTO(signed_reader) struct signed_reader *r = NULL;
+    enum err e;
+
+    if (cms_object_type(o) != CMS_TYPE_SIGNED)
+        return ERR_NOT_SMIME;
+    if ((e = signed_reader_begin(o, out, &r, p)) != ERR_OK ||
+        (e = stream_read_all(signed_reader_content(r), SIZE_MAX / 2, content,
+                             p)) != ERR_OK)
+        return e;
+    return signed_reader_finish(r, out, p);
+}
+
+static enum err
+read_in_drops(struct slice input, size_t most, struct signed_data *out,
+              struct buf *content)
+{
+    AUTO(cms_object) struct cms_object *o = NULL;
+    struct drops d = {.s = {.read = drops_read}, .rest = input, .most = most};
+    struct problem p = {0};
+    enum err e;
+
+    if ((e = cms_object_open(&d.s, &o, &p)) == ERR_OK)
+        e = read_object(o, out, content, &p);
+    REQUIRE(e == ERR_OK || e == ERR_NOT_SMIME || p.code == e);
+    return e;
+}
+
+static bool
+is_inside(struct slice s, const struct buf *b)
+{
+    return s.n == 0 || (s.p >= b->data && s.p + s.n <= b->data + b->len);
+}
+
+static void
+check_signer(const struct signer_info *s, const struct buf *tail)
+{
+    struct signature_algorithm a;
+
+    REQUIRE(is_inside(s->issuer, tail) && is_inside(s->serial, tail));
+    REQUIRE(is_inside(s->key_id, tail) && is_inside(s->signature, tail));
+    REQUIRE(is_inside(s->signed_attrs, tail));
+    REQUIRE(is_inside(s->digest_algorithm, tail));
+    REQUIRE(is_inside(s->signature_algorithm, tail));
+    REQUIRE((s->serial.n > 0) != (s->key_id.n > 0));
+    REQUIRE(s->signed_attrs.n == 0 || s->signed_attrs.p[0] == TAG_SET);
+    if (signature_from_algorithm(s->signature_algorithm, s->hash, &a))
+        REQUIRE(signature_name(&a)[0] != '\0');
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO(signed_data) struct signed_data whole = {0};
+    AUTO(signed_data) struct signed_data pieces = {0};
+    AUTO(buf) struct buf a = {0};
+    AUTO(buf) struct buf b = {0};
+    struct slice input = slice_of(data, size);
+    enum err e = read_in_drops(input, size, &whole, &a);
+
+    REQUIRE(read_in_drops(input, 1, &pieces, &b) == e);
+    if (e != ERR_OK)
+        return 0;
+    REQUIRE(slice_equal(buf_slice(&a), buf_slice(&b)));
+    REQUIRE(slice_equal(buf_slice(&whole.tail), buf_slice(&pieces.tail)));
+    REQUIRE(whole.signer_count <= LIMIT_SIGNERS);
+    REQUIRE(whole.certificate_count <= LIMIT_CERTIFICATES);
+    REQUIRE(whole.tail.len <= LIMIT_SIGNED_TAIL_BYTES + 1024);
+    REQUIRE(whole.has_content || a.len == 0);
+    for (size_t i = 0; i < whole.signer_count; i++)
+        check_signer(&whole.signer[i], &whole.tail);
+    for (size_t i = 0; i < whole.certificate_count; i++) {
+        struct cert_view view;
+
+        REQUIRE(is_inside(whole.certificate[i], &whole.tail));
+        (void)cert_view_parse(whole.certificate[i], &view);
+    }
+    return 0;
+}
