@@ -1,0 +1,20 @@
+# A module that fails on demand, for every test that has a token.
+add_library(smime-faultmod MODULE ${CMAKE_SOURCE_DIR}/tests/doubles/faultmod.c)
+set_target_properties(smime-faultmod PROPERTIES
+  PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/doubles)
+pkg_check_modules(FAULTMOD_P11KIT REQUIRED p11-kit-1)
+target_include_directories(smime-faultmod PRIVATE
+  ${FAULTMOD_P11KIT_INCLUDE_DIRS})
+target_link_libraries(smime-faultmod PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
+
+foreach(name store keys import faults)
+  smime_unit_test(tokens_${name} smime-tokens ${CMAKE_DL_LIBS})
+  if(TARGET test_tokens_${name})
+    target_include_directories(test_tokens_${name} PRIVATE
+      ${FAULTMOD_P11KIT_INCLUDE_DIRS})
+    target_compile_definitions(test_tokens_${name} PRIVATE
+      VTOKEN_PATH="$<TARGET_FILE:smime-vtoken>"
+      FAULTMOD_PATH="$<TARGET_FILE:smime-faultmod>")
+    add_dependencies(test_tokens_${name} smime-vtoken smime-faultmod)
+  endif()
+endforeach()

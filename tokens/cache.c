@@ -1,0 +1,227 @@
+/* The cached enumeration of a token, shared by reference. */
+#include "tokens/internal.h"
+
+#include <time.h>
+
+static uint64_t
+now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void
+snapshot_drop(struct snapshot **s)
+{
+    struct snapshot *p = *s;
+
+    *s = NULL;
+    if (!p || __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    while (p->arena) {
+        struct arena *next = p->arena->next;
+
+        free(p->arena);
+        p->arena = next;
+    }
+    free(p->all);
+    free(p->handles);
+    free(p);
+}
+
+/* The cached one, when it is of this generation and young enough. */
+static struct snapshot *
+cached(struct hold *h, uint64_t max_ms)
+{
+    struct token *t = h->token;
+    struct snapshot *s = NULL;
+
+    pthread_mutex_lock(&t->mutex);
+    if (t->snapshot && t->snapshot->generation == h->generation &&
+        (max_ms == UINT64_MAX || now_ms() - t->snapshot->read_ms <= max_ms))
+        s = t->snapshot;
+    if (s)
+        __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&t->mutex);
+    return s;
+}
+
+enum tokens_err
+snapshot_take(struct hold *h, uint64_t max_ms, struct snapshot **out)
+{
+    struct token *t = h->token;
+    struct snapshot *s = cached(h, max_ms);
+
+    if (s) {
+        *out = s;
+        return TOKENS_OK;
+    }
+    enum tokens_err e = snapshot_read(h, &s);
+    if (e)
+        return e;
+    s->generation = h->generation;
+    s->read_ms = now_ms();
+    pthread_mutex_lock(&t->mutex);
+    if (t->generation == h->generation) {
+        snapshot_drop(&t->snapshot);
+        t->snapshot = s;
+        __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&t->mutex);
+    *out = s;
+    return TOKENS_OK;
+}
+
+static bool
+find_in(const struct snapshot *s, const uint8_t *id, size_t id_len,
+        size_t *out_index)
+{
+    for (size_t i = 0; i < s->view.count; i++) {
+        const struct token_identity *k = &s->all[i];
+
+        if (k->has_private && k->id_len == id_len &&
+            memcmp(k->id, id, id_len) == 0) {
+            *out_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+login_might_help(struct token *t)
+{
+    pthread_mutex_lock(&t->mutex);
+    bool might = t->info.login_required && !t->info.logged_in;
+    pthread_mutex_unlock(&t->mutex);
+    return might;
+}
+
+/* A handle stays good for as long as its generation; age only matters when
+ * the key is not there. */
+enum tokens_err
+snapshot_find_key(struct hold *h, const uint8_t *id, size_t id_len,
+                  struct snapshot **out, size_t *out_index)
+{
+    struct snapshot *s = NULL;
+    uint64_t ages[] = {UINT64_MAX, h->token->store->cache_ms};
+
+    if (!id || id_len == 0 || id_len > TOKEN_ID_BYTES)
+        return TOKENS_ARGUMENT;
+    for (size_t i = 0; i < ARRAY_COUNT(ages); i++) {
+        enum tokens_err e = snapshot_take(h, ages[i], &s);
+
+        if (e)
+            return e;
+        if (find_in(s, id, id_len, out_index)) {
+            *out = s;
+            return TOKENS_OK;
+        }
+        snapshot_drop(&s);
+    }
+    return login_might_help(h->token) ? TOKENS_LOCKED : TOKENS_NO_KEY;
+}
+
+struct describe {
+    const uint8_t *id;
+    size_t id_len;
+    struct snapshot *s;
+    size_t index;
+};
+
+static enum tokens_err
+describe_held(struct hold *h, void *arg)
+{
+    struct describe *d = arg;
+
+    return snapshot_find_key(h, d->id, d->id_len, &d->s, &d->index);
+}
+
+enum tokens_err
+key_describe(struct token *t, const uint8_t *id, size_t id_len,
+             struct snapshot **out, size_t *out_index)
+{
+    struct describe d = {.id = id, .id_len = id_len};
+    enum tokens_err e = hold_run(t, describe_held, &d);
+
+    if (e)
+        return e;
+    *out = d.s;
+    *out_index = d.index;
+    return TOKENS_OK;
+}
+
+static enum tokens_err
+identities_held(struct hold *h, void *arg)
+{
+    return snapshot_take(h, h->token->store->cache_ms, arg);
+}
+
+enum tokens_err
+token_identities_read(struct token *t, const struct token_identities **out)
+{
+    struct snapshot *s = NULL;
+    enum tokens_err e = hold_run(t, identities_held, &s);
+
+    if (e)
+        return e;
+    *out = &s->view;
+    return TOKENS_OK;
+}
+
+void
+token_identities_drop(const struct token_identities **list)
+{
+    /* The view is the snapshot's first member. */
+    struct snapshot *s = (struct snapshot *)*list;
+
+    *list = NULL;
+    snapshot_drop(&s);
+}
+
+struct by_subject {
+    CK_ATTRIBUTE match[2];
+    size_t index;
+    uint8_t **out;
+    size_t *out_len;
+};
+
+static enum tokens_err
+by_subject_held(struct hold *h, void *arg)
+{
+    struct by_subject *w = arg;
+    AUTO(handles) struct handles found = {0};
+    CK_ATTRIBUTE value = {CKA_VALUE, NULL, 0};
+    enum tokens_err e = objects_find(h, w->match, 2, &found);
+
+    if (e)
+        return e;
+    if (w->index >= found.count)
+        return TOKENS_NO_KEY;
+    if (object_read(h, found.all[w->index], &value, 1) != CKR_OK)
+        return h->result;
+    if (!attribute_has(&value))
+        return TOKENS_NO_KEY;
+    *w->out = value.pValue;
+    *w->out_len = value.ulValueLen;
+    return TOKENS_OK;
+}
+
+enum tokens_err
+token_find_certificate_by_subject(struct token *t, const uint8_t *subject,
+                                  size_t subject_len, size_t index,
+                                  uint8_t **out, size_t *out_len)
+{
+    CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    struct by_subject w = {
+        .match = {{CKA_CLASS, &class, sizeof(class)},
+                  {CKA_SUBJECT, (void *)subject, subject_len}},
+        .index = index,
+        .out = out,
+        .out_len = out_len,
+    };
+
+    return hold_run(t, by_subject_held, &w);
+}

@@ -1,0 +1,117 @@
+#include "tokens/internal.h"
+
+static __thread CK_RV last_rv;
+static __thread const char *last_call = "";
+
+static const char *const texts[TOKENS_ERR_COUNT] = {
+    [TOKENS_OK] = "done",
+    [TOKENS_MEMORY] = "no memory left",
+    [TOKENS_ARGUMENT] = "the request to the token makes no sense",
+    [TOKENS_BAD_URI] = "not a usable pkcs11: URI",
+    [TOKENS_ABSENT] = "there is no such token",
+    [TOKENS_AMBIGUOUS] = "several tokens match",
+    [TOKENS_REMOVED] = "the token was removed during the operation",
+    [TOKENS_LOCKED] = "the token needs a login",
+    [TOKENS_PIN_WRONG] = "wrong PIN",
+    [TOKENS_PIN_BLOCKED] = "the PIN is blocked after too many wrong tries",
+    [TOKENS_PIN_INVALID] = "the PIN has the wrong length or characters",
+    [TOKENS_PIN_EXPIRED] = "the PIN must be set or changed first",
+    [TOKENS_CANCELLED] = "cancelled",
+    [TOKENS_BUSY] = "the token did not answer in time",
+    [TOKENS_UNINITIALIZED] = "the token is not initialised",
+    [TOKENS_READ_ONLY] = "the token cannot be written",
+    [TOKENS_FULL] = "the token has no room left",
+    [TOKENS_NO_KEY] = "there is no such key on the token",
+    [TOKENS_CANNOT] = "the token does not support this",
+    [TOKENS_MESSAGE] = "the token cannot use what it was given",
+    [TOKENS_DIFFERENT] = "the token stored something else than asked",
+    [TOKENS_FAILED] = "the token reported an error",
+};
+
+const char *
+tokens_err_text(enum tokens_err e)
+{
+    if ((unsigned)e >= TOKENS_ERR_COUNT)
+        return "unknown error";
+    return texts[e];
+}
+
+unsigned long
+tokens_last_rv(void)
+{
+    return last_rv;
+}
+
+const char *
+tokens_last_call(void)
+{
+    return last_call;
+}
+
+static const struct {
+    CK_RV rv;
+    enum tokens_err e;
+} table[] = {
+    {CKR_OK, TOKENS_OK},
+    {CKR_CANCEL, TOKENS_CANCELLED},
+    {CKR_FUNCTION_CANCELED, TOKENS_CANCELLED},
+    {CKR_HOST_MEMORY, TOKENS_MEMORY},
+    {CKR_DEVICE_MEMORY, TOKENS_FULL},
+    {CKR_SLOT_ID_INVALID, TOKENS_ABSENT},
+    {CKR_TOKEN_NOT_PRESENT, TOKENS_ABSENT},
+    {CKR_TOKEN_NOT_RECOGNIZED, TOKENS_ABSENT},
+    {CKR_DEVICE_REMOVED, TOKENS_REMOVED},
+    {CKR_USER_NOT_LOGGED_IN, TOKENS_LOCKED},
+    {CKR_PIN_INCORRECT, TOKENS_PIN_WRONG},
+    {CKR_PIN_LOCKED, TOKENS_PIN_BLOCKED},
+    {CKR_PIN_INVALID, TOKENS_PIN_INVALID},
+    {CKR_PIN_LEN_RANGE, TOKENS_PIN_INVALID},
+    {CKR_PIN_EXPIRED, TOKENS_PIN_EXPIRED},
+    {CKR_USER_PIN_NOT_INITIALIZED, TOKENS_PIN_EXPIRED},
+    {CKR_SESSION_READ_ONLY, TOKENS_READ_ONLY},
+    {CKR_SESSION_READ_ONLY_EXISTS, TOKENS_READ_ONLY},
+    {CKR_TOKEN_WRITE_PROTECTED, TOKENS_READ_ONLY},
+    {CKR_ATTRIBUTE_READ_ONLY, TOKENS_CANNOT},
+    {CKR_ATTRIBUTE_TYPE_INVALID, TOKENS_CANNOT},
+    {CKR_ATTRIBUTE_VALUE_INVALID, TOKENS_CANNOT},
+    {CKR_TEMPLATE_INCOMPLETE, TOKENS_CANNOT},
+    {CKR_TEMPLATE_INCONSISTENT, TOKENS_CANNOT},
+    {CKR_FUNCTION_NOT_SUPPORTED, TOKENS_CANNOT},
+    {CKR_MECHANISM_INVALID, TOKENS_CANNOT},
+    {CKR_MECHANISM_PARAM_INVALID, TOKENS_CANNOT},
+    {CKR_KEY_TYPE_INCONSISTENT, TOKENS_CANNOT},
+    {CKR_KEY_FUNCTION_NOT_PERMITTED, TOKENS_CANNOT},
+    {CKR_KEY_SIZE_RANGE, TOKENS_CANNOT},
+    {CKR_KEY_HANDLE_INVALID, TOKENS_NO_KEY},
+    {CKR_OBJECT_HANDLE_INVALID, TOKENS_NO_KEY},
+    {CKR_DATA_INVALID, TOKENS_MESSAGE},
+    {CKR_DATA_LEN_RANGE, TOKENS_MESSAGE},
+    {CKR_ENCRYPTED_DATA_INVALID, TOKENS_MESSAGE},
+    {CKR_ENCRYPTED_DATA_LEN_RANGE, TOKENS_MESSAGE},
+};
+
+enum tokens_err
+rv_err(CK_RV rv)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++)
+        if (table[i].rv == rv)
+            return table[i].e;
+    return TOKENS_FAILED;
+}
+
+enum tokens_err
+rv_note(const char *call, CK_RV rv)
+{
+    if (rv != CKR_OK) {
+        last_rv = rv;
+        last_call = call;
+    }
+    return rv_err(rv);
+}
+
+void
+rv_forget(void)
+{
+    last_rv = 0;
+    last_call = "";
+}

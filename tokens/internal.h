@@ -1,0 +1,374 @@
+/*
+ * What the files of tokens/ share: the structs behind tokens.h. The only
+ * header here that shows Cryptoki; nobody outside includes it.
+ *
+ * Locks: store->mutex before token->mutex; neither is held while a module is
+ * called. A turn (turn_take) is what serialises calls on a token.
+ */
+#ifndef TOKENS_INTERNAL_H
+#define TOKENS_INTERNAL_H
+
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/pkcs11.h>
+#include <p11-kit/pkcs11x.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tokens/tokens.h"
+
+#define LIMIT_MODULES    64
+#define LIMIT_SLOTS      256
+#define LIMIT_TOKENS     256
+#define LIMIT_IDLE       16
+#define LIMIT_OBJECTS    4096
+#define LIMIT_ATTRIBUTE  65536
+#define LIMIT_PIN_BYTES  256
+#define LIMIT_MECHANISMS 1024
+
+#define AUTO(type)     __attribute__((cleanup(type##_drop)))
+#define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- errors (error.c) --------------------------------------------------- */
+
+/* Remembers RV of CALL for this thread and gives its error. */
+enum tokens_err rv_note(const char *call, CK_RV rv);
+enum tokens_err rv_err(CK_RV rv);
+void rv_forget(void);
+
+/* ---- modules (module.c) ---------------------------------------------------
+ */
+
+struct module {
+    char name[64];
+    struct token_store *store;
+    CK_FUNCTION_LIST *f;
+    pthread_t thread;
+    enum token_module_state state; /* these four: store->mutex */
+    bool running;                  /* its thread is */
+    unsigned long scans_wanted;
+    unsigned long scans_done;
+};
+
+struct token_store {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    unsigned refs; /* the owner and each module's thread */
+    bool stopping;
+    struct module *modules;
+    size_t module_count;
+    CK_FUNCTION_LIST **system; /* p11_kit_modules_load's */
+    struct token *tokens[LIMIT_TOKENS];
+    size_t token_count;
+    char *vtoken_path;
+    unsigned start_timeout_ms, lock_timeout_ms, cache_ms, concurrency;
+};
+
+/* What one slot said. */
+struct slot_seen {
+    CK_SLOT_ID slot;
+    CK_TOKEN_INFO info;
+};
+
+/* The thread of a module; arg is the struct module. */
+void *module_main(void *arg);
+
+/* Asks M for a scan and waits; TOKENS_BUSY after timeout_ms. */
+enum tokens_err module_scan(struct module *m, unsigned timeout_ms);
+
+/* Applies a scan (store.c). Takes store->mutex. */
+void store_apply_scan(struct module *m, const struct slot_seen *seen,
+                      size_t count);
+void store_unref(struct token_store *store);
+void deadline_after(unsigned ms, struct timespec *out);
+void cond_init_monotonic(pthread_cond_t *c);
+
+/* ---- tokens and turns (session.c) ------------------------------------------
+ */
+
+struct snapshot;
+
+struct token {
+    struct token_store *store;
+    pthread_mutex_t mutex;
+    pthread_cond_t turn;
+    struct module *module; /* all below: mutex */
+    CK_SLOT_ID slot;
+    struct token_info info;
+    unsigned users;
+    unsigned waiting; /* for the exclusive turn */
+    bool exclusive;
+    uint64_t generation; /* of sessions and handles */
+    CK_SESSION_HANDLE idle[LIMIT_IDLE];
+    unsigned idle_count;
+    CK_SESSION_HANDLE auth; /* 0: none */
+    struct snapshot *snapshot;
+    CK_MECHANISM_TYPE *mechanisms;
+    size_t mechanism_count;
+};
+
+/* A turn on a token, with a session. Zeroed: none. */
+struct hold {
+    struct token *token;
+    CK_FUNCTION_LIST *f;
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE session;
+    uint64_t generation;
+    bool exclusive; /* alone on the token, with a session that writes */
+    bool bad;       /* close the session, don't reuse it */
+    CK_RV rv;       /* of the last failed call; 0 none */
+    enum tokens_err result;
+};
+
+/* Calls and remembers: CALL(h, C_SignInit, session, &mech, key). */
+#define CALL(h, name, ...) hold_note((h), #name, (h)->f->name(__VA_ARGS__))
+CK_RV hold_note(struct hold *h, const char *call, CK_RV rv);
+
+/* Waits for a turn: TOKENS_BUSY, TOKENS_ABSENT. */
+enum tokens_err turn_take(struct token *t, bool exclusive);
+void turn_give(struct token *t, bool exclusive);
+
+/* A turn and a session in it. */
+enum tokens_err hold_begin(struct token *t, bool exclusive, struct hold *h);
+void hold_drop(struct hold *h);
+
+/* Runs FN in a hold; after a failure that a lost session may explain, opens
+ * the session anew and runs FN once more. FN returns its error and leaves
+ * what the module said in h->rv. */
+typedef enum tokens_err hold_fn(struct hold *h, void *arg);
+enum tokens_err hold_run(struct token *t, hold_fn *fn, void *arg);
+
+/* Forgets sessions, login and handles (the mutex is held; nothing is
+ * called). */
+void token_forget_sessions(struct token *t);
+
+/* Drops the cached enumeration. */
+void token_forget_objects(struct token *t);
+
+/* The session of H is dead, or alive (then is a user logged in?). */
+enum session_state { SESSION_DEAD, SESSION_PUBLIC, SESSION_USER };
+enum session_state session_probe(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s);
+
+struct token *token_new(struct token_store *store);
+void token_drop(struct token **t);
+void token_apply_info(struct token *t, const CK_TOKEN_INFO *ck);
+bool token_has_mechanism(struct hold *h, CK_MECHANISM_TYPE m);
+
+/* ---- objects (object.c) -----------------------------------------------------
+ */
+
+/* Attributes of an object, each value allocated; ulValueLen of those that the
+ * token does not tell is CK_UNAVAILABLE_INFORMATION with NULL. */
+CK_RV object_read(struct hold *h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a,
+                  size_t count);
+void attributes_wipe(CK_ATTRIBUTE *a, size_t count);
+
+struct handles {
+    CK_OBJECT_HANDLE *all;
+    size_t count;
+};
+
+/* Gives every object that matches; free with handles_drop. */
+enum tokens_err objects_find(struct hold *h, CK_ATTRIBUTE *match, size_t count,
+                             struct handles *out);
+void handles_drop(struct handles *h);
+
+static inline bool
+attribute_has(const CK_ATTRIBUTE *a)
+{
+    return a->pValue && a->ulValueLen > 0 &&
+           a->ulValueLen != CK_UNAVAILABLE_INFORMATION;
+}
+
+bool attribute_true(const CK_ATTRIBUTE *a);
+CK_ULONG attribute_ulong(const CK_ATTRIBUTE *a, CK_ULONG otherwise);
+
+/* ---- identities (identity.c, cache.c)
+ * ---------------------------------------- */
+
+struct snapshot {
+    struct token_identities view; /* first: drop goes back from it */
+    struct token_identity *all;
+    CK_OBJECT_HANDLE *handles; /* the private key of each, or 0 */
+    unsigned refs;
+    uint64_t generation;
+    uint64_t read_ms;
+    struct arena *arena;
+};
+
+/* Bytes that live as long as a snapshot. */
+struct arena {
+    struct arena *next;
+    uint8_t bytes[];
+};
+
+/* Reads what is on the token. */
+enum tokens_err snapshot_read(struct hold *h, struct snapshot **out);
+void *arena_add(struct arena **a, const void *p, size_t n);
+
+/* The cached snapshot or a new one, referenced. max_ms: greatest age. */
+enum tokens_err snapshot_take(struct hold *h, uint64_t max_ms,
+                              struct snapshot **out);
+void snapshot_drop(struct snapshot **s);
+
+/* The identity with a private key of this CKA_ID: TOKENS_NO_KEY, or
+ * TOKENS_LOCKED when a login might show it. */
+enum tokens_err snapshot_find_key(struct hold *h, const uint8_t *id,
+                                  size_t id_len, struct snapshot **out,
+                                  size_t *out_index);
+
+/* A copy of a key's description, taken in a turn of its own. */
+enum tokens_err key_describe(struct token *t, const uint8_t *id, size_t id_len,
+                             struct snapshot **out, size_t *out_index);
+
+/* ---- operations (operation.c)
+ * ------------------------------------------------- */
+
+/* The PIN of one operation. Wiped by drop. */
+struct pin {
+    uint8_t bytes[LIMIT_PIN_BYTES];
+    size_t len;
+    bool given;
+};
+void pin_drop(struct pin *p);
+
+/* Asks when the key wants a PIN each time. */
+enum tokens_err pin_ask(struct token *t, const struct token_identity *key,
+                        const struct token_prompt *prompt, struct pin *out);
+
+/* One private key operation. */
+struct operation {
+    const uint8_t *id;
+    size_t id_len;
+    bool decrypt; /* C_Decrypt, else C_Sign */
+    CK_MECHANISM mechanism;
+    const uint8_t *data;
+    size_t data_len;
+    const struct pin *pin;
+    uint8_t *out;
+    size_t room;
+    size_t out_len;
+    bool refused; /* the mechanism or its parameters were not accepted */
+};
+enum tokens_err operation_run(struct token *t, struct operation *op);
+
+/* What the rest of the library shares about algorithms (sign.c). */
+struct hash_row {
+    enum token_hash hash;
+    int nid;
+    size_t bytes;
+    CK_MECHANISM_TYPE mechanism;
+    CK_RSA_PKCS_MGF_TYPE mgf;
+    uint8_t digest_info[19];
+    size_t digest_info_len;
+};
+const struct hash_row *hash_find(enum token_hash hash);
+/* True when the token lists the mechanism (asked once). */
+bool mechanism_is_native(struct token *t, CK_MECHANISM_TYPE m);
+
+/* ECDH in a turn already held (agree.c). */
+CK_RV derive_secret(struct hold *h, CK_OBJECT_HANDLE key, const uint8_t *peer,
+                    size_t peer_len, uint8_t *out, size_t len);
+
+/* Public keys (pubkey.c). NULL, 0 when it cannot be built or is unknown. */
+struct evp_pkey_st *identity_public_key(const struct token_identity *k);
+bool identity_load_key(struct evp_pkey_st *key, struct token_identity *out,
+                       struct arena **a);
+int curve_nid(const uint8_t *der, size_t len);
+unsigned curve_bits(const uint8_t *der, size_t len);
+
+/* ---- the virtual token (vtoken.c, vobject.c, evp.c)
+ * ---------------------------- */
+
+/* One key behind one virtual slot; slot id is its index plus one. */
+struct vkey {
+    struct token *token;
+    struct snapshot *snapshot;
+    size_t index;
+    void *context; /* libp11's, evp.c */
+    void *slots;
+    unsigned slot_count;
+    struct evp_pkey_st *key;
+};
+/* The key of a virtual slot, or NULL. Never moves or goes while its store
+ * lives. */
+struct vkey *vkey_find(CK_SLOT_ID slot);
+/* The slot that C_GetSlotList shows in this thread. */
+extern __thread CK_SLOT_ID vtoken_slot;
+/* The PIN for operations of this thread, and how the last one ended. */
+extern __thread const struct pin *vtoken_pin;
+extern __thread enum tokens_err vtoken_result;
+CK_RV vobject_read(const struct vkey *k, CK_ATTRIBUTE *a, CK_ULONG count);
+bool vobject_matches(const struct vkey *k, const CK_ATTRIBUTE *a,
+                     CK_ULONG count);
+/* Drops the virtual keys of a store. */
+void evp_forget_store(struct token_store *store);
+CK_FUNCTION_LIST *smime_vtoken_functions(void);
+
+/* ---- writing (template.c, create.c, wrap.c, ...)
+ * -------------------------------- */
+
+#define LIMIT_TEMPLATE 32
+
+/* A template that owns copies of its values; wiped by drop. */
+struct template
+{
+    CK_ATTRIBUTE all[LIMIT_TEMPLATE];
+    size_t count;
+    bool failed; /* no memory or no room: latched */
+};
+void template_add(struct template *t, CK_ATTRIBUTE_TYPE type, const void *p,
+                  size_t n);
+void template_add_ulong(struct template *t, CK_ATTRIBUTE_TYPE type,
+                        CK_ULONG value);
+void template_add_bool(struct template *t, CK_ATTRIBUTE_TYPE type, bool value);
+void template_drop(struct template *t);
+void template_private(struct template *t, const struct token_private_key *k,
+                      struct token_bytes id);
+void template_private_secrets(struct template *t,
+                              const struct token_private_key *k);
+void template_public(struct template *t, const struct token_private_key *k,
+                     struct token_bytes id);
+struct token_bytes bytes_trim(struct token_bytes b);
+
+#define LIMIT_IMPORT_OBJECTS 64
+
+struct import_key {
+    uint8_t id[TOKEN_ID_BYTES];
+    size_t id_len;
+    CK_OBJECT_HANDLE handle;
+    unsigned uses;
+    struct evp_pkey_st *public_key;
+    enum token_key_type type;
+};
+
+struct token_import {
+    struct hold hold;
+    bool committed;
+    CK_OBJECT_HANDLE created[LIMIT_IMPORT_OBJECTS];
+    size_t created_count;
+    struct import_key keys[LIMIT_IMPORT_OBJECTS];
+    size_t key_count;
+};
+
+/* E, or TOKENS_REMOVED when the import's session is dead (import.c). */
+enum tokens_err import_err(struct token_import *i, enum tokens_err e);
+
+/* C_CreateObject, and C_UnwrapKey where the token wants that. */
+enum tokens_err create_private_key(struct hold *h,
+                                   const struct token_private_key *k,
+                                   struct token_bytes id,
+                                   CK_OBJECT_HANDLE *out);
+enum tokens_err create_object(struct hold *h, struct template *t,
+                              CK_OBJECT_HANDLE *out);
+/* Compares what the token stored; TOKENS_DIFFERENT. */
+enum tokens_err create_check(struct hold *h, CK_OBJECT_HANDLE o,
+                             const struct token_private_key *k);
+enum tokens_err wrap_create(struct hold *h, const struct token_private_key *k,
+                            struct template *attributes, CK_OBJECT_HANDLE *out);
+
+/* EVP keys of components; NULL on failure (create.c). */
+struct evp_pkey_st *key_build(const struct token_private_key *k,
+                              bool with_private);
+
+#endif

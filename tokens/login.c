@@ -1,0 +1,153 @@
+/* Login and logout. A PIN is given to the token once and kept nowhere. */
+#include "tokens/internal.h"
+
+/* The idle session that keeps the login. Opened here, in an exclusive turn;
+ * H is that turn's. */
+static enum tokens_err
+auth_session(struct hold *h, CK_SESSION_HANDLE *out)
+{
+    struct token *t = h->token;
+
+    pthread_mutex_lock(&t->mutex);
+    CK_SESSION_HANDLE s = t->auth;
+    pthread_mutex_unlock(&t->mutex);
+    if (s && session_probe(h->f, s) != SESSION_DEAD) {
+        *out = s;
+        return TOKENS_OK;
+    }
+    s = 0;
+    if (CALL(h, C_OpenSession, h->slot, CKF_SERIAL_SESSION, NULL, NULL, &s))
+        return h->result;
+    pthread_mutex_lock(&t->mutex);
+    t->auth = s;
+    pthread_mutex_unlock(&t->mutex);
+    *out = s;
+    return TOKENS_OK;
+}
+
+static void
+reload_flags(struct hold *h)
+{
+    CK_TOKEN_INFO ck;
+
+    if (h->f->C_GetTokenInfo(h->slot, &ck) != CKR_OK)
+        return;
+    pthread_mutex_lock(&h->token->mutex);
+    token_apply_info(h->token, &ck);
+    pthread_mutex_unlock(&h->token->mutex);
+}
+
+/* Some cards report a wrong PIN as any failure; the session lives on. */
+static enum tokens_err
+login_err(struct hold *h, CK_SESSION_HANDLE s, CK_RV rv)
+{
+    bool vague = rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED;
+    struct token_info info;
+
+    token_get_info(h->token, &info);
+    if (session_probe(h->f, s) == SESSION_DEAD)
+        return TOKENS_REMOVED;
+    if (rv == CKR_PIN_INCORRECT && info.pin_locked)
+        return TOKENS_PIN_BLOCKED;
+    return vague ? TOKENS_PIN_WRONG : rv_err(rv);
+}
+
+static enum tokens_err
+login_held(struct hold *h, const uint8_t *pin, size_t pin_len)
+{
+    CK_SESSION_HANDLE s = 0;
+    enum tokens_err e = auth_session(h, &s);
+
+    if (e)
+        return e;
+    if (session_probe(h->f, s) != SESSION_USER) {
+        CK_RV rv = CALL(h, C_Login, s, CKU_USER, (CK_UTF8CHAR *)pin, pin_len);
+
+        reload_flags(h);
+        if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
+            return login_err(h, s, rv);
+    }
+    pthread_mutex_lock(&h->token->mutex);
+    h->token->info.logged_in = true;
+    snapshot_drop(&h->token->snapshot);
+    pthread_mutex_unlock(&h->token->mutex);
+    return TOKENS_OK;
+}
+
+static enum tokens_err
+pin_check(const struct token_info *i, const uint8_t *pin, size_t pin_len)
+{
+    if (!i->initialized)
+        return TOKENS_UNINITIALIZED;
+    if (i->pin_locked)
+        return TOKENS_PIN_BLOCKED;
+    if (!pin)
+        return pin_len || !i->protected_path ? TOKENS_ARGUMENT : TOKENS_OK;
+    if (pin_len == 0 || pin_len > LIMIT_PIN_BYTES)
+        return TOKENS_PIN_INVALID;
+    /* A token that lies about its limits (0) is asked itself. */
+    if (i->pin_max && i->pin_max != CK_UNAVAILABLE_INFORMATION &&
+        (pin_len < i->pin_min || pin_len > i->pin_max))
+        return TOKENS_PIN_INVALID;
+    return TOKENS_OK;
+}
+
+enum tokens_err
+token_login(struct token *t, const uint8_t *pin, size_t pin_len)
+{
+    struct token_info info;
+    struct hold h;
+
+    rv_forget();
+    enum tokens_err e = hold_begin(t, true, &h);
+    if (e)
+        return e;
+    token_get_info(t, &info);
+    e = pin_check(&info, pin, pin_len);
+    if (e == TOKENS_OK)
+        e = login_held(&h, pin, pin_len);
+    hold_drop(&h);
+    return e;
+}
+
+static enum tokens_err
+logout_held(struct hold *h)
+{
+    struct token *t = h->token;
+
+    pthread_mutex_lock(&t->mutex);
+    CK_SESSION_HANDLE s = t->auth;
+    t->auth = 0;
+    t->info.logged_in = false;
+    snapshot_drop(&t->snapshot);
+    pthread_mutex_unlock(&t->mutex);
+    CK_SESSION_HANDLE in = s ? s : h->session;
+    CK_RV rv = CALL(h, C_Logout, in);
+    bool out = rv != CKR_OK && session_probe(h->f, in) != SESSION_USER;
+    if (s)
+        h->f->C_CloseSession(s);
+    return rv == CKR_OK || out ? TOKENS_OK : h->result;
+}
+
+enum tokens_err
+token_logout(struct token *t)
+{
+    struct hold h;
+
+    rv_forget();
+    enum tokens_err e = hold_begin(t, true, &h);
+    if (e)
+        return e == TOKENS_ABSENT ? TOKENS_OK : e;
+    e = logout_held(&h);
+    hold_drop(&h);
+    return e;
+}
+
+bool
+token_is_logged_in(struct token *t)
+{
+    struct token_info i;
+
+    token_get_info(t, &i);
+    return i.logged_in;
+}

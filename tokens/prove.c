@@ -1,0 +1,192 @@
+/* The trial operation after an import: the token's private key and the
+ * public key we know must belong together. */
+#include "tokens/internal.h"
+
+#include <openssl/crypto.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+
+#ifndef CKM_EDDSA
+#define CKM_EDDSA 0x1057UL
+#endif
+
+static enum tokens_err
+raw_sign(struct hold *h, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type,
+         const uint8_t *data, size_t n, uint8_t *out, CK_ULONG *out_len)
+{
+    CK_MECHANISM m = {.mechanism = type};
+
+    if (CALL(h, C_SignInit, h->session, &m, key) ||
+        CALL(h, C_Sign, h->session, (CK_BYTE *)data, n, out, out_len))
+        return h->result;
+    return TOKENS_OK;
+}
+
+static bool
+verify_ecdsa(EVP_PKEY *key, const uint8_t *digest, const uint8_t *raw, size_t n)
+{
+    ECDSA_SIG *sig = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(raw, (int)(n / 2), NULL);
+    BIGNUM *s = BN_bin2bn(raw + n / 2, (int)(n / 2), NULL);
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
+    unsigned char *der = NULL;
+    int len = -1;
+
+    if (sig && r && s && ECDSA_SIG_set0(sig, r, s) == 1) {
+        r = s = NULL;
+        len = i2d_ECDSA_SIG(sig, &der);
+    }
+    bool ok = len > 0 && c && EVP_PKEY_verify_init(c) == 1 &&
+              EVP_PKEY_verify(c, der, (size_t)len, digest, 32) == 1;
+    OPENSSL_free(der);
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(sig);
+    EVP_PKEY_CTX_free(c);
+    return ok;
+}
+
+static bool
+verify_eddsa(EVP_PKEY *key, const uint8_t *data, const uint8_t *sig, size_t n)
+{
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    bool ok = c && EVP_DigestVerifyInit(c, NULL, NULL, NULL, key) == 1 &&
+              EVP_DigestVerify(c, sig, n, data, 32) == 1;
+
+    EVP_MD_CTX_free(c);
+    return ok;
+}
+
+/* The 32 bytes are padded as they are: no DigestInfo on either side. */
+static bool
+verify_rsa(EVP_PKEY *key, const uint8_t *data, const uint8_t *sig, size_t n)
+{
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
+    bool ok = c && EVP_PKEY_verify_init(c) == 1 &&
+              EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) == 1 &&
+              EVP_PKEY_verify(c, sig, n, data, 32) == 1;
+
+    EVP_PKEY_CTX_free(c);
+    return ok;
+}
+
+static enum tokens_err
+prove_sign(struct hold *h, const struct import_key *k)
+{
+    CK_MECHANISM_TYPE type = k->type == TOKEN_KEY_RSA  ? CKM_RSA_PKCS
+                             : k->type == TOKEN_KEY_EC ? CKM_ECDSA
+                                                       : CKM_EDDSA;
+    uint8_t data[32], sig[TOKEN_SIGNATURE_BYTES];
+    CK_ULONG n = sizeof(sig);
+    bool ok;
+
+    if (RAND_bytes(data, sizeof(data)) != 1)
+        return TOKENS_FAILED;
+    enum tokens_err e =
+        raw_sign(h, k->handle, type, data, sizeof(data), sig, &n);
+    if (e)
+        return e;
+    if (k->type == TOKEN_KEY_RSA)
+        ok = verify_rsa(k->public_key, data, sig, n);
+    else if (k->type == TOKEN_KEY_EC)
+        ok = verify_ecdsa(k->public_key, data, sig, n);
+    else
+        ok = verify_eddsa(k->public_key, data, sig, n);
+    return ok ? TOKENS_OK : TOKENS_DIFFERENT;
+}
+
+static enum tokens_err
+prove_decrypt(struct hold *h, const struct import_key *k)
+{
+    CK_MECHANISM m = {.mechanism = CKM_RSA_PKCS};
+    uint8_t data[32], wrapped[TOKEN_SIGNATURE_BYTES];
+    uint8_t back[TOKEN_SIGNATURE_BYTES];
+    CK_ULONG n = sizeof(back);
+    size_t wn = sizeof(wrapped);
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(k->public_key, NULL);
+    bool ok = c && RAND_bytes(data, sizeof(data)) == 1 &&
+              EVP_PKEY_encrypt_init(c) == 1 &&
+              EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) == 1 &&
+              EVP_PKEY_encrypt(c, wrapped, &wn, data, sizeof(data)) == 1;
+
+    EVP_PKEY_CTX_free(c);
+    if (!ok)
+        return TOKENS_FAILED;
+    if (CALL(h, C_DecryptInit, h->session, &m, k->handle) ||
+        CALL(h, C_Decrypt, h->session, wrapped, wn, back, &n))
+        return h->result;
+    return n == sizeof(data) && memcmp(back, data, n) == 0 ? TOKENS_OK
+                                                           : TOKENS_DIFFERENT;
+}
+
+static bool
+derive_here(EVP_PKEY *mine, EVP_PKEY *peer, uint8_t *out, size_t *n)
+{
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(mine, NULL);
+    bool ok = c && EVP_PKEY_derive_init(c) == 1 &&
+              EVP_PKEY_derive_set_peer(c, peer) == 1 &&
+              EVP_PKEY_derive(c, out, n) == 1;
+
+    EVP_PKEY_CTX_free(c);
+    return ok;
+}
+
+static EVP_PKEY *
+ephemeral_like(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
+    EVP_PKEY *out = NULL;
+
+    if (!c || EVP_PKEY_keygen_init(c) != 1 || EVP_PKEY_keygen(c, &out) != 1)
+        out = NULL;
+    EVP_PKEY_CTX_free(c);
+    return out;
+}
+
+static enum tokens_err
+prove_derive(struct hold *h, const struct import_key *k)
+{
+    EVP_PKEY *mine = ephemeral_like(k->public_key);
+    uint8_t here[128], there[128];
+    unsigned char *point = NULL;
+    size_t n = sizeof(here);
+    size_t pn = mine ? EVP_PKEY_get1_encoded_public_key(mine, &point) : 0;
+    bool ok = pn > 0 && derive_here(mine, k->public_key, here, &n);
+    enum tokens_err e = TOKENS_FAILED;
+
+    if (ok) {
+        CK_RV rv = derive_secret(h, k->handle, point, pn, there, n);
+
+        e = rv                                   ? h->result
+            : CRYPTO_memcmp(here, there, n) == 0 ? TOKENS_OK
+                                                 : TOKENS_DIFFERENT;
+    }
+    OPENSSL_free(point);
+    EVP_PKEY_free(mine);
+    return e;
+}
+
+static enum tokens_err
+prove_key(struct hold *h, const struct import_key *k)
+{
+    if (k->uses & TOKEN_USE_SIGN)
+        return prove_sign(h, k);
+    if ((k->uses & TOKEN_USE_DECRYPT) && k->type == TOKEN_KEY_RSA)
+        return prove_decrypt(h, k);
+    if ((k->uses & TOKEN_USE_DERIVE) && k->type == TOKEN_KEY_EC)
+        return prove_derive(h, k);
+    return TOKENS_OK;
+}
+
+enum tokens_err
+token_import_prove(struct token_import *import)
+{
+    enum tokens_err e = TOKENS_OK;
+
+    import->hold.rv = CKR_OK;
+    for (size_t i = 0; e == TOKENS_OK && i < import->key_count; i++)
+        e = prove_key(&import->hold, &import->keys[i]);
+    return import_err(import, e);
+}

@@ -1,0 +1,417 @@
+/*
+ * PKCS#11 tokens as a library: modules, tokens, logins, key operations,
+ * import. Owns every module, session and login it opened; keeps no PIN.
+ *
+ * Runs in the key-holding process. No Cryptoki type leaves it, it never logs,
+ * never retries a PIN, never forks, and returns an error when memory is gone.
+ * SIGPIPE must be ignored by the process. Every function may be called from
+ * any thread; a call blocks for as long as the token works, and at most
+ * lock_timeout_ms for its turn (TOKENS_BUSY).
+ *
+ * An executable that links this library exports smime_vtoken_functions (the
+ * CMake target brings the link option with it).
+ */
+#ifndef TOKENS_TOKENS_H
+#define TOKENS_TOKENS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct evp_pkey_st; /* OpenSSL's EVP_PKEY */
+
+enum tokens_err {
+    TOKENS_OK,
+    TOKENS_MEMORY,        /* no memory, here or in the module */
+    TOKENS_ARGUMENT,      /* the caller's arguments make no sense */
+    TOKENS_BAD_URI,       /* no RFC 7512 URI, or one with pin-value, pin-source
+                           * or module-path */
+    TOKENS_ABSENT,        /* no such token, or it is not inserted now */
+    TOKENS_AMBIGUOUS,     /* several tokens match */
+    TOKENS_REMOVED,       /* the token went away during the operation */
+    TOKENS_LOCKED,        /* a login is needed (or was lost): log in again */
+    TOKENS_PIN_WRONG,     /* wrong PIN; it was tried once */
+    TOKENS_PIN_BLOCKED,   /* the PIN is locked after too many tries */
+    TOKENS_PIN_INVALID,   /* wrong length or characters, not counted */
+    TOKENS_PIN_EXPIRED,   /* must be changed, or was never set */
+    TOKENS_CANCELLED,     /* the person said no (pad or callback) */
+    TOKENS_BUSY,          /* no turn on the token within lock_timeout_ms */
+    TOKENS_UNINITIALIZED, /* the token was never initialised */
+    TOKENS_READ_ONLY,     /* the token, or its login, cannot be written */
+    TOKENS_FULL,          /* no room left on the token */
+    TOKENS_NO_KEY,        /* no such key on the token */
+    TOKENS_CANNOT,        /* token or key does not support this */
+    TOKENS_MESSAGE,       /* token is well: what it was given is at fault */
+    TOKENS_DIFFERENT,     /* the token stored something else than asked */
+    TOKENS_FAILED,        /* anything else the token reported */
+    TOKENS_ERR_COUNT
+};
+
+/* An English sentence without full stop; never NULL. */
+const char *tokens_err_text(enum tokens_err e);
+
+/* The CKR_ value and the function name ("C_Sign", static) behind the last
+ * error in this thread, for the log; 0 and "" when there was none. */
+unsigned long tokens_last_rv(void);
+const char *tokens_last_call(void);
+
+/* ---- the store --------------------------------------------------------- */
+
+struct token_store;
+struct token; /* borrowed from its store; valid until token_store_drop, also
+               * while the token is not inserted */
+
+/* One module from the configuration. */
+struct token_module {
+    const char *name; /* shown in token_info.module */
+    const char *path; /* absolute path of the .so */
+};
+
+/* Zero means the default. Borrowed for the call of token_store_new only. */
+struct token_config {
+    const struct token_module *modules;
+    size_t module_count;
+    bool use_system;           /* also p11-kit's configured modules */
+    const char *const *allow;  /* NULL-ended names of p11-kit modules to use;
+                                * NULL: all. p11-kit-trust is never used */
+    const char *const *deny;   /* NULL-ended names not to use, or NULL */
+    const char *vtoken_path;   /* smime-vtoken.so; NULL: PSS and OAEP only as
+                                * the token does them itself */
+    unsigned start_timeout_ms; /* wait for C_Initialize: 3000 */
+    unsigned lock_timeout_ms;  /* wait for one's turn on a token: 30000 */
+    unsigned cache_ms;         /* age of a cached enumeration: 2000 */
+    unsigned concurrency;      /* operations at a time on a token: 1 */
+};
+
+/* Loads the modules, initialises each in a thread of its own and looks for
+ * tokens. Returns when all are ready or after start_timeout_ms; a module that
+ * is late appears when it is ready, one that fails is left out (see
+ * token_store_module_status). Gives *out. TOKENS_MEMORY; TOKENS_ARGUMENT when
+ * a module has no name or absolute path, or there are more than 64. */
+enum tokens_err token_store_new(const struct token_config *config,
+                                struct token_store **out);
+
+/* Logs out, ends sessions, finalises modules (a module that hangs is left as
+ * it is). No other thread may still use the store; no EVP_PKEY of
+ * token_key_evp may still be in use. */
+void token_store_drop(struct token_store **store);
+
+enum token_module_state {
+    TOKEN_MODULE_STARTING, /* in C_Initialize */
+    TOKEN_MODULE_READY,
+    TOKEN_MODULE_BUSY, /* in a slot scan that did not return yet */
+    TOKEN_MODULE_FAILED
+};
+
+/* The state of module INDEX (from 0) and its name, borrowed from the store.
+ * False when there is no such module. */
+bool token_store_module_status(struct token_store *store, size_t index,
+                               const char **out_name,
+                               enum token_module_state *out_state);
+
+/* Looks at the slots of all modules anew (C_GetSlotList: size query, then
+ * list; C_GetTokenInfo). Waits at most timeout_ms for modules that are slow
+ * (0: start_timeout_ms) and returns TOKENS_BUSY then: what other modules
+ * said is already in effect. */
+enum tokens_err token_store_refresh(struct token_store *store,
+                                    unsigned timeout_ms);
+
+/* The inserted tokens as of the last look, in a stable order: writes up to
+ * room pointers, returns how many there are. */
+size_t token_store_list(struct token_store *store, struct token **out,
+                        size_t room);
+
+/* Finds one inserted token by label, serial or pkcs11: URI; "" or NULL: the
+ * only one there is. Looks at the slots anew if nothing matches. Never opens
+ * anything a URI names. TOKENS_ABSENT, TOKENS_AMBIGUOUS, TOKENS_BAD_URI. A
+ * URI with attributes not understood matches nothing. */
+enum tokens_err token_store_find(struct token_store *store, const char *which,
+                                 struct token **out);
+
+#define TOKEN_LABEL_BYTES  33 /* with NUL; UTF-8, trailing blanks cut */
+#define TOKEN_SERIAL_BYTES 17
+#define TOKEN_URI_BYTES    512
+
+/* What a token says of itself. Text is foreign: escape it before showing. */
+struct token_info {
+    char label[TOKEN_LABEL_BYTES];
+    char serial[TOKEN_SERIAL_BYTES];
+    char manufacturer[TOKEN_LABEL_BYTES];
+    char model[TOKEN_SERIAL_BYTES];
+    char module[64];
+    char uri[TOKEN_URI_BYTES]; /* RFC 7512: model;manufacturer;serial;token */
+    bool present;
+    bool initialized;          /* CKF_TOKEN_INITIALIZED */
+    bool user_pin_initialized; /* CKF_USER_PIN_INITIALIZED */
+    bool login_required;       /* CKF_LOGIN_REQUIRED */
+    bool logged_in;            /* by us, as far as we know */
+    bool write_protected;      /* CKF_WRITE_PROTECTED */
+    bool protected_path;       /* CKF_PROTECTED_AUTHENTICATION_PATH */
+    bool pin_count_low;        /* a wrong PIN was given since the last login */
+    bool pin_final_try;        /* the next wrong PIN locks it */
+    bool pin_locked;
+    int tries_left;                 /* -1 unknown; 1 final try, 0 locked */
+    unsigned long pin_min, pin_max; /* bytes; 0 unknown */
+};
+
+/* As of the last look; makes no call. Cannot fail. */
+void token_get_info(struct token *t, struct token_info *out);
+
+/* Asks the token for its flags now (C_GetTokenInfo), for the prompt before a
+ * PIN is asked. TOKENS_ABSENT, TOKENS_BUSY, TOKENS_FAILED. */
+enum tokens_err token_load_info(struct token *t, struct token_info *out);
+
+/* ---- login -------------------------------------------------------------- */
+
+/* C_Login as the user, once; never retried. PIN bytes are borrowed, not
+ * copied; NULL with 0: the token's own pad. Already logged in: TOKENS_OK
+ * without trying the PIN. TOKENS_PIN_WRONG (also a module's vague failure of
+ * C_Login with a living session), TOKENS_PIN_BLOCKED, TOKENS_PIN_INVALID,
+ * TOKENS_PIN_EXPIRED, TOKENS_CANCELLED, TOKENS_UNINITIALIZED, TOKENS_ABSENT,
+ * TOKENS_BUSY, TOKENS_FAILED. Keeps an idle session, so that the login
+ * lasts. */
+enum tokens_err token_login(struct token *t, const uint8_t *pin,
+                            size_t pin_len);
+
+/* Ends the login after operations in progress. TOKENS_OK if there was none. */
+enum tokens_err token_logout(struct token *t);
+
+/* As far as we know, without a call. */
+bool token_is_logged_in(struct token *t);
+
+/* ---- identities ---------------------------------------------------------- */
+
+enum token_key_type {
+    TOKEN_KEY_UNKNOWN,
+    TOKEN_KEY_RSA,
+    TOKEN_KEY_EC,
+    TOKEN_KEY_ED25519,
+    TOKEN_KEY_X25519
+};
+
+/* A set: what the token allows its private key. */
+enum token_key_use {
+    TOKEN_USE_SIGN = 1,    /* CKA_SIGN */
+    TOKEN_USE_DECRYPT = 2, /* CKA_DECRYPT */
+    TOKEN_USE_UNWRAP = 4,  /* CKA_UNWRAP */
+    TOKEN_USE_DERIVE = 8   /* CKA_DERIVE */
+};
+
+#define TOKEN_ID_BYTES 64 /* longest CKA_ID that is read or written */
+
+/* Certificate, public and private key that share a CKA_ID. A key with
+ * several certificates is several identities, a certificate without key is
+ * one too. All pointers live as long as the list. */
+struct token_identity {
+    const uint8_t *id;
+    size_t id_len;     /* 1..TOKEN_ID_BYTES, 0 for a certificate only */
+    const char *label; /* the certificate's, else the key's; "" */
+    const uint8_t *certificate; /* DER, or NULL */
+    size_t certificate_len;
+    const uint8_t *spki; /* DER SubjectPublicKeyInfo, or NULL if unknown */
+    size_t spki_len;
+    const uint8_t *modulus; /* RSA, big-endian without leading zeros */
+    size_t modulus_len;
+    const uint8_t *exponent; /* RSA public exponent */
+    size_t exponent_len;
+    const uint8_t *point; /* EC: uncompressed point; Ed/X25519: 32 bytes */
+    size_t point_len;
+    const uint8_t *curve; /* EC: DER of the named curve's OID */
+    size_t curve_len;
+    enum token_key_type type;
+    unsigned bits; /* RSA modulus, EC field; 0 unknown */
+    unsigned uses; /* of enum token_key_use; 0 without a private key */
+    bool always_authenticate; /* a PIN for each operation */
+    bool has_private;         /* the private key was seen */
+    bool private_unknown;     /* not logged in: there may be one */
+    bool is_ca;               /* the certificate is a CA's (X509_check_ca) */
+};
+
+struct token_identities {
+    const struct token_identity *all;
+    size_t count;
+};
+
+/* Gives an unchanging view of what is on the token, read now or at most
+ * cache_ms ago. Objects half made (no CKA_ID, no modulus or point) are left
+ * out. TOKENS_ABSENT, TOKENS_REMOVED, TOKENS_BUSY, TOKENS_FAILED. */
+enum tokens_err token_identities_read(struct token *t,
+                                      const struct token_identities **out);
+void token_identities_drop(const struct token_identities **list);
+
+/* Finds the certificate with this DER subject name (an issuer, to walk a
+ * chain); the first if several and index is 0, then 1, ... Writes DER to out
+ * (allocated, free with free()). TOKENS_NO_KEY when there is none. */
+enum tokens_err token_find_certificate_by_subject(struct token *t,
+                                                  const uint8_t *subject,
+                                                  size_t subject_len,
+                                                  size_t index, uint8_t **out,
+                                                  size_t *out_len);
+
+/* ---- operations -----------------------------------------------------------
+ */
+
+enum token_hash {
+    TOKEN_HASH_NONE,
+    TOKEN_HASH_SHA1,
+    TOKEN_HASH_SHA224,
+    TOKEN_HASH_SHA256,
+    TOKEN_HASH_SHA384,
+    TOKEN_HASH_SHA512
+};
+
+enum token_scheme {
+    TOKEN_RSA_PKCS1, /* sign: data is the digest of hash, DigestInfo is built
+                      * here (TOKEN_HASH_NONE: data is signed as it is);
+                      * unwrap: RSAES-PKCS1-v1_5 */
+    TOKEN_RSA_PSS,   /* data is the digest; MGF1 with hash, salt as long as
+                      * the digest */
+    TOKEN_RSA_OAEP,  /* unwrap only */
+    TOKEN_ECDSA,     /* data is the digest; DER Ecdsa-Sig-Value */
+    TOKEN_EDDSA      /* data is the whole message */
+};
+
+/* Asks the person for the PIN of a key with CKA_ALWAYS_AUTHENTICATE, before
+ * the token is held. Writes at most room bytes (wiped by the library). Not
+ * called for other keys. Returns TOKENS_OK or what the operation is to end
+ * with. out_len 0: the token's own pad. */
+struct token_prompt {
+    enum tokens_err (*ask)(void *arg, struct token *t, uint8_t *pin,
+                           size_t room, size_t *out_len);
+    void *arg;
+};
+
+#define TOKEN_SIGNATURE_BYTES 1024 /* room that is enough for any signature */
+
+/* Signs with the private key CKA_ID. out has room bytes. Warm, this is
+ * C_SignInit and C_Sign, nothing else. prompt may be NULL (then a key that
+ * authenticates each time is TOKENS_LOCKED). Errors: TOKENS_NO_KEY,
+ * TOKENS_LOCKED, TOKENS_ABSENT, TOKENS_REMOVED, TOKENS_BUSY, TOKENS_CANNOT,
+ * TOKENS_MESSAGE (digest of the wrong length), TOKENS_ARGUMENT (room),
+ * TOKENS_PIN_* and TOKENS_CANCELLED from the prompt, TOKENS_FAILED. A lost
+ * session is opened anew and the operation tried once more. */
+enum tokens_err token_sign(struct token *t, const uint8_t *id, size_t id_len,
+                           enum token_scheme scheme, enum token_hash hash,
+                           const uint8_t *data, size_t data_len,
+                           const struct token_prompt *prompt, uint8_t *out,
+                           size_t room, size_t *out_len);
+
+struct token_padding {
+    enum token_scheme scheme; /* TOKEN_RSA_PKCS1 or TOKEN_RSA_OAEP */
+    enum token_hash hash;     /* OAEP */
+    enum token_hash mgf_hash; /* OAEP: of MGF1; NONE: the same as hash */
+    const uint8_t *label;     /* OAEP; NULL with 0 for none */
+    size_t label_len;
+};
+
+/* Unwraps a content key (C_Decrypt). The plaintext goes to out, at most room
+ * bytes, wiped on error. TOKENS_MESSAGE: the token is well and the message is
+ * at fault (padding, length; RFC 3218: let nobody see which); the other
+ * errors as in token_sign. */
+enum tokens_err token_unwrap(struct token *t, const uint8_t *id, size_t id_len,
+                             const struct token_padding *padding,
+                             const uint8_t *wrapped, size_t wrapped_len,
+                             const struct token_prompt *prompt, uint8_t *out,
+                             size_t room, size_t *out_len);
+
+/* A key with CKA_ALWAYS_AUTHENTICATE may be TOKENS_CANNOT here: PKCS#11 has no
+ * place for its PIN, so prompt is not asked.
+ *
+ * Raw ECDH (CKM_ECDH1_DERIVE, CKD_NULL): peer is an uncompressed point that
+ * is checked to be on the key's curve (or 32 bytes for X25519); the shared
+ * x coordinate goes to out. TOKENS_MESSAGE: the peer's point is no point of
+ * the curve. Other errors as in token_sign. */
+enum tokens_err token_agree(struct token *t, const uint8_t *id, size_t id_len,
+                            const uint8_t *peer, size_t peer_len,
+                            const struct token_prompt *prompt, uint8_t *out,
+                            size_t room, size_t *out_len);
+
+/* Gives an EVP_PKEY (RSA or EC; free with EVP_PKEY_free, before the store is
+ * dropped) whose signing and decrypting run on the token (ECDH:
+ * token_agree). It outlives sessions and logins. TOKENS_CANNOT without
+ * vtoken_path or for other keys. When an operation through it fails,
+ * tokens_last_rv says what the token said. */
+enum tokens_err token_key_evp(struct token *t, const uint8_t *id, size_t id_len,
+                              struct evp_pkey_st **out);
+
+/* ---- writing ---------------------------------------------------------------
+ */
+
+struct token_bytes {
+    const uint8_t *p;
+    size_t n;
+};
+
+/* A private key in the clear, borrowed. Integers are unsigned big-endian. */
+struct token_private_key {
+    enum token_key_type type;   /* RSA, EC, ED25519 */
+    unsigned uses;              /* of enum token_key_use, nothing else is set */
+    const char *label;          /* CKA_LABEL; may be NULL */
+    struct token_bytes id;      /* CKA_ID; n 0: token_key_id */
+    struct token_bytes subject; /* DER name for CKA_SUBJECT, or n 0 */
+    /* RSA, all eight */
+    struct token_bytes modulus, exponent, private_exponent, prime1, prime2,
+        exponent1, exponent2, coefficient;
+    /* EC: DER of the named curve's OID, uncompressed point, scalar (padded
+     * here). ED25519: curve ignored, point and value of 32 bytes. */
+    struct token_bytes curve, point, value;
+};
+
+#define TOKEN_KEY_ID_BYTES 20
+
+/* SHA-1 of the modulus without leading zeros, or of the point: what NSS uses
+ * as CKA_ID. TOKENS_ARGUMENT when the component is missing. */
+enum tokens_err token_key_id(const struct token_private_key *key,
+                             uint8_t out[TOKEN_KEY_ID_BYTES]);
+
+/* An import: all or nothing. Holds the token alone from begin to drop, so
+ * other operations wait; keep it short, and make no other call on this token
+ * meanwhile. */
+struct token_import;
+
+/* Needs a login. TOKENS_LOCKED, TOKENS_READ_ONLY, TOKENS_ABSENT,
+ * TOKENS_BUSY. */
+enum tokens_err token_import_begin(struct token *t, struct token_import **out);
+
+/* Stores private and public key object (private: TOKEN, PRIVATE, SENSITIVE,
+ * not EXTRACTABLE, uses as given), reads the attributes back. A token that
+ * refuses plaintext keys gets them wrapped (C_UnwrapKey). *out_already: the
+ * same key with this CKA_ID was there; nothing is created. Errors:
+ * TOKENS_DIFFERENT (what was created is gone again), TOKENS_FULL,
+ * TOKENS_READ_ONLY, TOKENS_CANNOT, TOKENS_ARGUMENT, TOKENS_LOCKED,
+ * TOKENS_REMOVED, TOKENS_FAILED. */
+enum tokens_err token_import_add_key(struct token_import *import,
+                                     const struct token_private_key *key,
+                                     bool *out_already);
+
+/* Stores a certificate. id n 0: SHA-1 key identifier of its own public key,
+ * as token_key_id would say (right for end-entity and CA certificates
+ * alike). label may be NULL. TOKENS_ARGUMENT: DER does not parse. */
+enum tokens_err token_import_add_certificate(struct token_import *import,
+                                             const uint8_t *der, size_t der_len,
+                                             struct token_bytes id,
+                                             const char *label,
+                                             bool *out_already);
+
+/* A trial operation (sign; else decrypt; else derive, as the uses allow) with
+ * each key added or already there, checked against its public key.
+ * TOKENS_DIFFERENT when the result is wrong. */
+enum tokens_err token_import_prove(struct token_import *import);
+
+/* Keeps what was created. The import may only be dropped after it. */
+enum tokens_err token_import_commit(struct token_import *import);
+
+/* Destroys what was created and looks whether it is gone. TOKENS_FAILED (or
+ * the token's error) when something may be left. */
+enum tokens_err token_import_rollback(struct token_import *import);
+
+/* Rolls back unless committed; frees. NULL is fine. */
+void token_import_drop(struct token_import **import);
+
+/* Destroys private key, public key and certificates with this CKA_ID;
+ * *out_count objects. TOKENS_NO_KEY when there is none, TOKENS_LOCKED without
+ * a login, TOKENS_FAILED when a fresh look still finds one. */
+enum tokens_err token_remove_identity(struct token *t, const uint8_t *id,
+                                      size_t id_len, size_t *out_count);
+
+#endif
