@@ -23,6 +23,10 @@ struct sandbox_paths {
  * log once; nothing fails. NULL: no file at all. */
 void sandbox_files(const struct sandbox_paths *paths);
 
+/* True when sandbox_files has put rules in force in this process or in one
+ * it was forked from (for status). */
+bool sandbox_files_on(void);
+
 /* What seccomp leaves; everything else kills the process. */
 enum sandbox {
     SANDBOX_SESSION,   /* read and write what is open, talk on channels,

@@ -53,6 +53,8 @@ struct ruleset {
      LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |             \
      LANDLOCK_ACCESS_FS_REMOVE_FILE)
 
+static bool rules_are_on;
+
 static _Noreturn void
 die(const char *what)
 {
@@ -140,4 +142,11 @@ sandbox_files(const struct sandbox_paths *paths)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         syscall(SYS_landlock_restrict_self, fd, 0) != 0)
         die("putting the rules in force");
+    rules_are_on = true;
+}
+
+bool
+sandbox_files_on(void)
+{
+    return rules_are_on;
 }

@@ -97,6 +97,7 @@ static const int calls_of_keyring[] = {
     SCMP_SYS(faccessat),  SCMP_SYS(faccessat2), SCMP_SYS(stat),
     SCMP_SYS(lstat),      SCMP_SYS(newfstatat), SCMP_SYS(statx),
     SCMP_SYS(fsync),      SCMP_SYS(fdatasync),  SCMP_SYS(fchmod),
+    SCMP_SYS(fchown), /* SQLite, when root runs it */
     SCMP_SYS(getcwd),     SCMP_SYS(geteuid),    SCMP_SYS(getuid),
     SCMP_SYS(readlink),   SCMP_SYS(readlinkat), SCMP_SYS(flock),
     SCMP_SYS(getdents64), SCMP_SYS(statfs),     SCMP_SYS(fstatfs),

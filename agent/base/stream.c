@@ -6,6 +6,8 @@
 
 #include "agent/base/fd.h"
 
+#define STREAM_FIRST_BYTES 4096
+
 static enum err
 memory_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
             struct problem *p)
@@ -151,20 +153,25 @@ sink_buf_init(struct sink_buf *k, struct buf *out, size_t limit)
         .s = {.write = buf_write}, .out = out, .limit = limit};
 }
 
+/* Most mail is small: the chunk grows to its full size only while what is
+ * read fills it, so that a short mail does not pay for wiping 64 KiB. */
 enum err
 stream_pump(struct stream *from, struct sink *to, struct problem *p)
 {
     AUTO(buf) struct buf chunk = {0};
+    size_t size = STREAM_FIRST_BYTES;
 
-    buf_reserve(&chunk, STREAM_CHUNK_BYTES);
     for (;;) {
         size_t got = 0;
         enum err e;
 
-        e = stream_read(from, chunk.data, STREAM_CHUNK_BYTES, &got, p);
+        buf_reserve(&chunk, size);
+        e = stream_read(from, chunk.data, size, &got, p);
         if (e != ERR_OK || got == 0)
             return e;
         if ((e = sink_write(to, chunk.data, got, p)) != ERR_OK)
             return e;
+        if (got == size)
+            size = STREAM_CHUNK_BYTES;
     }
 }

@@ -206,7 +206,9 @@ struct slice_list {
  * it must be. integrity, chain, sender, strength, learned: the enums of
  * agent/wire/values.h. reasons: machine words ("expired", "untrusted-issuer",
  * ...), each explained once in the manual. judged_at: the time, and
- * time_source: enum time_source.
+ * time_source: enum time_source. encryption_certificate: another one of the
+ * signer's that mail to them is to be encrypted to (RFC 8551 2.5.3); empty:
+ * none. issuers: the intermediates of the signer's chain, nearest first.
  */
 #define FIELDS_verify_reply(U32, U64, BYTES, TEXT, LIST)                       \
     U32(good)                                                                  \
@@ -214,17 +216,22 @@ struct slice_list {
         U32(revocation) U32(time_source) U64(judged_at) U64(signing_time)      \
             LIST(reasons, 128, 16) BYTES(certificate, LIMIT_CERT_BYTES)        \
                 BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)     \
-                    TEXT(signature_name, 64) BYTES(capabilities, 4096)
+                    TEXT(signature_name, 64) BYTES(capabilities, 4096)         \
+                        BYTES(encryption_certificate, LIMIT_CERT_BYTES)        \
+                            BYTES(encryption_described, LIMIT_RECORD_BYTES)    \
+                                LIST(issuers, LIMIT_CERT_BYTES, 10)
 
 /* What a certificate says, as the validator read it. uses: set of
  * enum key_use that keyUsage and extendedKeyUsage leave for mail.
  * addresses: rfc822Name, SmtpUTF8Mailbox, emailAddress; each once.
- * chain: enum chain at the time asked for, as an e-mail certificate. */
+ * chain: enum chain at the time asked for, as an e-mail certificate.
+ * key_hash: SHA-256 of the SubjectPublicKeyInfo. */
 #define FIELDS_description(U32, U64, BYTES, TEXT, LIST)                        \
     LIST(addresses, LIMIT_ADDRESS_BYTES, 32)                                   \
     TEXT(subject, LIMIT_TEXT_BYTES)                                            \
     TEXT(issuer, LIMIT_TEXT_BYTES) TEXT(name, LIMIT_LABEL_BYTES)               \
-        TEXT(serial, 80) BYTES(fingerprint, 32) U64(not_before) U64(not_after) \
+        TEXT(serial, 80) BYTES(fingerprint, 32) BYTES(key_hash, 32)            \
+            U64(not_before) U64(not_after)                                     \
             U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One

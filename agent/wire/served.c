@@ -89,10 +89,15 @@ packet_read_problem(const struct frame *frame, uint16_t code, enum err lost,
 /* ---- the dispatcher --------------------------------------------------------
  */
 
+/* A channel with rights is a session's, and a session says only what its
+ * rows grant to a right: what the broker says to its children (attach,
+ * serve) is not among it. A channel without rights is one between trusted
+ * processes, where rows that grant by right have no place. */
 static bool
 row_is_mine(const struct served *s, const struct message_row *row)
 {
-    return row->receiver == s->self || row->receiver == PROCESS_ANY;
+    return (row->receiver == s->self || row->receiver == PROCESS_ANY)
+           && (row->rights != 0) == (s->rights != 0);
 }
 
 /* A verb once taken stays; operations only go down; the one signing key is
