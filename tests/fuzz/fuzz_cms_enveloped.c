@@ -23,10 +23,11 @@ drops_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
 
     (void)p;
     *got = n < size ? n : size;
-    if (*got > 0)
+    if (*got > 0) {
         memcpy(out, d->rest.p, *got);
-    d->rest.p += *got;
-    d->rest.n -= *got;
+        d->rest.p += *got;
+        d->rest.n -= *got;
+    }
     return ERR_OK;
 }
 

@@ -25,10 +25,11 @@ drops_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
 
     (void)p;
     *got = n < size ? n : size;
-    if (*got > 0)
+    if (*got > 0) {
         memcpy(out, d->rest.p, *got);
-    d->rest.p += *got;
-    d->rest.n -= *got;
+        d->rest.p += *got;
+        d->rest.n -= *got;
+    }
     return ERR_OK;
 }
 
@@ -110,7 +111,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct cert_view view;
 
         REQUIRE(is_inside(whole.certificate[i], &whole.tail));
-        (void)cert_view_parse(whole.certificate[i], &view);
+        if (cert_view_parse(whole.certificate[i], &view))
+            REQUIRE(is_inside(view.spki, &whole.tail));
     }
     return 0;
 }

@@ -1,0 +1,264 @@
+#include "agent/cms/algorithm.h"
+
+#include "agent/cms/der.h"
+
+/* Of the names of hashes as people and headers write them. */
+static const struct hash_row {
+    enum oid oid;
+    const char *name;
+    const char *micalg;
+    size_t bytes;
+} hashes[] = {
+    [HASH_NONE] = {OID_UNKNOWN, "unknown digest", "unknown", 0},
+    [HASH_SHA1] = {OID_SHA1, "SHA-1", "sha-1", 20},
+    [HASH_SHA224] = {OID_SHA224, "SHA-224", "sha-224", 28},
+    [HASH_SHA256] = {OID_SHA256, "SHA-256", "sha-256", 32},
+    [HASH_SHA384] = {OID_SHA384, "SHA-384", "sha-384", 48},
+    [HASH_SHA512] = {OID_SHA512, "SHA-512", "sha-512", 64},
+    [HASH_MD5] = {OID_MD5, "MD5", "md5", 16},
+};
+
+static const struct hash_row *
+row_of(enum hash h)
+{
+    if ((unsigned)h >= ARRAY_COUNT(hashes))
+        bug("a hash that is not in the table");
+    return &hashes[h];
+}
+
+size_t
+hash_bytes(enum hash h)
+{
+    return row_of(h)->bytes;
+}
+
+const char *
+hash_name(enum hash h)
+{
+    return row_of(h)->name;
+}
+
+const char *
+hash_micalg(enum hash h)
+{
+    return row_of(h)->micalg;
+}
+
+static char
+lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* Hyphens and case aside: "sha-256", "SHA256" (RFC 8551 3.5.3.2). */
+static bool
+same_micalg(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        while (*a == '-')
+            a++;
+        while (*b == '-')
+            b++;
+        if (lower(*a) != lower(*b))
+            return false;
+        if (!*a)
+            return true;
+    }
+}
+
+enum hash
+hash_from_micalg(const char *s)
+{
+    for (size_t h = HASH_NONE + 1; h < ARRAY_COUNT(hashes); h++)
+        if (same_micalg(s, hashes[h].micalg))
+            return (enum hash)h;
+    return HASH_NONE;
+}
+
+enum hash
+hash_from_algorithm(struct slice der)
+{
+    struct slice parameters;
+    enum oid oid;
+
+    if (!der_algorithm(der, &oid, &parameters) || parameters.n > 0 ||
+        oid == OID_UNKNOWN)
+        return HASH_NONE;
+    for (size_t h = HASH_NONE + 1; h < ARRAY_COUNT(hashes); h++)
+        if (hashes[h].oid == oid)
+            return (enum hash)h;
+    return HASH_NONE;
+}
+
+/* Parameters absent: RFC 5754 section 2. */
+void
+hash_write_algorithm(enum hash h, struct buf *out)
+{
+    der_put_algorithm(out, row_of(h)->oid);
+}
+
+/* ---- content encryption -------------------------------------------------- */
+
+static const struct cipher_row {
+    enum oid oid;
+    const char *name;
+    size_t key_bytes;
+    size_t iv_bytes; /* 0: an AEAD's nonce, of several lengths */
+} ciphers[] = {
+    [CIPHER_NONE] = {OID_UNKNOWN, "unknown cipher", 0, 0},
+    [CIPHER_AES128_CBC] = {OID_AES128_CBC, "AES-128-CBC", 16, 16},
+    [CIPHER_AES192_CBC] = {OID_AES192_CBC, "AES-192-CBC", 24, 16},
+    [CIPHER_AES256_CBC] = {OID_AES256_CBC, "AES-256-CBC", 32, 16},
+    [CIPHER_AES128_GCM] = {OID_AES128_GCM, "AES-128-GCM", 16, 0},
+    [CIPHER_AES192_GCM] = {OID_AES192_GCM, "AES-192-GCM", 24, 0},
+    [CIPHER_AES256_GCM] = {OID_AES256_GCM, "AES-256-GCM", 32, 0},
+    [CIPHER_3DES_CBC] = {OID_DES3_CBC, "3DES-CBC", 24, 8},
+    [CIPHER_RC2_CBC] = {OID_RC2_CBC, "RC2-CBC", 0, 8},
+};
+
+/* GCMParameters: the nonce, and the tag's length, 12 by default (RFC 5084
+ * section 3.2). */
+static bool
+read_gcm_parameters(struct slice parameters, struct cipher_algorithm *out)
+{
+    struct der outer = der_of(parameters);
+    struct der d = der_enter(&outer, TAG_SEQUENCE);
+    struct slice nonce = der_take(&d, TAG_OCTET_STRING);
+    int tag_bytes = der_is(&d, TAG_INTEGER) ? der_take_number(&d) : 12;
+
+    if (!der_done(&outer) || !der_done(&d) || nonce.n == 0 ||
+        nonce.n > sizeof(out->iv) || tag_bytes < 12 || tag_bytes > 16)
+        return false;
+    memcpy(out->iv, nonce.p, nonce.n);
+    out->iv_bytes = nonce.n;
+    out->tag_bytes = (size_t)tag_bytes;
+    return true;
+}
+
+/* rc2ParameterVersion (RFC 3370 section 5.2) to effective bits. */
+static int
+rc2_bits(int version)
+{
+    if (version == 160)
+        return 40;
+    if (version == 120)
+        return 64;
+    if (version == 58)
+        return 128;
+    return version >= 256 && version <= 1024 ? version : 0;
+}
+
+static bool
+read_rc2_parameters(struct slice parameters, struct cipher_algorithm *out)
+{
+    struct der outer = der_of(parameters);
+    struct der d = der_enter(&outer, TAG_SEQUENCE);
+    int bits = rc2_bits(der_take_number(&d));
+    struct slice iv = der_take(&d, TAG_OCTET_STRING);
+
+    if (!der_done(&outer) || !der_done(&d) || bits == 0 || bits % 8 != 0 ||
+        iv.n != out->iv_bytes)
+        return false;
+    memcpy(out->iv, iv.p, iv.n);
+    out->rc2_bits = bits;
+    out->key_bytes = (size_t)bits / 8;
+    return true;
+}
+
+static bool
+read_iv(struct slice parameters, struct cipher_algorithm *out)
+{
+    struct der d = der_of(parameters);
+    struct slice iv = der_take(&d, TAG_OCTET_STRING);
+
+    if (!der_done(&d) || iv.n != out->iv_bytes)
+        return false;
+    memcpy(out->iv, iv.p, iv.n);
+    return true;
+}
+
+static enum cipher
+cipher_of(enum oid oid)
+{
+    for (size_t c = CIPHER_NONE + 1; c < ARRAY_COUNT(ciphers); c++)
+        if (ciphers[c].oid == oid)
+            return (enum cipher)c;
+    return CIPHER_NONE;
+}
+
+bool
+cipher_from_algorithm(struct slice der, struct cipher_algorithm *out)
+{
+    struct cipher_algorithm read = {0};
+    struct slice parameters;
+    enum oid oid;
+    bool ok;
+
+    if (!der_algorithm(der, &oid, &parameters) ||
+        (read.cipher = cipher_of(oid)) == CIPHER_NONE)
+        return false;
+    read.key_bytes = ciphers[read.cipher].key_bytes;
+    read.iv_bytes = ciphers[read.cipher].iv_bytes;
+    if (cipher_is_aead(read.cipher))
+        ok = read_gcm_parameters(parameters, &read);
+    else if (read.cipher == CIPHER_RC2_CBC)
+        ok = read_rc2_parameters(parameters, &read);
+    else
+        ok = read_iv(parameters, &read);
+    if (ok)
+        *out = read;
+    return ok;
+}
+
+static void
+write_parameters(const struct cipher_algorithm *a, struct buf *out)
+{
+    size_t mark;
+
+    if (!cipher_is_aead(a->cipher)) {
+        der_put(out, TAG_OCTET_STRING, slice_of(a->iv, a->iv_bytes));
+        return;
+    }
+    mark = der_open(out, TAG_SEQUENCE);
+    der_put(out, TAG_OCTET_STRING, slice_of(a->iv, a->iv_bytes));
+    if (a->tag_bytes != 12)
+        der_put_number(out, (unsigned)a->tag_bytes);
+    der_close(out, mark);
+}
+
+void
+cipher_write_algorithm(const struct cipher_algorithm *a, struct buf *out)
+{
+    size_t mark = der_open(out, TAG_SEQUENCE);
+
+    if (cipher_is_legacy(a->cipher))
+        bug("writing with a legacy cipher");
+    der_put_oid(out, ciphers[a->cipher].oid);
+    write_parameters(a, out);
+    der_close(out, mark);
+}
+
+size_t
+cipher_key_bytes(enum cipher c)
+{
+    return ciphers[c].key_bytes;
+}
+
+const char *
+cipher_name(enum cipher c)
+{
+    return ciphers[c].name;
+}
+
+bool
+cipher_is_aead(enum cipher c)
+{
+    return c == CIPHER_AES128_GCM || c == CIPHER_AES192_GCM ||
+           c == CIPHER_AES256_GCM;
+}
+
+bool
+cipher_is_legacy(enum cipher c)
+{
+    return c == CIPHER_3DES_CBC || c == CIPHER_RC2_CBC;
+}

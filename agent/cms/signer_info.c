@@ -1,0 +1,105 @@
+#include "agent/cms/signer_info.h"
+
+#define SIGNED_ATTRS   TAG_CONTEXT_CONSTRUCTED
+#define UNSIGNED_ATTRS (TAG_CONTEXT_CONSTRUCTED + 1)
+
+/* What other processes accept of these: nothing real is longer. */
+#define LIMIT_ISSUER_BYTES              4096
+#define LIMIT_SERIAL_BYTES              64
+#define LIMIT_KEY_ID_BYTES              64
+#define LIMIT_DIGEST_ALGORITHM_BYTES    256
+#define LIMIT_SIGNATURE_ALGORITHM_BYTES 512
+#define LIMIT_ATTRS_BYTES               (32 * 1024)
+#define LIMIT_SIGNATURE_BYTES           2048
+
+enum err
+signer_info_collect(struct ber *b, struct buf *out, size_t limit,
+                    struct problem *p)
+{
+    const struct ber_header *h = NULL;
+    enum err e;
+
+    if ((e = ber_enter(b, TAG_SEQUENCE, p)) != ERR_OK)
+        return e;
+    for (;;) {
+        if ((e = ber_peek(b, &h, p)) != ERR_OK)
+            return e;
+        if (!h)
+            return ber_leave(b, p);
+        if (h->tag == UNSIGNED_ATTRS)
+            e = ber_skip(b, p);
+        else
+            e = ber_collect(b, out, limit, p);
+        if (e != ERR_OK)
+            return e;
+    }
+}
+
+void
+issuer_and_serial_read(struct der *d, struct slice *issuer,
+                       struct slice *serial)
+{
+    struct der name = der_enter(d, TAG_SEQUENCE);
+
+    *issuer = der_take_whole(&name, TAG_SEQUENCE);
+    *serial = der_take(&name, TAG_INTEGER);
+    if (!der_done(&name) || issuer->n > LIMIT_ISSUER_BYTES || serial->n == 0 ||
+        serial->n > LIMIT_SERIAL_BYTES)
+        d->bad = true;
+}
+
+void
+issuer_and_serial_write(uint8_t tag, struct slice issuer, struct slice serial,
+                        struct buf *out)
+{
+    size_t mark = der_open(out, tag);
+
+    buf_add_slice(out, issuer);
+    der_put(out, TAG_INTEGER, serial);
+    der_close(out, mark);
+}
+
+static void
+read_sid(struct der *d, struct signer_info *out)
+{
+    if (der_is(d, TAG_CONTEXT)) {
+        out->key_id = der_take(d, TAG_CONTEXT);
+        d->bad |= out->key_id.n == 0 || out->key_id.n > LIMIT_KEY_ID_BYTES;
+        return;
+    }
+    issuer_and_serial_read(d, &out->issuer, &out->serial);
+}
+
+static bool
+is_too_long(const struct signer_info *s)
+{
+    return s->digest_algorithm.n > LIMIT_DIGEST_ALGORITHM_BYTES ||
+           s->signature_algorithm.n > LIMIT_SIGNATURE_ALGORITHM_BYTES ||
+           s->signed_attrs.n > LIMIT_ATTRS_BYTES ||
+           s->signature.n > LIMIT_SIGNATURE_BYTES;
+}
+
+bool
+signer_info_parse(uint8_t *fields, size_t n, struct signer_info *out)
+{
+    struct der d = der_of(slice_of(fields, n));
+    struct signer_info s = {0};
+
+    (void)der_take_number(&d); /* version: says nothing the sid does not */
+    read_sid(&d, &s);
+    s.digest_algorithm = der_take_whole(&d, TAG_SEQUENCE);
+    if (der_is(&d, SIGNED_ATTRS)) {
+        size_t at = n - d.rest.n;
+
+        s.signed_attrs = der_take_whole(&d, SIGNED_ATTRS);
+        if (!d.bad)
+            fields[at] = TAG_SET; /* RFC 5652 section 5.4 */
+    }
+    s.signature_algorithm = der_take_whole(&d, TAG_SEQUENCE);
+    s.signature = der_take(&d, TAG_OCTET_STRING);
+    if (!der_done(&d) || is_too_long(&s))
+        return false;
+    s.hash = hash_from_algorithm(s.digest_algorithm);
+    *out = s;
+    return true;
+}
