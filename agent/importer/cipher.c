@@ -1,0 +1,149 @@
+/*
+ * Which library context can decrypt with an algorithm of the file, and what
+ * the key derivation will cost. Asked before anything is derived.
+ */
+#include <openssl/err.h>
+
+#include "agent/base/log.h"
+#include "agent/importer/internal.h"
+
+int64_t
+integer_of(const ASN1_INTEGER *a)
+{
+    int64_t value = -1;
+
+    if (!a || !ASN1_INTEGER_get_int64(&value, a))
+        return -1;
+    return value;
+}
+
+enum err
+spend_iterations(struct p12 *p12, int64_t count, struct problem *p)
+{
+    if (count < 1)
+        return fail(p, ERR_P12_FORMAT, "an iteration count is malformed");
+    if (count > LIMIT_P12_ITERATIONS ||
+        p12->iterations > LIMIT_P12_ITERATIONS - (uint64_t)count)
+        return fail(p, ERR_LIMIT, "more than %d iterations of key derivation",
+                    LIMIT_P12_ITERATIONS);
+    p12->iterations += (uint64_t)count;
+    return ERR_OK;
+}
+
+static int64_t
+pbkdf2_iterations(const ASN1_TYPE *parameter)
+{
+    PBKDF2PARAM *kdf = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM),
+                                                 (ASN1_TYPE *)parameter);
+    int64_t n = kdf ? integer_of(kdf->iter) : -1;
+
+    PBKDF2PARAM_free(kdf);
+    return n;
+}
+
+/* scrypt (RFC 7914): each of N steps costs r * p blocks. */
+static int64_t
+scrypt_iterations(const ASN1_TYPE *parameter)
+{
+    SCRYPT_PARAMS *kdf = ASN1_TYPE_unpack_sequence(
+        ASN1_ITEM_rptr(SCRYPT_PARAMS), (ASN1_TYPE *)parameter);
+    int64_t n = -1;
+
+    if (kdf) {
+        int64_t cost = integer_of(kdf->costParameter);
+        int64_t r = integer_of(kdf->blockSize);
+        int64_t lanes = integer_of(kdf->parallelizationParameter);
+
+        if (cost > 0 && r > 0 && lanes > 0 && cost <= INT32_MAX && r <= 1024 &&
+            lanes <= 1024)
+            n = cost * r * lanes;
+    }
+    SCRYPT_PARAMS_free(kdf);
+    return n;
+}
+
+/* PBES2 (RFC 8018): gives the cipher's NID. */
+static int
+pbes2_cipher(const X509_ALGOR *algorithm, struct cipher_choice *out)
+{
+    PBE2PARAM *param = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM),
+                                                 algorithm->parameter);
+    int nid = NID_undef;
+
+    if (!param)
+        return NID_undef;
+    nid = OBJ_obj2nid(param->encryption->algorithm);
+    switch (OBJ_obj2nid(param->keyfunc->algorithm)) {
+    case NID_id_pbkdf2:
+        out->iterations = pbkdf2_iterations(param->keyfunc->parameter);
+        break;
+    case NID_id_scrypt:
+        out->iterations = scrypt_iterations(param->keyfunc->parameter);
+        break;
+    default:
+        nid = NID_undef;
+    }
+    PBE2PARAM_free(param);
+    return nid;
+}
+
+/* PBES1 and PKCS#12's own: the algorithm names both. */
+static int
+pbes1_cipher(const X509_ALGOR *algorithm, struct cipher_choice *out)
+{
+    PBEPARAM *param = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBEPARAM),
+                                                algorithm->parameter);
+    int cipher = NID_undef;
+
+    if (!param)
+        return NID_undef;
+    out->iterations = integer_of(param->iter);
+    PBEPARAM_free(param);
+    if (!EVP_PBE_find(EVP_PBE_TYPE_OUTER, OBJ_obj2nid(algorithm->algorithm),
+                      &cipher, NULL, NULL))
+        return NID_undef;
+    return cipher;
+}
+
+static bool
+context_has(OSSL_LIB_CTX *libctx, int cipher_nid)
+{
+    EVP_CIPHER *c = EVP_CIPHER_fetch(libctx, OBJ_nid2sn(cipher_nid), NULL);
+
+    EVP_CIPHER_free(c);
+    return c != NULL;
+}
+
+static enum err
+refuse_algorithm(const X509_ALGOR *algorithm, struct problem *p)
+{
+    char name[80];
+
+    if (OBJ_obj2txt(name, sizeof(name), algorithm->algorithm, 0) <= 0)
+        name[0] = '\0';
+    return fail(p, ERR_P12_UNSUPPORTED, "encryption by %s", name);
+}
+
+enum err
+cipher_choose(const X509_ALGOR *algorithm, struct cipher_choice *out,
+              struct problem *p)
+{
+    bool is_pbes2 = OBJ_obj2nid(algorithm->algorithm) == NID_pbes2;
+    int nid;
+
+    memset(out, 0, sizeof(*out));
+    nid =
+        is_pbes2 ? pbes2_cipher(algorithm, out) : pbes1_cipher(algorithm, out);
+    if (nid == NID_undef)
+        return refuse_algorithm(algorithm, p);
+    out->is_legacy = !is_pbes2 || nid == NID_des_ede3_cbc;
+    out->libctx = libctx_plain();
+    if (context_has(out->libctx, nid))
+        return ERR_OK;
+    out->is_legacy = true;
+    out->libctx = libctx_legacy();
+    ERR_clear_error();
+    return out->libctx && context_has(out->libctx, nid)
+               ? ERR_OK
+               : refuse_algorithm(algorithm, p);
+}

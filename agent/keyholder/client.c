@@ -1,0 +1,279 @@
+/*
+ * One session's channel: a thread, the dispatcher, the answers.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/base/secret.h"
+#include "agent/keyholder/keyholder.h"
+#include "agent/keyholder/token_problem.h"
+
+/* ---- who it is --------------------------------------------------------- */
+
+const char *
+client_program(struct client *c)
+{
+    if (c->program[0] == '\0')
+        caller_describe(c->pid, c->program, sizeof(c->program));
+    return c->program;
+}
+
+void
+client_audit(struct client *c, const char *operation, struct token *token,
+             struct slice key, enum err result)
+{
+    char name[TOKEN_LABEL_BYTES] = "";
+    struct audit_line line = {.session = c->session,
+                              .pid = c->pid,
+                              .program = client_program(c),
+                              .operation = operation,
+                              .token = name,
+                              .key = key,
+                              .result = result};
+
+    if (token)
+        token_name(token, name);
+    audit_write(&c->keyholder->audit, &line);
+}
+
+/* Printable ASCII without blanks: what may stand in an option of pinentry. */
+static void
+keep_word(struct slice s, char *out, size_t size)
+{
+    bool fits = s.n < size;
+
+    for (size_t i = 0; fits && i < s.n; i++)
+        fits = s.p[i] > 0x20 && s.p[i] < 0x7f;
+    out[0] = '\0';
+    if (!fits || s.n == 0)
+        return;
+    memcpy(out, s.p, s.n);
+    out[s.n] = '\0';
+}
+
+/* A prompt must not appear on somebody else's terminal. */
+static bool
+is_own_terminal(const char *tty, uint32_t uid)
+{
+    struct stat s;
+
+    return strncmp(tty, "/dev/", 5) == 0 && strstr(tty, "..") == NULL &&
+           lstat(tty, &s) == 0 && S_ISCHR(s.st_mode) && s.st_uid == uid;
+}
+
+static void
+take_place(struct client *c, const struct narrow *n)
+{
+    keep_word(n->tty, c->tty, sizeof(c->tty));
+    keep_word(n->term, c->term, sizeof(c->term));
+    keep_word(n->display, c->display, sizeof(c->display));
+    keep_word(n->locale, c->locale, sizeof(c->locale));
+    if (c->tty[0] && !is_own_terminal(c->tty, c->uid))
+        c->tty[0] = '\0';
+}
+
+/* ---- dispatch ---------------------------------------------------------- */
+
+/* Room for the largest reply. */
+union any_reply {
+    struct list_reply list;
+    struct chain_reply chain;
+    struct sign_reply sign;
+    struct unwrap_reply unwrap;
+    struct agree_reply agree;
+    struct token_record token;
+    struct count_reply count;
+    struct import_reply import;
+};
+
+static enum err
+handle(struct client *c, enum message m, const union any_record *r,
+       union any_reply *out, struct reply_room *room, struct problem *p)
+{
+    if (m == MSG_NARROW) {
+        take_place(c, &r->narrow);
+        return ERR_OK;
+    }
+    if (m == MSG_KEYS)
+        return keys_list(c, &r->page, &out->list, room, p);
+    if (m == MSG_TOKENS)
+        return tokens_list(c, &r->page, &out->list, room, p);
+    if (m == MSG_CHAIN)
+        return chain_read(c, &r->key_choice, &out->chain, room, p);
+    if (m == MSG_SIGN)
+        return key_sign(c, &r->sign_request, &out->sign, room, p);
+    if (m == MSG_UNWRAP)
+        return key_unwrap(c, &r->unwrap_request, &out->unwrap, room, p);
+    if (m == MSG_AGREE)
+        return key_agree(c, &r->agree_request, &out->agree, room, p);
+    if (m == MSG_UNLOCK)
+        return token_unlock(c, &r->token_choice, &out->token, room, p);
+    if (m == MSG_LOCK)
+        return token_lock(c, &r->token_choice, &out->count, p);
+    if (m == MSG_IMPORT)
+        return p12_import(c, &r->import_request, &out->import, room, p);
+    return fail(p, ERR_USAGE, "not a message for the keyholder");
+}
+
+static bool
+answer(struct client *c, enum message m, const union any_record *request)
+{
+    AUTO(reply_room) struct reply_room room = {0};
+    union any_reply reply;
+    struct problem p = {0};
+
+    memset(&reply, 0, sizeof(reply));
+    if (handle(c, m, request, &reply, &room, &p) == ERR_OK)
+        return channel_reply(c->served.fd, m, &reply, NULL, 0);
+    return channel_refuse(c->served.fd, m, &p);
+}
+
+static const char *
+refused_operation(enum message m)
+{
+    if (m == MSG_SIGN)
+        return "sign";
+    if (m == MSG_UNWRAP)
+        return "unwrap";
+    if (m == MSG_AGREE)
+        return "agree";
+    if (m == MSG_UNLOCK)
+        return "unlock";
+    if (m == MSG_LOCK)
+        return "lock";
+    return m == MSG_IMPORT ? "import" : NULL;
+}
+
+static void
+serve(struct client *c)
+{
+    union any_record *request = mem_new(sizeof(*request));
+    enum message m = MSG_NONE;
+    bool more = true;
+
+    while (more) {
+        switch (channel_receive(&c->served, &c->frame, &m, request)) {
+        case RECEIVED_REQUEST:
+            more = answer(c, m, request);
+            break;
+        case RECEIVED_REFUSED:
+            if (refused_operation(m))
+                client_audit(c, refused_operation(m), NULL, slice_of(NULL, 0),
+                             ERR_NOT_ALLOWED);
+            break;
+        case RECEIVED_EOF:
+            more = false;
+            break;
+        case RECEIVED_BROKEN:
+            log_error("session %llu: malformed message",
+                      (unsigned long long)c->session);
+            more = false;
+            break;
+        }
+        buf_clear(&c->frame.bytes);
+    }
+    free(request);
+}
+
+/* ---- threads ----------------------------------------------------------- */
+
+static bool
+client_register(struct keyholder *k, struct client *c)
+{
+    bool room;
+
+    pthread_mutex_lock(&k->mutex);
+    room = k->clients < LIMIT_CLIENTS;
+    for (size_t i = 0; room && i < LIMIT_CLIENTS; i++)
+        if (!k->client[i]) {
+            k->client[i] = c;
+            k->clients++;
+            break;
+        }
+    pthread_mutex_unlock(&k->mutex);
+    return room;
+}
+
+/* Closes the channel under the lock, so that clients_end never shuts down a
+ * descriptor that is somebody else's by now. */
+static void
+client_end(struct client *c)
+{
+    struct keyholder *k = c->keyholder;
+
+    pthread_mutex_lock(&k->mutex);
+    for (size_t i = 0; i < LIMIT_CLIENTS; i++)
+        if (k->client[i] == c) {
+            k->client[i] = NULL;
+            k->clients--;
+        }
+    fd_drop(&c->served.fd);
+    frame_drop(&c->frame);
+    free(c);
+    pthread_cond_signal(&k->gone);
+    pthread_mutex_unlock(&k->mutex);
+}
+
+static void *
+client_thread(void *arg)
+{
+    serve(arg);
+    client_end(arg);
+    return NULL;
+}
+
+void
+client_start(struct keyholder *k, const struct attach *a, int channel)
+{
+    struct client *c = mem_new(sizeof(*c));
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    c->keyholder = k;
+    c->session = a->session;
+    c->pid = a->pid;
+    c->uid = a->uid;
+    c->served.fd = channel;
+    c->served.self = PROCESS_KEYHOLDER;
+    c->served.rights = a->rights;
+    frame_init(&c->frame);
+    if (!client_register(k, c)) {
+        log_error("session %llu is refused: there are %d already",
+                  (unsigned long long)a->session, LIMIT_CLIENTS);
+        fd_drop(&channel);
+        free(c);
+        return;
+    }
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attr, client_thread, c) != 0) {
+        log_error("no thread for session %llu", (unsigned long long)a->session);
+        client_end(c);
+    }
+    pthread_attr_destroy(&attr);
+}
+
+bool
+clients_end(struct keyholder *k, int timeout_s)
+{
+    struct timespec end;
+    bool all;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += timeout_s;
+    pthread_mutex_lock(&k->mutex);
+    for (size_t i = 0; i < LIMIT_CLIENTS; i++)
+        if (k->client[i])
+            (void)shutdown(k->client[i]->served.fd, SHUT_RDWR);
+    while (k->clients > 0)
+        if (pthread_cond_timedwait(&k->gone, &k->mutex, &end) == ETIMEDOUT)
+            break;
+    all = k->clients == 0;
+    pthread_mutex_unlock(&k->mutex);
+    return all;
+}

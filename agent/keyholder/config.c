@@ -1,0 +1,202 @@
+#include "agent/keyholder/config.h"
+
+#include <ini.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/base/log.h"
+
+static const char module_prefix[] = "module ";
+
+void
+config_init(struct config *c)
+{
+    memset(c, 0, sizeof(*c));
+    c->use_system = true;
+    c->pin_prompts = CONFIG_PIN_PROMPTS;
+}
+
+static void
+names_clear(char *names[])
+{
+    for (size_t i = 0; names[i]; i++) {
+        free(names[i]);
+        names[i] = NULL;
+    }
+}
+
+void
+config_drop(struct config *c)
+{
+    for (size_t i = 0; i < c->module_count; i++) {
+        free(c->module[i].name);
+        free(c->module[i].path);
+    }
+    names_clear(c->allow);
+    names_clear(c->deny);
+    c->module_count = 0;
+}
+
+/* Names are parted by blanks or commas. */
+static bool
+set_names(char *names[], const char *value)
+{
+    size_t count = 0;
+
+    names_clear(names);
+    while (*value) {
+        size_t n = strcspn(value, " ,\t");
+
+        if (n > 0 && count == LIMIT_CONFIG_NAMES)
+            return false;
+        if (n > 0)
+            names[count++] = mem_text(slice_of(value, n));
+        value += n;
+        value += strspn(value, " ,\t");
+    }
+    return true;
+}
+
+static bool
+set_number(unsigned *out, const char *value, unsigned least, unsigned most)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+
+    if (end == value || *end != '\0' || *value == '-' || n < least || n > most)
+        return false;
+    *out = (unsigned)n;
+    return true;
+}
+
+static bool
+set_bool(bool *out, const char *value)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return false;
+    *out = value[0] == 'y';
+    return true;
+}
+
+static struct config_module *
+module_named(struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->module_count; i++)
+        if (strcmp(c->module[i].name, name) == 0)
+            return &c->module[i];
+    if (c->module_count == LIMIT_CONFIG_MODULES || name[0] == '\0')
+        return NULL;
+    c->module[c->module_count].name = mem_text(slice_text(name));
+    return &c->module[c->module_count++];
+}
+
+static bool
+set_module(struct config *c, const char *module, const char *name,
+           const char *value)
+{
+    struct config_module *m = module_named(c, module);
+
+    if (!m)
+        return false;
+    if (strcmp(name, "path") == 0) {
+        if (value[0] != '/')
+            return false;
+        free(m->path);
+        m->path = mem_text(slice_text(value));
+        return true;
+    }
+    /* A module that runs out of process or wants an init string needs
+     * p11-kit's own configuration: never silently run without it. */
+    m->refused |= strcmp(name, "remote") == 0 || strcmp(name, "init") == 0;
+    return false;
+}
+
+static bool
+set_value(struct config *c, const char *section, const char *name,
+          const char *value)
+{
+    if (strncmp(section, module_prefix, sizeof(module_prefix) - 1) == 0)
+        return set_module(c, section + sizeof(module_prefix) - 1, name, value);
+    if (strcmp(section, "modules") == 0) {
+        if (strcmp(name, "system") == 0)
+            return set_bool(&c->use_system, value);
+        if (strcmp(name, "deny") == 0)
+            return set_names(c->deny, value);
+        c->has_allow |= strcmp(name, "allow") == 0;
+        return strcmp(name, "allow") == 0 && set_names(c->allow, value);
+    }
+    if (strcmp(section, "tokens") != 0)
+        return true;
+    if (strcmp(name, "concurrency") == 0)
+        return set_number(&c->concurrency, value, 1, 64);
+    if (strcmp(name, "deadline-ms") == 0)
+        return set_number(&c->deadline_ms, value, 100, 600000);
+    return strcmp(name, "pin-tries") == 0 &&
+           set_number(&c->pin_prompts, value, 1, CONFIG_PIN_PROMPTS);
+}
+
+struct loading {
+    struct config *config;
+    const char *file;
+};
+
+static int
+handle_line(void *user, const char *section, const char *name,
+            const char *value)
+{
+    struct loading *l = user;
+    char shown[3][96];
+
+    if (set_value(l->config, section, name, value))
+        return 1;
+    text_escape(slice_text(section), shown[0], sizeof(shown[0]));
+    text_escape(slice_text(name), shown[1], sizeof(shown[1]));
+    text_escape(slice_text(value), shown[2], sizeof(shown[2]));
+    log_error("%s: [%s] %s = %s is not understood", l->file, shown[0], shown[1],
+              shown[2]);
+    return 1;
+}
+
+void
+config_load(struct config *c, const char *file)
+{
+    struct loading l = {c, file};
+    int line;
+
+    if (access(file, F_OK) != 0)
+        return;
+    line = ini_parse(file, handle_line, &l);
+    if (line < 0)
+        log_error("%s cannot be read", file);
+    else if (line > 0)
+        log_error("%s: line %d is not understood", file, line);
+}
+
+struct token_config
+config_for_tokens(const struct config *c, struct token_module *modules,
+                  const char *vtoken_path)
+{
+    struct token_config t = {
+        .modules = modules,
+        .use_system = c->use_system,
+        .allow = c->has_allow ? (const char *const *)c->allow : NULL,
+        .deny = c->deny[0] ? (const char *const *)c->deny : NULL,
+        .vtoken_path = vtoken_path,
+        .lock_timeout_ms = c->deadline_ms,
+        .concurrency = c->concurrency,
+    };
+
+    for (size_t i = 0; i < c->module_count; i++) {
+        const struct config_module *m = &c->module[i];
+
+        if (!m->path || m->refused) {
+            log_error("the module %s is left out: %s", m->name,
+                      m->refused ? "configure it for p11-kit instead"
+                                 : "it has no path");
+            continue;
+        }
+        modules[t.module_count++] =
+            (struct token_module){.name = m->name, .path = m->path};
+    }
+    return t;
+}

@@ -1,0 +1,106 @@
+/*
+ * The process that holds the tokens: what its threads share, and what one
+ * session's thread knows about its client.
+ *
+ * Runs in smime-keyholder only. Never parses mail, CMS, .p12, or certificates
+ * beyond what a token says of them; keeps no PIN.
+ */
+#ifndef AGENT_KEYHOLDER_KEYHOLDER_H
+#define AGENT_KEYHOLDER_KEYHOLDER_H
+
+#include <pthread.h>
+
+#include "agent/keyholder/audit.h"
+#include "agent/keyholder/broker_link.h"
+#include "agent/keyholder/caller.h"
+#include "agent/keyholder/config.h"
+#include "agent/wire/channel.h"
+#include "agent/wire/values.h"
+#include "tokens/tokens.h"
+
+#define LIMIT_CLIENTS 64
+
+struct client;
+
+struct keyholder {
+    struct config config;
+    struct token_store *store;
+    struct broker_link broker;
+    struct audit audit;
+    pthread_mutex_t prompt; /* one prompt at a time */
+    pthread_mutex_t mutex;  /* guards what follows */
+    pthread_cond_t gone;
+    struct client *client[LIMIT_CLIENTS];
+    unsigned clients;
+    int64_t looked_ms; /* when the slots were last looked at */
+};
+
+/* One session's channel; belongs to its thread. */
+struct client {
+    struct keyholder *keyholder;
+    struct served served;
+    struct frame frame;
+    uint64_t session;
+    uint32_t pid, uid;
+    char tty[257], term[65], display[257], locale[65];
+    char program[CALLER_BYTES]; /* see client_program */
+};
+
+/* "smime, from mutt": looked up when first needed. */
+const char *client_program(struct client *c);
+
+/* Takes CHANNEL and serves it in a thread of its own; closes it when there
+ * are too many. */
+void client_start(struct keyholder *k, const struct attach *a, int channel);
+
+/* Ends all channels and waits for their threads; false when one is still
+ * busy in a module after timeout_s seconds. */
+bool clients_end(struct keyholder *k, int timeout_s);
+
+/* One line in the audit for this client. TOKEN may be NULL. */
+void client_audit(struct client *c, const char *operation, struct token *token,
+                  struct slice key, enum err result);
+
+/* ---- what sessions ask for; each answers with its problem or its reply ----
+ */
+
+/* Slices of a reply borrow from here. */
+struct reply_room {
+    struct buf bytes;
+    struct secret *secret;
+};
+void reply_room_drop(struct reply_room *room);
+
+MUST_USE enum err keys_list(struct client *c, const struct page *request,
+                            struct list_reply *out, struct reply_room *room,
+                            struct problem *p);
+MUST_USE enum err tokens_list(struct client *c, const struct page *request,
+                              struct list_reply *out, struct reply_room *room,
+                              struct problem *p);
+MUST_USE enum err chain_read(struct client *c, const struct key_choice *request,
+                             struct chain_reply *out, struct reply_room *room,
+                             struct problem *p);
+MUST_USE enum err key_sign(struct client *c, const struct sign_request *request,
+                           struct sign_reply *out, struct reply_room *room,
+                           struct problem *p);
+MUST_USE enum err key_unwrap(struct client *c,
+                             const struct unwrap_request *request,
+                             struct unwrap_reply *out, struct reply_room *room,
+                             struct problem *p);
+MUST_USE enum err key_agree(struct client *c,
+                            const struct agree_request *request,
+                            struct agree_reply *out, struct reply_room *room,
+                            struct problem *p);
+MUST_USE enum err token_unlock(struct client *c,
+                               const struct token_choice *request,
+                               struct token_record *out,
+                               struct reply_room *room, struct problem *p);
+MUST_USE enum err token_lock(struct client *c,
+                             const struct token_choice *request,
+                             struct count_reply *out, struct problem *p);
+MUST_USE enum err p12_import(struct client *c,
+                             const struct import_request *request,
+                             struct import_reply *out, struct reply_room *room,
+                             struct problem *p);
+
+#endif

@@ -1,0 +1,342 @@
+/*
+ * MSG_KEYS and MSG_TOKENS, page by page.
+ */
+#include "agent/keyholder/list.h"
+
+#include <stdio.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/base/secret.h"
+#include "agent/keyholder/reference.h"
+#include "agent/keyholder/token_problem.h"
+
+#define LIMIT_TOKENS 64
+#define PAGE_RECORDS 16
+/* A page stays well inside a frame, whatever its certificates weigh. */
+#define PAGE_BYTES (96 * 1024)
+
+/* Tokens come and go, but every listing must not ask every module: at most
+ * one look in two seconds, and a slow module is not waited for long. */
+#define LOOK_EVERY_MS   2000
+#define LOOK_TIMEOUT_MS 500
+
+static void
+look_for_tokens(struct keyholder *k)
+{
+    int64_t now = clock_ms();
+    bool due;
+
+    pthread_mutex_lock(&k->mutex);
+    due = k->looked_ms == 0 || now - k->looked_ms >= LOOK_EVERY_MS;
+    if (due)
+        k->looked_ms = now;
+    pthread_mutex_unlock(&k->mutex);
+    if (due)
+        (void)token_store_refresh(k->store, LOOK_TIMEOUT_MS);
+}
+
+void
+reply_room_drop(struct reply_room *room)
+{
+    buf_drop(&room->bytes);
+    secret_drop(&room->secret);
+}
+
+enum err
+token_choice_problem(struct token *const *all, size_t n, struct problem *p)
+{
+    AUTO(buf) struct buf text = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        char name[TOKEN_LABEL_BYTES];
+
+        token_name(all[i], name);
+        buf_addf(&text, "%s%s", i > 0 ? ", " : "", name);
+    }
+    return fail(p, ERR_TOKEN_CHOICE, "%s", buf_text(&text));
+}
+
+enum err
+token_choose(struct token_store *store, struct slice which, struct token **out,
+             struct problem *p)
+{
+    char *text = mem_text(which);
+    enum tokens_err e = token_store_find(store, text, out);
+    struct token *all[LIMIT_TOKENS];
+    size_t n;
+
+    if (e == TOKENS_AMBIGUOUS) {
+        n = token_store_list(store, all, LIMIT_TOKENS);
+        (void)token_choice_problem(all, n < LIMIT_TOKENS ? n : LIMIT_TOKENS, p);
+    } else if (e != TOKENS_OK) {
+        (void)token_problem(e, NULL, p);
+        problem_set_token(p, text);
+    }
+    free(text);
+    return e == TOKENS_OK ? ERR_OK : p->code;
+}
+
+/* ---- tokens ------------------------------------------------------------ */
+
+static uint32_t
+flags_of_token(const struct token_info *info)
+{
+    return (info->initialized ? TOKEN_INITIALIZED : 0U) |
+           (info->logged_in ? TOKEN_UNLOCKED : 0U) |
+           (info->pin_locked ? TOKEN_PIN_BLOCKED : 0U) |
+           (info->pin_count_low ? TOKEN_PIN_LOW : 0U) |
+           (info->pin_final_try ? TOKEN_PIN_LAST_TRY : 0U) |
+           (info->write_protected ? TOKEN_READ_ONLY : 0U) |
+           (info->protected_path ? TOKEN_PINPAD : 0U) |
+           (info->user_pin_initialized ? 0U : TOKEN_NO_PIN_SET);
+}
+
+/* Where a text lies in the room, until it no longer moves. */
+static struct slice
+keep_text(struct buf *room, const char *text)
+{
+    struct slice s = {.p = room->data + room->len, .n = strlen(text)};
+
+    buf_add_text(room, text);
+    return s;
+}
+
+void
+token_record_fill(struct token *t, struct token_record *out, struct buf *room)
+{
+    struct token_info info;
+
+    token_get_info(t, &info);
+    memset(out, 0, sizeof(*out));
+    buf_reserve(room, sizeof(info));
+    out->label = keep_text(room, info.label);
+    out->serial = keep_text(room, info.serial);
+    out->manufacturer = keep_text(room, info.manufacturer);
+    out->model = keep_text(room, info.model);
+    out->module = keep_text(room, info.module);
+    out->uri = keep_text(room, info.uri);
+    out->flags = flags_of_token(&info);
+    out->tries = (uint32_t)(info.tries_left + 1);
+}
+
+/* A page of records: encoded one behind the other, cut into slices last,
+ * because the buffer moves as it grows. */
+struct page_room {
+    struct buf *bytes;
+    size_t end[PAGE_RECORDS];
+    size_t n;
+};
+
+static bool
+page_add(struct page_room *page, enum record which, const void *record)
+{
+    size_t before = page->bytes->len;
+
+    if (page->n == PAGE_RECORDS)
+        return false;
+    record_encode(which, record, page->bytes);
+    if (page->bytes->len > PAGE_BYTES && page->n > 0) {
+        page->bytes->len = before;
+        return false;
+    }
+    page->end[page->n++] = page->bytes->len;
+    return true;
+}
+
+static void
+page_finish(const struct page_room *page, struct list_reply *out)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < page->n; i++) {
+        if (!slice_list_add(&out->records, slice_of(page->bytes->data + at,
+                                                    page->end[i] - at)))
+            bug("a page of more records than a list takes");
+        at = page->end[i];
+    }
+}
+
+enum err
+tokens_list(struct client *c, const struct page *request,
+            struct list_reply *out, struct reply_room *room, struct problem *p)
+{
+    struct page_room page = {.bytes = &room->bytes};
+    struct token *all[LIMIT_TOKENS];
+    size_t n;
+
+    (void)p;
+    if (request->cursor == 0)
+        (void)token_store_refresh(c->keyholder->store, 0);
+    n = token_store_list(c->keyholder->store, all, LIMIT_TOKENS);
+    for (size_t i = request->cursor; i < n && i < LIMIT_TOKENS; i++) {
+        AUTO(buf) struct buf texts = {0};
+        struct token_record record;
+
+        token_record_fill(all[i], &record, &texts);
+        if (!page_add(&page, RECORD_token_record, &record)) {
+            out->next = (uint32_t)i;
+            break;
+        }
+    }
+    page_finish(&page, out);
+    return ERR_OK;
+}
+
+/* ---- keys -------------------------------------------------------------- */
+
+static enum key_type
+type_of_key(enum token_key_type type)
+{
+    switch (type) {
+    case TOKEN_KEY_UNKNOWN:
+        return KEY_UNKNOWN;
+    case TOKEN_KEY_RSA:
+        return KEY_RSA;
+    case TOKEN_KEY_EC:
+        return KEY_EC;
+    case TOKEN_KEY_ED25519:
+        return KEY_ED25519;
+    case TOKEN_KEY_X25519:
+        return KEY_X25519;
+    }
+    return KEY_UNKNOWN;
+}
+
+/* A locked token does not show what its private key may do: then what such a
+ * key can do at all. */
+static uint32_t
+uses_by_type(enum token_key_type type)
+{
+    switch (type) {
+    case TOKEN_KEY_UNKNOWN:
+        return 0;
+    case TOKEN_KEY_RSA:
+        return USE_SIGN | USE_DECRYPT;
+    case TOKEN_KEY_EC:
+        return USE_SIGN | USE_AGREE;
+    case TOKEN_KEY_ED25519:
+        return USE_SIGN;
+    case TOKEN_KEY_X25519:
+        return USE_AGREE;
+    }
+    return 0;
+}
+
+static uint32_t
+uses_of_key(const struct token_identity *i)
+{
+    uint32_t uses = 0;
+
+    if (!i->has_private)
+        return uses_by_type(i->type);
+    if (i->uses & TOKEN_USE_SIGN)
+        uses |= USE_SIGN;
+    if (i->uses & (TOKEN_USE_DECRYPT | TOKEN_USE_UNWRAP))
+        uses |= USE_DECRYPT;
+    if (i->uses & TOKEN_USE_DERIVE)
+        uses |= USE_AGREE;
+    return uses;
+}
+
+/* A key of the person's own, as far as can be told: not a certificate of
+ * somebody else, nor of a CA, that only lies on the token. */
+static bool
+is_own(const struct token_identity *i)
+{
+    if (i->id_len == 0 || i->id_len > TOKEN_ID_BYTES)
+        return false;
+    return i->has_private || (i->private_unknown && !i->is_ca);
+}
+
+static void
+add_key_uri(struct buf *out, const struct token_info *info, struct slice id)
+{
+    buf_addf(out, "%s;id=", info->uri);
+    for (size_t i = 0; i < id.n; i++)
+        buf_addf(out, "%%%02X", id.p[i]);
+}
+
+static bool
+add_key(struct page_room *page, const struct token_info *info,
+        const struct token_identity *i)
+{
+    struct slice id = slice_of(i->id, i->id_len);
+    AUTO(buf) struct buf ref = {0};
+    AUTO(buf) struct buf uri = {0};
+    struct key_record record = {
+        .id = id,
+        .token = slice_text(info->label),
+        .label = slice_text(i->label),
+        .type = type_of_key(i->type),
+        .bits = i->bits,
+        .uses = uses_of_key(i),
+        .certificate = slice_of(i->certificate, i->certificate_len),
+    };
+
+    record.flags = (i->has_private ? KEY_HAS_PRIVATE : 0U) |
+                   (i->private_unknown ? KEY_PRIVATE_UNKNOWN : 0U) |
+                   (i->always_authenticate ? KEY_ALWAYS_AUTHENTICATE : 0U) |
+                   (info->logged_in ? KEY_TOKEN_UNLOCKED : 0U);
+    if (record.label.n > LIMIT_LABEL_BYTES)
+        record.label.n = LIMIT_LABEL_BYTES;
+    if (record.certificate.n > LIMIT_CERT_BYTES)
+        record.certificate = slice_of(NULL, 0);
+    reference_add(&ref, info, id);
+    add_key_uri(&uri, info, id);
+    record.ref = buf_slice(&ref);
+    record.uri = buf_slice(&uri);
+    return page_add(page, RECORD_key_record, &record);
+}
+
+/* Where the walk over all keys of all tokens stands. */
+struct key_walk {
+    struct page_room page;
+    uint32_t at, from;
+};
+
+/* False when the page is full. */
+static bool
+walk_token(struct key_walk *w, struct token *t)
+{
+    const struct token_identities *list = NULL;
+    struct token_info info;
+    bool room = true;
+
+    /* A token that fails hides its own keys, not those of the others. */
+    if (token_identities_read(t, &list) != TOKENS_OK)
+        return true;
+    token_get_info(t, &info);
+    for (size_t i = 0; room && i < list->count; i++) {
+        if (!is_own(&list->all[i]))
+            continue;
+        if (w->at >= w->from)
+            room = add_key(&w->page, &info, &list->all[i]);
+        if (room)
+            w->at++;
+    }
+    token_identities_drop(&list);
+    return room;
+}
+
+enum err
+keys_list(struct client *c, const struct page *request, struct list_reply *out,
+          struct reply_room *room, struct problem *p)
+{
+    struct key_walk w = {.page = {.bytes = &room->bytes},
+                         .from = request->cursor};
+    struct token *all[LIMIT_TOKENS];
+    size_t n;
+
+    (void)p;
+    if (request->cursor == 0)
+        look_for_tokens(c->keyholder);
+    n = token_store_list(c->keyholder->store, all, LIMIT_TOKENS);
+    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++)
+        if (!walk_token(&w, all[i])) {
+            out->next = w.at;
+            break;
+        }
+    page_finish(&w.page, out);
+    return ERR_OK;
+}

@@ -1,0 +1,117 @@
+/*
+ * smime-keyholder: the tokens, their logins, and the audit.
+ *
+ *   smime-keyholder --config FILE... --audit FILE --vtoken PATH
+ *
+ * fd 3 is the broker's channel; the process ends with it. There is no seccomp
+ * filter here: vendors' PKCS#11 modules run in this process and open, map and
+ * talk to whatever their cards need. It starts no program itself.
+ */
+#include <getopt.h>
+#include <openssl/crypto.h>
+#include <unistd.h>
+
+#include "agent/base/harden.h"
+#include "agent/base/log.h"
+#include "agent/keyholder/keyholder.h"
+
+#define CHANNEL_FD    3
+#define END_TIMEOUT_S 3
+
+struct arguments {
+    const char *audit;
+    const char *vtoken;
+};
+
+static bool
+arguments_read(int argc, char **argv, struct config *config,
+               struct arguments *out)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"audit", required_argument, NULL, 'a'},
+        {"vtoken", required_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0}};
+
+    for (;;) {
+        switch (getopt_long(argc, argv, "", options, NULL)) {
+        case 'c':
+            config_load(config, optarg);
+            break;
+        case 'a':
+            out->audit = optarg;
+            break;
+        case 'v':
+            out->vtoken = optarg;
+            break;
+        case -1:
+            return optind == argc;
+        default:
+            return false;
+        }
+    }
+}
+
+static void
+attached(void *arg, const struct attach *a, int channel)
+{
+    client_start(arg, a, channel);
+}
+
+static void
+init_shared(struct keyholder *k)
+{
+    pthread_condattr_t attr;
+
+    config_init(&k->config);
+    broker_link_init(&k->broker, CHANNEL_FD);
+    pthread_mutex_init(&k->prompt, NULL);
+    pthread_mutex_init(&k->mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&k->gone, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static bool
+open_tokens(struct keyholder *k, const char *vtoken)
+{
+    struct token_module modules[LIMIT_CONFIG_MODULES];
+    struct token_config config = config_for_tokens(&k->config, modules, vtoken);
+    enum tokens_err e = token_store_new(&config, &k->store);
+
+    if (e != TOKENS_OK)
+        log_error("no tokens: %s", tokens_err_text(e));
+    return e == TOKENS_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+    static struct keyholder k;
+    struct arguments arguments = {0};
+    bool well;
+
+    log_open("keyholder");
+    harden_process(true);
+    /* A system-wide configuration could load engines and modules here. */
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    init_shared(&k);
+    if (!arguments_read(argc, argv, &k.config, &arguments)) {
+        log_error("usage: --config FILE... --audit FILE --vtoken PATH");
+        _exit(2);
+    }
+    audit_open(&k.audit, arguments.audit);
+    if (!open_tokens(&k, arguments.vtoken) ||
+        !channel_send(CHANNEL_FD, MSG_READY, NULL, NULL, 0))
+        _exit(1);
+    well = broker_link_run(&k.broker, attached, &k);
+    if (!well)
+        log_error("malformed message from the broker");
+    /* Tokens are closed by hand: modules crash in exit handlers. */
+    if (clients_end(&k, END_TIMEOUT_S))
+        token_store_drop(&k.store);
+    audit_drop(&k.audit);
+    config_drop(&k.config);
+    _exit(well ? 0 : 1);
+}

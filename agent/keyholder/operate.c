@@ -1,0 +1,349 @@
+/*
+ * MSG_SIGN, MSG_UNWRAP, MSG_AGREE: what a session may have done with a key.
+ */
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+
+#include "agent/base/secret.h"
+#include "agent/keyholder/reference.h"
+#include "agent/keyholder/token_problem.h"
+#include "agent/keyholder/unlock.h"
+
+#define LIMIT_UNWRAPPED 64
+#define LIMIT_PLAIN     1024 /* of RSA: as long as the modulus */
+#define LIMIT_SHARED    128  /* the x coordinate of P-521 has 66 bytes */
+
+/* One operation with one key: call is tried, and once more after a login that
+ * turned out to be needed. */
+struct operation {
+    struct client *client;
+    const char *audited; /* its word in the audit */
+    struct purpose why;
+    struct token *token;
+    struct slice id;
+    const void *request;
+    uint8_t *out;
+    size_t room, out_len;
+    enum tokens_err (*call)(struct operation *op,
+                            const struct token_prompt *prompt);
+};
+
+static void
+find_label(struct operation *op)
+{
+    const struct token_identities *list = NULL;
+
+    if (token_identities_read(op->token, &list) != TOKENS_OK)
+        return;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct token_identity *k = &list->all[i];
+
+        if (slice_equal(slice_of(k->id, k->id_len), op->id))
+            snprintf(op->why.key, sizeof(op->why.key), "%s", k->label);
+    }
+    token_identities_drop(&list);
+}
+
+static enum err
+unlock_first(struct operation *op, struct problem *p)
+{
+    find_label(op);
+    return unlock_by_prompt(op->client, &op->why, p);
+}
+
+/* Gives TOKENS_OK and TOKENS_MESSAGE in *out_result; everything else is a
+ * problem of the token or the person. */
+static enum err
+attempt(struct operation *op, enum tokens_err *out_result, struct problem *p)
+{
+    struct ask_each_time ask = {.client = op->client, .why = &op->why};
+    struct token_prompt prompt = {unlock_ask, &ask};
+
+    for (int i = 0;; i++) {
+        enum tokens_err e;
+
+        if (unlock_is_needed(op->token)) {
+            enum err u = unlock_first(op, p);
+
+            if (u != ERR_OK)
+                return u;
+        }
+        e = op->call(op, &prompt);
+        *out_result = e;
+        if (e == TOKENS_OK || e == TOKENS_MESSAGE)
+            return ERR_OK;
+        if (ask.problem.code != ERR_OK)
+            return (*p = ask.problem).code;
+        /* The card was reset, or somebody locked it. */
+        if (e == TOKENS_LOCKED && i == 0 && unlock_is_needed(op->token))
+            continue;
+        return token_problem(e, op->token, p);
+    }
+}
+
+/* Bad messages are no failure of the key: they are audited as done. */
+static enum err
+run(struct operation *op, struct slice key, enum tokens_err *out_result,
+    struct problem *p)
+{
+    struct client *c = op->client;
+    enum err e =
+        reference_find(c->keyholder->store, key, &op->token, &op->id, p);
+
+    if (e == ERR_OK) {
+        op->why.token = op->token;
+        e = attempt(op, out_result, p);
+    }
+    client_audit(c, op->audited, op->token, op->id, e);
+    return e;
+}
+
+/* ---- numbers of the wire into numbers of the tokens -------------------- */
+
+static bool
+hash_for_token(uint32_t hash, enum token_hash *out)
+{
+    static const enum token_hash table[] = {
+        [HASH_NONE] = TOKEN_HASH_NONE,     [HASH_SHA1] = TOKEN_HASH_SHA1,
+        [HASH_SHA224] = TOKEN_HASH_SHA224, [HASH_SHA256] = TOKEN_HASH_SHA256,
+        [HASH_SHA384] = TOKEN_HASH_SHA384, [HASH_SHA512] = TOKEN_HASH_SHA512};
+
+    if (hash >= ARRAY_COUNT(table))
+        return false;
+    *out = table[hash];
+    return true;
+}
+
+static bool
+scheme_for_token(uint32_t scheme, enum token_scheme *out)
+{
+    static const enum token_scheme table[] = {
+        [SCHEME_RSA_PKCS1] = TOKEN_RSA_PKCS1,
+        [SCHEME_RSA_PSS] = TOKEN_RSA_PSS,
+        [SCHEME_RSA_OAEP] = TOKEN_RSA_OAEP,
+        [SCHEME_ECDSA] = TOKEN_ECDSA,
+        [SCHEME_EDDSA] = TOKEN_EDDSA};
+
+    if (scheme < SCHEME_RSA_PKCS1 || scheme >= ARRAY_COUNT(table))
+        return false;
+    *out = table[scheme];
+    return true;
+}
+
+/* ---- signing ----------------------------------------------------------- */
+
+static enum tokens_err
+call_sign(struct operation *op, const struct token_prompt *prompt)
+{
+    const struct sign_request *r = op->request;
+    enum token_scheme scheme;
+    enum token_hash hash;
+
+    if (!scheme_for_token(r->scheme, &scheme) ||
+        !hash_for_token(r->hash, &hash))
+        return TOKENS_ARGUMENT;
+    return token_sign(op->token, op->id.p, op->id.n, scheme, hash, r->data.p,
+                      r->data.n, prompt, op->out, op->room, &op->out_len);
+}
+
+enum err
+key_sign(struct client *c, const struct sign_request *request,
+         struct sign_reply *out, struct reply_room *room, struct problem *p)
+{
+    struct operation op = {.client = c,
+                           .audited = "sign",
+                           .why = {.operation = "sign a message"},
+                           .request = request,
+                           .room = TOKEN_SIGNATURE_BYTES,
+                           .call = call_sign};
+    enum tokens_err result = TOKENS_OK;
+    enum err e;
+
+    buf_reserve(&room->bytes, op.room);
+    op.out = room->bytes.data;
+    if ((e = run(&op, request->key, &result, p)) != ERR_OK)
+        return e;
+    /* The digest is the session's own: a wrong one is no message's fault. */
+    if (result == TOKENS_MESSAGE)
+        return fail(p, ERR_USAGE, "a digest that does not fit its hash");
+    out->signature = slice_of(op.out, op.out_len);
+    return ERR_OK;
+}
+
+/* ---- unwrapping -------------------------------------------------------- */
+
+static enum tokens_err
+call_unwrap(struct operation *op, const struct token_prompt *prompt)
+{
+    const struct unwrap_request *r = op->request;
+    struct token_padding padding = {.label = r->label.p,
+                                    .label_len = r->label.n};
+
+    if (!scheme_for_token(r->scheme, &padding.scheme) ||
+        (padding.scheme != TOKEN_RSA_PKCS1 &&
+         padding.scheme != TOKEN_RSA_OAEP) ||
+        !hash_for_token(r->hash, &padding.hash) ||
+        !hash_for_token(r->mgf_hash, &padding.mgf_hash))
+        return TOKENS_ARGUMENT;
+    return token_unwrap(op->token, op->id.p, op->id.n, &padding, r->wrapped.p,
+                        r->wrapped.n, prompt, op->out, op->room, &op->out_len);
+}
+
+/* All ones when A equals B, else zero, without a branch. */
+static uint8_t
+mask_equal(size_t a, size_t b)
+{
+    size_t d = a ^ b;
+
+    return (uint8_t)(((d | (0 - d)) >> (sizeof(d) * 8 - 1)) - 1);
+}
+
+/* RFC 3218: the random key was made before, and is chosen byte by byte, so
+ * that neither the answer nor its time tells a bad padding from a bad key. */
+static void
+choose(uint8_t good, const uint8_t *plain, const uint8_t *fake, uint8_t *out,
+       size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)((plain[i] & good) | (fake[i] & (uint8_t)~good));
+}
+
+static enum err
+make_fake(uint8_t *fake, size_t n, struct problem *p)
+{
+    return RAND_priv_bytes(fake, (int)n) == 1
+               ? ERR_OK
+               : fail(p, ERR_INTERNAL, "no random numbers");
+}
+
+/* OAEP with a key of any length: there is no key to make up. */
+static enum err
+give_whole(enum tokens_err result, const struct secret *plain, size_t n,
+           struct unwrap_reply *out, struct problem *p)
+{
+    if (result != TOKENS_OK || n == 0 || n > LIMIT_UNWRAPPED)
+        return fail(p, ERR_CANNOT_DECRYPT, NULL);
+    out->key = slice_of(secret_slice(plain).p, n);
+    return ERR_OK;
+}
+
+enum err
+key_unwrap(struct client *c, const struct unwrap_request *request,
+           struct unwrap_reply *out, struct reply_room *room, struct problem *p)
+{
+    struct operation op = {.client = c,
+                           .audited = "unwrap",
+                           .why = {.operation = "decrypt a message"},
+                           .request = request,
+                           .room = LIMIT_PLAIN,
+                           .call = call_unwrap};
+    AUTO(secret) struct secret *fake = secret_new();
+    size_t n = request->key_bytes;
+    enum tokens_err result = TOKENS_OK;
+    uint8_t *f = secret_room(fake, LIMIT_UNWRAPPED);
+    enum err e;
+
+    if (n > LIMIT_UNWRAPPED || (n == 0 && request->scheme != SCHEME_RSA_OAEP))
+        return fail(p, ERR_USAGE, "a content key of %zu bytes", n);
+    room->secret = secret_new();
+    op.out = secret_room(room->secret, LIMIT_PLAIN);
+    if ((e = make_fake(f, LIMIT_UNWRAPPED, p)) != ERR_OK ||
+        (e = run(&op, request->key, &result, p)) != ERR_OK)
+        return e;
+    if (n == 0)
+        return give_whole(result, room->secret, op.out_len, out, p);
+    choose(mask_equal(result, TOKENS_OK) & mask_equal(op.out_len, n), op.out, f,
+           op.out, n);
+    out->key = slice_of(op.out, n);
+    return ERR_OK;
+}
+
+/* ---- agreement --------------------------------------------------------- */
+
+static enum tokens_err
+call_agree(struct operation *op, const struct token_prompt *prompt)
+{
+    const struct agree_request *r = op->request;
+
+    return token_agree(op->token, op->id.p, op->id.n, r->peer.p, r->peer.n,
+                       prompt, op->out, op->room, &op->out_len);
+}
+
+static const char *
+kdf_hash(uint32_t hash)
+{
+    static const char *const names[] = {[HASH_SHA1] = "SHA1",
+                                        [HASH_SHA224] = "SHA224",
+                                        [HASH_SHA256] = "SHA256",
+                                        [HASH_SHA384] = "SHA384",
+                                        [HASH_SHA512] = "SHA512"};
+
+    return hash < ARRAY_COUNT(names) ? names[hash] : NULL;
+}
+
+/* ANSI X9.63 KDF (SEC 1 3.6.1), as RFC 5753 section 7.1 uses it. */
+static bool
+derive(const struct agree_request *r, struct slice shared, uint8_t *out)
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "X963KDF", NULL);
+    EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(
+            OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)kdf_hash(r->hash), 0),
+        OSSL_PARAM_construct_octet_string(
+            OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)shared.p, shared.n),
+        OSSL_PARAM_construct_octet_string(
+            OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)r->info.p, r->info.n),
+        OSSL_PARAM_construct_end()};
+    bool done = ctx && EVP_KDF_derive(ctx, out, r->kek_bytes, params) == 1;
+
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+    return done;
+}
+
+static enum err
+check_agree(const struct agree_request *r, struct problem *p)
+{
+    if (r->kek_bytes != 16 && r->kek_bytes != 24 && r->kek_bytes != 32)
+        return fail(p, ERR_USAGE, "a key-encryption key of %u bytes",
+                    (unsigned)r->kek_bytes);
+    if (!kdf_hash(r->hash))
+        return fail(p, ERR_USAGE, "unknown hash");
+    return ERR_OK;
+}
+
+/* The cofactor variant gives the same secret on every curve of cofactor 1:
+ * all that a token's key can be on here. */
+enum err
+key_agree(struct client *c, const struct agree_request *request,
+          struct agree_reply *out, struct reply_room *room, struct problem *p)
+{
+    struct operation op = {.client = c,
+                           .audited = "agree",
+                           .why = {.operation = "decrypt a message"},
+                           .request = request,
+                           .room = LIMIT_SHARED,
+                           .call = call_agree};
+    AUTO(secret) struct secret *shared = secret_new();
+    enum tokens_err result = TOKENS_OK;
+    uint8_t *kek;
+    enum err e = check_agree(request, p);
+
+    if (e != ERR_OK)
+        return e;
+    op.out = secret_room(shared, LIMIT_SHARED);
+    room->secret = secret_new();
+    kek = secret_room(room->secret, request->kek_bytes);
+    if ((e = make_fake(kek, request->kek_bytes, p)) != ERR_OK ||
+        (e = run(&op, request->key, &result, p)) != ERR_OK)
+        return e;
+    /* A point that is none is answered with the random key. */
+    if (result == TOKENS_OK &&
+        !derive(request, slice_of(op.out, op.out_len), kek))
+        return fail(p, ERR_INTERNAL, "key derivation");
+    out->kek = slice_of(kek, request->kek_bytes);
+    return ERR_OK;
+}

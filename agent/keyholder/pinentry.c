@@ -1,0 +1,303 @@
+#include "agent/keyholder/pinentry.h"
+
+#include <assuan.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+
+#define ANSWER_TIMEOUT_MS (5 * 60 * 1000)
+#define LINE_BYTES        900 /* an Assuan line takes 1000 */
+
+struct pinentry {
+    assuan_context_t assuan;
+    int watch;
+    bool left; /* the client went away */
+};
+
+/* ---- memory: each piece a mapping of its own, locked, not dumped ------- */
+
+struct piece {
+    size_t bytes; /* of the mapping */
+    max_align_t data[];
+};
+
+static void *
+piece_new(size_t n)
+{
+    size_t bytes = sizeof(struct piece) + n;
+    struct piece *piece;
+
+    if (n > SIZE_MAX / 2)
+        return NULL;
+    piece = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (piece == MAP_FAILED)
+        return NULL;
+    (void)madvise(piece, bytes, MADV_DONTDUMP);
+    (void)mlock(piece, bytes);
+    piece->bytes = bytes;
+    return piece->data;
+}
+
+static struct piece *
+piece_of(void *p)
+{
+    return (struct piece *)(void *)((char *)p - offsetof(struct piece, data));
+}
+
+static void
+piece_free(void *p)
+{
+    size_t bytes;
+
+    if (!p)
+        return;
+    bytes = piece_of(p)->bytes;
+    wipe(piece_of(p), bytes);
+    munmap(piece_of(p), bytes);
+}
+
+static void *
+piece_resize(void *p, size_t n)
+{
+    void *fresh = piece_new(n);
+    size_t old = p ? piece_of(p)->bytes - sizeof(struct piece) : 0;
+
+    if (!fresh)
+        return NULL;
+    if (p)
+        memcpy(fresh, p, old < n ? old : n);
+    piece_free(p);
+    return fresh;
+}
+
+/* ---- descriptors --------------------------------------------------- */
+
+static void
+hook_usleep(assuan_context_t ctx, unsigned usec)
+{
+    const struct timespec t = {.tv_sec = usec / 1000000,
+                               .tv_nsec = (long)(usec % 1000000) * 1000};
+
+    (void)ctx;
+    nanosleep(&t, NULL);
+}
+
+static int
+hook_close(assuan_context_t ctx, assuan_fd_t fd)
+{
+    (void)ctx;
+    return close(fd);
+}
+
+/* The one reason for hooks of our own: a prompt ends with its client. */
+static ssize_t
+hook_read(assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size)
+{
+    struct pinentry *pinentry = assuan_get_pointer(ctx);
+    struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
+                            {.fd = pinentry->watch, .events = POLLRDHUP}};
+    int64_t end = clock_ms() + ANSWER_TIMEOUT_MS;
+
+    for (;;) {
+        int64_t left = end - clock_ms();
+        int n = left > 0 ? poll(fds, 2, (int)left) : 0;
+
+        if (n > 0 && fds[1].revents != 0) {
+            pinentry->left = true;
+            errno = ECANCELED;
+            return -1;
+        }
+        if (n > 0)
+            return read(fd, buffer, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        errno = n == 0 ? ETIMEDOUT : errno;
+        return -1;
+    }
+}
+
+static ssize_t
+hook_write(assuan_context_t ctx, assuan_fd_t fd, const void *bytes, size_t n)
+{
+    (void)ctx;
+    return send(fd, bytes, n, MSG_NOSIGNAL);
+}
+
+static int
+log_nothing(assuan_context_t ctx, void *hook, unsigned category,
+            const char *text)
+{
+    (void)ctx;
+    (void)hook;
+    (void)category;
+    (void)text;
+    return 0;
+}
+
+/* ---- commands ------------------------------------------------------- */
+
+static enum err
+assuan_problem(const struct pinentry *pinentry, gpg_error_t error,
+               struct problem *p)
+{
+    gpg_err_code_t code = gpg_err_code(error);
+    char text[128];
+
+    if (pinentry->left)
+        return fail(p, ERR_CANCELLED, "the client went away");
+    if (code == GPG_ERR_CANCELED || code == GPG_ERR_FULLY_CANCELED ||
+        code == GPG_ERR_NOT_CONFIRMED)
+        return fail(p, ERR_CANCELLED, NULL);
+    if (code == GPG_ERR_TIMEOUT || code == GPG_ERR_ETIMEDOUT)
+        return fail(p, ERR_CANCELLED, "nobody answered");
+    gpg_strerror_r(error, text, sizeof(text));
+    return fail(p, ERR_TOKEN_LOCKED, "pinentry: %s", text);
+}
+
+static gpg_error_t
+transact(struct pinentry *pinentry, const char *line)
+{
+    return assuan_transact(pinentry->assuan, line, NULL, NULL, NULL, NULL, NULL,
+                           NULL);
+}
+
+/* COMMAND and its text, percent-encoded: no text can end its line. */
+static gpg_error_t
+transact_text(struct pinentry *pinentry, const char *command, const char *text)
+{
+    char line[LINE_BYTES + 4];
+    size_t n = (size_t)snprintf(line, LINE_BYTES, "%s ", command);
+
+    for (; *text && n < LINE_BYTES; text++) {
+        uint8_t c = (uint8_t)*text;
+
+        if (c < 0x20 || c == '%' || c == 0x7f)
+            n += (size_t)snprintf(line + n, 4, "%%%02X", c);
+        else
+            line[n++] = *text;
+    }
+    line[n] = '\0';
+    return transact(pinentry, line);
+}
+
+/* What an old pinentry does not know of is not asked of it. */
+static void
+set_option(struct pinentry *pinentry, const char *name, const char *value)
+{
+    char option[64];
+
+    if (!value || !value[0])
+        return;
+    snprintf(option, sizeof(option), "OPTION %s", name);
+    /* "OPTION name=value": the blank of transact_text is allowed before the
+     * equals sign. */
+    strcat(option, "=");
+    (void)transact_text(pinentry, option, value);
+}
+
+static void
+set_place(struct pinentry *pinentry, const struct pinentry_place *place)
+{
+    set_option(pinentry, "ttyname", place->tty);
+    set_option(pinentry, "ttytype", place->term);
+    set_option(pinentry, "lc-ctype", place->locale);
+    set_option(pinentry, "lc-messages", place->locale);
+    set_option(pinentry, "display", place->display);
+}
+
+enum err
+pinentry_open(int fd, int watch, const struct pinentry_place *place,
+              struct pinentry **out, struct problem *p)
+{
+    static struct assuan_malloc_hooks memory = {piece_new, piece_resize,
+                                                piece_free};
+    static struct assuan_system_hooks hooks = {.version =
+                                                   ASSUAN_SYSTEM_HOOKS_VERSION,
+                                               .usleep = hook_usleep,
+                                               .close = hook_close,
+                                               .read = hook_read,
+                                               .write = hook_write};
+    AUTO(pinentry) struct pinentry *pinentry = mem_new(sizeof(*pinentry));
+    gpg_error_t error;
+
+    pinentry->watch = watch;
+    error = assuan_new_ext(&pinentry->assuan, GPG_ERR_SOURCE_USER_1, &memory,
+                           log_nothing, NULL);
+    if (error) {
+        fd_drop(&fd);
+        return assuan_problem(pinentry, error, p);
+    }
+    assuan_set_pointer(pinentry->assuan, pinentry);
+    assuan_ctx_set_system_hooks(pinentry->assuan, &hooks);
+    assuan_set_flag(pinentry->assuan, ASSUAN_NO_WAITPID, 1);
+    assuan_set_flag(pinentry->assuan, ASSUAN_NO_LOGGING, 1);
+    assuan_begin_confidential(pinentry->assuan);
+    error = assuan_socket_connect_fd(pinentry->assuan, fd, 0);
+    if (error)
+        return assuan_problem(pinentry, error, p);
+    set_place(pinentry, place);
+    (void)transact_text(pinentry, "SETTITLE", "S/MIME");
+    (void)transact_text(pinentry, "SETPROMPT", "PIN:");
+    *out = TAKE(pinentry);
+    return ERR_OK;
+}
+
+/* D lines, decoded by libassuan in its own (locked) memory. */
+static gpg_error_t
+take_data(void *arg, const void *bytes, size_t n)
+{
+    struct secret *secret = arg;
+    size_t held = secret_slice(secret).n;
+
+    if (n > LIMIT_SECRET_BYTES - held)
+        return gpg_error(GPG_ERR_TOO_LARGE);
+    memcpy(secret_room(secret, held + n) + held, bytes, n);
+    return 0;
+}
+
+enum err
+pinentry_ask(struct pinentry *pinentry, const char *description,
+             const char *error_text, struct secret **out, struct problem *p)
+{
+    AUTO(secret) struct secret *secret = secret_new();
+    gpg_error_t error = transact_text(pinentry, "SETDESC", description);
+
+    if (!error && error_text)
+        error = transact_text(pinentry, "SETERROR", error_text);
+    if (!error)
+        error = assuan_transact(pinentry->assuan, "GETPIN", take_data, secret,
+                                NULL, NULL, NULL, NULL);
+    if (error)
+        return assuan_problem(pinentry, error, p);
+    *out = TAKE(secret);
+    return ERR_OK;
+}
+
+enum err
+pinentry_confirm(struct pinentry *pinentry, const char *description,
+                 struct problem *p)
+{
+    gpg_error_t error = transact_text(pinentry, "SETDESC", description);
+
+    if (!error)
+        error = transact(pinentry, "CONFIRM");
+    return error ? assuan_problem(pinentry, error, p) : ERR_OK;
+}
+
+void
+pinentry_drop(struct pinentry **pinentry)
+{
+    if (!*pinentry)
+        return;
+    assuan_release((*pinentry)->assuan);
+    free(*pinentry);
+    *pinentry = NULL;
+}

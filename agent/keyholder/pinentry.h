@@ -1,0 +1,46 @@
+/*
+ * A person's PIN and consent, through pinentry (Assuan, by libassuan).
+ *
+ * Runs in the thread that needs the answer, over a socket that the broker
+ * connected to pinentry's stdin and stdout: nothing is started here. All
+ * memory of the Assuan context, where a PIN passes through, is locked and
+ * wiped.
+ */
+#ifndef AGENT_KEYHOLDER_PINENTRY_H
+#define AGENT_KEYHOLDER_PINENTRY_H
+
+#include "agent/base/err.h"
+#include "agent/base/secret.h"
+
+struct pinentry;
+
+/* Where to ask; empty texts are left to pinentry. */
+struct pinentry_place {
+    const char *tty;
+    const char *term;
+    const char *display;
+    const char *locale;
+};
+
+/*
+ * Takes FD. WATCH (borrowed): when its other end goes away, so does the
+ * prompt. Errors of all three: ERR_CANCELLED (the person, or WATCH),
+ * ERR_TOKEN_LOCKED (pinentry cannot ask; detail says why).
+ */
+MUST_USE enum err pinentry_open(int fd, int watch,
+                                const struct pinentry_place *place,
+                                struct pinentry **out, struct problem *p);
+
+/* Asks for a PIN. DESCRIPTION may have several lines; ERROR (or NULL) is what
+ * was wrong with the last answer. */
+MUST_USE enum err pinentry_ask(struct pinentry *pinentry,
+                               const char *description, const char *error,
+                               struct secret **out, struct problem *p);
+
+/* Asks for a yes. */
+MUST_USE enum err pinentry_confirm(struct pinentry *pinentry,
+                                   const char *description, struct problem *p);
+
+void pinentry_drop(struct pinentry **pinentry);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * A prompt of this process: who wants what, with which key, on which token.
+ * One at a time in the whole process.
+ */
+#ifndef AGENT_KEYHOLDER_PROMPT_H
+#define AGENT_KEYHOLDER_PROMPT_H
+
+#include "agent/keyholder/keyholder.h"
+#include "agent/keyholder/pinentry.h"
+
+/* What a prompt is about. */
+struct purpose {
+    struct token *token;
+    const char *operation; /* "sign a message", "import a file", ... */
+    char key[LIMIT_LABEL_BYTES + 1]; /* label of the key or file; "" */
+};
+
+struct prompt {
+    struct client *client;
+    struct pinentry *pinentry;
+    bool held;
+};
+
+/* Waits for the process's turn to ask; ERR_CANCELLED when the client goes
+ * away meanwhile. prompt_drop gives the turn back. */
+MUST_USE enum err prompt_begin(struct prompt *prompt, struct client *c,
+                               struct problem *p);
+
+/* Asks for the token's PIN; starts pinentry when that was not done yet.
+ * ERROR is shown, or NULL. LAST: the token says that a wrong PIN will block
+ * it, so a yes is asked for first. */
+MUST_USE enum err prompt_pin(struct prompt *prompt, const struct purpose *why,
+                             const struct token_info *info, const char *error,
+                             struct secret **out, struct problem *p);
+
+void prompt_drop(struct prompt *prompt);
+
+#endif

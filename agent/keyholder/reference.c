@@ -1,0 +1,72 @@
+#include "agent/keyholder/reference.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+
+#define LIMIT_TOKENS 64
+
+void
+reference_of_token(const struct token_info *info,
+                   uint8_t out[REFERENCE_TOKEN_BYTES])
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    char text[256];
+    int n = snprintf(text, sizeof(text), "%s|%s|%s|%s", info->manufacturer,
+                     info->model, info->serial, info->label);
+
+    if (n < 0 || (size_t)n >= sizeof(text) ||
+        !EVP_Digest(text, (size_t)n, digest, NULL, EVP_sha256(), NULL))
+        bug("a token cannot be named");
+    memcpy(out, digest, REFERENCE_TOKEN_BYTES);
+}
+
+void
+reference_add(struct buf *out, const struct token_info *info, struct slice id)
+{
+    uint8_t token[REFERENCE_TOKEN_BYTES];
+
+    reference_of_token(info, token);
+    buf_add(out, token, sizeof(token));
+    buf_add_slice(out, id);
+}
+
+static struct token *
+find_inserted(struct token_store *store, struct slice ref)
+{
+    struct token *all[LIMIT_TOKENS];
+    size_t n = token_store_list(store, all, LIMIT_TOKENS);
+
+    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
+        struct token_info info;
+        uint8_t name[REFERENCE_TOKEN_BYTES];
+
+        token_get_info(all[i], &info);
+        reference_of_token(&info, name);
+        if (memcmp(name, ref.p, sizeof(name)) == 0)
+            return all[i];
+    }
+    return NULL;
+}
+
+enum err
+reference_find(struct token_store *store, struct slice ref, struct token **out,
+               struct slice *out_id, struct problem *p)
+{
+    struct token *t;
+
+    if (ref.n <= REFERENCE_TOKEN_BYTES ||
+        ref.n > REFERENCE_TOKEN_BYTES + TOKEN_ID_BYTES)
+        return fail(p, ERR_USAGE, "malformed key reference");
+    t = find_inserted(store, ref);
+    if (!t) {
+        (void)token_store_refresh(store, 0);
+        t = find_inserted(store, ref);
+    }
+    if (!t)
+        return fail(p, ERR_TOKEN_ABSENT,
+                    "the one that holds this key is not inserted");
+    *out = t;
+    *out_id =
+        slice_of(ref.p + REFERENCE_TOKEN_BYTES, ref.n - REFERENCE_TOKEN_BYTES);
+    return ERR_OK;
+}

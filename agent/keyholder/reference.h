@@ -1,0 +1,28 @@
+/*
+ * References to keys: eight bytes that name the token, then the CKA_ID. They
+ * stay valid when processes or tokens are restarted or moved to another slot.
+ */
+#ifndef AGENT_KEYHOLDER_REFERENCE_H
+#define AGENT_KEYHOLDER_REFERENCE_H
+
+#include "agent/base/err.h"
+#include "agent/base/mem.h"
+#include "tokens/tokens.h"
+
+#define REFERENCE_TOKEN_BYTES 8
+
+/* The first bytes of SHA-256 over manufacturer, model, serial, label. */
+void reference_of_token(const struct token_info *info,
+                        uint8_t out[REFERENCE_TOKEN_BYTES]);
+
+/* Appends the reference of a key to OUT. */
+void reference_add(struct buf *out, const struct token_info *info,
+                   struct slice id);
+
+/* Finds the inserted token of REF and borrows its CKA_ID. Looks for tokens
+ * anew when it is not there. ERR_TOKEN_ABSENT, ERR_USAGE. */
+MUST_USE enum err reference_find(struct token_store *store, struct slice ref,
+                                 struct token **out, struct slice *out_id,
+                                 struct problem *p);
+
+#endif

@@ -1,0 +1,100 @@
+#include "agent/keyholder/token_problem.h"
+
+#include <stdio.h>
+
+#include "agent/base/log.h"
+
+void
+token_name(struct token *t, char out[TOKEN_LABEL_BYTES])
+{
+    struct token_info info;
+
+    token_get_info(t, &info);
+    snprintf(out, TOKEN_LABEL_BYTES, "%s",
+             info.label[0] ? info.label : info.serial);
+}
+
+static enum err
+code_of(enum tokens_err e)
+{
+    switch (e) {
+    case TOKENS_OK:
+        return ERR_OK;
+    case TOKENS_MEMORY:
+    case TOKENS_FAILED:
+    case TOKENS_DIFFERENT:
+        return ERR_TOKEN_FAILED;
+    case TOKENS_ARGUMENT:
+    case TOKENS_BAD_URI:
+        return ERR_USAGE;
+    case TOKENS_ABSENT:
+        return ERR_TOKEN_ABSENT;
+    case TOKENS_AMBIGUOUS:
+        return ERR_TOKEN_CHOICE;
+    case TOKENS_REMOVED:
+        return ERR_TOKEN_REMOVED;
+    case TOKENS_LOCKED:
+    case TOKENS_PIN_EXPIRED:
+        return ERR_TOKEN_LOCKED;
+    case TOKENS_PIN_WRONG:
+        return ERR_PIN_WRONG;
+    case TOKENS_PIN_BLOCKED:
+        return ERR_PIN_BLOCKED;
+    case TOKENS_PIN_INVALID:
+        return ERR_PIN_INVALID;
+    case TOKENS_CANCELLED:
+        return ERR_CANCELLED;
+    case TOKENS_BUSY:
+        return ERR_TOKEN_BUSY;
+    case TOKENS_UNINITIALIZED:
+        return ERR_TOKEN_EMPTY;
+    case TOKENS_READ_ONLY:
+        return ERR_TOKEN_READ_ONLY;
+    case TOKENS_FULL:
+        return ERR_TOKEN_FULL;
+    case TOKENS_NO_KEY:
+        return ERR_NO_KEY;
+    case TOKENS_CANNOT:
+        return ERR_TOKEN_CANNOT;
+    case TOKENS_MESSAGE:
+        return ERR_BAD_MESSAGE;
+    case TOKENS_ERR_COUNT:
+        break;
+    }
+    bug("a token's error that is not in the table");
+}
+
+/* Which errors are worth what the module itself said. */
+static bool
+shows_detail(enum tokens_err e)
+{
+    return e == TOKENS_MEMORY || e == TOKENS_FAILED || e == TOKENS_DIFFERENT ||
+           e == TOKENS_CANNOT || e == TOKENS_ARGUMENT || e == TOKENS_BAD_URI ||
+           e == TOKENS_PIN_EXPIRED;
+}
+
+enum err
+token_problem(enum tokens_err e, struct token *token, struct problem *p)
+{
+    unsigned long rv = tokens_last_rv();
+    const char *call = tokens_last_call();
+    char name[TOKEN_LABEL_BYTES];
+    struct token_info info;
+
+    if (!shows_detail(e))
+        (void)fail(p, code_of(e), NULL);
+    else if (rv != 0)
+        (void)fail(p, code_of(e), "%s (%s: 0x%lx)", tokens_err_text(e), call,
+                   rv);
+    else
+        (void)fail(p, code_of(e), "%s", tokens_err_text(e));
+    if (!token)
+        return p->code;
+    token_name(token, name);
+    problem_set_token(p, name);
+    if (e == TOKENS_NO_KEY)
+        problem_set_subject(p, name);
+    if (e == TOKENS_PIN_WRONG && token_load_info(token, &info) == TOKENS_OK)
+        p->tries_left = info.tries_left;
+    return p->code;
+}

@@ -1,0 +1,18 @@
+/*
+ * The one place where a token's error becomes a request's error.
+ */
+#ifndef AGENT_KEYHOLDER_TOKEN_PROBLEM_H
+#define AGENT_KEYHOLDER_TOKEN_PROBLEM_H
+
+#include "agent/base/err.h"
+#include "tokens/tokens.h"
+
+/* What a person calls the token: its label, else its serial number. */
+void token_name(struct token *t, char out[TOKEN_LABEL_BYTES]);
+
+/* Fills *p for E (not TOKENS_OK) with the token's label and the tries left,
+ * and gives its code. TOKEN may be NULL. Call it in the thread that got E. */
+enum err token_problem(enum tokens_err e, struct token *token,
+                       struct problem *p);
+
+#endif

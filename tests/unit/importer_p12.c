@@ -1,0 +1,430 @@
+/* What a PKCS#12 file gives, and what it may not do. */
+#include <cmocka.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+
+#include "agent/importer/p12.h"
+#include "agent/wire/values.h"
+#include "tests/unit/keyholder_fixture.h"
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    fixture_open();
+    fixture_run(fixture_script);
+    p12_warm();
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    fixture_close();
+    return 0;
+}
+
+struct seen {
+    enum err code;
+    struct problem problem;
+    int keys, certificates, pairs;
+    uint32_t type, usage;
+    size_t values;
+    char label[LIMIT_LABEL_BYTES + 1];
+    char warning[LIMIT_LABEL_BYTES + 1];
+    bool ca;
+};
+
+static void
+note_item(struct seen *seen, const struct p12_item *item, struct buf *spki)
+{
+    if (item->kind == P12_KEY) {
+        seen->keys++;
+        seen->type = item->type;
+        seen->usage = item->key_usage;
+        seen->values = item->value.n;
+        if (item->label.n > 0)
+            memcpy(seen->label, item->label.p, item->label.n);
+        buf_clear(spki);
+        buf_add_slice(spki, item->spki);
+        for (size_t i = 0; i < item->value.n; i++)
+            assert_true(item->value.item[i].n > 0 || item->type == KEY_ED25519);
+        return;
+    }
+    seen->certificates++;
+    assert_int_equal(item->value.n, 1);
+    seen->ca |= item->is_ca != 0;
+    seen->pairs += slice_equal(item->spki, buf_slice(spki));
+}
+
+static struct seen
+read_bytes(struct slice file, const char *password, bool no_mac)
+{
+    AUTO(secret)
+    struct secret *secret =
+        password ? secret_copy(password, strlen(password)) : NULL;
+    AUTO(p12) struct p12 *p12 = NULL;
+    AUTO(buf) struct buf spki = {0};
+    AUTO(buf) struct buf wire = {0};
+    struct seen seen = {0};
+    struct p12_item item;
+
+    seen.code = p12_read(file, secret, no_mac, &p12, &seen.problem);
+    assert_int_equal(seen.code, seen.problem.code);
+    if (seen.code != ERR_OK)
+        return seen;
+    for (;;) {
+        p12_next(p12, &item);
+        record_encode(RECORD_p12_item, &item, &wire); /* all limits hold */
+        if (item.kind == P12_END)
+            break;
+        note_item(&seen, &item, &spki);
+    }
+    if (item.label.n > 0)
+        memcpy(seen.warning, item.label.p, item.label.n);
+    p12_next(p12, &item);
+    assert_int_equal(item.kind, P12_END);
+    return seen;
+}
+
+static struct seen
+read_file(const char *path, const char *password, bool no_mac)
+{
+    AUTO(buf) struct buf file = fixture_read(path);
+
+    return read_bytes(buf_slice(&file), password, no_mac);
+}
+
+static void
+a_modern_file_gives_its_key_and_chain(void **state)
+{
+    struct seen s = read_file(fixture_path("modern.p12"), "1234", false);
+
+    (void)state;
+    assert_int_equal(s.code, ERR_OK);
+    assert_int_equal(s.keys, 1);
+    assert_int_equal(s.certificates, 2);
+    assert_int_equal(s.pairs, 1);
+    assert_int_equal(s.type, KEY_RSA);
+    assert_int_equal(s.values, 8);
+    assert_int_equal(s.usage, 0xa0);
+    assert_true(s.ca);
+    assert_string_equal(s.label, "My key");
+    assert_string_equal(s.warning, "");
+}
+
+static void
+a_wrong_password_is_said(void **state)
+{
+    (void)state;
+    assert_int_equal(read_file(fixture_path("modern.p12"), "1235", false).code,
+                     ERR_P12_PASSWORD);
+    assert_int_equal(read_file(fixture_path("modern.p12"), NULL, false).code,
+                     ERR_P12_PASSWORD);
+    assert_int_equal(read_file(fixture_path("nomac.p12"), "1235", true).code,
+                     ERR_P12_PASSWORD);
+}
+
+static void
+legacy_encryption_is_read_with_a_warning(void **state)
+{
+    static const char *const names[] = {"legacy.p12", "rc2.p12", "des3.p12"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct seen s = read_file(fixture_path(names[i]), "1234", false);
+
+        assert_int_equal(s.code, ERR_OK);
+        assert_int_equal(s.pairs, 1);
+        assert_string_equal(s.warning, "legacy encryption (RC2/3DES)");
+        assert_string_equal(s.label, "alice@example.org");
+    }
+}
+
+static void
+a_file_without_a_mac_needs_to_be_allowed(void **state)
+{
+    (void)state;
+    assert_int_equal(read_file(fixture_path("nomac.p12"), "1234", false).code,
+                     ERR_P12_NO_MAC);
+    assert_int_equal(read_file(fixture_path("nomac.p12"), "1234", true).code,
+                     ERR_OK);
+}
+
+static void
+an_ec_key_comes_as_curve_point_and_value(void **state)
+{
+    struct seen s = read_file(fixture_path("ec.p12"), "1234", false);
+
+    (void)state;
+    assert_int_equal(s.code, ERR_OK);
+    assert_int_equal(s.type, KEY_EC);
+    assert_int_equal(s.values, 3);
+    assert_int_equal(s.usage, 0x88);
+    assert_int_equal(s.pairs, 1);
+}
+
+static void
+an_ed25519_key_comes_without_curve(void **state)
+{
+    struct seen s = read_file(fixture_path("ed.p12"), "1234", false);
+
+    (void)state;
+    assert_int_equal(s.code, ERR_OK);
+    assert_int_equal(s.type, KEY_ED25519);
+    assert_int_equal(s.usage, UINT32_MAX);
+    assert_string_equal(s.label, "Edward");
+}
+
+static void
+no_password_is_tried_in_both_readings(void **state)
+{
+    (void)state;
+    assert_int_equal(read_file(fixture_path("empty.p12"), NULL, false).code,
+                     ERR_OK);
+    assert_int_equal(read_file(fixture_path("empty.p12"), "", false).code,
+                     ERR_OK);
+    assert_int_equal(read_file(fixture_path("empty.p12"), "x", false).code,
+                     ERR_P12_PASSWORD);
+}
+
+static void
+a_password_fits_in_utf8_and_in_latin1(void **state)
+{
+    static const char *const names[] = {"utf8.p12", "latin1.p12"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        const char *path = fixture_path(names[i]);
+
+        assert_int_equal(read_file(path, "p\303\244ss", false).code, ERR_OK);
+        assert_int_equal(read_file(path, "p\344ss", false).code, ERR_OK);
+        assert_int_equal(read_file(path, "pass", false).code, ERR_P12_PASSWORD);
+    }
+}
+
+static void
+certificates_alone_are_no_identity(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        read_file(fixture_path("certonly.p12"), "1234", false).code,
+        ERR_P12_NO_KEY);
+}
+
+static void
+a_key_alone_is_given(void **state)
+{
+    struct seen s = read_file(fixture_path("keyonly.p12"), "1234", false);
+
+    (void)state;
+    assert_int_equal(s.code, ERR_OK);
+    assert_int_equal(s.keys, 1);
+    assert_int_equal(s.certificates, 0);
+    assert_int_equal(s.usage, UINT32_MAX);
+}
+
+static void
+what_is_no_pkcs12_is_named(void **state)
+{
+    static const struct {
+        const char *name, *says;
+    } row[] = {{"rsa.crt", "it is a PEM file: CERTIFICATE"},
+               {"rsa.der", "it is a certificate (DER)"},
+               {"x.cnf", "it is text"}};
+    struct seen s;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
+        s = read_file(fixture_path(row[i].name), "1234", false);
+        assert_int_equal(s.code, ERR_P12_FORMAT);
+        assert_string_equal(s.problem.detail, row[i].says);
+    }
+    s = read_bytes(slice_of(NULL, 0), "1234", false);
+    assert_int_equal(s.code, ERR_P12_FORMAT);
+    assert_string_equal(s.problem.detail, "it is empty");
+}
+
+static void
+random_bytes_are_refused(void **state)
+{
+    uint8_t bytes[2000];
+
+    (void)state;
+    RAND_bytes(bytes, sizeof(bytes));
+    bytes[0] = 0;
+    assert_int_equal(
+        read_bytes(slice_of(bytes, sizeof(bytes)), "1234", false).code,
+        ERR_P12_FORMAT);
+}
+
+static void
+a_file_cut_anywhere_is_refused(void **state)
+{
+    AUTO(buf) struct buf file = fixture_read(fixture_path("modern.p12"));
+
+    (void)state;
+    for (size_t n = 0; n < file.len; n += 16) {
+        struct seen s = read_bytes(slice_of(file.data, n), "1234", false);
+
+        assert_int_equal(s.code, ERR_P12_FORMAT);
+        if (n > 8)
+            assert_string_equal(s.problem.detail, "it is cut short");
+    }
+}
+
+static void
+a_changed_byte_never_passes_the_mac(void **state)
+{
+    AUTO(buf) struct buf file = fixture_read(fixture_path("des3.p12"));
+
+    (void)state;
+    for (size_t i = 0; i < file.len; i += 37) {
+        file.data[i] ^= 0x21;
+        (void)read_bytes(buf_slice(&file), "1234", false);
+        (void)read_bytes(buf_slice(&file), "1234", true);
+        file.data[i] ^= 0x21;
+    }
+    assert_int_equal(read_bytes(buf_slice(&file), "1234", false).code, ERR_OK);
+}
+
+static EVP_PKEY *
+load_key(const char *name)
+{
+    FILE *f = fopen(fixture_path(name), "r");
+    EVP_PKEY *k = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+
+    fclose(f);
+    return k;
+}
+
+/* A file of several keys, of which one is nested a level down. */
+static struct buf
+make_file_of_keys(int copies, bool same)
+{
+    EVP_PKEY *rsa = load_key("rsa.key"), *ec = load_key("ec.key");
+    STACK_OF(PKCS12_SAFEBAG) *bags = NULL, *inner = NULL;
+    STACK_OF(PKCS7) *safes = NULL;
+    struct buf out = {0};
+    unsigned char *at;
+    PKCS12 *p12;
+
+    for (int i = 0; i < copies; i++) {
+        EVP_PKEY *k = same ? EVP_PKEY_dup(ec) : EVP_EC_gen("P-256");
+
+        PKCS12_add_key(&bags, k, 0, 1, NID_aes_256_cbc, "1234");
+        EVP_PKEY_free(k);
+    }
+    PKCS12_add_key(&inner, rsa, 0, 1, -1, NULL);
+    sk_PKCS12_SAFEBAG_push(bags,
+                           PKCS12_SAFEBAG_create0_p8inf(EVP_PKEY2PKCS8(ec)));
+    PKCS12_add_safe(&safes, bags, -1, 0, NULL);
+    PKCS12_add_safe(&safes, inner, NID_aes_256_cbc, 10, "1234");
+    p12 = PKCS12_add_safes(safes, 0);
+    PKCS12_set_mac(p12, "1234", -1, NULL, 0, 10, EVP_sha256());
+    buf_reserve(&out, 65536);
+    at = out.data;
+    out.len = (size_t)i2d_PKCS12(p12, &at);
+    PKCS12_free(p12);
+    sk_PKCS7_pop_free(safes, PKCS7_free);
+    sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    sk_PKCS12_SAFEBAG_pop_free(inner, PKCS12_SAFEBAG_free);
+    EVP_PKEY_free(rsa);
+    EVP_PKEY_free(ec);
+    return out;
+}
+
+static void
+all_keys_of_a_file_are_given_once(void **state)
+{
+    AUTO(buf) struct buf several = make_file_of_keys(2, false);
+    AUTO(buf) struct buf twins = make_file_of_keys(3, true);
+    struct seen s = read_bytes(buf_slice(&several), "1234", false);
+
+    (void)state;
+    assert_int_equal(s.code, ERR_OK);
+    assert_int_equal(s.keys, 4);
+    s = read_bytes(buf_slice(&twins), "1234", false);
+    assert_int_equal(s.code, ERR_OK);
+    assert_int_equal(s.keys, 2);
+}
+
+static void
+too_many_keys_are_refused(void **state)
+{
+    AUTO(buf) struct buf file = make_file_of_keys(LIMIT_P12_KEYS, false);
+
+    (void)state;
+    assert_int_equal(read_bytes(buf_slice(&file), "1234", false).code,
+                     ERR_LIMIT);
+}
+
+static void
+a_file_over_the_limit_is_refused(void **state)
+{
+    AUTO(buf) struct buf file = {0};
+
+    (void)state;
+    buf_reserve(&file, LIMIT_P12_BYTES + 1);
+    memset(file.data, 0, LIMIT_P12_BYTES + 1);
+    assert_int_equal(
+        read_bytes(slice_of(file.data, LIMIT_P12_BYTES + 1), NULL, false).code,
+        ERR_LIMIT);
+}
+
+/* Two forms of no password, six million iterations each: over the limit
+ * before the second is begun. */
+static void
+iterations_are_counted_over_the_whole_file(void **state)
+{
+    (void)state;
+    assert_int_equal(read_file(fixture_path("slow.p12"), NULL, false).code,
+                     ERR_LIMIT);
+}
+
+static void
+an_unknown_kind_of_key_is_named(void **state)
+{
+    struct seen s;
+
+    (void)state;
+    fixture_run("openssl genpkey -algorithm ed448 -out e.key\n"
+                "openssl pkcs12 -export -nocerts -inkey e.key -passout "
+                "pass:1234 -out ed448.p12");
+    s = read_file(fixture_path("ed448.p12"), "1234", false);
+    assert_int_equal(s.code, ERR_P12_UNSUPPORTED);
+    assert_non_null(strstr(s.problem.detail, "ED448"));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_modern_file_gives_its_key_and_chain),
+        cmocka_unit_test(a_wrong_password_is_said),
+        cmocka_unit_test(legacy_encryption_is_read_with_a_warning),
+        cmocka_unit_test(a_file_without_a_mac_needs_to_be_allowed),
+        cmocka_unit_test(an_ec_key_comes_as_curve_point_and_value),
+        cmocka_unit_test(an_ed25519_key_comes_without_curve),
+        cmocka_unit_test(no_password_is_tried_in_both_readings),
+        cmocka_unit_test(a_password_fits_in_utf8_and_in_latin1),
+        cmocka_unit_test(certificates_alone_are_no_identity),
+        cmocka_unit_test(a_key_alone_is_given),
+        cmocka_unit_test(what_is_no_pkcs12_is_named),
+        cmocka_unit_test(random_bytes_are_refused),
+        cmocka_unit_test(a_file_cut_anywhere_is_refused),
+        cmocka_unit_test(a_changed_byte_never_passes_the_mac),
+        cmocka_unit_test(all_keys_of_a_file_are_given_once),
+        cmocka_unit_test(too_many_keys_are_refused),
+        cmocka_unit_test(a_file_over_the_limit_is_refused),
+        cmocka_unit_test(iterations_are_counted_over_the_whole_file),
+        cmocka_unit_test(an_unknown_kind_of_key_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,14 @@
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+
+foreach(name importer_p12 importer_conformance)
+  smime_unit_test(${name} smime-importer-code)
+endforeach()
+foreach(name keyholder_config keyholder_audit keyholder_pinentry)
+  smime_unit_test(${name} smime-keyholder-code)
+endforeach()
+# Real processes on a SoftHSM token.
+foreach(name keyholder_process keyholder_operations keyholder_prompts)
+  smime_unit_test(${name} smime-wire smime-base OpenSSL::Crypto
+                  Threads::Threads)
+  add_dependencies(test_${name} smime-keyholder smime-importer smime-vtoken)
+endforeach()

@@ -1,0 +1,119 @@
+/* The keyholder's part of agent.conf. */
+#include <cmocka.h>
+
+#include "agent/base/log.h"
+#include "agent/keyholder/config.h"
+#include "tests/unit/keyholder_fixture.h"
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    log_open("test");
+    fixture_open();
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    fixture_close();
+    return 0;
+}
+
+static void
+load(struct config *c, const char *text)
+{
+    FILE *f = fopen(fixture_path("agent.conf"), "w");
+
+    fputs(text, f);
+    fclose(f);
+    config_load(c, fixture_path("agent.conf"));
+}
+
+static void
+without_a_file_the_system_decides(void **state)
+{
+    AUTO(config) struct config c;
+    struct token_module modules[LIMIT_CONFIG_MODULES];
+    struct token_config t;
+
+    (void)state;
+    config_init(&c);
+    config_load(&c, "/nonexistent/agent.conf");
+    t = config_for_tokens(&c, modules, "/v.so");
+    assert_true(t.use_system);
+    assert_null(t.allow);
+    assert_null(t.deny);
+    assert_int_equal(t.module_count, 0);
+    assert_string_equal(t.vtoken_path, "/v.so");
+    assert_int_equal(c.pin_prompts, 3);
+}
+
+static void
+a_later_file_overrides_an_earlier_one(void **state)
+{
+    AUTO(config) struct config c;
+    struct token_module modules[LIMIT_CONFIG_MODULES];
+    struct token_config t;
+
+    (void)state;
+    config_init(&c);
+    load(&c, "[modules]\nsystem = no\nallow = a, b\n[module x]\npath = /x.so\n"
+             "[tokens]\nconcurrency = 2\ndeadline-ms = 500\npin-tries = 1\n");
+    load(&c, "[module x]\npath = /y.so\n[modules]\nallow = c\n");
+    t = config_for_tokens(&c, modules, NULL);
+    assert_false(t.use_system);
+    assert_int_equal(t.module_count, 1);
+    assert_string_equal(t.modules[0].path, "/y.so");
+    assert_string_equal(t.allow[0], "c");
+    assert_null(t.allow[1]);
+    assert_int_equal(t.concurrency, 2);
+    assert_int_equal(t.lock_timeout_ms, 500);
+    assert_int_equal(c.pin_prompts, 1);
+}
+
+static void
+what_is_wrong_is_passed_over(void **state)
+{
+    AUTO(config) struct config c;
+
+    (void)state;
+    config_init(&c);
+    load(&c, "[modules]\nsystem = maybe\n[tokens]\npin-tries = 9\n"
+             "concurrency = -1\ndeadline-ms = 12x\nnonsense\n"
+             "[module x]\npath = relative.so\n[sendmail]\ncommand = y\n");
+    assert_true(c.use_system);
+    assert_int_equal(c.pin_prompts, 3);
+    assert_int_equal(c.concurrency, 0);
+    assert_int_equal(c.deadline_ms, 0);
+    assert_null(c.module[0].path);
+}
+
+static void
+a_module_that_should_run_elsewhere_never_runs_here(void **state)
+{
+    AUTO(config) struct config c;
+    struct token_module modules[LIMIT_CONFIG_MODULES];
+
+    (void)state;
+    config_init(&c);
+    load(&c, "[module far]\npath = /x.so\nremote = |ssh host\n"
+             "[module near]\npath = /y.so\n[module none]\n");
+    assert_int_equal(config_for_tokens(&c, modules, NULL).module_count, 1);
+    assert_string_equal(modules[0].name, "near");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_file_the_system_decides),
+        cmocka_unit_test(a_later_file_overrides_an_earlier_one),
+        cmocka_unit_test(what_is_wrong_is_passed_over),
+        cmocka_unit_test(a_module_that_should_run_elsewhere_never_runs_here),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,302 @@
+/* The keyholder as its broker and its sessions see it: tokens, import, lists,
+ * the audit, its end. */
+#include "tests/unit/keyholder_session.h"
+
+/* ---- tokens, unlock, lock ---------------------------------------------- */
+
+static void
+a_token_is_listed_locked(void **state)
+{
+    AUTO(session) struct session s;
+    struct list_reply *reply = mem_new(sizeof(*reply));
+    struct page page = {0};
+    struct token_record record;
+
+    (void)state;
+    session_open(&s, RIGHT_MANAGE);
+    session_narrow(&s, VERB_LOOK, 0, slice_of(NULL, 0));
+    assert_int_equal(session_call(&s, MSG_TOKENS, &page, reply), ERR_OK);
+    assert_true(reply->records.n >= 1);
+    assert_true(
+        record_decode(RECORD_token_record, reply->records.item[0], &record));
+    assert_true(slice_is(record.label, "test token"));
+    assert_true(slice_is(record.module, "softhsm"));
+    assert_int_equal(record.flags & (TOKEN_INITIALIZED | TOKEN_UNLOCKED),
+                     TOKEN_INITIALIZED);
+    free(reply);
+}
+
+static void
+a_wrong_pin_is_refused_and_the_right_one_unlocks(void **state)
+{
+    struct problem p;
+    uint32_t flags = 0;
+
+    (void)state;
+    assert_int_equal(unlock("9999\n", RIGHT_MANAGE, VERB_MANAGE, &p, NULL),
+                     ERR_PIN_WRONG);
+    assert_string_equal(p.token, "test token");
+    assert_int_equal(unlock("\n", RIGHT_MANAGE, VERB_MANAGE, &p, NULL),
+                     ERR_PIN_INVALID);
+    assert_int_equal(unlock("1234\n", RIGHT_MANAGE, VERB_MANAGE, &p, &flags),
+                     ERR_OK);
+    assert_true(flags & TOKEN_UNLOCKED);
+}
+
+static void
+mail_may_not_unlock(void **state)
+{
+    (void)state;
+    assert_int_equal(unlock("1234\n", RIGHT_MAIL, VERB_MANAGE, NULL, NULL),
+                     ERR_NOT_ALLOWED);
+    assert_int_equal(unlock("1234\n", RIGHT_MANAGE, VERB_SIGN, NULL, NULL),
+                     ERR_NOT_ALLOWED);
+}
+
+static void
+locking_counts_what_was_unlocked(void **state)
+{
+    (void)state;
+    assert_int_equal(unlock("1234\n", RIGHT_MANAGE, VERB_MANAGE, NULL, NULL),
+                     ERR_OK);
+    assert_int_equal(lock_all(), 1);
+    assert_int_equal(lock_all(), 0);
+}
+
+/* ---- import ------------------------------------------------------------ */
+
+static void
+an_importer_that_dies_leaves_the_token_as_it_was(void **state)
+{
+    AUTO(session) struct session s;
+    struct imported i;
+
+    (void)state;
+    assert_int_equal(unlock("1234\n", RIGHT_MANAGE, VERB_MANAGE, NULL, NULL),
+                     ERR_OK);
+    broker.importer = IMPORTER_DIES;
+    i = import_file("modern.p12", "1234", false);
+    assert_int_equal(i.code, ERR_P12_FORMAT);
+    broker.importer = IMPORTER_LIES;
+    i = import_file("modern.p12", "1234", false);
+    assert_int_equal(i.code, ERR_P12_FORMAT);
+    broker.importer = IMPORTER_REAL;
+    assert_int_equal(list_keys(NULL, NULL, &s), 0);
+}
+
+static void
+a_wrong_password_changes_nothing(void **state)
+{
+    AUTO(session) struct session s;
+
+    (void)state;
+    assert_int_equal(import_file("modern.p12", "12345", false).code,
+                     ERR_P12_PASSWORD);
+    assert_int_equal(import_file("nomac.p12", "1234", false).code,
+                     ERR_P12_NO_MAC);
+    assert_int_equal(import_file("rsa.crt", "1234", false).code,
+                     ERR_P12_FORMAT);
+    assert_int_equal(list_keys(NULL, NULL, &s), 0);
+}
+
+static void
+a_file_is_imported_and_importing_it_again_says_so(void **state)
+{
+    struct imported i = import_file("modern.p12", "1234\n", false);
+
+    (void)state;
+    assert_int_equal(i.code, ERR_OK);
+    assert_int_equal(i.records, 1);
+    assert_int_equal(i.already, 0);
+    assert_int_equal(i.chain, 1);
+    assert_string_equal(i.warning, "");
+    assert_string_equal(i.label, "My key");
+    i = import_file("modern.p12", "1234\n", false);
+    assert_int_equal(i.code, ERR_OK);
+    assert_int_equal(i.already, 1);
+    i = import_file("legacy.p12", "1234\n", false);
+    assert_int_equal(i.code, ERR_OK);
+    assert_int_equal(i.already, 1);
+    assert_string_equal(i.warning, "legacy encryption (RC2/3DES)");
+}
+
+/* The file's first prime, which only the file and the token may know. */
+static void
+no_key_stays_in_memory(void **state)
+{
+    FILE *f = fopen(fixture_path("rsa.key"), "r");
+    EVP_PKEY *key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    BIGNUM *prime = NULL;
+    uint8_t bytes[256], reversed[256];
+    int n;
+
+    (void)state;
+    fclose(f);
+    assert_true(
+        EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_FACTOR1, &prime));
+    n = BN_bn2bin(prime, bytes);
+    for (int i = 0; i < n; i++)
+        reversed[i] = bytes[n - 1 - i];
+    assert_false(memory_holds(slice_of(bytes + 16, 32)));
+    assert_false(memory_holds(slice_of(reversed + 16, 32)));
+    BN_clear_free(prime);
+    EVP_PKEY_free(key);
+}
+
+static void
+ec_keys_and_chains_are_imported(void **state)
+{
+    (void)state;
+    assert_int_equal(import_file("ec.p12", "1234", false).code, ERR_OK);
+    assert_int_equal(import_file("deep.p12", "1234", false).chain, 2);
+    learn_ref("My key", &rsa_ref);
+    learn_ref("eve@example.org", &ec_ref);
+    learn_ref("Deep", &deep_ref);
+}
+
+/* ---- lists ------------------------------------------------------------- */
+
+static void
+keys_are_listed_with_their_certificate(void **state)
+{
+    AUTO(buf) struct buf der = fixture_read(fixture_path("rsa.der"));
+    AUTO(session) struct session s;
+    struct key_record r = {0};
+
+    (void)state;
+    assert_int_equal(list_keys("My key", &r, &s), 3);
+    assert_true(slice_equal(r.certificate, buf_slice(&der)));
+    assert_int_equal(r.type, KEY_RSA);
+    assert_int_equal(r.bits, 2048);
+    assert_int_equal(r.uses, USE_SIGN | USE_DECRYPT);
+    assert_true(r.flags & KEY_HAS_PRIVATE);
+    assert_true(slice_is(r.token, "test token"));
+}
+
+static size_t
+read_chain(struct slice ref, struct buf *first)
+{
+    AUTO(session) struct session s;
+    struct key_choice choice = {.key = ref};
+    struct chain_reply *reply = mem_new(sizeof(*reply));
+    size_t n;
+
+    session_open(&s, RIGHT_MAIL);
+    session_narrow(&s, VERB_SIGN, 1, ref);
+    assert_int_equal(session_call(&s, MSG_CHAIN, &choice, reply), ERR_OK);
+    n = reply->certificates.n;
+    if (n > 0)
+        buf_add_slice(first, reply->certificates.item[0]);
+    free(reply);
+    return n;
+}
+
+static void
+a_chain_goes_up_and_stops_below_the_root(void **state)
+{
+    AUTO(buf) struct buf mid = fixture_read(fixture_path("mid.der"));
+    AUTO(buf) struct buf first = {0};
+
+    (void)state;
+    assert_int_equal(read_chain(buf_slice(&rsa_ref), &first), 0);
+    assert_int_equal(read_chain(buf_slice(&deep_ref), &first), 1);
+    assert_true(slice_equal(buf_slice(&first), buf_slice(&mid)));
+}
+
+/* ---- audit, end -------------------------------------------------------- */
+
+static void
+the_audit_tells_what_was_done_and_refused(void **state)
+{
+    const char *path = fixture_path("state/smime-agent/audit.log");
+    AUTO(session) struct session manage;
+    struct sign_reply reply;
+    struct problem p;
+    struct stat st;
+    const char *text;
+    struct buf audit;
+
+    (void)state;
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
+    session_open(&manage, RIGHT_MANAGE);
+    assert_int_equal(
+        sign_with(&manage, buf_slice(&rsa_ref), SCHEME_RSA_PKCS1, &reply),
+        ERR_NOT_ALLOWED);
+    /* A refusal is answered first: the next answer comes after its line. */
+    assert_int_equal(session_narrow(&manage, VERB_LOOK, 0, slice_of(NULL, 0)),
+                     ERR_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    audit = fixture_read(path);
+    text = buf_text(&audit);
+    assert_non_null(strstr(text, "operation=sign token=\"test token\" key="));
+    assert_non_null(strstr(text, "operation=sign result=NotAllowed"));
+    assert_non_null(strstr(text, "operation=unlock result=NotAllowed"));
+    assert_non_null(strstr(text, "token=\"test token\" result=PinWrong"));
+    assert_non_null(strstr(text, "operation=import result=WrongPassword"));
+    assert_null(strstr(text, "9999"));
+    buf_drop(&audit);
+}
+
+static void
+references_outlive_the_process(void **state)
+{
+    struct problem p;
+
+    (void)state;
+    assert_int_equal(keyholder_stop(), 0);
+    keyholder_start();
+    pinentry_expect("1234", NULL, NULL);
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
+    assert_int_equal(pinentry.asked, 1);
+}
+
+static void
+an_import_among_two_tokens_must_be_told_which(void **state)
+{
+    struct imported i;
+
+    (void)state;
+    assert_int_equal(keyholder_stop(), 0);
+    fixture_run("softhsm2-util --init-token --free --label second "
+                "--so-pin 12345678 --pin 1234\n");
+    keyholder_start();
+    i = import_file("modern.p12", "1234", false);
+    assert_int_equal(i.code, ERR_TOKEN_CHOICE);
+    assert_non_null(strstr(i.problem.detail, "test token"));
+    assert_non_null(strstr(i.problem.detail, "second"));
+}
+
+static void
+the_keyholder_knows_no_cms(void **state)
+{
+    (void)state;
+    fixture_run("! nm -D " SMIME_BUILD_DIR
+                "/libexec/smime-agent/smime-keyholder | grep ' CMS_'\n");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_is_listed_locked),
+        cmocka_unit_test(a_wrong_pin_is_refused_and_the_right_one_unlocks),
+        cmocka_unit_test(mail_may_not_unlock),
+        cmocka_unit_test(locking_counts_what_was_unlocked),
+        cmocka_unit_test(an_importer_that_dies_leaves_the_token_as_it_was),
+        cmocka_unit_test(a_wrong_password_changes_nothing),
+        cmocka_unit_test(a_file_is_imported_and_importing_it_again_says_so),
+        cmocka_unit_test(no_key_stays_in_memory),
+        cmocka_unit_test(ec_keys_and_chains_are_imported),
+        cmocka_unit_test(keys_are_listed_with_their_certificate),
+        cmocka_unit_test(a_chain_goes_up_and_stops_below_the_root),
+        cmocka_unit_test(the_audit_tells_what_was_done_and_refused),
+        cmocka_unit_test(references_outlive_the_process),
+        cmocka_unit_test(an_import_among_two_tokens_must_be_told_which),
+        cmocka_unit_test(the_keyholder_knows_no_cms),
+    };
+
+    if (access(softhsm, R_OK) != 0)
+        return 77;
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,195 @@
+/* How a person is asked for a PIN. */
+#include "tests/unit/keyholder_session.h"
+
+/* ---- prompts ----------------------------------------------------------- */
+
+static void
+a_locked_token_asks_and_says_for_what(void **state)
+{
+    struct problem p;
+
+    (void)state;
+    lock_all();
+    pinentry_expect("1234", NULL, NULL);
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
+    assert_int_equal(pinentry.asked, 1);
+    assert_non_null(strstr(pinentry.seen, "SETPROMPT PIN:"));
+    assert_non_null(strstr(pinentry.seen, "wants to sign a message%0AMy key"));
+    assert_non_null(strstr(pinentry.seen, "Token: test token"));
+    assert_non_null(strstr(pinentry.seen, "test_keyholder"));
+    assert_non_null(strstr(pinentry.seen, "ttytype= xterm"));
+    assert_non_null(strstr(pinentry.seen, "display= :7"));
+    /* a login that is there asks no more */
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
+    assert_int_equal(pinentry.asked, 1);
+}
+
+static void
+a_wrong_pin_is_asked_for_again_three_times_at_most(void **state)
+{
+    struct problem p;
+
+    (void)state;
+    lock_all();
+    pinentry_expect("1111", "12%331", "1234");
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
+    assert_int_equal(pinentry.asked, 3);
+    assert_non_null(strstr(pinentry.seen, "SETERROR Wrong PIN"));
+    lock_all();
+    pinentry_expect("1111", "2222", "3333");
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_PIN_WRONG);
+    assert_int_equal(pinentry.asked, 3);
+    assert_string_equal(p.token, "test token");
+}
+
+static void
+a_prompt_can_be_cancelled(void **state)
+{
+    struct problem p;
+
+    (void)state;
+    lock_all();
+    pinentry_expect(NULL, NULL, NULL);
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_CANCELLED);
+    assert_int_equal(pinentry.asked, 1);
+}
+
+static void
+without_pinentry_the_token_stays_locked(void **state)
+{
+    struct problem p;
+
+    (void)state;
+    lock_all();
+    pinentry_expect(NULL, NULL, NULL);
+    pinentry.absent = true;
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_TOKEN_LOCKED);
+    assert_string_equal(p.token, "test token");
+    assert_string_equal(p.detail, "pinentry is not installed");
+    pinentry.absent = false;
+}
+
+/* The second client waits for its turn to ask, and finds the door open. */
+static void *
+sign_in_thread(void *arg)
+{
+    return (void *)(intptr_t)sign_once(buf_slice(&rsa_ref), arg);
+}
+
+static void
+two_clients_share_one_prompt(void **state)
+{
+    struct problem p[2];
+    pthread_t t[2];
+    void *result[2];
+
+    (void)state;
+    lock_all();
+    pinentry_expect("1234", "1234", NULL);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&t[i], NULL, sign_in_thread, &p[i]);
+    for (int i = 0; i < 2; i++)
+        pthread_join(t[i], &result[i]);
+    assert_int_equal((intptr_t)result[0], ERR_OK);
+    assert_int_equal((intptr_t)result[1], ERR_OK);
+    assert_int_equal(pinentry.asked, 1);
+}
+
+static void
+a_prompt_ends_with_its_client(void **state)
+{
+    struct session s;
+    struct sign_request request = {.key = buf_slice(&rsa_ref),
+                                   .scheme = SCHEME_RSA_PKCS1,
+                                   .hash = HASH_SHA256,
+                                   .data = buf_slice(&rsa_ref)};
+    struct problem p;
+
+    (void)state;
+    lock_all();
+    pinentry_expect("1234", NULL, NULL);
+    pinentry.silent = true;
+    session_open(&s, RIGHT_MAIL);
+    session_narrow(&s, VERB_SIGN, 1, buf_slice(&rsa_ref));
+    assert_true(channel_send(s.fd, MSG_SIGN, &request, NULL, 0));
+    pthread_mutex_lock(&pinentry.mutex);
+    while (pinentry.asked == 0)
+        pthread_cond_wait(&pinentry.changed, &pinentry.mutex);
+    session_drop(&s);
+    while (pinentry.ended == 0)
+        pthread_cond_wait(&pinentry.changed, &pinentry.mutex);
+    pthread_mutex_unlock(&pinentry.mutex);
+    /* and the next one can be asked */
+    pinentry_expect("1234", NULL, NULL);
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
+}
+
+static void
+no_pin_stays_in_memory(void **state)
+{
+    struct problem p;
+
+    (void)state;
+    lock_all();
+    pinentry_expect("horse-7391-staple", NULL, NULL);
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_CANCELLED);
+    assert_int_equal(
+        unlock("battery-8420-x\n", RIGHT_MANAGE, VERB_MANAGE, &p, NULL),
+        ERR_PIN_WRONG);
+    assert_true(memory_holds(
+        slice_text("test token"))); /* the search does find things */
+    assert_false(memory_holds(slice_text("horse-7391")));
+    assert_false(memory_holds(slice_text("battery-8420")));
+}
+
+/* A key that wants its PIN each time, made by another program. */
+static void
+a_key_can_want_a_pin_each_time(void **state)
+{
+    struct buf ref = {0};
+    struct problem p;
+
+    (void)state;
+    assert_int_equal(keyholder_stop(), 0);
+    fixture_run("openssl rsa -in deep.key -outform DER -out deep.p8\n"
+                "t='pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so"
+                " --login --pin 1234 --id 77 --label often'\n"
+                "$t --write-object deep.p8 --type privkey --always-auth"
+                " --usage-sign\n"
+                "openssl x509 -in deep.crt -outform DER -out deep.der\n"
+                "$t --write-object deep.der --type cert\n");
+    keyholder_start();
+    assert_int_equal(unlock("1234\n", RIGHT_MANAGE, VERB_MANAGE, NULL, NULL),
+                     ERR_OK);
+    learn_ref("often", &ref);
+    pinentry_expect("1234", "1234", NULL);
+    assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_OK);
+    assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_OK);
+    assert_int_equal(pinentry.asked, 2);
+    assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_CANCELLED);
+    pinentry_expect("4321", NULL, NULL);
+    assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_PIN_WRONG);
+    assert_int_equal(pinentry.asked, 1);
+    /* another key of the token is as free as before */
+    assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
+    buf_drop(&ref);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_locked_token_asks_and_says_for_what),
+        cmocka_unit_test(a_wrong_pin_is_asked_for_again_three_times_at_most),
+        cmocka_unit_test(a_prompt_can_be_cancelled),
+        cmocka_unit_test(without_pinentry_the_token_stays_locked),
+        cmocka_unit_test(two_clients_share_one_prompt),
+        cmocka_unit_test(a_prompt_ends_with_its_client),
+        cmocka_unit_test(no_pin_stays_in_memory),
+        cmocka_unit_test(a_key_can_want_a_pin_each_time),
+    };
+
+    if (access(softhsm, R_OK) != 0)
+        return 77;
+    return cmocka_run_group_tests(tests, set_up_keys, tear_down);
+}
