@@ -1,0 +1,240 @@
+/*
+ * Learning from verdicts, and listing what was learned.
+ */
+#include <time.h>
+
+#include "agent/base/log.h"
+#include "agent/keyring/keyring.h"
+
+/* ---- learning ----------------------------------------------------------- */
+
+/* Everything but the sender must be good, and the sender may only be
+ * unseen: then the certificate is kept under its own addresses. */
+static bool
+may_learn(const struct verify_request *q, const struct verify_reply *v)
+{
+    return q->learn && q->covers && v->integrity == INTEGRITY_OK &&
+           v->chain == CHAIN_OK && v->strength == STRENGTH_OK &&
+           v->certificate.n > 0 && (v->good || v->sender == SENDER_NOT_SEEN);
+}
+
+static bool
+address_equal(struct slice a, struct slice b)
+{
+    for (size_t i = 0; i < a.n && a.n == b.n; i++) {
+        uint8_t x = a.p[i], y = b.p[i];
+
+        x = x >= 'A' && x <= 'Z' ? (uint8_t)(x + 32) : x;
+        y = y >= 'A' && y <= 'Z' ? (uint8_t)(y + 32) : y;
+        if (x != y)
+            return false;
+    }
+    return a.n == b.n;
+}
+
+/* The second certificate speaks only for addresses that the signer's names
+ * too. */
+static void
+list_common(const struct slice_list *a, const struct slice_list *b,
+            struct slice_list *out)
+{
+    for (size_t i = 0; i < a->n; i++)
+        for (size_t k = 0; k < b->n; k++)
+            if (address_equal(a->item[i], b->item[k])) {
+                out->item[out->n++] = a->item[i];
+                break;
+            }
+}
+
+static struct lesson
+lesson_of(const struct verify_request *q, const struct verify_reply *v)
+{
+    int64_t now = (int64_t)time(NULL);
+    int64_t signed_at = (int64_t)v->signing_time;
+
+    /* A time to come would keep every later announcement out. */
+    if (signed_at <= 0 || signed_at > now)
+        signed_at = now;
+    return (struct lesson){.issuers = &v->issuers,
+                           .capabilities = v->capabilities,
+                           .capabilities_time = signed_at,
+                           .origin = q->origin,
+                           .message_id = q->message_id,
+                           .sender_seen = v->sender == SENDER_MATCHES,
+                           .now = now};
+}
+
+void
+keyring_learn(struct keyring *k, const struct verify_request *q,
+              struct verify_reply *verdict)
+{
+    struct description signer, other;
+    struct slice_list common = {0};
+    struct lesson lesson[2];
+    enum learned learned = LEARNED_NOTHING;
+    struct problem p = {0};
+    size_t n = 1;
+
+    verdict->learned = LEARNED_NOTHING;
+    if (!may_learn(q, verdict) ||
+        !record_decode(RECORD_description, verdict->described, &signer) ||
+        signer.addresses.n == 0)
+        return;
+    lesson[0] = lesson[1] = lesson_of(q, verdict);
+    lesson[0].der = verdict->certificate;
+    lesson[0].about = &signer;
+    lesson[0].addresses = &signer.addresses;
+    if (verdict->encryption_certificate.n > 0 &&
+        record_decode(RECORD_description, verdict->encryption_described,
+                      &other)) {
+        list_common(&other.addresses, &signer.addresses, &common);
+        lesson[1].der = verdict->encryption_certificate;
+        lesson[1].about = &other;
+        lesson[1].addresses = &common;
+        n = 2;
+    }
+    if (store_learn(k->store, lesson, n, &learned, &p) != ERR_OK) {
+        log_problem("learning", &p);
+        learned = LEARNED_FAILED;
+    }
+    verdict->learned = learned;
+}
+
+/* ---- listing ------------------------------------------------------------ */
+
+struct listing {
+    struct keyring *k;
+    struct buf *out;
+    size_t end[LIMIT_CONTACTS_PAGE];
+    size_t n;
+    uint32_t last;
+    bool more;
+    enum err e;
+    struct problem *p;
+    int64_t now;
+};
+
+/* What a reader is to think of it today. */
+static enum contact_state
+state_now(const struct stored *row, int64_t now)
+{
+    if (row->state == CONTACT_BLOCKED || row->state == CONTACT_REVOKED)
+        return row->state;
+    return row->not_after < now ? CONTACT_EXPIRED : row->state;
+}
+
+static struct contact_record
+record_of(const struct stored *row, const struct buf *described,
+          const struct description *about, int64_t now)
+{
+    enum contact_state state = state_now(row, now);
+
+    return (struct contact_record){
+        .address = row->address,
+        .name = row->name,
+        .state = state,
+        .first_seen = (uint64_t)row->first_seen,
+        .last_seen = (uint64_t)row->last_seen,
+        .origin = row->origin,
+        .message_id = row->message_id,
+        .can_encrypt = (row->uses & (USE_DECRYPT | USE_AGREE)) != 0 &&
+                       state != CONTACT_EXPIRED && state != CONTACT_BLOCKED &&
+                       state != CONTACT_REVOKED && described->len > 0 &&
+                       about->chain == CHAIN_OK,
+        .certificate = row->der,
+        .described = buf_slice(described),
+    };
+}
+
+static bool
+list_row(void *ctx, const struct stored *row)
+{
+    struct listing *l = ctx;
+    AUTO(buf) struct buf described = {0};
+    AUTO(buf) struct buf encoded = {0};
+    struct description about;
+    struct contact_record record;
+
+    l->more = l->n == LIMIT_CONTACTS_PAGE;
+    if (l->more)
+        return false;
+    l->e = keyring_describe_stored(l->k, row, &described, &about, l->p);
+    if (l->e != ERR_OK)
+        return false;
+    record = record_of(row, &described, &about, l->now);
+    record_encode(RECORD_contact_record, &record, &encoded);
+    l->more =
+        encoded.len > LIMIT_RECORD_BYTES ||
+        (l->n > 0 && l->out->len + encoded.len > LIMIT_CONTACTS_PAGE_BYTES);
+    if (l->more)
+        return false;
+    buf_add_slice(l->out, buf_slice(&encoded));
+    l->end[l->n++] = l->out->len;
+    l->last = row->row;
+    return true;
+}
+
+static void
+list_reply_fill(const struct listing *l, struct list_reply *out)
+{
+    size_t start = 0;
+
+    *out = (struct list_reply){0};
+    out->records.n = l->n;
+    for (size_t i = 0; i < l->n; start = l->end[i], i++)
+        out->records.item[i] =
+            slice_of(l->out->data + start, l->end[i] - start);
+}
+
+enum err
+keyring_contacts(struct keyring *k, const struct contacts_request *q,
+                 struct answer_bytes *bytes, struct list_reply *out,
+                 struct problem *p)
+{
+    struct listing l = {
+        .k = k, .out = &bytes->a, .p = p, .now = (int64_t)time(NULL)};
+    enum err e = store_contacts(k->store, q->cursor, q->match, list_row, &l, p);
+
+    if (e != ERR_OK || l.e != ERR_OK)
+        return e != ERR_OK ? e : l.e;
+    list_reply_fill(&l, out);
+    out->next = l.more ? l.last : 0;
+    return ERR_OK;
+}
+
+/* All certificates of one address that fit into one answer. */
+enum err
+keyring_contact(struct keyring *k, struct slice address,
+                struct answer_bytes *bytes, struct list_reply *out,
+                struct problem *p)
+{
+    struct listing l = {
+        .k = k, .out = &bytes->a, .p = p, .now = (int64_t)time(NULL)};
+    enum err e = store_contact(k->store, address, list_row, &l, p);
+
+    if (e != ERR_OK || l.e != ERR_OK)
+        return e != ERR_OK ? e : l.e;
+    list_reply_fill(&l, out);
+    return ERR_OK;
+}
+
+enum err
+keyring_contact_remove(struct keyring *k, struct slice address,
+                       struct count_reply *out, struct problem *p)
+{
+    uint32_t count = 0;
+    enum err e =
+        store_remove(k->store, address, (int64_t)time(NULL), &count, p);
+    char text[LIMIT_ADDRESS_BYTES + 1];
+
+    if (e != ERR_OK)
+        return e;
+    if (count == 0) {
+        text_escape(address, text, sizeof(text));
+        e = fail(p, ERR_NO_CONTACT, NULL);
+        problem_set_subject(p, text);
+        return e;
+    }
+    out->count = count;
+    return ERR_OK;
+}

@@ -1,0 +1,291 @@
+#include "agent/keyring/keyring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+
+void
+keyring_init(struct keyring *k, struct store *store, int control, int validator)
+{
+    *k = (struct keyring){
+        .store = store,
+        .control = {.fd = control, .self = PROCESS_KEYRING},
+        .validator = validator,
+    };
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+        k->session[i].fd = -1;
+    frame_init(&k->answer);
+}
+
+void
+keyring_drop(struct keyring *k)
+{
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+        fd_drop(&k->session[i].fd);
+    fd_drop(&k->validator);
+    frame_drop(&k->answer);
+    store_drop(&k->store);
+}
+
+/* ---- the broker --------------------------------------------------------- */
+
+/* A session that does not take its answers must not hold up the others: it
+ * is dropped when its queue is full. */
+static void
+session_attach(struct keyring *k, const struct attach *a, int fd)
+{
+    if (a->rights == 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+        log_error("a session without rights was refused");
+        fd_drop(&fd);
+        return;
+    }
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+        if (k->session[i].fd < 0) {
+            k->session[i] = (struct served){
+                .fd = fd, .self = PROCESS_KEYRING, .rights = a->rights};
+            return;
+        }
+    log_note("more than %d sessions: one was refused", LIMIT_SESSIONS);
+    fd_drop(&fd);
+}
+
+static void
+control_read(struct keyring *k)
+{
+    union any_record request;
+    struct frame frame;
+    enum message m;
+
+    frame_init(&frame);
+    switch (channel_receive(&k->control, &frame, &m, &request)) {
+    case RECEIVED_REQUEST:
+        if (m == MSG_ATTACH && frame.fd_count == 1) {
+            session_attach(k, &request.attach, fd_take(&frame.fds[0]));
+        } else if (m == MSG_VALIDATOR && frame.fd_count == 1) {
+            fd_drop(&k->validator);
+            k->validator = fd_take(&frame.fds[0]);
+        } else {
+            log_error("an odd message of the broker");
+        }
+        break;
+    case RECEIVED_REFUSED:
+        break;
+    case RECEIVED_EOF:
+    case RECEIVED_BROKEN:
+        k->control_gone = true;
+        break;
+    }
+    frame_drop(&frame);
+}
+
+/* ---- the validator ------------------------------------------------------ */
+
+static bool
+validator_wait(struct keyring *k)
+{
+    int64_t end = clock_ms() + VALIDATOR_RESTART_MS;
+
+    while (k->validator < 0 && !k->control_gone) {
+        int64_t left = end - clock_ms();
+
+        if (left <= 0 || fd_wait_readable(k->control.fd, (int)left) <= 0)
+            return false;
+        control_read(k);
+    }
+    return k->validator >= 0;
+}
+
+enum err
+keyring_ask(struct keyring *k, enum message m, const void *request, void *reply,
+            struct problem *p)
+{
+    const struct channel_wait wait = {.lost = ERR_KEYRING_LOST,
+                                      .watch = -1,
+                                      .timeout_ms = VALIDATOR_ANSWER_MS};
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        enum err e;
+
+        if (!validator_wait(k))
+            break;
+        *p = (struct problem){0};
+        e = channel_call(k->validator, m, request, NULL, 0, &wait, &k->answer,
+                         reply, p);
+        if (e != ERR_KEYRING_LOST && e != ERR_TOKEN_BUSY)
+            return e;
+        /* An answer that comes late must not be taken for the next one. */
+        log_note("the validator %s",
+                 e == ERR_TOKEN_BUSY ? "is silent" : "is gone");
+        fd_drop(&k->validator);
+    }
+    *p = (struct problem){0};
+    return fail(p, ERR_KEYRING_LOST, "no validator");
+}
+
+enum err
+keyring_describe_stored(struct keyring *k, const struct stored *row,
+                        struct buf *out, struct description *about,
+                        struct problem *p)
+{
+    struct describe_request q = {.purpose = 1};
+    AUTO(buf) struct buf bytes = {0};
+    struct slice_list issuers = {0};
+    struct describe_reply reply;
+    enum err e = store_issuers(k->store, row->certificate, &bytes, &issuers, p);
+
+    *about = (struct description){.chain = CHAIN_NOT_ASKED};
+    if (e != ERR_OK)
+        return e;
+    q.certificates.item[q.certificates.n++] = row->der;
+    for (size_t i = 0; i < issuers.n; i++)
+        if (!slice_list_add(&q.certificates, issuers.item[i]))
+            break;
+    e = keyring_ask(k, MSG_READ_CERTIFICATES, &q, &reply, p);
+    if (e != ERR_OK)
+        return e;
+    if (reply.records.n == 0 || reply.records.item[0].n == 0)
+        return ERR_OK;
+    buf_add_slice(out, reply.records.item[0]);
+    if (!record_decode(RECORD_description, buf_slice(out), about)) {
+        buf_clear(out);
+        *about = (struct description){.chain = CHAIN_NOT_ASKED};
+    }
+    return ERR_OK;
+}
+
+/* ---- sessions ----------------------------------------------------------- */
+
+static enum err
+status_fill(struct keyring *k, struct keyring_status *out, struct problem *p)
+{
+    struct store_counts counts;
+    enum err e = store_count(k->store, &counts, p);
+
+    if (e == ERR_OK)
+        e = keyring_ask(k, MSG_ANCHORS, NULL, out, p);
+    if (e != ERR_OK)
+        return e;
+    out->contacts = counts.contacts;
+    out->certificates = counts.certificates;
+    out->path = slice_text(store_path(k->store));
+    if (out->path.n > LIMIT_TEXT_BYTES)
+        out->path.n = LIMIT_TEXT_BYTES;
+    return ERR_OK;
+}
+
+static enum err
+verify(struct keyring *k, const struct verify_request *q,
+       struct verify_reply *out, struct problem *p)
+{
+    enum err e = keyring_ask(k, MSG_JUDGE, q, out, p);
+
+    if (e == ERR_OK)
+        keyring_learn(k, q, out);
+    return e;
+}
+
+/* The rows a session may send here; what else the table lets through (the
+ * broker's own) is no session's to say. */
+static enum err
+handle(struct keyring *k, enum message m, const union any_record *q,
+       struct answer_bytes *bytes, union any_record *out, struct problem *p)
+{
+    if (m == MSG_NARROW)
+        return ERR_OK;
+    if (m == MSG_VERIFY)
+        return verify(k, &q->verify_request, &out->verify_reply, p);
+    if (m == MSG_DESCRIBE)
+        return keyring_ask(k, MSG_READ_CERTIFICATES, &q->describe_request,
+                           &out->describe_reply, p);
+    if (m == MSG_RECIPIENT)
+        return keyring_recipient(k, q->address.address, bytes,
+                                 &out->recipient_reply, p);
+    if (m == MSG_CONTACTS)
+        return keyring_contacts(k, &q->contacts_request, bytes,
+                                &out->list_reply, p);
+    if (m == MSG_CONTACT)
+        return keyring_contact(k, q->address.address, bytes, &out->list_reply,
+                               p);
+    if (m == MSG_CONTACT_REMOVE)
+        return keyring_contact_remove(k, q->address.address, &out->count_reply,
+                                      p);
+    if (m == MSG_KEYRING_STATUS)
+        return status_fill(k, &out->keyring_status, p);
+    return fail(p, ERR_NOT_ALLOWED, "not a message of a session");
+}
+
+static bool
+answer(struct keyring *k, struct served *s, enum message m,
+       const union any_record *request)
+{
+    struct answer_bytes bytes = {0};
+    union any_record reply = {0};
+    struct problem p = {0};
+    bool sent;
+
+    if (handle(k, m, request, &bytes, &reply, &p) == ERR_OK) {
+        sent = channel_reply(s->fd, m, &reply, NULL, 0);
+    } else {
+        log_problem(message_row(m)->name, &p);
+        sent = channel_refuse(s->fd, m, &p);
+    }
+    buf_drop(&bytes.a);
+    buf_drop(&bytes.b);
+    buf_drop(&bytes.c);
+    return sent;
+}
+
+static void
+session_read(struct keyring *k, struct served *s, struct frame *frame)
+{
+    union any_record request;
+    enum message m;
+    bool going = false;
+
+    switch (channel_receive(s, frame, &m, &request)) {
+    case RECEIVED_REQUEST:
+        going = answer(k, s, m, &request);
+        break;
+    case RECEIVED_REFUSED:
+        going = true;
+        break;
+    case RECEIVED_EOF:
+    case RECEIVED_BROKEN:
+        break;
+    }
+    /* No message of a session brings a descriptor; one that came anyway is
+     * not kept until the next packet. */
+    for (int i = 0; i < frame->fd_count; i++)
+        fd_drop(&frame->fds[i]);
+    if (!going)
+        fd_drop(&s->fd);
+}
+
+void
+keyring_serve(struct keyring *k)
+{
+    struct pollfd fds[LIMIT_SESSIONS + 1];
+    struct frame frame;
+
+    frame_init(&frame);
+    while (!k->control_gone) {
+        fds[0] = (struct pollfd){.fd = k->control.fd, .events = POLLIN};
+        for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+            fds[i + 1] =
+                (struct pollfd){.fd = k->session[i].fd, .events = POLLIN};
+        if (poll(fds, LIMIT_SESSIONS + 1, -1) < 0) {
+            if (errno != EINTR)
+                bug("poll failed");
+            continue;
+        }
+        for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+            if (fds[i + 1].revents && k->session[i].fd == fds[i + 1].fd)
+                session_read(k, &k->session[i], &frame);
+        if (fds[0].revents)
+            control_read(k);
+    }
+    frame_drop(&frame);
+}

@@ -1,0 +1,78 @@
+/*
+ * smime-keyring: the contacts. It stores what the validator has judged and
+ * looks it up; it parses no certificate, sees no mail, reaches no key and
+ * no network. Single-threaded: one session is answered after the other.
+ */
+#ifndef AGENT_KEYRING_KEYRING_H
+#define AGENT_KEYRING_KEYRING_H
+
+#include "agent/keyring/store.h"
+#include "agent/wire/channel.h"
+
+#define LIMIT_SESSIONS            64
+#define VALIDATOR_ANSWER_MS       10000
+#define VALIDATOR_RESTART_MS      5000
+#define LIMIT_CONTACTS_PAGE       16
+#define LIMIT_CONTACTS_PAGE_BYTES (100 * 1024)
+
+struct keyring {
+    struct store *store;
+    struct served control; /* from the broker */
+    bool control_gone;
+    int validator;                         /* -1: wait for a new one */
+    struct served session[LIMIT_SESSIONS]; /* fd -1: free */
+    struct frame answer;                   /* the validator's last */
+};
+
+/* Takes STORE; borrows CONTROL. VALIDATOR (taken; -1: the broker will send
+ * one) is a channel to a validator. */
+void keyring_init(struct keyring *k, struct store *store, int control,
+                  int validator);
+void keyring_drop(struct keyring *k);
+
+/* Serves until the control channel is closed. */
+void keyring_serve(struct keyring *k);
+
+/* Asks the validator; when it is gone or silent, waits for the next one and
+ * asks once more. REPLY borrows from k->answer until the next question.
+ * ERR_KEYRING_LOST when there is none. */
+MUST_USE enum err keyring_ask(struct keyring *k, enum message m,
+                              const void *request, void *reply,
+                              struct problem *p);
+
+/* What the validator says of a stored certificate now, with the issuers that
+ * were kept: the encoded description is appended to OUT, *about borrows from
+ * there until it grows. */
+MUST_USE enum err keyring_describe_stored(struct keyring *k,
+                                          const struct stored *row,
+                                          struct buf *out,
+                                          struct description *about,
+                                          struct problem *p);
+
+/* ---- handlers, in recipient.c and contacts.c ---------------------------- */
+
+/* The bytes that an answer borrows; emptied before each request. */
+struct answer_bytes {
+    struct buf a, b, c;
+};
+
+MUST_USE enum err keyring_recipient(struct keyring *k, struct slice address,
+                                    struct answer_bytes *bytes,
+                                    struct recipient_reply *out,
+                                    struct problem *p);
+MUST_USE enum err keyring_contacts(struct keyring *k,
+                                   const struct contacts_request *q,
+                                   struct answer_bytes *bytes,
+                                   struct list_reply *out, struct problem *p);
+MUST_USE enum err keyring_contact(struct keyring *k, struct slice address,
+                                  struct answer_bytes *bytes,
+                                  struct list_reply *out, struct problem *p);
+MUST_USE enum err keyring_contact_remove(struct keyring *k,
+                                         struct slice address,
+                                         struct count_reply *out,
+                                         struct problem *p);
+/* Stores what VERDICT on Q allows, and fills verdict->learned. */
+void keyring_learn(struct keyring *k, const struct verify_request *q,
+                   struct verify_reply *verdict);
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * Statements, transactions, and everything that looks or removes.
+ */
+#include "agent/base/log.h"
+#include "agent/keyring/store_internal.h"
+
+/* ---- statements --------------------------------------------------------- */
+
+enum err
+store_fail(struct store *s, struct problem *p)
+{
+    int code = sqlite3_errcode(s->db) & 0xff;
+
+    return fail(p, ERR_STORE, "%s%s",
+                code == SQLITE_CORRUPT || code == SQLITE_NOTADB
+                    ? "contact keyring damaged: "
+                    : "",
+                sqlite3_errmsg(s->db));
+}
+
+enum err
+store_check(const struct store *s, struct problem *p)
+{
+    if (s->fault[0])
+        return fail(p, ERR_STORE, "%s", s->fault);
+    return ERR_OK;
+}
+
+sqlite3_stmt *
+store_statement(struct store *s, enum statement which)
+{
+    sqlite3_stmt *st = s->statement[which];
+
+    sqlite3_reset(st);
+    sqlite3_clear_bindings(st);
+    return st;
+}
+
+enum err
+store_run(struct store *s, sqlite3_stmt *st, struct problem *p)
+{
+    enum err e = sqlite3_step(st) == SQLITE_DONE ? ERR_OK : store_fail(s, p);
+
+    sqlite3_reset(st);
+    return e;
+}
+
+enum err
+store_number(struct store *s, sqlite3_stmt *st, bool *found, int64_t *out,
+             struct problem *p)
+{
+    int rc = sqlite3_step(st);
+    enum err e = ERR_OK;
+
+    *found = rc == SQLITE_ROW;
+    if (*found)
+        *out = sqlite3_column_int64(st, 0);
+    else if (rc != SQLITE_DONE)
+        e = store_fail(s, p);
+    sqlite3_reset(st);
+    return e;
+}
+
+enum err
+store_begin(struct store *s, struct problem *p)
+{
+    enum err e = store_check(s, p);
+
+    return e != ERR_OK ? e
+                       : store_run(s, store_statement(s, STATEMENT_BEGIN), p);
+}
+
+enum err
+store_end(struct store *s, enum err e, struct problem *p)
+{
+    struct problem ignored = {0};
+
+    if (e == ERR_OK)
+        e = store_run(s, store_statement(s, STATEMENT_COMMIT), p);
+    /* SQLite may have rolled back on its own when the disk was full. */
+    if (e != ERR_OK && !sqlite3_get_autocommit(s->db) &&
+        store_run(s, store_statement(s, STATEMENT_ROLLBACK), &ignored) !=
+            ERR_OK)
+        log_problem("rollback", &ignored);
+    return e;
+}
+
+void
+bind_text(sqlite3_stmt *st, int n, struct slice s)
+{
+    sqlite3_bind_text(st, n, s.n ? (const char *)s.p : "", (int)s.n,
+                      SQLITE_TRANSIENT);
+}
+
+void
+bind_blob(sqlite3_stmt *st, int n, struct slice s)
+{
+    sqlite3_bind_blob(st, n, s.n ? (const void *)s.p : "", (int)s.n,
+                      SQLITE_STATIC);
+}
+
+void
+bind_folded(sqlite3_stmt *st, int n, struct slice s)
+{
+    uint8_t folded[LIMIT_ADDRESS_BYTES];
+
+    if (s.n > sizeof(folded))
+        bug("an address over its limit");
+    for (size_t i = 0; i < s.n; i++)
+        folded[i] =
+            s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] + 32) : s.p[i];
+    bind_text(st, n, slice_of(folded, s.n));
+}
+
+/* ---- looking ------------------------------------------------------------ */
+
+static struct slice
+column(sqlite3_stmt *st, int n)
+{
+    const void *p = sqlite3_column_blob(st, n);
+
+    return slice_of(p, (size_t)sqlite3_column_bytes(st, n));
+}
+
+static struct stored
+stored_read(sqlite3_stmt *st)
+{
+    return (struct stored){
+        .row = (uint32_t)sqlite3_column_int64(st, 0),
+        .certificate = sqlite3_column_int64(st, 1),
+        .address = column(st, 2),
+        .name = column(st, 3),
+        .origin = column(st, 4),
+        .message_id = column(st, 5),
+        .der = column(st, 6),
+        .capabilities = column(st, 7),
+        .state = (enum contact_state)sqlite3_column_int(st, 8),
+        .first_seen = sqlite3_column_int64(st, 9),
+        .last_seen = sqlite3_column_int64(st, 10),
+        .not_before = sqlite3_column_int64(st, 11),
+        .not_after = sqlite3_column_int64(st, 12),
+        .uses = (uint32_t)sqlite3_column_int64(st, 13),
+    };
+}
+
+static enum err
+visit_rows(struct store *s, sqlite3_stmt *st, store_visit *visit, void *ctx,
+           struct problem *p)
+{
+    enum err e = ERR_OK;
+    int rc;
+
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct stored row = stored_read(st);
+
+        if (!visit(ctx, &row))
+            break;
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        e = store_fail(s, p);
+    sqlite3_reset(st);
+    return e;
+}
+
+enum err
+store_contacts(struct store *s, uint32_t cursor, struct slice match,
+               store_visit *visit, void *ctx, struct problem *p)
+{
+    enum err e = store_check(s, p);
+    sqlite3_stmt *st;
+
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, STATEMENT_CONTACTS);
+    sqlite3_bind_int64(st, 1, cursor);
+    bind_folded(st, 2, match);
+    return visit_rows(s, st, visit, ctx, p);
+}
+
+enum err
+store_contact(struct store *s, struct slice address, store_visit *visit,
+              void *ctx, struct problem *p)
+{
+    enum err e = store_check(s, p);
+    sqlite3_stmt *st;
+
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, STATEMENT_CONTACT);
+    bind_folded(st, 1, address);
+    return visit_rows(s, st, visit, ctx, p);
+}
+
+enum err
+store_issuers(struct store *s, int64_t certificate, struct buf *bytes,
+              struct slice_list *out, struct problem *p)
+{
+    size_t end[LIMIT_LIST_ITEMS], start = bytes->len, n = 0;
+    sqlite3_stmt *st = store_statement(s, STATEMENT_ISSUERS);
+    int rc;
+
+    sqlite3_bind_int64(st, 1, certificate);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < LIMIT_LIST_ITEMS) {
+        buf_add_slice(bytes, column(st, 0));
+        end[n++] = bytes->len;
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        enum err e = store_fail(s, p);
+
+        sqlite3_reset(st);
+        return e;
+    }
+    sqlite3_reset(st);
+    out->n = n;
+    for (size_t i = 0; i < n; start = end[i], i++)
+        out->item[i] = slice_of(bytes->data + start, end[i] - start);
+    return ERR_OK;
+}
+
+enum err
+store_count(struct store *s, struct store_counts *out, struct problem *p)
+{
+    int64_t contacts = 0, certificates = 0;
+    enum err e = store_check(s, p);
+    bool found;
+
+    if (e == ERR_OK)
+        e = store_number(s, store_statement(s, STATEMENT_COUNT_CONTACTS),
+                         &found, &contacts, p);
+    if (e == ERR_OK)
+        e = store_number(s, store_statement(s, STATEMENT_COUNT_CERTIFICATES),
+                         &found, &certificates, p);
+    if (e == ERR_OK)
+        *out = (struct store_counts){.contacts = (uint32_t)contacts,
+                                     .certificates = (uint32_t)certificates};
+    return e;
+}
+
+/* ---- removing ----------------------------------------------------------- */
+
+static enum err
+run_for_address(struct store *s, enum statement which, struct slice address,
+                struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, which);
+
+    bind_folded(st, 1, address);
+    return store_run(s, st, p);
+}
+
+static enum err
+remove_rows(struct store *s, struct slice address, int64_t now,
+            struct problem *p)
+{
+    sqlite3_stmt *event = store_statement(s, STATEMENT_ADD_EVENT);
+    enum err e = run_for_address(s, STATEMENT_REMOVE_CERTIFICATES, address, p);
+
+    if (e == ERR_OK)
+        e = run_for_address(s, STATEMENT_REMOVE_CONTACT, address, p);
+    if (e != ERR_OK)
+        return e;
+    sqlite3_bind_int64(event, 1, now);
+    bind_folded(event, 2, address);
+    bind_blob(event, 3, slice_of(NULL, 0));
+    bind_text(event, 4, slice_text("removed"));
+    bind_text(event, 5, slice_of(NULL, 0));
+    return store_run(s, event, p);
+}
+
+enum err
+store_remove(struct store *s, struct slice address, int64_t now, uint32_t *out,
+             struct problem *p)
+{
+    enum err e = store_begin(s, p);
+    int64_t count = 0;
+    sqlite3_stmt *st;
+    bool found;
+
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, STATEMENT_COUNT_ROWS);
+    bind_folded(st, 1, address);
+    e = store_number(s, st, &found, &count, p);
+    if (e == ERR_OK && count > 0)
+        e = remove_rows(s, address, now, p);
+    e = store_end(s, e, p);
+    if (e == ERR_OK)
+        *out = (uint32_t)count;
+    return e;
+}

@@ -1,0 +1,133 @@
+#include "agent/validator/certs.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "agent/cms/algorithm.h"
+#include "agent/validator/address.h"
+
+struct certs {
+    struct cert slot[LIMIT_CACHED_CERTS];
+    uint64_t clock;
+};
+
+struct certs *
+certs_new(void)
+{
+    return mem_new(sizeof(struct certs));
+}
+
+static void
+cert_clear(struct cert *cert)
+{
+    X509_free(cert->x509);
+    facts_drop(&cert->facts);
+    *cert = (struct cert){0};
+}
+
+void
+certs_drop(struct certs **c)
+{
+    if (!*c)
+        return;
+    for (size_t i = 0; i < LIMIT_CACHED_CERTS; i++)
+        cert_clear(&(*c)->slot[i]);
+    free(*c);
+    *c = NULL;
+}
+
+/* The slot of this hash, or the one that was not asked for the longest. */
+static struct cert *
+slot_for(struct certs *c, const uint8_t *fingerprint)
+{
+    struct cert *oldest = &c->slot[0];
+
+    for (size_t i = 0; i < LIMIT_CACHED_CERTS; i++) {
+        struct cert *s = &c->slot[i];
+
+        if (s->x509 && memcmp(s->fingerprint, fingerprint, 32) == 0)
+            return s;
+        if (s->used < oldest->used)
+            oldest = s;
+    }
+    cert_clear(oldest);
+    return oldest;
+}
+
+struct cert *
+certs_find(struct certs *c, struct slice der)
+{
+    const uint8_t *p = der.p;
+    uint8_t fingerprint[32];
+    struct cert *s;
+
+    if (der.n == 0 || der.n > LIMIT_CERT_BYTES ||
+        EVP_Digest(der.p, der.n, fingerprint, NULL, hash_md(HASH_SHA256),
+                   NULL) != 1)
+        return NULL;
+    s = slot_for(c, fingerprint);
+    if (!s->x509) {
+        s->x509 = d2i_X509(NULL, &p, (long)der.n);
+        if (!s->x509 || p != der.p + der.n) {
+            cert_clear(s);
+            ERR_clear_error();
+            return NULL;
+        }
+        memcpy(s->fingerprint, fingerprint, 32);
+        s->key = X509_get0_pubkey(s->x509);
+        ERR_clear_error();
+    }
+    s->used = ++c->clock;
+    return s;
+}
+
+const struct facts *
+cert_facts(struct cert *cert)
+{
+    if (!cert->facts)
+        cert->facts = facts_read(cert->x509, cert->key);
+    return cert->facts;
+}
+
+bool
+cert_names_address(struct cert *cert, struct slice address)
+{
+    const struct facts *f = cert_facts(cert);
+
+    for (size_t i = 0; i < f->address_count; i++)
+        if (address_equal(slice_text(f->addresses[i]), address))
+            return true;
+    return false;
+}
+
+static uint64_t
+time_for_wire(int64_t t)
+{
+    return t < 0 ? 0 : (uint64_t)t;
+}
+
+void
+cert_describe(struct cert *cert, enum chain chain, struct buf *out)
+{
+    const struct facts *f = cert_facts(cert);
+    struct description d = {
+        .subject = slice_text(f->subject),
+        .issuer = slice_text(f->issuer),
+        .name = slice_text(f->name),
+        .serial = slice_text(f->serial),
+        .fingerprint = slice_of(cert->fingerprint, 32),
+        .key_hash = slice_of(f->key_hash, 32),
+        .not_before = time_for_wire(f->not_before),
+        .not_after = time_for_wire(f->not_after),
+        .uses = f->uses,
+        .type = f->type,
+        .bits = f->bits,
+        .chain = chain,
+        .is_ca = f->is_ca,
+    };
+
+    for (size_t i = 0; i < f->address_count; i++)
+        if (!slice_list_add(&d.addresses, slice_text(f->addresses[i])))
+            bug("more addresses than a list holds");
+    record_encode(RECORD_description, &d, out);
+}

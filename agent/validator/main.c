@@ -1,0 +1,59 @@
+/*
+ * smime-validator --anchors DIR [--anchors DIR]...
+ *
+ * Started by smime-agent: descriptor 3 is the broker's, 4 leads to the
+ * keyring.
+ */
+#include <openssl/crypto.h>
+#include <openssl/x509.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/base/harden.h"
+#include "agent/base/log.h"
+#include "agent/cms/algorithm.h"
+#include "agent/validator/validator.h"
+#include "agent/wire/channel.h"
+
+enum { FD_CONTROL = 3, FD_KEYRING = 4 };
+
+static bool
+arguments_read(int argc, char **argv, const char **folders)
+{
+    size_t n = 0;
+
+    for (int i = 1; i < argc; i += 2) {
+        if (strcmp(argv[i], "--anchors") != 0 || i + 1 == argc ||
+            n == LIMIT_ANCHOR_FOLDERS)
+            return false;
+        folders[n++] = argv[i + 1];
+    }
+    return true;
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *folders[LIMIT_ANCHOR_FOLDERS + 1] = {NULL};
+    struct sandbox_paths paths = {.readable = folders};
+    struct validator v;
+    struct empty nothing = {0};
+
+    log_open("validator");
+    harden_process(true);
+    if (!arguments_read(argc, argv, folders)) {
+        log_error("usage: smime-validator --anchors DIR...");
+        return err_exit_code(ERR_USAGE);
+    }
+    tzset();
+    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+    algorithm_warm_up();
+    sandbox_files(&paths);
+    sandbox_calls(SANDBOX_VALIDATOR);
+    validator_init(&v, folders);
+    if (!channel_send(FD_CONTROL, MSG_READY, &nothing, NULL, 0))
+        return err_exit_code(ERR_INTERNAL);
+    validator_serve(&v, FD_CONTROL, FD_KEYRING);
+    validator_drop(&v);
+    return 0;
+}

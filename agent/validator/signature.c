@@ -1,0 +1,131 @@
+#include "agent/validator/signature.h"
+
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+#include "agent/validator/certs.h"
+
+static void
+pkey_ctx_drop(EVP_PKEY_CTX **c)
+{
+    EVP_PKEY_CTX_free(*c);
+    *c = NULL;
+}
+
+static void
+md_ctx_drop(EVP_MD_CTX **c)
+{
+    EVP_MD_CTX_free(*c);
+    *c = NULL;
+}
+
+static bool
+key_fits(const EVP_PKEY *key, enum scheme scheme)
+{
+    int type = EVP_PKEY_get_base_id(key);
+
+    switch (scheme) {
+    case SCHEME_RSA_PKCS1:
+        return type == EVP_PKEY_RSA;
+    case SCHEME_RSA_PSS:
+        return type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS;
+    case SCHEME_ECDSA:
+        return type == EVP_PKEY_EC;
+    case SCHEME_EDDSA:
+        return type == EVP_PKEY_ED25519 || type == EVP_PKEY_ED448;
+    case SCHEME_RSA_OAEP:
+        break;
+    }
+    return false;
+}
+
+/* Bounds what one hostile key can cost. */
+static bool
+key_is_bounded(EVP_PKEY *key)
+{
+    char group[64];
+    size_t n;
+
+    switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA:
+    case EVP_PKEY_RSA_PSS:
+        return EVP_PKEY_get_bits(key) <= LIMIT_RSA_BITS;
+    case EVP_PKEY_EC:
+        return EVP_PKEY_get_group_name(key, group, sizeof(group), &n) == 1 &&
+               n > 0;
+    }
+    return true;
+}
+
+static bool
+pss_set(EVP_PKEY_CTX *ctx, const struct signature_algorithm *a)
+{
+    return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, hash_md(a->mgf_hash)) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, a->salt_bytes) == 1;
+}
+
+static bool
+digest_is_signed(EVP_PKEY *key, const struct signature_algorithm *a,
+                 struct slice digest, struct slice signature)
+{
+    AUTO(pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+
+    if (!ctx || EVP_PKEY_verify_init(ctx) != 1 ||
+        EVP_PKEY_CTX_set_signature_md(ctx, hash_md(a->hash)) != 1)
+        return false;
+    if (a->scheme == SCHEME_RSA_PSS && !pss_set(ctx, a))
+        return false;
+    if (a->scheme == SCHEME_RSA_PKCS1 &&
+        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1)
+        return false;
+    return EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n) ==
+           1;
+}
+
+static bool
+bytes_are_signed(EVP_PKEY *key, struct slice bytes, struct slice signature)
+{
+    AUTO(md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    return ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
+           EVP_DigestVerify(ctx, signature.p, signature.n, bytes.p, bytes.n) ==
+               1;
+}
+
+static enum integrity
+answer(bool right)
+{
+    ERR_clear_error();
+    return right ? INTEGRITY_OK : INTEGRITY_SIGNATURE_WRONG;
+}
+
+enum integrity
+signature_check(EVP_PKEY *key, const struct signature_algorithm *a,
+                struct slice is_signed, struct slice digest,
+                struct slice signature)
+{
+    uint8_t of_attributes[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    if (!key_fits(key, a->scheme))
+        return INTEGRITY_SIGNATURE_WRONG;
+    if (!key_is_bounded(key))
+        return INTEGRITY_UNSUPPORTED;
+    if (a->scheme == SCHEME_EDDSA) {
+        if (is_signed.n == 0)
+            return INTEGRITY_UNSUPPORTED;
+        return answer(bytes_are_signed(key, is_signed, signature));
+    }
+    if (!hash_md(a->hash))
+        return INTEGRITY_UNSUPPORTED;
+    if (is_signed.n > 0) {
+        if (EVP_Digest(is_signed.p, is_signed.n, of_attributes, &n,
+                       hash_md(a->hash), NULL) != 1)
+            return INTEGRITY_UNSUPPORTED;
+        digest = slice_of(of_attributes, n);
+    }
+    if (digest.n != hash_bytes(a->hash))
+        return INTEGRITY_UNSUPPORTED;
+    return answer(digest_is_signed(key, a, digest, signature));
+}

@@ -1,0 +1,41 @@
+/*
+ * smime-validator: judges signatures and reads certificates. It parses what
+ * others sent, against anchors that it can only read; it writes nothing,
+ * knows no key and talks to the keyring alone.
+ */
+#ifndef AGENT_VALIDATOR_VALIDATOR_H
+#define AGENT_VALIDATOR_VALIDATOR_H
+
+#include "agent/validator/anchors.h"
+#include "agent/validator/certs.h"
+#include "agent/validator/chain.h"
+#include "agent/wire/records.h"
+
+struct validator {
+    struct anchors *anchors;
+    struct certs *certs;
+    struct chains *chains;
+    /* What the answer borrows until the next question. */
+    struct buf described;
+    struct buf encryption_described;
+};
+
+/* FOLDERS (NULL ends the list) are borrowed. */
+void validator_init(struct validator *v, const char *const *folders);
+void validator_drop(struct validator *v);
+
+/* MSG_JUDGE. The answer borrows from Q and V. */
+void validator_judge(struct validator *v, const struct verify_request *q,
+                     struct verify_reply *out);
+
+/* MSG_READ_CERTIFICATES: the records are appended to STORE one after the
+ * other and borrowed from there. Every certificate of the list may serve as
+ * an intermediate of the others. Records that would not fit into one answer
+ * come empty. */
+void validator_describe(struct validator *v, const struct describe_request *q,
+                        struct buf *store, struct describe_reply *out);
+
+/* Serves CHANNEL until it or CONTROL is closed. */
+void validator_serve(struct validator *v, int control, int channel);
+
+#endif

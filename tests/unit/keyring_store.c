@@ -1,0 +1,410 @@
+/* The store alone: what is kept, what is refused, what a full disk leaves. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/base/fd.h"
+#include "agent/keyring/store.h"
+
+#define NOW  1800000000L
+#define YEAR 31536000L
+
+static char folder[64], path[128];
+
+static int
+begin(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "/tmp/smime-test-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/contacts.db", folder);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    return system(command);
+}
+
+/* ---- making lessons ----------------------------------------------------- */
+
+struct taught {
+    uint8_t fingerprint[32], key[32];
+    struct description about;
+    struct slice_list addresses, issuers;
+    struct lesson lesson;
+};
+
+static void
+lesson_make(struct taught *t, uint8_t number, const char *address)
+{
+    *t = (struct taught){0};
+    memset(t->fingerprint, number, 32);
+    memset(t->key, number, 32);
+    t->addresses.n = 1;
+    t->addresses.item[0] = slice_text(address);
+    t->issuers.n = 2;
+    t->issuers.item[0] = slice_text("nearest issuer");
+    t->issuers.item[1] = slice_text("next issuer");
+    t->about = (struct description){.addresses = t->addresses,
+                                    .issuer = slice_text("CN=CA"),
+                                    .name = slice_text("Alice"),
+                                    .fingerprint = {t->fingerprint, 32},
+                                    .key_hash = {t->key, 32},
+                                    .not_before = (uint64_t)(NOW + number),
+                                    .not_after = (uint64_t)(NOW + YEAR),
+                                    .uses = USE_SIGN | USE_DECRYPT};
+    t->lesson = (struct lesson){.der = slice_of(t->fingerprint, 32),
+                                .about = &t->about,
+                                .addresses = &t->addresses,
+                                .issuers = &t->issuers,
+                                .origin = slice_text("open"),
+                                .sender_seen = true,
+                                .now = NOW + 1000};
+}
+
+static enum learned
+learn(struct store *s, const struct taught *t)
+{
+    enum learned out = LEARNED_NOTHING;
+    struct problem p = {0};
+
+    assert_int_equal(store_learn(s, &t->lesson, 1, &out, &p), ERR_OK);
+    return out;
+}
+
+struct seen_rows {
+    size_t n;
+    enum contact_state state[8];
+    uint8_t first_byte[8];
+    size_t capabilities[8];
+    int64_t certificate;
+};
+
+static bool
+note_row(void *ctx, const struct stored *row)
+{
+    struct seen_rows *r = ctx;
+
+    r->state[r->n] = row->state;
+    r->first_byte[r->n] = row->der.p[0];
+    r->capabilities[r->n] = row->capabilities.n;
+    r->certificate = row->certificate;
+    return ++r->n < 8;
+}
+
+static struct seen_rows
+rows_of(struct store *s, const char *address)
+{
+    struct seen_rows r = {0};
+    struct problem p = {0};
+
+    assert_int_equal(store_contact(s, slice_text(address), note_row, &r, &p),
+                     ERR_OK);
+    return r;
+}
+
+/* ---- promises ----------------------------------------------------------- */
+
+static void
+what_is_learned_is_there_after_opening_again(void **state)
+{
+    struct store *s = store_open(path);
+    AUTO(buf) struct buf bytes = {0};
+    struct slice_list issuers = {0};
+    struct problem p = {0};
+    struct seen_rows r;
+    struct taught t;
+
+    (void)state;
+    assert_null(store_fault(s));
+    lesson_make(&t, 1, "Alice@Example.org");
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    assert_int_equal(learn(s, &t), LEARNED_KNOWN);
+    store_drop(&s);
+    s = store_open(path);
+    r = rows_of(s, "alice@example.ORG");
+    assert_int_equal(r.n, 1);
+    assert_int_equal(r.state[0], CONTACT_SEEN);
+    assert_int_equal(store_issuers(s, r.certificate, &bytes, &issuers, &p),
+                     ERR_OK);
+    assert_int_equal(issuers.n, 2);
+    assert_true(slice_is(issuers.item[1], "next issuer"));
+    assert_int_equal(rows_of(s, "bob@example.org").n, 0);
+    store_drop(&s);
+}
+
+static void
+a_second_live_key_is_a_change_and_the_newest_comes_first(void **state)
+{
+    struct store *s = store_open(path);
+    struct seen_rows r;
+    struct taught t;
+
+    (void)state;
+    lesson_make(&t, 1, "alice@example.org");
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    lesson_make(&t, 2, "alice@example.org");
+    assert_int_equal(learn(s, &t), LEARNED_CHANGED);
+    r = rows_of(s, "alice@example.org");
+    assert_int_equal(r.n, 2);
+    assert_int_equal(r.first_byte[0], 2);
+    assert_int_equal(r.state[0], CONTACT_CHANGED);
+    assert_int_equal(r.state[1], CONTACT_SEEN);
+    store_drop(&s);
+}
+
+static void
+one_to_sign_and_one_to_encrypt_are_no_change(void **state)
+{
+    struct store *s = store_open(path);
+    struct taught a, b, old;
+
+    (void)state;
+    lesson_make(&a, 1, "alice@example.org");
+    a.about.uses = USE_SIGN;
+    lesson_make(&b, 2, "alice@example.org");
+    b.about.uses = USE_DECRYPT;
+    assert_int_equal(learn(s, &a), LEARNED_NEW);
+    assert_int_equal(learn(s, &b), LEARNED_NEW);
+    lesson_make(&old, 3, "alice@example.org");
+    old.about.not_after = NOW;
+    assert_int_equal(learn(s, &old), LEARNED_NEW);
+    store_drop(&s);
+}
+
+static void
+only_newer_capabilities_replace(void **state)
+{
+    struct store *s = store_open(path);
+    struct taught t;
+
+    (void)state;
+    lesson_make(&t, 1, "alice@example.org");
+    t.lesson.capabilities = slice_text("abc");
+    t.lesson.capabilities_time = 100;
+    learn(s, &t);
+    t.lesson.capabilities = slice_text("abcde");
+    t.lesson.capabilities_time = 99;
+    learn(s, &t);
+    assert_int_equal(rows_of(s, "alice@example.org").capabilities[0], 3);
+    t.lesson.capabilities_time = 101;
+    learn(s, &t);
+    assert_int_equal(rows_of(s, "alice@example.org").capabilities[0], 5);
+    store_drop(&s);
+}
+
+static void
+removal_takes_all_rows_of_one_address_only(void **state)
+{
+    struct store *s = store_open(path);
+    struct store_counts counts;
+    struct problem p = {0};
+    uint32_t count = 9;
+    struct taught t;
+
+    (void)state;
+    lesson_make(&t, 1, "alice@example.org");
+    learn(s, &t);
+    t.addresses.item[0] = slice_text("alice@example.net");
+    learn(s, &t);
+    lesson_make(&t, 2, "alice@example.org");
+    learn(s, &t);
+    assert_int_equal(
+        store_remove(s, slice_text("ALICE@example.org"), NOW, &count, &p),
+        ERR_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows_of(s, "alice@example.org").n, 0);
+    assert_int_equal(rows_of(s, "alice@example.net").n, 1);
+    assert_int_equal(store_count(s, &counts, &p), ERR_OK);
+    assert_int_equal(counts.contacts, 1);
+    assert_int_equal(counts.certificates, 1);
+    assert_int_equal(
+        store_remove(s, slice_text("alice@example.org"), NOW, &count, &p),
+        ERR_OK);
+    assert_int_equal(count, 0);
+    store_drop(&s);
+}
+
+static void
+fill(const char *file, const char *byte, size_t n)
+{
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert_true(fd >= 0);
+    while (n-- > 0)
+        assert_true(fd_write_all(fd, byte, 1));
+    close(fd);
+}
+
+static void
+a_damaged_file_is_refused_and_left_alone(void **state)
+{
+    struct store *s;
+    enum learned out;
+    struct problem p = {0};
+    struct store_counts counts;
+    struct stat st;
+    struct taught t;
+
+    (void)state;
+    fill(path, "x", 8192);
+    s = store_open(path);
+    assert_non_null(store_fault(s));
+    assert_non_null(strstr(store_fault(s), "damaged"));
+    lesson_make(&t, 1, "alice@example.org");
+    assert_int_equal(store_learn(s, &t.lesson, 1, &out, &p), ERR_STORE);
+    assert_int_equal(store_count(s, &counts, &p), ERR_STORE);
+    store_drop(&s);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 8192);
+}
+
+static void
+a_file_damaged_in_the_middle_is_refused(void **state)
+{
+    struct store *s = store_open(path);
+    char name[32];
+    struct taught t;
+    struct stat st;
+    int fd;
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof(name), "a%d@example.org", i);
+        lesson_make(&t, (uint8_t)i, name);
+        learn(s, &t);
+    }
+    store_drop(&s);
+    assert_int_equal(stat(path, &st), 0);
+    fd = open(path, O_WRONLY);
+    for (off_t at = 4096; at < st.st_size; at += 4096)
+        assert_int_equal(pwrite(fd, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, at),
+                         8);
+    close(fd);
+    s = store_open(path);
+    assert_non_null(store_fault(s));
+    assert_non_null(strstr(store_fault(s), "damaged"));
+    store_drop(&s);
+}
+
+static void
+a_newer_file_is_refused(void **state)
+{
+    struct store *s = store_open(path);
+    int fd;
+
+    (void)state;
+    store_drop(&s);
+    /* user_version: bytes 60 to 63 of the header. */
+    fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "\0\0\0\x63", 4, 60), 4);
+    close(fd);
+    s = store_open(path);
+    assert_non_null(strstr(store_fault(s), "newer"));
+    store_drop(&s);
+}
+
+static void
+a_missing_folder_is_a_fault(void **state)
+{
+    struct store *s = store_open("/nonexistent/folder/contacts.db");
+    struct store_counts counts;
+    struct problem p = {0};
+
+    (void)state;
+    assert_int_equal(store_count(s, &counts, &p), ERR_STORE);
+    assert_true(p.detail[0] != '\0');
+    store_drop(&s);
+}
+
+/* Learns until the limit on file sizes stops it; gives how many went in. */
+static int
+learn_until_full(void)
+{
+    struct store *s = store_open(path);
+    struct problem p = {0};
+    enum learned out;
+    struct taught t;
+    char name[32];
+    int i = 0;
+
+    for (; i < 2000; i++) {
+        snprintf(name, sizeof(name), "a%d@example.org", i);
+        lesson_make(&t, 0, name);
+        memcpy(t.fingerprint, &i, sizeof(i));
+        if (store_learn(s, &t.lesson, 1, &out, &p) != ERR_OK)
+            break;
+    }
+    if (i == 0 || i == 2000 || p.code != ERR_STORE || !p.detail[0])
+        return -1;
+    store_drop(&s);
+    return i;
+}
+
+static void
+a_full_disk_leaves_what_was_acknowledged(void **state)
+{
+    struct store_counts counts;
+    struct problem p = {0};
+    int pipe_fds[2], learned = 0, status;
+    struct store *s;
+    pid_t pid;
+
+    (void)state;
+    s = store_open(path);
+    store_drop(&s);
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct rlimit limit = {200 * 1024, 200 * 1024};
+
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        learned = learn_until_full();
+        _exit(write(pipe_fds[1], &learned, sizeof(learned)) < 0);
+    }
+    assert_int_equal(read(pipe_fds[0], &learned, sizeof(learned)),
+                     sizeof(learned));
+    waitpid(pid, &status, 0);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    assert_true(learned > 0);
+    s = store_open(path);
+    assert_null(store_fault(s));
+    assert_int_equal(store_count(s, &counts, &p), ERR_OK);
+    assert_int_equal(counts.certificates, learned);
+    assert_int_equal(counts.contacts, learned);
+    store_drop(&s);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+    const struct CMUnitTest tests[] = {
+        T(what_is_learned_is_there_after_opening_again),
+        T(a_second_live_key_is_a_change_and_the_newest_comes_first),
+        T(one_to_sign_and_one_to_encrypt_are_no_change),
+        T(only_newer_capabilities_replace),
+        T(removal_takes_all_rows_of_one_address_only),
+        T(a_damaged_file_is_refused_and_left_alone),
+        T(a_file_damaged_in_the_middle_is_refused),
+        T(a_newer_file_is_refused),
+        T(a_missing_folder_is_a_fault),
+        T(a_full_disk_leaves_what_was_acknowledged),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

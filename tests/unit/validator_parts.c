@@ -1,0 +1,129 @@
+/* The strict reader, signed attributes and addresses, byte by byte. */
+#include <cmocka.h>
+
+#include "agent/validator/address.h"
+#include "agent/validator/attributes.h"
+
+static bool
+takes(const char *bytes, size_t n)
+{
+    struct slice rest = slice_of(bytes, n);
+    struct strict item;
+
+    return strict_next(&rest, &item);
+}
+
+static void
+only_minimal_definite_lengths_are_read(void **state)
+{
+    static const char long_form[131] = "\x04\x81\x80";
+
+    (void)state;
+    assert_true(takes("\x04\x01x", 3));
+    assert_true(takes("\x05\x00", 2));
+    assert_true(takes(long_form, 131));
+    assert_false(takes(long_form, 130));
+    assert_false(takes("\x04\x81\x01x", 4));
+    assert_false(takes("\x04\x82\x00\x01x", 5));
+    assert_false(takes("\x24\x80\x04\x01x\0\0", 7));
+    assert_false(takes("\x04\x02x", 3));
+    assert_false(takes("\x04\x84\xff\xff\xff\xff", 6));
+    assert_false(takes("\x04\x85\x01\x00\x00\x00\x00", 7));
+    assert_false(takes("\x1f\x01\x00", 3));
+    assert_false(takes("\x04", 1));
+    assert_false(takes("", 0));
+}
+
+static bool
+time_is(uint8_t tag, const char *text, int64_t *out)
+{
+    struct strict d = {.tag = tag, .value = slice_text(text)};
+
+    return strict_time(&d, out);
+}
+
+static void
+times_are_read_exactly(void **state)
+{
+    int64_t t = 0;
+
+    (void)state;
+    assert_true(time_is(DER_UTC_TIME, "700101000000Z", &t));
+    assert_int_equal(t, 0);
+    assert_true(time_is(DER_UTC_TIME, "491231235959Z", &t));
+    assert_int_equal(t, 2524607999);
+    assert_true(time_is(DER_GENERAL_TIME, "20500101000000Z", &t));
+    assert_int_equal(t, 2524608000);
+    assert_false(time_is(DER_UTC_TIME, "230231000000Z", &t));
+    assert_false(time_is(DER_UTC_TIME, "231301000000Z", &t));
+    assert_false(time_is(DER_UTC_TIME, "2301010000Z", &t));
+    assert_false(time_is(DER_UTC_TIME, "230101000000+0100", &t));
+    assert_false(time_is(DER_GENERAL_TIME, "20230101000000.5Z", &t));
+    assert_false(time_is(DER_OCTETS, "230101000000Z", &t));
+}
+
+static void
+attributes_that_are_cut_or_followed_never_parse(void **state)
+{
+    static const uint8_t good[] =
+        "\x31\x31"
+        "\x30\x18\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03\x31\x0b"
+        "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
+        "\x30\x15\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04\x31\x08"
+        "\x04\x06"
+        "digest";
+    struct signed_attributes a = {0};
+
+    (void)state;
+    assert_true(attributes_parse(slice_of(good, sizeof(good) - 1), &a));
+    assert_true(slice_is(a.message_digest, "digest"));
+    assert_int_equal(a.content_type.n, 9);
+    for (size_t n = 0; n < sizeof(good) - 1; n++)
+        assert_false(attributes_parse(slice_of(good, n), &a));
+    assert_false(attributes_parse(slice_of(good, sizeof(good)), &a));
+}
+
+static void
+plausible_addresses_and_others(void **state)
+{
+    static const char *const good[] = {"a@b", "alice@example.org",
+                                       "o'brien+x@a-b.example"};
+    static const char *const bad[] = {
+        "",      "@",    "a@",   "@b",    "a@b@c", "a b@c",   "a@b c",
+        "a@b\n", ".a@b", "a@b.", "<a@b>", "a,b@c", "\"a\"@b", "\xc3\xa4@b"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++)
+        assert_true(address_is_plausible(slice_text(good[i]), false));
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        assert_false(address_is_plausible(slice_text(bad[i]), false));
+    assert_false(address_is_plausible(slice_of("a@b\0c", 5), true));
+    assert_true(address_is_plausible(slice_text("\xc3\xa4@b"), true));
+    assert_false(address_is_plausible(slice_text("\xc3@b"), true));
+    assert_false(address_is_plausible(slice_text("\xc0\x80@b"), true));
+    assert_false(address_is_plausible(slice_text("a\xe2\x80\x8e@b"), true));
+}
+
+static void
+addresses_compare_with_ascii_folded(void **state)
+{
+    (void)state;
+    assert_true(address_equal(slice_text("A@B"), slice_text("a@b")));
+    assert_false(address_equal(slice_text("a@b"), slice_text("a@bc")));
+    assert_false(
+        address_equal(slice_text("\xc3\x84@b"), slice_text("\xc3\xa4@b")));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_minimal_definite_lengths_are_read),
+        cmocka_unit_test(times_are_read_exactly),
+        cmocka_unit_test(attributes_that_are_cut_or_followed_never_parse),
+        cmocka_unit_test(plausible_addresses_and_others),
+        cmocka_unit_test(addresses_compare_with_ascii_folded),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
