@@ -1,0 +1,181 @@
+#include "agent/session/channels.h"
+
+#include <poll.h>
+
+#include "agent/base/fd.h"
+
+/* ---- calls ----------------------------------------------------------------
+ */
+
+static bool
+client_hung_up(const struct session *s)
+{
+    struct pollfd watched = {.fd = s->conn, .events = POLLRDHUP};
+
+    return poll(&watched, 1, 0) > 0;
+}
+
+/* True when the reply is still to come, or will never: what is read next on
+ * this channel would answer another question. */
+static bool
+is_out_of_step(const struct session *s, const struct channel_wait *wait,
+               enum err e, int64_t begun)
+{
+    if (e == wait->lost)
+        return true;
+    if (e == ERR_TOKEN_BUSY)
+        return clock_ms() - begun >= wait->timeout_ms;
+    return e == ERR_CANCELLED && client_hung_up(s);
+}
+
+struct side {
+    int *fd;
+    struct frame *frame;
+    enum err lost;
+};
+
+static enum err
+call(struct request *r, const struct side *side, enum message m,
+     const void *request, const int *fds, int fd_count, int timeout_ms,
+     void *reply)
+{
+    struct session *s = r->session;
+    struct channel_wait wait = {
+        .lost = side->lost, .watch = s->conn, .timeout_ms = timeout_ms};
+    int64_t begun = clock_ms();
+    enum err e;
+
+    if (*side->fd < 0)
+        return fail(&r->problem, side->lost, NULL);
+    e = channel_call(*side->fd, m, request, fds, fd_count, &wait, side->frame,
+                     reply, &r->problem);
+    if (is_out_of_step(s, &wait, e, begun)) {
+        fd_drop(side->fd);
+        s->lost = true;
+    }
+    if (e == ERR_TOKEN_BUSY)
+        s->lost = true;
+    return e;
+}
+
+static struct side
+keyholder_side(struct session *s)
+{
+    return (struct side){&s->keyholder, &s->keyholder_frame,
+                         ERR_KEYHOLDER_LOST};
+}
+
+static struct side
+keyring_side(struct session *s)
+{
+    return (struct side){&s->keyring, &s->keyring_frame, ERR_KEYRING_LOST};
+}
+
+static bool
+is_key_operation(enum message m)
+{
+    return m == MSG_SIGN || m == MSG_UNWRAP || m == MSG_AGREE;
+}
+
+enum err
+keyholder_call(struct request *r, enum message m, const void *request,
+               const int *fds, int fd_count, void *reply)
+{
+    struct side side = keyholder_side(r->session);
+    bool may_prompt = is_key_operation(m) || m == MSG_UNLOCK || m == MSG_IMPORT;
+
+    /* As the other end counts. */
+    if (is_key_operation(m) && r->session->ops_left > 0)
+        r->session->ops_left--;
+    return call(r, &side, m, request, fds, fd_count,
+                may_prompt ? CHANNEL_PROMPT_MS : CHANNEL_CALL_MS, reply);
+}
+
+enum err
+keyring_call(struct request *r, enum message m, const void *request,
+             void *reply)
+{
+    struct side side = keyring_side(r->session);
+
+    return call(r, &side, m, request, NULL, 0, CHANNEL_CALL_MS, reply);
+}
+
+/* ---- narrowing ------------------------------------------------------------
+ */
+
+static struct slice
+caller_text(const struct request *r, const char *name)
+{
+    const json_t *caller = json_object_get(r->parameters, "caller");
+
+    return slice_text(json_string_value(json_object_get(caller, name)));
+}
+
+static struct narrow
+narrow_of(const struct request *r, enum verb verb, uint32_t ops,
+          struct slice key)
+{
+    return (struct narrow){.verb = verb,
+                           .ops = ops,
+                           .key = key,
+                           .tty = caller_text(r, "tty"),
+                           .term = caller_text(r, "term"),
+                           .display = caller_text(r, "display"),
+                           .locale = caller_text(r, "locale")};
+}
+
+enum err
+keyholder_narrow(struct request *r, enum verb verb)
+{
+    struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
+    struct empty nothing;
+
+    return keyholder_call(r, MSG_NARROW, &n, NULL, 0, &nothing);
+}
+
+enum err
+keyring_narrow(struct request *r, enum verb verb)
+{
+    struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
+    struct empty nothing;
+
+    return keyring_call(r, MSG_NARROW, &n, &nothing);
+}
+
+static void
+session_note_narrowing(struct session *s, const struct narrow *n)
+{
+    s->verb = (enum verb)n->verb;
+    s->ops_left = n->ops;
+    if (n->key.n > 0)
+        memmove(s->key, n->key.p, n->key.n);
+    s->key_len = n->key.n;
+}
+
+enum err
+session_narrow(struct request *r, enum verb verb, uint32_t ops,
+               struct slice key)
+{
+    struct session *s = r->session;
+    struct slice named = slice_of(s->key, s->key_len);
+    struct narrow n = narrow_of(r, verb, ops, key);
+    struct empty nothing;
+    enum err e;
+
+    if (key.n > LIMIT_REF_BYTES)
+        bug("a key reference is over its limit");
+    /* The next request of a session that goes on. */
+    if (s->verb == verb && (key.n == 0 || slice_equal(key, named)))
+        return ERR_OK;
+    if (s->verb != VERB_NONE && (s->verb != verb || s->key_len > 0))
+        return fail(&r->problem, ERR_NOT_ALLOWED,
+                    "a session can only narrow itself");
+    if (s->verb != VERB_NONE && n.ops > s->ops_left)
+        n.ops = s->ops_left;
+    e = keyholder_call(r, MSG_NARROW, &n, NULL, 0, &nothing);
+    if (e == ERR_OK)
+        e = keyring_call(r, MSG_NARROW, &n, &nothing);
+    if (e == ERR_OK)
+        session_note_narrowing(s, &n);
+    return e;
+}

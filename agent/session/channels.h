@@ -1,0 +1,20 @@
+/*
+ * The session's two channels, one at a time; session.h has the calls that
+ * methods use. Runs in smime-session.
+ */
+#ifndef AGENT_SESSION_CHANNELS_H
+#define AGENT_SESSION_CHANNELS_H
+
+#include "agent/session/session.h"
+
+/* For prompts a person has to answer, and for everything else. */
+#define CHANNEL_PROMPT_MS 300000
+#define CHANNEL_CALL_MS   30000
+
+/* Narrows one channel to VERB without key operations, for a report that
+ * must not fail when one side is lost. The session's own verb is not
+ * changed: nothing else may follow in this session. */
+MUST_USE enum err keyholder_narrow(struct request *r, enum verb verb);
+MUST_USE enum err keyring_narrow(struct request *r, enum verb verb);
+
+#endif

@@ -1,0 +1,242 @@
+#include "agent/session/compose.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "agent/mime/multipart.h"
+#include "agent/session/try.h"
+
+static enum err
+put(struct sink *to, const char *text, struct problem *p)
+{
+    return sink_write(to, text, strlen(text), p);
+}
+
+/* A mail without a header field at its beginning is refused: a signature
+ * over something else than was meant helps nobody. */
+enum err
+draft_open(int fd, struct draft *out, struct problem *p)
+{
+    enum err e;
+
+    memset(out, 0, sizeof(*out));
+    input_open(fd, &out->input);
+    e = header_read(&out->input.stream.s, &out->entity.header,
+                    &out->entity.rest, p);
+    if (e != ERR_OK) {
+        draft_drop(out);
+        return e;
+    }
+    out->entity.is_entity = true;
+    stream_joined_init(&out->entity.joined, buf_slice(&out->entity.rest),
+                       &out->input.stream.s);
+    out->entity.body = &out->entity.joined.s;
+    out->whole = header_is_message(&out->entity.header);
+    out->crlf = out->entity.header.crlf;
+    return ERR_OK;
+}
+
+void
+draft_drop(struct draft *d)
+{
+    entity_drop(&d->entity);
+    input_drop(&d->input);
+}
+
+/* A field as it is; the last one of a header that was cut short gets the
+ * line end it lacks. */
+static enum err
+put_field(struct sink *to, const struct header_field *f, struct problem *p)
+{
+    TRY(sink_write(to, f->whole.p, f->whole.n, p));
+    if (f->whole.n > 0 && f->whole.p[f->whole.n - 1] == '\n')
+        return ERR_OK;
+    return put(to, "\r\n", p);
+}
+
+static bool
+stays_outside(const struct header_field *f)
+{
+    return !header_is_mime(f) && !slice_is_nocase(f->name, "Bcc")
+           && !slice_is_nocase(f->name, "Resent-Bcc");
+}
+
+enum err
+compose_outer(const struct draft *d, struct sink *to, bool crlf,
+              struct problem *p)
+{
+    const struct header *h = &d->entity.header;
+
+    for (size_t i = 0; d->whole && i < h->count; i++)
+        if (stays_outside(&h->fields[i]))
+            TRY(put_field(to, &h->fields[i], p));
+    if (!d->whole || header_count(h, "MIME-Version") == 0)
+        TRY(put(to, crlf ? "MIME-Version: 1.0\r\n" : "MIME-Version: 1.0\n", p));
+    return ERR_OK;
+}
+
+/* A message without Content-Type is plain text (RFC 2045 5.2); inside a
+ * signature it says so, for readers that expect a part to have a header. */
+enum err
+compose_inner(struct draft *d, struct sink *to, struct problem *p)
+{
+    const struct header *h = &d->entity.header;
+
+    for (size_t i = 0; i < h->count; i++)
+        if (d->whole ? header_is_mime(&h->fields[i])
+                     : !slice_is_nocase(h->fields[i].name, "MIME-Version"))
+            TRY(put_field(to, &h->fields[i], p));
+    if (header_count(h, "Content-Type") == 0)
+        TRY(put(to, "Content-Type: text/plain\r\n", p));
+    TRY(put(to, "\r\n", p));
+    return stream_pump(d->entity.body, to, p);
+}
+
+static enum err
+put_signature_part(struct slice der, bool crlf, struct sink *to,
+                   struct problem *p)
+{
+    const char *eol = crlf ? "\r\n" : "\n";
+    struct base64_writer *w = NULL;
+    char head[256];
+    enum err e;
+
+    snprintf(head, sizeof(head),
+             "Content-Type: application/pkcs7-signature; "
+             "name=\"smime.p7s\"%s"
+             "Content-Transfer-Encoding: base64%s"
+             "Content-Disposition: attachment; filename=\"smime.p7s\"%s%s",
+             eol, eol, eol, eol);
+    TRY(put(to, head, p));
+    w = base64_writer_new(to, crlf);
+    e = sink_write(base64_writer_sink(w), der.p, der.n, p);
+    if (e == ERR_OK)
+        e = base64_writer_finish(w, p);
+    base64_writer_drop(&w);
+    return e;
+}
+
+/* The inner entity goes to TO with the line ends wanted, and in canonical
+ * form (RFC 8551 3.1.1) into the digest, in one pass. */
+static enum err
+put_signed_part(struct draft *d, bool crlf, struct digests *digests,
+                struct sink *to, struct problem *p)
+{
+    struct crlf_writer *canonical = NULL;
+    struct lf_writer *plain = NULL;
+    struct sink_tee tee;
+    enum err e;
+
+    if (crlf) {
+        sink_tee_init(&tee, digests_sink(digests), to);
+        canonical = crlf_writer_new(&tee.s);
+        e = compose_inner(d, crlf_writer_sink(canonical), p);
+    } else {
+        canonical = crlf_writer_new(digests_sink(digests));
+        plain = lf_writer_new(to);
+        sink_tee_init(&tee, crlf_writer_sink(canonical), lf_writer_sink(plain));
+        e = compose_inner(d, &tee.s, p);
+    }
+    if (e == ERR_OK && plain)
+        e = lf_writer_finish(plain, p);
+    if (e == ERR_OK)
+        e = crlf_writer_finish(canonical, p);
+    lf_writer_drop(&plain);
+    crlf_writer_drop(&canonical);
+    return e;
+}
+
+static enum err
+sign_detached(struct request *r, struct signer *s, struct digests *digests,
+              struct buf *out)
+{
+    AUTO(buf) struct buf attrs = {0};
+    AUTO(buf) struct buf signature = {0};
+    struct signer_spec spec;
+
+    TRY(signer_sign(r, s, digests_get(digests, s->hash), &attrs, &signature,
+                    &spec));
+    return signed_write_detached(&spec, buf_slice(&attrs),
+                                 buf_slice(&signature), out, &r->problem);
+}
+
+static enum err
+compose_multipart(struct request *r, struct signer *s, struct draft *d,
+                  bool crlf, struct sink *to)
+{
+    AUTO(digests) struct digests *digests = digests_new(1U << s->hash);
+    AUTO(buf) struct buf der = {0};
+    const char *eol = crlf ? "\r\n" : "\n";
+    struct problem *p = &r->problem;
+    char boundary[40], line[512];
+
+    multipart_boundary(boundary);
+    snprintf(line, sizeof(line),
+             "Content-Type: multipart/signed;%s"
+             " protocol=\"application/pkcs7-signature\";%s"
+             " micalg=%s; boundary=\"%s\"%s%s"
+             "This is a message with an S/MIME signature.%s%s--%s%s",
+             eol, eol, hash_micalg(s->hash), boundary, eol, eol, eol, eol,
+             boundary, eol);
+    TRY(put(to, line, p));
+    TRY(put_signed_part(d, crlf, digests, to, p));
+    TRY(sign_detached(r, s, digests, &der));
+    snprintf(line, sizeof(line), "%s--%s%s", eol, boundary, eol);
+    TRY(put(to, line, p));
+    TRY(put_signature_part(buf_slice(&der), crlf, to, p));
+    snprintf(line, sizeof(line), "%s--%s--%s", eol, boundary, eol);
+    return put(to, line, p);
+}
+
+static enum err
+put_opaque_content(struct request *r, struct signer *s, struct draft *d,
+                   struct signed_writer *w)
+{
+    AUTO(digests) struct digests *digests = digests_new(1U << s->hash);
+    AUTO(buf) struct buf attrs = {0};
+    AUTO(buf) struct buf signature = {0};
+    struct signer_spec spec;
+
+    TRY(signed_writer_begin(w, &r->problem));
+    TRY(put_signed_part(d, true, digests, signed_writer_content(w),
+                        &r->problem));
+    TRY(signer_sign(r, s, digests_get(digests, s->hash), &attrs, &signature,
+                    &spec));
+    return signed_writer_end(w, &spec, buf_slice(&attrs),
+                             buf_slice(&signature), &r->problem);
+}
+
+static enum err
+compose_opaque(struct request *r, struct signer *s, struct draft *d, bool crlf,
+               struct sink *to)
+{
+    const char *eol = crlf ? "\r\n" : "\n";
+    struct base64_writer *base64 = NULL;
+    struct signed_writer *w = NULL;
+    char head[320];
+    enum err e;
+
+    snprintf(head, sizeof(head),
+             "Content-Type: application/pkcs7-mime; smime-type=signed-data;%s"
+             " name=\"smime.p7m\"%s"
+             "Content-Transfer-Encoding: base64%s"
+             "Content-Disposition: attachment; filename=\"smime.p7m\"%s%s",
+             eol, eol, eol, eol, eol);
+    TRY(put(to, head, &r->problem));
+    base64 = base64_writer_new(to, crlf);
+    w = signed_writer_new(base64_writer_sink(base64), s->hash);
+    e = put_opaque_content(r, s, d, w);
+    if (e == ERR_OK)
+        e = base64_writer_finish(base64, &r->problem);
+    signed_writer_drop(&w);
+    base64_writer_drop(&base64);
+    return e;
+}
+
+enum err
+compose_signed(struct request *r, struct signer *s, struct draft *d,
+               bool opaque, bool crlf, struct sink *to)
+{
+    return opaque ? compose_opaque(r, s, d, crlf, to)
+                  : compose_multipart(r, s, d, crlf, to);
+}

@@ -1,0 +1,22 @@
+/*
+ * From evidence to verdict: what reading.h collected goes to the keyring and
+ * its validator, and their answers become the report of the client protocol.
+ */
+#ifndef AGENT_SESSION_JUDGE_H
+#define AGENT_SESSION_JUDGE_H
+
+#include "agent/session/reading.h"
+
+struct judging {
+    bool learn;
+    uint64_t at;        /* 0: now and the signing time */
+    const char *origin; /* provenance for the keyring */
+};
+
+/* Judges every signed layer, outermost first, and gives the type Report of
+ * io.smimeagent.Mail. Certificates are learned only while every layer so far
+ * is good. Errors: ERR_KEYRING_LOST, ERR_STORE. */
+MUST_USE enum err judge_report(struct reading *g, const struct judging *how,
+                               json_t **out);
+
+#endif

@@ -1,0 +1,211 @@
+/* The methods of io.smimeagent.Keys, but for Import. */
+#include <time.h>
+
+#include "agent/base/fd.h"
+#include "agent/session/certificate_json.h"
+#include "agent/session/channels.h"
+#include "agent/session/clock.h"
+
+/* ---- List -----------------------------------------------------------------
+ */
+
+/* What key and certificate both allow. A locked token may not tell what its
+ * key can do; a key may have no certificate. */
+static uint32_t
+uses_of(const struct own_key *k)
+{
+    if (k->described.len == 0)
+        return k->uses;
+    return k->uses == 0 ? k->about.uses : k->uses & k->about.uses;
+}
+
+static json_t *
+uses_json(uint32_t uses)
+{
+    json_t *out = json_array();
+
+    if (uses & USE_SIGN)
+        json_array_append_new(out, json_string("sign"));
+    if (uses & (USE_DECRYPT | USE_AGREE))
+        json_array_append_new(out, json_string("decrypt"));
+    return out;
+}
+
+static const char *
+private_of(const struct own_key *k)
+{
+    if (k->flags & KEY_HAS_PRIVATE)
+        return "yes";
+    return k->flags & KEY_PRIVATE_UNKNOWN ? "unknown" : "no";
+}
+
+static const char *
+state_of(const struct own_key *k, uint64_t now)
+{
+    if (k->described.len == 0)
+        return "no_certificate";
+    if (now < k->about.not_before)
+        return "not_yet";
+    return now > k->about.not_after ? "expired" : "ok";
+}
+
+static json_t *
+key_json(const struct own_key *k, uint64_t now)
+{
+    json_t *out = json_object();
+    bool known = k->described.len > 0;
+
+    json_object_set_new(out, "id", json_string(k->id));
+    json_object_set_new(out, "uri", json_text(slice_text(k->uri)));
+    json_object_set_new(out, "label", json_text(slice_text(k->label)));
+    json_object_set_new(out, "token", json_text(slice_text(k->token)));
+    json_object_set_new(out, "algorithm",
+                        known && k->type == KEY_UNKNOWN
+                            ? key_algorithm_json(k->about.type, k->about.bits)
+                            : key_algorithm_json(k->type, k->bits));
+    json_object_set_new(out, "private", json_string(private_of(k)));
+    json_object_set_new(out, "uses", uses_json(uses_of(k)));
+    json_object_set_new(out, "addresses", json_texts(&k->about.addresses));
+    json_object_set_new(out, "subject", json_text(k->about.subject));
+    json_object_set_new(out, "issuer", json_text(k->about.issuer));
+    json_object_set_new(out, "fingerprint", json_hex(k->about.fingerprint));
+    if (known) {
+        json_object_set_new(out, "not_before", json_time(k->about.not_before));
+        json_object_set_new(out, "not_after", json_time(k->about.not_after));
+    }
+    json_object_set_new(out, "state", json_string(state_of(k, now)));
+    return out;
+}
+
+enum err
+keys_list(struct request *r, json_t **out)
+{
+    AUTO(own_keys) struct own_keys keys = {0};
+    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
+    json_t *list;
+
+    if (e == ERR_OK)
+        e = own_keys_load(r, false, &keys);
+    if (e != ERR_OK)
+        return e;
+    list = json_array();
+    for (size_t i = 0; i < keys.count; i++)
+        json_array_append_new(list, key_json(&keys.item[i], clock_now()));
+    *out = json_object();
+    json_object_set_new(*out, "keys", list);
+    return ERR_OK;
+}
+
+/* ---- Tokens ---------------------------------------------------------------
+ */
+
+static const char *
+token_state(uint32_t flags)
+{
+    if (!(flags & TOKEN_INITIALIZED))
+        return "empty";
+    if (flags & TOKEN_PIN_BLOCKED)
+        return "blocked";
+    return flags & TOKEN_UNLOCKED ? "unlocked" : "locked";
+}
+
+static json_t *
+token_json(const struct token_record *t)
+{
+    json_t *out = json_object();
+
+    json_object_set_new(out, "label", json_text(t->label));
+    json_object_set_new(out, "serial", json_text(t->serial));
+    json_object_set_new(out, "manufacturer", json_text(t->manufacturer));
+    json_object_set_new(out, "model", json_text(t->model));
+    json_object_set_new(out, "module", json_text(t->module));
+    json_object_set_new(out, "uri", json_text(t->uri));
+    json_object_set_new(out, "state", json_string(token_state(t->flags)));
+    if (t->tries > 0)
+        json_object_set_new(out, "tries_left", json_integer(t->tries - 1));
+    json_object_set_new(out, "read_only",
+                        json_boolean(t->flags & TOKEN_READ_ONLY));
+    json_object_set_new(out, "pinpad", json_boolean(t->flags & TOKEN_PINPAD));
+    return out;
+}
+
+static enum err
+read_tokens(struct request *r, uint32_t *cursor, json_t *list)
+{
+    struct page page = {.cursor = *cursor};
+    struct list_reply reply;
+    enum err e = keyholder_call(r, MSG_TOKENS, &page, NULL, 0, &reply);
+
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < reply.records.n; i++) {
+        struct token_record t;
+
+        if (!record_decode(RECORD_token_record, reply.records.item[i], &t))
+            return fail(&r->problem, ERR_INTERNAL, "a malformed token record");
+        json_array_append_new(list, token_json(&t));
+    }
+    *cursor = reply.next;
+    return ERR_OK;
+}
+
+enum err
+keys_tokens(struct request *r, json_t **out)
+{
+    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
+    json_t *list = json_array();
+    uint32_t cursor = 0;
+
+    *out = json_object();
+    json_object_set_new(*out, "tokens", list);
+    if (e != ERR_OK)
+        return e;
+    do
+        e = read_tokens(r, &cursor, list);
+    while (e == ERR_OK && cursor != 0);
+    return e;
+}
+
+/* ---- Unlock, Lock ---------------------------------------------------------
+ */
+
+/* The descriptor of the PIN travels on unread. */
+enum err
+keys_unlock(struct request *r, json_t **out)
+{
+    struct token_choice choice = {.token =
+                                      slice_text(request_text(r, "token"))};
+    struct token_record reply;
+    AUTO(fd) int pin = -1;
+    enum err e = ERR_OK;
+
+    if (request_number(r, "pin", -1) >= 0)
+        e = request_fd(r, "pin", &pin);
+    if (e == ERR_OK)
+        e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_UNLOCK, &choice, &pin, pin >= 0 ? 1 : 0,
+                           &reply);
+    if (e != ERR_OK)
+        return e;
+    *out = json_object();
+    json_object_set_new(*out, "token", json_text(reply.label));
+    return ERR_OK;
+}
+
+enum err
+keys_lock(struct request *r, json_t **out)
+{
+    struct token_choice choice = {.token =
+                                      slice_text(request_text(r, "token"))};
+    struct count_reply reply;
+    enum err e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
+
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_LOCK, &choice, NULL, 0, &reply);
+    if (e != ERR_OK)
+        return e;
+    *out = json_object();
+    json_object_set_new(*out, "locked", json_integer(reply.count));
+    return ERR_OK;
+}

@@ -1,0 +1,148 @@
+/* Keys.Import: the file and its password travel on unread; what was
+ * imported is described. */
+#include <stdio.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/session/certificate_json.h"
+#include "agent/session/clock.h"
+#include "agent/session/describe.h"
+
+#define LIMIT_IMPORTED 16 /* as FIELDS_import_reply has it */
+
+/* What came in, with descriptions. */
+struct imported {
+    struct import_reply reply;
+    struct import_record record[LIMIT_IMPORTED];
+    struct buf described[LIMIT_IMPORTED];
+    struct description about[LIMIT_IMPORTED];
+};
+
+static void
+imported_drop(struct imported *i)
+{
+    for (size_t n = 0; n < LIMIT_IMPORTED; n++)
+        buf_drop(&i->described[n]);
+}
+
+static void
+warn(json_t *warnings, struct slice label, const char *what)
+{
+    char shown[LIMIT_LABEL_BYTES];
+
+    text_escape(label, shown, sizeof(shown));
+    json_array_append_new(warnings, json_sprintf("%s: %s", shown, what));
+}
+
+/* The keys are on the token whatever comes now: what cannot be described is
+ * a warning. */
+static void
+describe(struct request *r, struct imported *i, json_t *warnings)
+{
+    struct slice certificates[LIMIT_IMPORTED];
+    size_t n = i->reply.records.n;
+    char sentence[512];
+
+    for (size_t k = 0; k < n; k++)
+        certificates[k] = i->record[k].certificate;
+    if (describe_certificates(r, false, certificates, n, i->described) !=
+        ERR_OK) {
+        problem_text(&r->problem, 0, sentence, sizeof(sentence));
+        warn(warnings, slice_text("certificates not read"), sentence);
+        r->problem = (struct problem){0};
+        return;
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (!record_decode(RECORD_description, buf_slice(&i->described[k]),
+                           &i->about[k])) {
+            if (i->record[k].certificate.n > 0)
+                warn(warnings, i->record[k].label,
+                     "its certificate cannot be read");
+            buf_drop(&i->described[k]);
+            continue;
+        }
+        if (i->about[k].not_after < clock_now())
+            warn(warnings, i->record[k].label, "expired");
+        if (i->about[k].addresses.n == 0)
+            warn(warnings, i->record[k].label, "no address in the certificate");
+    }
+}
+
+static json_t *
+imported_json(const struct imported *i)
+{
+    json_t *list = json_array();
+
+    for (size_t k = 0; k < i->reply.records.n; k++) {
+        const struct import_record *record = &i->record[k];
+        json_t *one = json_object();
+
+        json_object_set_new(one, "id", json_hex(record->id));
+        json_object_set_new(one, "label", json_text(record->label));
+        json_object_set_new(one, "token", json_text(record->token));
+        json_object_set_new(one, "already", json_boolean(record->already));
+        json_object_set_new(one, "addresses",
+                            json_texts(&i->about[k].addresses));
+        if (i->described[k].len > 0)
+            json_object_set_new(one, "not_after",
+                                json_time(i->about[k].not_after));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+/* fds: the file, then the password's; the second is -1 when it is asked
+ * for. */
+static enum err
+take_descriptors(struct request *r, int *out_file, int *out_password)
+{
+    enum err e = request_fd(r, "input", out_file);
+
+    if (e == ERR_OK && request_number(r, "password", -1) >= 0)
+        e = request_fd(r, "password", out_password);
+    return e;
+}
+
+static enum err
+import(struct request *r, struct imported *out)
+{
+    struct import_request request = {
+        .token = slice_text(request_text(r, "token")),
+        .file = slice_text(request_text(r, "file")),
+        .no_mac = request_flag(r, "no_mac")};
+    AUTO(fd) int file = -1;
+    AUTO(fd) int password = -1;
+    enum err e = take_descriptors(r, &file, &password);
+    int fds[2] = {file, password};
+
+    request.has_password = password >= 0;
+    if (e == ERR_OK)
+        e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_IMPORT, &request, fds, password >= 0 ? 2 : 1,
+                           &out->reply);
+    for (size_t i = 0; e == ERR_OK && i < out->reply.records.n; i++)
+        if (!record_decode(RECORD_import_record, out->reply.records.item[i],
+                           &out->record[i]))
+            e = fail(&r->problem, ERR_INTERNAL, "a malformed import record");
+    return e;
+}
+
+enum err
+keys_import(struct request *r, json_t **out)
+{
+    AUTO(imported) struct imported i = {0};
+    json_t *warnings;
+    enum err e = import(r, &i);
+
+    if (e != ERR_OK)
+        return e;
+    warnings = json_texts(&i.reply.warnings);
+    describe(r, &i, warnings);
+    *out = json_object();
+    json_object_set_new(*out, "imported", imported_json(&i));
+    json_object_set_new(*out, "chain",
+                        json_integer(i.reply.chain_certificates));
+    json_object_set_new(*out, "warnings", warnings);
+    return ERR_OK;
+}

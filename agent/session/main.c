@@ -1,0 +1,38 @@
+/*
+ * smime-session: parses mail and speaks with clients, in one confined
+ * process for each request that reads somebody else's mail. Executed by the
+ * broker, which gives a channel as descriptor 3. Links no PKCS#11.
+ */
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/base/harden.h"
+#include "agent/base/log.h"
+#include "agent/session/zygote.h"
+
+#define CONTROL_FD 3
+
+static bool
+is_channel(int fd)
+{
+    int type = 0;
+    socklen_t n = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 &&
+           type == SOCK_SEQPACKET;
+}
+
+int
+main(void)
+{
+    log_open("session");
+    if (!is_channel(CONTROL_FD)) {
+        log_error("smime-session is started by smime-agent");
+        return err_exit_code(ERR_USAGE);
+    }
+    harden_process(true);
+    zygote_warm_up();
+    sandbox_files(NULL);
+    sandbox_calls(SANDBOX_ZYGOTE);
+    return zygote_run(CONTROL_FD);
+}

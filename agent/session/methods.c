@@ -1,0 +1,135 @@
+#include "agent/session/methods.h"
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+
+#define LIMIT_SENTENCE_BYTES 2048
+
+#define MAIL     "io.smimeagent.Mail."
+#define KEYS     "io.smimeagent.Keys."
+#define CONTACTS "io.smimeagent.Contacts."
+#define AGENT    "io.smimeagent.Agent."
+
+#define EVERY_RIGHT (RIGHT_MAIL | RIGHT_MANAGE | RIGHT_RAW)
+
+static const struct method methods[] = {
+    {MAIL "Sign", RIGHT_MAIL, true, mail_sign, parameters_of_sign},
+    {MAIL "Encrypt", RIGHT_MAIL, true, mail_encrypt, parameters_of_encrypt},
+    {MAIL "Decrypt", RIGHT_MAIL, false, mail_decrypt, parameters_of_decrypt},
+    {MAIL "Verify", RIGHT_MAIL, false, mail_verify, parameters_of_verify},
+    {MAIL "Open", RIGHT_MAIL, false, mail_open, parameters_of_open},
+    {CONTACTS "Harvest", RIGHT_MAIL, false, contacts_harvest,
+     parameters_of_harvest},
+    {CONTACTS "List", EVERY_RIGHT, false, contacts_list,
+     parameters_of_contacts},
+    {CONTACTS "Show", EVERY_RIGHT, false, contacts_show, parameters_of_contact},
+    {CONTACTS "Remove", RIGHT_MANAGE, false, contacts_remove,
+     parameters_of_contact},
+    {KEYS "List", EVERY_RIGHT, false, keys_list, parameters_of_nothing},
+    {KEYS "Tokens", EVERY_RIGHT, false, keys_tokens, parameters_of_nothing},
+    {KEYS "Unlock", RIGHT_MANAGE, false, keys_unlock, parameters_of_unlock},
+    {KEYS "Lock", RIGHT_MAIL | RIGHT_MANAGE, false, keys_lock,
+     parameters_of_lock},
+    {KEYS "Import", RIGHT_MANAGE, false, keys_import, parameters_of_import},
+    {AGENT "Status", EVERY_RIGHT, false, agent_status, parameters_of_nothing},
+};
+
+const struct method *
+method_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return &methods[i];
+    return NULL;
+}
+
+static enum err
+check_rights(struct request *r, const struct method *m)
+{
+    if ((r->session->rights & m->rights) != 0)
+        return ERR_OK;
+    return fail(&r->problem, ERR_NOT_ALLOWED, "%s is served on %s", m->name,
+                m->rights & RIGHT_MAIL ? "io.smimeagent"
+                                       : "io.smimeagent.manage");
+}
+
+static enum err
+check_form(struct request *r, const struct method *m,
+           const struct varlink_call *call, const struct message_in *in)
+{
+    const char *culprit = call->upgrade ? "upgrade"
+                          : in->fds_cut ? "descriptors"
+                                        : NULL;
+
+    if (!culprit)
+        return request_check(r, m->parameters);
+    (void)fail(&r->problem, ERR_USAGE, "%s", culprit);
+    problem_set_subject(&r->problem, culprit);
+    return ERR_USAGE;
+}
+
+static enum err
+run(struct request *r, const struct method *m, const struct varlink_call *call,
+    const struct message_in *in, json_t **out)
+{
+    enum err e = check_rights(r, m);
+
+    if (e == ERR_OK)
+        e = check_form(r, m, call, in);
+    if (e == ERR_OK)
+        e = m->handler(r, out);
+    if (e != ERR_OK && r->problem.code != e)
+        (void)fail(&r->problem, e, NULL);
+    return e;
+}
+
+static void
+log_outcome(const struct request *r, const struct method *m, enum err e,
+            int64_t begun)
+{
+    unsigned long long id = r->session->id;
+    long long took = clock_ms() - begun;
+    char sentence[LIMIT_SENTENCE_BYTES];
+
+    if (e == ERR_OK) {
+        log_debug("session %llu: %s: done, %lld ms", id, m->name, took);
+        return;
+    }
+    problem_text(&r->problem, 0, sentence, sizeof(sentence));
+    log_note("session %llu: %s: %s: %s, %lld ms", id, m->name, err_name(e),
+             sentence, took);
+}
+
+static void
+take_fds(struct request *r, struct message_in *in)
+{
+    for (int i = 0; i < LIMIT_REQUEST_FDS; i++)
+        r->fds[i] = fd_take(&in->fds[i]);
+    r->fd_count = in->fd_count;
+    in->fd_count = 0;
+}
+
+json_t *
+method_call(struct session *s, const struct varlink_call *call,
+            struct message_in *in)
+{
+    const struct method *m = method_find(call->method);
+    AUTO(request) struct request r = {.session = s};
+    int64_t begun = clock_ms();
+    json_t *parameters = NULL;
+    enum err e;
+
+    take_fds(&r, in);
+    if (!m) {
+        log_note("session %llu: no method %.200s", (unsigned long long)s->id,
+                 call->method);
+        return varlink_not_found(call);
+    }
+    r.parameters = json_incref(call->parameters);
+    e = run(&r, m, call, in, &parameters);
+    log_outcome(&r, m, e, begun);
+    if (e == ERR_OK)
+        return varlink_reply(parameters);
+    json_decref(parameters);
+    return varlink_problem(call, &r.problem);
+}

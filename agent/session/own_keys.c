@@ -1,0 +1,129 @@
+/* The person's own keys: listed by the keyholder, described by the
+ * validator. */
+#include <stdio.h>
+
+#include "agent/base/log.h"
+#include "agent/session/describe.h"
+
+#define LIMIT_OWN_KEYS 4096
+
+static void
+own_key_drop(struct own_key *k)
+{
+    buf_drop(&k->ref);
+    buf_drop(&k->certificate);
+    buf_drop(&k->described);
+}
+
+void
+own_keys_drop(struct own_keys *k)
+{
+    for (size_t i = 0; i < k->count; i++)
+        own_key_drop(&k->item[i]);
+    free(k->item);
+    *k = (struct own_keys){0};
+}
+
+/* The codec has checked that it fits and holds no NUL. */
+static void
+copy_text(struct slice from, char *out)
+{
+    if (from.n > 0)
+        memcpy(out, from.p, from.n);
+    out[from.n] = '\0';
+}
+
+static void
+own_keys_add(struct own_keys *keys, const struct key_record *record)
+{
+    struct own_key *k;
+
+    keys->item =
+        mem_resize(keys->item, (keys->count + 1) * sizeof(keys->item[0]));
+    k = &keys->item[keys->count++];
+    *k = (struct own_key){.type = record->type,
+                          .bits = record->bits,
+                          .uses = record->uses,
+                          .flags = record->flags};
+    buf_add_slice(&k->ref, record->ref);
+    buf_add_slice(&k->certificate, record->certificate);
+    text_hex(record->id, k->id);
+    copy_text(record->token, k->token);
+    copy_text(record->label, k->label);
+    copy_text(record->uri, k->uri);
+}
+
+/* Reads one page; *cursor is set to the next, 0 after the last. */
+static enum err
+read_page(struct request *r, uint32_t *cursor, struct own_keys *keys)
+{
+    struct page page = {.cursor = *cursor};
+    struct list_reply reply;
+    enum err e = keyholder_call(r, MSG_KEYS, &page, NULL, 0, &reply);
+
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < reply.records.n; i++) {
+        struct key_record record;
+
+        if (!record_decode(RECORD_key_record, reply.records.item[i], &record))
+            return fail(&r->problem, ERR_INTERNAL, "a malformed key record");
+        if (keys->count >= LIMIT_OWN_KEYS)
+            return fail(&r->problem, ERR_LIMIT, "more than %d keys",
+                        LIMIT_OWN_KEYS);
+        own_keys_add(keys, &record);
+    }
+    *cursor = reply.next;
+    return ERR_OK;
+}
+
+static enum err
+read_pages(struct request *r, struct own_keys *keys)
+{
+    uint32_t cursor = 0;
+    enum err e;
+
+    do
+        e = read_page(r, &cursor, keys);
+    while (e == ERR_OK && cursor != 0);
+    return e;
+}
+
+static enum err
+describe(struct request *r, bool purpose, struct own_keys *keys)
+{
+    struct slice *certificates = mem_new(keys->count * sizeof(certificates[0]));
+    struct buf *described = mem_new(keys->count * sizeof(described[0]));
+    enum err e;
+
+    for (size_t i = 0; i < keys->count; i++)
+        certificates[i] = buf_slice(&keys->item[i].certificate);
+    e = describe_certificates(r, purpose, certificates, keys->count, described);
+    for (size_t i = 0; i < keys->count; i++) {
+        struct own_key *k = &keys->item[i];
+
+        k->described = described[i];
+        if (!record_decode(RECORD_description, buf_slice(&k->described),
+                           &k->about))
+            buf_drop(&k->described);
+    }
+    free(described);
+    free(certificates);
+    return e;
+}
+
+enum err
+own_keys_load(struct request *r, bool purpose, struct own_keys *out)
+{
+    struct own_keys keys = {0};
+    enum err e = read_pages(r, &keys);
+
+    if (e == ERR_OK)
+        e = describe(r, purpose, &keys);
+    if (e != ERR_OK) {
+        own_keys_drop(&keys);
+        return e;
+    }
+    *out = keys;
+    return ERR_OK;
+}

@@ -1,0 +1,92 @@
+/* The parameters of each method, as its interface description has them. */
+#include "agent/session/request.h"
+
+#define REQUIRED true
+#define OPTIONAL false
+#define CALLER                                                                 \
+    {                                                                          \
+        "caller", PARAMETER_CALLER, OPTIONAL, 0                                \
+    }
+#define INPUT                                                                  \
+    {                                                                          \
+        "input", PARAMETER_FD, REQUIRED, 0                                     \
+    }
+#define OUTPUT                                                                 \
+    {                                                                          \
+        "output", PARAMETER_FD, REQUIRED, 0                                    \
+    }
+#define END                                                                    \
+    {                                                                          \
+        NULL, PARAMETER_TEXT, OPTIONAL, 0                                      \
+    }
+#define ORIGIN                                                                 \
+    {                                                                          \
+        "origin", PARAMETER_TEXT, OPTIONAL, LIMIT_TEXT_BYTES                   \
+    }
+#define FROM                                                                   \
+    {                                                                          \
+        "from", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES                  \
+    }
+#define KEY                                                                    \
+    {                                                                          \
+        "key", PARAMETER_TEXT, OPTIONAL, LIMIT_TEXT_BYTES                      \
+    }
+#define TOKEN                                                                  \
+    {                                                                          \
+        "token", PARAMETER_TEXT, OPTIONAL, LIMIT_TEXT_BYTES                    \
+    }
+#define FLAG(name)                                                             \
+    {                                                                          \
+        name, PARAMETER_FLAG, OPTIONAL, 0                                      \
+    }
+
+const struct parameter parameters_of_sign[] = {
+    INPUT, OUTPUT, FROM, KEY, FLAG("opaque"), CALLER, END};
+
+const struct parameter parameters_of_encrypt[] = {
+    INPUT,  OUTPUT, {"to", PARAMETER_TEXTS, REQUIRED, LIMIT_ADDRESS_BYTES},
+    FROM,   KEY,    FLAG("sign"),
+    CALLER, END};
+
+const struct parameter parameters_of_decrypt[] = {INPUT, OUTPUT, CALLER, END};
+
+const struct parameter parameters_of_verify[] = {
+    INPUT, FLAG("learn"), {"at", PARAMETER_NUMBER, OPTIONAL, 0}, ORIGIN, END};
+
+const struct parameter parameters_of_open[] = {INPUT,  OUTPUT, FLAG("learn"),
+                                               ORIGIN, CALLER, END};
+
+const struct parameter parameters_of_harvest[] = {
+    {"inputs", PARAMETER_FDS, REQUIRED, 0},
+    {"origins", PARAMETER_TEXTS, REQUIRED, LIMIT_TEXT_BYTES},
+    END};
+
+const struct parameter parameters_of_contacts[] = {
+    {"match", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES}, END};
+
+const struct parameter parameters_of_contact[] = {
+    {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES}, END};
+
+const struct parameter parameters_of_unlock[] = {
+    TOKEN, {"pin", PARAMETER_FD, OPTIONAL, 0}, CALLER, END};
+
+const struct parameter parameters_of_lock[] = {TOKEN, END};
+
+const struct parameter parameters_of_import[] = {
+    INPUT,
+    {"password", PARAMETER_FD, OPTIONAL, 0},
+    TOKEN,
+    FLAG("no_mac"),
+    {"file", PARAMETER_TEXT, OPTIONAL, LIMIT_LABEL_BYTES},
+    CALLER,
+    END};
+
+/* The limits of struct narrow. */
+const struct parameter parameters_of_caller[] = {
+    {"tty", PARAMETER_TEXT, OPTIONAL, 256},
+    {"term", PARAMETER_TEXT, OPTIONAL, 64},
+    {"display", PARAMETER_TEXT, OPTIONAL, 256},
+    {"locale", PARAMETER_TEXT, OPTIONAL, 64},
+    END};
+
+const struct parameter parameters_of_nothing[] = {END};

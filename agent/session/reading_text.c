@@ -1,0 +1,164 @@
+/*
+ * Opening a message, and writing what of it is readable.
+ */
+#include <stdio.h>
+
+#include "agent/session/reading.h"
+#include "agent/session/try.h"
+
+static void
+note_sender(struct reading *g)
+{
+    const struct header_field *f = header_find(&g->top.header, "Sender", 0);
+    struct mailbox_list l = {0};
+
+    if (!f)
+        return;
+    mailbox_list_parse(f->value, &l);
+    if (!l.malformed && l.count == 1)
+        snprintf(g->sender, sizeof(g->sender), "%s", l.item[0].address);
+    mailbox_list_drop(&l);
+}
+
+/* Who the message says it is from, and what deceives about it. */
+static void
+note_from(struct reading *g)
+{
+    const struct header_field *f = header_find(&g->top.header, "From", 0);
+
+    if (!f)
+        return;
+    mailbox_list_parse(f->value, &g->from);
+    if (header_count(&g->top.header, "From") > 1 || g->from.count > 1)
+        g->header_flags |= HEADER_SEVERAL_FROM;
+    if (g->from.malformed || g->from.group || g->from.count == 0)
+        g->header_flags |= HEADER_MALFORMED_FROM;
+    for (size_t i = 0; i < g->from.count; i++)
+        if (mailbox_is_deceiving(&g->from.item[i]))
+            g->header_flags |= HEADER_DECEIVING_NAME;
+    note_sender(g);
+}
+
+static void
+note_message_id(struct reading *g)
+{
+    const struct header_field *f = header_find(&g->top.header, "Message-ID", 0);
+    AUTO(buf) struct buf text = {0};
+
+    if (!f)
+        return;
+    header_unfold(f->value, &text);
+    snprintf(g->message_id, sizeof(g->message_id), "%s", buf_text(&text));
+}
+
+enum err
+reading_open(struct request *r, enum verb verb, int fd, struct reading *out)
+{
+    struct problem *p = &r->problem;
+
+    out->r = r;
+    out->verb = verb;
+    input_open(fd, &out->input);
+    TRY(header_read(&out->input.stream.s, &out->top.header, &out->top.rest, p));
+    out->top.is_entity = true;
+    stream_joined_init(&out->top.joined, buf_slice(&out->top.rest),
+                       &out->input.stream.s);
+    out->top.body = &out->top.joined.s;
+    note_from(out);
+    note_message_id(out);
+    return ERR_OK;
+}
+
+static enum err
+put(struct sink *to, const char *text, struct problem *p)
+{
+    return sink_write(to, text, strlen(text), p);
+}
+
+static enum err
+put_field(struct sink *to, const struct header_field *f, struct problem *p)
+{
+    TRY(sink_write(to, f->whole.p, f->whole.n, p));
+    if (f->whole.n > 0 && f->whole.p[f->whole.n - 1] == '\n')
+        return ERR_OK;
+    return put(to, "\n", p);
+}
+
+static bool
+names_field(const struct header *h, struct slice name)
+{
+    for (size_t i = 0; i < h->count; i++)
+        if (h->fields[i].name.n == name.n
+            && strncasecmp((const char *)h->fields[i].name.p,
+                           (const char *)name.p, name.n)
+                   == 0)
+            return true;
+    return false;
+}
+
+/*
+ * The fields above readable text: the message's own (what was judged is what
+ * is shown), then the inner entity's MIME fields, then fields that only the
+ * inner entity has.
+ */
+static enum err
+put_header(struct reading *g, const struct entity *e, struct sink *to)
+{
+    const struct header *outer = &g->top.header;
+    const struct header *inner = &e->header;
+    struct problem *p = &g->r->problem;
+
+    for (size_t i = 0; i < outer->count; i++)
+        if (!header_is_mime(&outer->fields[i]))
+            TRY(put_field(to, &outer->fields[i], p));
+    for (size_t i = 0; i < inner->count; i++)
+        if (!names_field(outer, inner->fields[i].name)
+            || (header_is_mime(&inner->fields[i])
+                && !slice_is_nocase(inner->fields[i].name, "MIME-Version")))
+            TRY(put_field(to, &inner->fields[i], p));
+    return put(to, "\n", p);
+}
+
+static enum err
+put_converted(struct reading *g, struct entity *e, struct sink *to)
+{
+    TRY(put_header(g, e, to));
+    return stream_pump(e->body, to, &g->r->problem);
+}
+
+/* What was inside comes with CRLF; it leaves with the line ends that the
+ * message came with. */
+static enum err
+put_inner(struct reading *g, struct entity *e)
+{
+    struct problem *p = &g->r->problem;
+    struct crlf_writer *crlf = NULL;
+    struct lf_writer *lf = NULL;
+    enum err error;
+
+    if (g->top.header.crlf) {
+        crlf = crlf_writer_new(g->to);
+        error = put_converted(g, e, crlf_writer_sink(crlf));
+        error = error == ERR_OK ? crlf_writer_finish(crlf, p) : error;
+    } else {
+        lf = lf_writer_new(g->to);
+        error = put_converted(g, e, lf_writer_sink(lf));
+        error = error == ERR_OK ? lf_writer_finish(lf, p) : error;
+    }
+    crlf_writer_drop(&crlf);
+    lf_writer_drop(&lf);
+    return error;
+}
+
+enum err
+reading_put(struct reading *g, struct entity *e, size_t depth)
+{
+    struct problem *p = &g->r->problem;
+
+    if (!g->to)
+        return stream_drain(e->body, p);
+    if (depth > 0)
+        return put_inner(g, e);
+    TRY(sink_write(g->to, e->header.bytes.data, e->header.bytes.len, p));
+    return stream_pump(e->body, g->to, p);
+}

@@ -1,0 +1,155 @@
+#include "agent/session/serve.h"
+
+#include <sys/socket.h>
+
+#include "agent/base/log.h"
+#include "agent/session/methods.h"
+
+/* The parameters that must be as they were for a session to go on: what
+ * signs, whether it signs, and where a prompt would be shown. */
+static const char *const lasting[] = {"from", "key", "sign", "caller"};
+
+static bool
+same_parameter(const struct varlink_call *a, const struct varlink_call *b,
+               const char *name)
+{
+    const json_t *x = varlink_parameter(a, name);
+    const json_t *y = varlink_parameter(b, name);
+
+    if (!x || !y)
+        return x == y;
+    return json_equal(x, y) == 1;
+}
+
+/* True when this session, which has served PREVIOUS, may serve NEXT too. The
+ * key must have been named by the client: else the mail's own header chooses
+ * it, and that is behind the point of no return. */
+static bool
+may_follow(const struct session *s, const struct varlink_call *previous,
+           const struct varlink_call *next)
+{
+    if (varlink_is_service(next))
+        return true;
+    if (s->lost || s->ops_left == 0 ||
+        strcmp(previous->method, next->method) != 0)
+        return false;
+    if (!varlink_parameter(next, "from") && !varlink_parameter(next, "key"))
+        return false;
+    for (size_t i = 0; i < ARRAY_COUNT(lasting); i++)
+        if (!same_parameter(previous, next, lasting[i]))
+            return false;
+    return true;
+}
+
+/* Looks at the next request without consuming it. A request that cannot be
+ * seen whole, or is none, is a fresh session's business. */
+static bool
+next_is_ours(struct session *s, const struct varlink_call *previous,
+             enum serve_end *out_end)
+{
+    AUTO(buf) struct buf text = {0};
+    AUTO(varlink_call) struct varlink_call next = {0};
+    struct problem ignored = {0};
+    enum message_got got = message_peek(s->conn, &text);
+
+    *out_end = got == MESSAGE_HUNG_UP ? SERVE_CLOSED : SERVE_HANDBACK;
+    return got == MESSAGE_WHOLE &&
+           varlink_parse(buf_slice(&text), &next, &ignored) &&
+           may_follow(s, previous, &next);
+}
+
+/* Ends a connection whose client does not speak Varlink. */
+static void
+send_away(struct session *s, const char *why)
+{
+    log_note("session %llu: connection closed: %s", (unsigned long long)s->id,
+             why);
+    (void)shutdown(s->conn, SHUT_RDWR);
+}
+
+/* Reads one call; false when there is none and the connection is over. */
+static bool
+read_call(struct session *s, struct message_in *in, struct varlink_call *out)
+{
+    struct problem why = {0};
+
+    switch (message_read(s->conn, MESSAGE_DEADLINE_MS, in)) {
+    case MESSAGE_WHOLE:
+        break;
+    case MESSAGE_PART:
+        bug("a message was read in part");
+    case MESSAGE_HUNG_UP:
+        return false;
+    case MESSAGE_TOO_LONG:
+        send_away(s, "a request over the limit");
+        return false;
+    case MESSAGE_TOO_SLOW:
+        send_away(s, "a request that did not end in time");
+        return false;
+    }
+    if (varlink_parse(buf_slice(&in->text), out, &why))
+        return true;
+    send_away(s, why.detail);
+    return false;
+}
+
+/* Answers one call; false when the client cannot be reached any more. */
+static bool
+answer(struct session *s, const struct varlink_call *call,
+       struct message_in *in)
+{
+    json_t *reply = varlink_is_service(call) ? varlink_service(call)
+                                             : method_call(s, call, in);
+    bool done =
+        call->oneway || message_write(s->conn, reply, MESSAGE_DEADLINE_MS);
+
+    json_decref(reply);
+    if (!done)
+        send_away(s, "the reply was not read");
+    return done;
+}
+
+/* True when CALL leaves the session able to serve another. */
+static bool
+goes_on(const struct session *s, const struct varlink_call *call)
+{
+    const struct method *m = method_find(call->method);
+
+    return m && m->goes_on && !s->lost && s->ops_left > 0;
+}
+
+/* *previous: the last call of one's own mail, or none. */
+static bool
+serve_one(struct session *s, struct varlink_call *previous,
+          enum serve_end *out_end)
+{
+    AUTO(message_in) struct message_in in;
+    AUTO(varlink_call) struct varlink_call call = {0};
+
+    message_in_init(&in);
+    if (previous->root && !next_is_ours(s, previous, out_end))
+        return false;
+    *out_end = SERVE_CLOSED;
+    if (!read_call(s, &in, &call) || !answer(s, &call, &in))
+        return false;
+    if (varlink_is_service(&call))
+        return true;
+    *out_end = SERVE_HANDBACK;
+    if (!goes_on(s, &call))
+        return false;
+    varlink_call_drop(previous);
+    *previous = call;
+    call = (struct varlink_call){0};
+    return true;
+}
+
+enum serve_end
+serve_connection(struct session *s)
+{
+    AUTO(varlink_call) struct varlink_call previous = {0};
+    enum serve_end end = SERVE_CLOSED;
+
+    while (serve_one(s, &previous, &end))
+        continue;
+    return end;
+}

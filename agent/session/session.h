@@ -1,0 +1,125 @@
+/*
+ * A session: one forked child of the zygote that serves one connection's
+ * requests. It holds the mail of one request, its two channels, the client's
+ * descriptors, and one scratch descriptor. It opens no file, knows no PIN.
+ *
+ * After a request that read someone else's mail it ends; one's own mail
+ * (sign, encrypt) may go on in the same session as long as verb and key stay
+ * the same.
+ */
+#ifndef AGENT_SESSION_SESSION_H
+#define AGENT_SESSION_SESSION_H
+
+#include <jansson.h>
+
+#include "agent/wire/channel.h"
+
+#define LIMIT_REQUEST_BYTES (256 * 1024) /* one Varlink message */
+#define LIMIT_REQUEST_FDS 8
+#define LIMIT_SESSION_OPERATIONS 1000    /* signatures without a fresh fork */
+
+struct session {
+    uint64_t id;
+    int conn;      /* the client */
+    int broker;    /* MSG_HANDBACK */
+    int keyholder; /* channels, as marked by the broker */
+    int keyring;
+    int scratch;   /* unlinked file; what goes there is encrypted */
+    uint32_t rights;
+    enum verb verb; /* VERB_NONE until narrowed */
+    uint32_t ops_left;
+    uint8_t key[LIMIT_REF_BYTES]; /* the signing key named, or none */
+    size_t key_len;
+    bool lost;     /* a channel broke: hand back after this request */
+    struct frame keyholder_frame; /* replies borrow from these */
+    struct frame keyring_frame;
+};
+
+/* One request in work. Owns its descriptors and its JSON. */
+struct request {
+    struct session *session;
+    json_t *parameters;
+    int fds[LIMIT_REQUEST_FDS]; /* -1 once taken */
+    int fd_count;
+    struct problem problem;
+};
+
+/*
+ * A method's handler: does the work and gives the reply's parameters, or an
+ * error with r->problem filled. Runs after the dispatcher checked the
+ * socket's rights. One handler a method; see methods.c.
+ */
+typedef enum err method_handler(struct request *r, json_t **out);
+
+method_handler mail_sign;
+method_handler mail_encrypt;
+method_handler mail_decrypt;
+method_handler mail_verify;
+method_handler mail_open;
+method_handler contacts_harvest;
+method_handler contacts_list;
+method_handler contacts_show;
+method_handler contacts_remove;
+method_handler keys_list;
+method_handler keys_tokens;
+method_handler keys_unlock;
+method_handler keys_lock;
+method_handler keys_import;
+method_handler agent_status;
+
+/* ---- a request's parameters (borrowed) -------------------------------------- */
+
+/* NULL / fallback when absent. A value of the wrong type is ERR_USAGE from
+ * request_check, which methods.c runs before the handler. */
+const char *request_text(const struct request *r, const char *name);
+bool request_flag(const struct request *r, const char *name);
+int64_t request_number(const struct request *r, const char *name,
+                       int64_t fallback);
+/* The descriptor that parameter NAME indexes, taken out of the request
+ * (caller owns). Errors: ERR_USAGE when missing or out of range. */
+MUST_USE enum err request_fd(struct request *r, const char *name, int *out);
+
+/* ---- the channels ------------------------------------------------------------- */
+
+/* Narrows both channels before the first byte of mail: verb, most key
+ * operations, the one signing key (empty: none yet). Sends the caller's
+ * terminal from the request's `caller`. Again with a key to name it. */
+MUST_USE enum err session_narrow(struct request *r, enum verb verb,
+                                 uint32_t ops, struct slice key);
+
+/* Calls with the deadlines and error mapping of this session; replies borrow
+ * from the session's frame of that channel until the next call on it. */
+MUST_USE enum err keyholder_call(struct request *r, enum message m,
+                                 const void *request, const int *fds,
+                                 int fd_count, void *reply);
+MUST_USE enum err keyring_call(struct request *r, enum message m,
+                               const void *request, void *reply);
+
+/* ---- own keys -------------------------------------------------------------------- */
+
+/* One of the person's keys with what the validator says of its certificate;
+ * owns copies. */
+struct own_key {
+    struct buf ref;
+    struct buf certificate;   /* DER, may be empty */
+    struct buf described;     /* encoded description; empty without cert */
+    struct description about; /* decoded from it */
+    char id[129];             /* CKA_ID, hex */
+    char token[LIMIT_LABEL_BYTES + 1];
+    char label[LIMIT_LABEL_BYTES + 1];
+    char uri[LIMIT_TEXT_BYTES + 1];
+    uint32_t type;
+    uint32_t bits;
+    uint32_t uses;
+    uint32_t flags;
+};
+struct own_keys {
+    struct own_key *item;
+    size_t count;
+};
+/* All keys of all tokens, described (purpose: with the chain judged). */
+MUST_USE enum err own_keys_load(struct request *r, bool purpose,
+                                struct own_keys *out);
+void own_keys_drop(struct own_keys *k);
+
+#endif

@@ -1,0 +1,321 @@
+#include "agent/session/signer.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "agent/base/log.h"
+#include "agent/mime/address.h"
+
+#define LEAST_ID_CHARACTERS 4
+
+static bool
+has_address(const struct own_key *k, const char *address)
+{
+    const struct slice_list *l = &k->about.addresses;
+
+    for (size_t i = 0; i < l->n; i++)
+        if (address_equal(l->item[i], slice_text(address)))
+            return true;
+    return false;
+}
+
+static bool
+is_wanted(const struct own_key *k, const char *wanted)
+{
+    size_t n = strlen(wanted);
+
+    if (strncmp(wanted, "pkcs11:", 7) == 0)
+        return strcmp(wanted, k->uri) == 0;
+    return n >= LEAST_ID_CHARACTERS && strncasecmp(k->id, wanted, n) == 0;
+}
+
+static const char *
+day_of(uint64_t seconds, char out[32])
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+
+    if (!gmtime_r(&t, &tm) || strftime(out, 32, "%Y-%m-%d", &tm) == 0)
+        return "an unknown day";
+    return out;
+}
+
+/* Why a key of the right address cannot sign now; NULL when it can. */
+static const char *
+obstacle(const struct own_key *k, char out[128])
+{
+    uint64_t now = (uint64_t)time(NULL);
+    char day[32];
+
+    if (k->certificate.len == 0)
+        return "the key has no certificate";
+    if ((k->flags & (KEY_HAS_PRIVATE | KEY_PRIVATE_UNKNOWN)) == 0)
+        return "the token holds its certificate, but not the private key";
+    if ((k->uses & USE_SIGN) == 0 || (k->about.uses & USE_SIGN) == 0)
+        return "its certificate is not for signing";
+    if (now > k->about.not_after)
+        snprintf(out, 128, "its certificate expired on %s",
+                 day_of(k->about.not_after, day));
+    else if (now < k->about.not_before)
+        snprintf(out, 128, "its certificate is not valid before %s",
+                 day_of(k->about.not_before, day));
+    else
+        return NULL;
+    return out;
+}
+
+struct choice {
+    struct own_key *best;
+    size_t matching;  /* keys that were asked for */
+    size_t usable;
+    char why[128];    /* of the last one that cannot be used */
+    bool no_address;  /* the wanted key does not name the sender */
+};
+
+static void
+choice_consider(struct choice *c, struct own_key *k, const char *from)
+{
+    char text[128];
+    const char *why = obstacle(k, text);
+
+    c->matching++;
+    if (!why && from && !has_address(k, from)) {
+        c->no_address = true;
+        why = "its certificate does not name this address";
+    }
+    if (why) {
+        snprintf(c->why, sizeof(c->why), "%s", why);
+        return;
+    }
+    c->usable++;
+    if (!c->best || k->about.not_before > c->best->about.not_before)
+        c->best = k;
+}
+
+static enum err
+no_key(struct request *r, const char *wanted, const char *from,
+       const struct choice *c, bool any_keys)
+{
+    struct problem *p = &r->problem;
+
+    if (c->matching > 0)
+        fail(p, ERR_NO_KEY, "%s", c->why);
+    else if (wanted)
+        fail(p, ERR_NO_KEY, "no key has an id that begins so");
+    else if (any_keys)
+        fail(p, ERR_NO_KEY, "no certificate on your tokens names it");
+    else
+        fail(p, ERR_NO_KEY, "there is no key on any token");
+    problem_set_subject(p, from ? from : wanted ? wanted : "this message");
+    return ERR_NO_KEY;
+}
+
+static enum err
+choose(struct request *r, struct signer *s, const char *wanted,
+       const char *from)
+{
+    struct choice c = {0};
+
+    for (size_t i = 0; i < s->keys.count; i++) {
+        struct own_key *k = &s->keys.item[i];
+
+        if (wanted ? is_wanted(k, wanted)
+                   : !from || has_address(k, from))
+            choice_consider(&c, k, from);
+    }
+    if (!c.best)
+        return no_key(r, wanted, from, &c, s->keys.count > 0);
+    if (!from && !wanted && c.usable > 1) {
+        fail(&r->problem, ERR_NO_KEY,
+             "you have several: choose with --from or --key");
+        problem_set_subject(&r->problem, "a message without a sender");
+        return ERR_NO_KEY;
+    }
+    s->key = c.best;
+    if (from)
+        snprintf(s->address, sizeof(s->address), "%s", from);
+    else if (s->key->about.addresses.n > 0)
+        snprintf(s->address, sizeof(s->address), "%.*s",
+                 (int)s->key->about.addresses.item[0].n,
+                 (const char *)s->key->about.addresses.item[0].p);
+    return ERR_OK;
+}
+
+/* The digest that fits the key's strength (RFC 5754, RFC 8419). */
+static enum err
+choose_algorithm(struct request *r, struct signer *s)
+{
+    static const enum hash by_bits[] = {HASH_SHA256, HASH_SHA384, HASH_SHA512};
+    const struct own_key *k = s->key;
+
+    s->hash = HASH_SHA256;
+    switch ((enum key_type)k->type) {
+    case KEY_RSA:
+        s->algorithm.scheme = SCHEME_RSA_PKCS1;
+        break;
+    case KEY_EC:
+        s->algorithm.scheme = SCHEME_ECDSA;
+        s->hash = by_bits[k->bits > 384 ? 2 : k->bits > 256 ? 1 : 0];
+        break;
+    case KEY_ED25519:
+        s->algorithm.scheme = SCHEME_EDDSA;
+        s->hash = HASH_SHA512;
+        break;
+    case KEY_X25519:
+    case KEY_UNKNOWN:
+        fail(&r->problem, ERR_NO_KEY, "keys of its type cannot sign");
+        problem_set_subject(&r->problem, k->id);
+        return ERR_NO_KEY;
+    }
+    s->algorithm.hash = s->hash;
+    return ERR_OK;
+}
+
+static enum err
+load_chain(struct request *r, struct signer *s)
+{
+    struct key_choice choice = {.key = buf_slice(&s->key->ref)};
+    struct chain_reply reply;
+    size_t at = 0;
+    enum err e;
+
+    e = keyholder_call(r, MSG_CHAIN, &choice, NULL, 0, &reply);
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < reply.certificates.n; i++)
+        buf_add_slice(&s->chain_bytes, reply.certificates.item[i]);
+    for (size_t i = 0; i < reply.certificates.n; i++) {
+        s->chain[i] = slice_of(s->chain_bytes.data + at,
+                               reply.certificates.item[i].n);
+        at += reply.certificates.item[i].n;
+    }
+    s->chain_count = reply.certificates.n;
+    return ERR_OK;
+}
+
+enum err
+signer_choose(struct request *r, enum verb verb, const char *wanted,
+              const char *from, struct own_keys *keys, struct signer **out)
+{
+    AUTO(signer) struct signer *s = mem_new(sizeof(*s));
+    enum err e;
+
+    s->keys = *keys;
+    *keys = (struct own_keys){0};
+    if ((e = choose(r, s, wanted, from)) != ERR_OK)
+        return e;
+    if ((e = choose_algorithm(r, s)) != ERR_OK)
+        return e;
+    e = session_narrow(r, verb, LIMIT_SESSION_OPERATIONS,
+                       buf_slice(&s->key->ref));
+    if (e != ERR_OK)
+        return e;
+    if ((e = load_chain(r, s)) != ERR_OK)
+        return e;
+    *out = TAKE(s);
+    return ERR_OK;
+}
+
+void
+signer_drop(struct signer **s)
+{
+    if (!*s)
+        return;
+    own_keys_drop(&(*s)->keys);
+    buf_drop(&(*s)->chain_bytes);
+    free(*s);
+    *s = NULL;
+}
+
+/* What the key signs: the digest of the attributes; Ed25519 signs them
+ * whole (RFC 8419). */
+static enum err
+ask_signature(struct request *r, struct signer *s, struct slice attrs,
+              struct buf *out)
+{
+    struct sign_request q = {.key = buf_slice(&s->key->ref),
+                             .scheme = s->algorithm.scheme,
+                             .hash = s->hash,
+                             .data = attrs};
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    struct sign_reply reply;
+    unsigned n = 0;
+    enum err e;
+
+    if (s->algorithm.scheme != SCHEME_EDDSA) {
+        if (EVP_Digest(attrs.p, attrs.n, digest, &n, hash_md(s->hash), NULL)
+            != 1)
+            bug("a digest that was fetched does not work");
+        q.data = slice_of(digest, n);
+    }
+    e = keyholder_call(r, MSG_SIGN, &q, NULL, 0, &reply);
+    if (e != ERR_OK)
+        return e;
+    buf_add_slice(out, reply.signature);
+    return ERR_OK;
+}
+
+enum err
+signer_sign(struct request *r, struct signer *s, struct slice content_digest,
+            struct buf *out_attrs, struct buf *out_signature,
+            struct signer_spec *out_spec)
+{
+    enum err e;
+
+    *out_spec = (struct signer_spec){
+        .certificate = buf_slice(&s->key->certificate),
+        .chain = s->chain,
+        .chain_count = s->chain_count,
+        .hash = s->hash,
+        .signature = s->algorithm,
+        .signing_time = (int64_t)time(NULL),
+    };
+    e = signed_attrs_build(out_spec, content_digest, out_attrs, &r->problem);
+    if (e != ERR_OK)
+        return e;
+    return ask_signature(r, s, buf_slice(out_attrs), out_signature);
+}
+
+bool
+sender_of(const struct header *h, char *out, size_t size)
+{
+    const struct header_field *f = header_find(h, "From", 0);
+    struct mailbox_list l = {0};
+    bool found;
+
+    if (!f || header_count(h, "From") != 1)
+        return false;
+    mailbox_list_parse(f->value, &l);
+    found = !l.malformed && l.count == 1;
+    if (found)
+        snprintf(out, size, "%s", l.item[0].address);
+    mailbox_list_drop(&l);
+    return found;
+}
+
+struct own_key *
+own_keys_find_encryption(struct own_keys *keys, const char *from,
+                         const char **reason)
+{
+    uint64_t now = (uint64_t)time(NULL);
+    struct own_key *best = NULL;
+
+    *reason = "no certificate on your tokens names it";
+    for (size_t i = 0; i < keys->count; i++) {
+        struct own_key *k = &keys->item[i];
+
+        if (k->certificate.len == 0 || (from && !has_address(k, from)))
+            continue;
+        if ((k->about.uses & (USE_DECRYPT | USE_AGREE)) == 0) {
+            *reason = "its certificate is not for encryption";
+            continue;
+        }
+        if (now > k->about.not_after || now < k->about.not_before) {
+            *reason = "its certificate is expired or not yet valid";
+            continue;
+        }
+        if (!best || k->about.not_before > best->about.not_before)
+            best = k;
+    }
+    return best;
+}

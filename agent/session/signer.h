@@ -1,0 +1,52 @@
+/*
+ * The one key that signs: chosen among the person's own by id or by address,
+ * with its chain, and asked for signatures through the keyholder. Kept over
+ * requests of one session, so that a second signature costs one message.
+ */
+#ifndef AGENT_SESSION_SIGNER_H
+#define AGENT_SESSION_SIGNER_H
+
+#include "agent/cms/signed.h"
+#include "agent/mime/header.h"
+#include "agent/session/session.h"
+
+struct signer {
+    struct own_key *key; /* one of keys */
+    struct own_keys keys;
+    char address[LIMIT_ADDRESS_BYTES + 1]; /* of the sender, or empty */
+    struct buf chain_bytes;
+    struct slice chain[8];
+    size_t chain_count;
+    enum hash hash;
+    struct signature_algorithm algorithm;
+};
+
+/*
+ * Chooses, names the key to both channels (session_narrow with VERB), and
+ * loads its chain. WANTED is an id's beginning, a pkcs11: URI, or NULL; FROM
+ * an address or NULL (then WANTED decides, or the only signing key). KEYS are
+ * taken. Errors: ERR_NO_KEY saying why no key serves; token and keyholder
+ * errors.
+ */
+MUST_USE enum err signer_choose(struct request *r, enum verb verb,
+                                const char *wanted, const char *from,
+                                struct own_keys *keys, struct signer **out);
+void signer_drop(struct signer **s);
+
+/* Builds the signed attributes over CONTENT_DIGEST and has them signed. */
+MUST_USE enum err signer_sign(struct request *r, struct signer *s,
+                              struct slice content_digest,
+                              struct buf *out_attrs, struct buf *out_signature,
+                              struct signer_spec *out_spec);
+
+/* Copies the address that decides who signs from a header's From (exactly
+ * one mailbox) into OUT; false when there is none. */
+bool sender_of(const struct header *h, char *out, size_t size);
+
+/* Finds the person's own certificate to encrypt to for FROM (NULL: any
+ * address); prefers one valid now. NULL with *reason set. */
+struct own_key *own_keys_find_encryption(struct own_keys *keys,
+                                         const char *from,
+                                         const char **reason);
+
+#endif

@@ -1,0 +1,110 @@
+/* Agent.Status: a process that is lost is reported, not an error. */
+#include "agent/base/harden.h"
+#include "agent/session/channels.h"
+#include "agent/session/json_text.h"
+
+/* What the keyholder has. */
+struct counts {
+    json_int_t tokens;
+    json_int_t unlocked;
+    json_int_t keys;
+};
+
+static enum err
+count_tokens(struct request *r, uint32_t *cursor, struct counts *out)
+{
+    struct page page = {.cursor = *cursor};
+    struct list_reply reply;
+    enum err e = keyholder_call(r, MSG_TOKENS, &page, NULL, 0, &reply);
+
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < reply.records.n; i++) {
+        struct token_record t;
+
+        if (!record_decode(RECORD_token_record, reply.records.item[i], &t))
+            return fail(&r->problem, ERR_INTERNAL, "a malformed token record");
+        out->tokens++;
+        out->unlocked += (t.flags & TOKEN_UNLOCKED) != 0;
+    }
+    *cursor = reply.next;
+    return ERR_OK;
+}
+
+static enum err
+count_keys(struct request *r, uint32_t *cursor, struct counts *out)
+{
+    struct page page = {.cursor = *cursor};
+    struct list_reply reply;
+    enum err e = keyholder_call(r, MSG_KEYS, &page, NULL, 0, &reply);
+
+    if (e != ERR_OK)
+        return e;
+    out->keys += (json_int_t)reply.records.n;
+    *cursor = reply.next;
+    return ERR_OK;
+}
+
+/* True when the keyholder answers. */
+static bool
+ask_keyholder(struct request *r, struct counts *out)
+{
+    uint32_t cursor = 0;
+    enum err e = keyholder_narrow(r, VERB_LOOK);
+
+    if (e != ERR_OK)
+        return false;
+    do
+        e = count_tokens(r, &cursor, out);
+    while (e == ERR_OK && cursor != 0);
+    cursor = 0;
+    while (e == ERR_OK && (e = count_keys(r, &cursor, out)) == ERR_OK &&
+           cursor != 0)
+        continue;
+    return r->session->keyholder >= 0;
+}
+
+static bool
+ask_keyring(struct request *r, struct keyring_status *out)
+{
+    return keyring_narrow(r, VERB_LOOK) == ERR_OK &&
+           keyring_call(r, MSG_KEYRING_STATUS, NULL, out) == ERR_OK;
+}
+
+static json_t *
+sandbox_json(void)
+{
+    json_t *out = json_array();
+
+    if (sandbox_is_on())
+        json_array_append_new(out, json_string("seccomp"));
+    if (sandbox_files_on())
+        json_array_append_new(out, json_string("landlock"));
+    return out;
+}
+
+enum err
+agent_status(struct request *r, json_t **out)
+{
+    struct counts counts = {0};
+    struct keyring_status status = {0};
+    bool keyholder = ask_keyholder(r, &counts);
+    bool keyring = ask_keyring(r, &status);
+    json_t *j = json_object();
+
+    json_object_set_new(j, "version", json_string(SMIME_VERSION));
+    json_object_set_new(j, "tokens", json_integer(counts.tokens));
+    json_object_set_new(j, "unlocked", json_integer(counts.unlocked));
+    json_object_set_new(j, "keys", json_integer(counts.keys));
+    json_object_set_new(j, "contacts", json_integer(status.contacts));
+    json_object_set_new(j, "certificates", json_integer(status.certificates));
+    json_object_set_new(j, "anchors", json_integer(status.anchors));
+    json_object_set_new(j, "anchor_folders",
+                        json_texts(&status.anchor_folders));
+    json_object_set_new(j, "contacts_file", json_text(status.path));
+    json_object_set_new(j, "keyholder", json_boolean(keyholder));
+    json_object_set_new(j, "keyring", json_boolean(keyring));
+    json_object_set_new(j, "sandbox", sandbox_json());
+    *out = j;
+    return ERR_OK;
+}
