@@ -1,0 +1,360 @@
+/*
+ * The broker's work for clients: accept, wait for a request, hand it to a
+ * session with marked channels, take it back.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/broker/broker.h"
+
+/* A fork must not compete with the request that used up a spare. */
+#define REFILL_DELAY_MS 5
+#define RETRY_DELAY_MS  50
+/* Sessions at work at once: keyholder and keyring take 64, and one that has
+ * just ended may still be counted there. */
+#define LIMIT_SERVED 40
+/* When every place is taken and somebody waits at the door, a connection
+ * that has said nothing for so long makes room. */
+#define IDLE_PATIENCE_MS 10000
+
+static uint64_t
+event_name(enum source source, int index)
+{
+    return (uint64_t)source << 32 | (uint32_t)index;
+}
+
+static void
+watch_change(struct broker *b, int operation, int fd, uint64_t name)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP,
+                                .data.u64 = name};
+
+    if (epoll_ctl(b->epoll, operation, fd, &event) != 0)
+        bug("a descriptor that cannot be watched");
+}
+
+void
+broker_watch(struct broker *b, int fd, enum source source, int index)
+{
+    watch_change(b, EPOLL_CTL_ADD, fd, event_name(source, index));
+}
+
+void
+broker_rewatch(struct broker *b, int fd, enum source source, int index)
+{
+    watch_change(b, EPOLL_CTL_MOD, fd, event_name(source, index));
+}
+
+void
+broker_unwatch(struct broker *b, int fd)
+{
+    watch_change(b, EPOLL_CTL_DEL, fd, 0);
+}
+
+static int
+index_of(const struct broker *b, const struct connection *c)
+{
+    return (int)(c - b->connections.one);
+}
+
+/* ---- connections --------------------------------------------------------- */
+
+static void
+client_close(struct broker *b, struct connection *c)
+{
+    /* A watched descriptor must leave the set before it is closed: a session
+     * may hold a copy, which would keep the events coming. */
+    if (c->state == CONNECTION_IDLE)
+        broker_unwatch(b, c->fd);
+    if (c->state == CONNECTION_SERVED)
+        broker_unwatch(b, c->ctl);
+    connection_close(&b->connections, c);
+}
+
+static void
+client_wait(struct broker *b, struct connection *c)
+{
+    broker_unwatch(b, c->fd);
+    connection_set_state(&b->connections, c, CONNECTION_WAITING);
+}
+
+void
+clients_accept(struct broker *b, int listener)
+{
+    const struct listener *l = &b->listeners.one[listener];
+    struct connection *c;
+    int fd;
+
+    if (b->connections.count >= LIMIT_CONNECTIONS)
+        return;
+    fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            log_error("a client cannot be accepted: %s", strerror(errno));
+        return;
+    }
+    if (!connection_add(&b->connections, fd, l->right, &c))
+        return;
+    broker_watch(b, c->fd, SOURCE_CONNECTION, index_of(b, c));
+    /* Most clients have asked before we come to look. */
+    if (connection_peek(c) == INPUT_BYTES)
+        client_wait(b, c);
+}
+
+void
+clients_input(struct broker *b, int index)
+{
+    struct connection *c = &b->connections.one[index];
+
+    switch (connection_peek(c)) {
+    case INPUT_BYTES:
+        client_wait(b, c);
+        break;
+    case INPUT_END:
+        client_close(b, c);
+        break;
+    case INPUT_NONE:
+        break;
+    }
+}
+
+/* True when the session says MSG_HANDBACK; false: it ended, or says what it
+ * may not. */
+static bool
+handback_receive(struct broker *b, int ctl)
+{
+    struct served served = {.fd = ctl, .self = PROCESS_BROKER};
+    union any_record request;
+    enum message m = MSG_NONE;
+
+    return channel_receive(&served, &b->frame, &m, &request) ==
+               RECEIVED_REQUEST &&
+           m == MSG_HANDBACK;
+}
+
+void
+clients_session(struct broker *b, int index)
+{
+    struct connection *c = &b->connections.one[index];
+
+    if (!handback_receive(b, c->ctl)) {
+        client_close(b, c);
+        return;
+    }
+    broker_unwatch(b, c->ctl);
+    fd_drop(&c->ctl);
+    connection_set_state(&b->connections, c, CONNECTION_IDLE);
+    broker_watch(b, c->fd, SOURCE_CONNECTION, index);
+    clients_input(b, index);
+}
+
+void
+clients_spare(struct broker *b, int place)
+{
+    log_debug("a spare session ended unused");
+    broker_unwatch(b, b->spares.ctl[place]);
+    spare_died(&b->spares, place, clock_ms());
+}
+
+/* ---- sessions ------------------------------------------------------------ */
+
+/*
+ * Makes a marked channel to CHILD and gives the session's end. A child that
+ * is down, or that takes no messages, gets none: then the session finds its
+ * channel ended and says so to the client, and the others go on.
+ */
+static bool
+channel_attach(struct child *child, const struct attach *mark, int *out)
+{
+    int pair[2];
+
+    if (!channel_pair(pair))
+        return false;
+    if (child_is_up(child) &&
+        !channel_send(child->served.fd, MSG_ATTACH, mark, &pair[0], 1)) {
+        log_error("%s takes no new session: %s", child_name(child->id),
+                  strerror(errno));
+        if (errno == EPIPE || errno == ECONNRESET)
+            child_kill(child, "its channel ended");
+    }
+    fd_drop(&pair[0]);
+    *out = pair[1];
+    return true;
+}
+
+/* A child that was just killed by accident is back in a moment: its clients
+ * need not hear of it. */
+static bool
+a_child_is_coming(const struct broker *b)
+{
+    int64_t now = clock_ms();
+
+    return child_is_coming(&b->children.one[CHILD_KEYHOLDER], now) ||
+           child_is_coming(&b->children.one[CHILD_KEYRING], now);
+}
+
+enum serving {
+    SERVING_BEGUN,
+    SERVING_LATER, /* a child is being restarted */
+    SERVING_FAILED /* that spare cannot take it */
+};
+
+/* Gives connection C to the spare at PLACE; else the connection is as it
+ * was. */
+static enum serving
+session_serve(struct broker *b, struct connection *c, int place)
+{
+    const struct attach mark = {.session = ++b->next_session,
+                                .rights = (uint32_t)c->right,
+                                .pid = (uint32_t)c->pid,
+                                .uid = (uint32_t)c->uid};
+    const struct serve serve = {.session = mark.session,
+                                .rights = mark.rights,
+                                .pid = mark.pid,
+                                .uid = mark.uid};
+    AUTO(fd) int keyholder = -1;
+    AUTO(fd) int keyring = -1;
+    int ctl = b->spares.ctl[place];
+
+    if (!channel_attach(&b->children.one[CHILD_KEYHOLDER], &mark, &keyholder) ||
+        !channel_attach(&b->children.one[CHILD_KEYRING], &mark, &keyring)) {
+        log_error("no channels for a session: %s", strerror(errno));
+        return SERVING_FAILED;
+    }
+    if (a_child_is_coming(b))
+        return SERVING_LATER;
+    if (!channel_send(ctl, MSG_SERVE, &serve,
+                      (int[]){c->fd, keyholder, keyring}, 3))
+        return SERVING_FAILED;
+    c->ctl = fd_take(&b->spares.ctl[place]);
+    connection_set_state(&b->connections, c, CONNECTION_SERVED);
+    broker_rewatch(b, c->ctl, SOURCE_SESSION, index_of(b, c));
+    spares_recover(&b->spares);
+    log_debug("session %llu: process %d, rights %u",
+              (unsigned long long)mark.session, (int)c->pid, mark.rights);
+    return SERVING_BEGUN;
+}
+
+static void
+serve_waiting(struct broker *b)
+{
+    struct connection *c;
+
+    while (b->connections.served < LIMIT_SERVED &&
+           (c = connection_find_waiting(&b->connections)) != NULL) {
+        int place = spare_find(&b->spares);
+
+        if (place < 0)
+            spares_want(&b->spares, clock_ms());
+        if (place < 0 || a_child_is_coming(b))
+            return;
+        switch (session_serve(b, c, place)) {
+        case SERVING_BEGUN:
+            spares_want(&b->spares, clock_ms() + REFILL_DELAY_MS);
+            break;
+        case SERVING_LATER:
+            return;
+        case SERVING_FAILED:
+            clients_spare(b, place);
+            break;
+        }
+    }
+}
+
+static void
+refill(struct broker *b)
+{
+    const struct child *zygote = &b->children.one[CHILD_ZYGOTE];
+    int place;
+
+    if (b->spares.refill_at > clock_ms())
+        return;
+    b->spares.refill_at = INT64_MAX;
+    /* Its readiness asks again. */
+    if (zygote->state != CHILD_READY)
+        return;
+    while (!spares_are_full(&b->spares)) {
+        if (!spare_fork(&b->spares, zygote->served.fd, &place)) {
+            spares_want(&b->spares, clock_ms() + RETRY_DELAY_MS);
+            return;
+        }
+        broker_watch(b, b->spares.ctl[place], SOURCE_SPARE, place);
+    }
+}
+
+/* ---- a full house
+ * ------------------------------------------------------------ */
+
+static bool
+somebody_knocks(const struct broker *b)
+{
+    struct pollfd doors[LISTENER_COUNT];
+
+    for (int i = 0; i < LISTENER_COUNT; i++)
+        doors[i] =
+            (struct pollfd){.fd = b->listeners.one[i].fd, .events = POLLIN};
+    return poll(doors, LISTENER_COUNT, 0) > 0;
+}
+
+/* The connection that has to make room now, or NULL. */
+static struct connection *
+overdue_find(struct broker *b)
+{
+    struct connection *c = connection_find_idlest(&b->connections);
+
+    if (!c || clock_ms() - c->since < IDLE_PATIENCE_MS || !somebody_knocks(b))
+        return NULL;
+    return c;
+}
+
+/* Who comes when every place is taken waits in the backlog. */
+static void
+doors_update(struct broker *b)
+{
+    struct connection *overdue;
+    bool accepts;
+
+    if (b->connections.count >= LIMIT_CONNECTIONS &&
+        (overdue = overdue_find(b)) != NULL) {
+        log_note("all places are taken: an idle connection is closed");
+        client_close(b, overdue);
+    }
+    accepts = b->state == BROKER_LISTENING &&
+              b->connections.count < LIMIT_CONNECTIONS;
+    if (accepts == b->accepts)
+        return;
+    for (int i = 0; i < LISTENER_COUNT; i++)
+        if (accepts)
+            broker_watch(b, b->listeners.one[i].fd, SOURCE_LISTENER, i);
+        else
+            broker_unwatch(b, b->listeners.one[i].fd);
+    b->accepts = accepts;
+}
+
+void
+clients_advance(struct broker *b)
+{
+    serve_waiting(b);
+    refill(b);
+    serve_waiting(b);
+    doors_update(b);
+}
+
+int64_t
+clients_due_at(const struct broker *b)
+{
+    int64_t due = b->spares.refill_at;
+
+    /* Somebody waits for a child that may never end. */
+    if (due > clock_ms() + RETRY_DELAY_MS && a_child_is_coming(b))
+        due = clock_ms() + RETRY_DELAY_MS;
+    /* Full: look again each second whether somebody has become overdue. */
+    if (b->connections.count >= LIMIT_CONNECTIONS && due > clock_ms() + 1000)
+        due = clock_ms() + 1000;
+    return due;
+}

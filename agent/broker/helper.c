@@ -1,0 +1,163 @@
+#include "agent/broker/helper.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/broker/spawn.h"
+
+#define LIMIT_PROGRAM_BYTES 4096
+
+/* ---- which pinentry ------------------------------------------------------ */
+
+struct pinentry_choice {
+    char program[LIMIT_PROGRAM_BYTES];
+};
+
+static int
+choice_read(void *user, const char *section, const char *name,
+            const char *value)
+{
+    struct pinentry_choice *choice = user;
+
+    if (strcmp(section, "pinentry") == 0 && strcmp(name, "program") == 0 &&
+        strlen(value) < sizeof(choice->program))
+        strcpy(choice->program, value);
+    return 1;
+}
+
+/* Read anew each time, so that a changed agent.conf counts at once. */
+static void
+choice_load(const struct places *places, struct pinentry_choice *out)
+{
+    const char *files[] = {places->config_system, places->config_user};
+
+    *out = (struct pinentry_choice){.program = "pinentry"};
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        int line = ini_parse(files[i], choice_read, out);
+
+        if (line > 0)
+            log_error("%s, line %d is not understood", files[i], line);
+    }
+}
+
+/* ---- starting
+ * ---------------------------------------------------------------- */
+
+static pid_t *
+room_find(struct helpers *all)
+{
+    for (size_t i = 0; i < LIMIT_HELPERS; i++)
+        if (all->pid[i] == 0)
+            return &all->pid[i];
+    return NULL;
+}
+
+static bool
+importer_start(const char *libexec, pid_t *pid, int *out)
+{
+    AUTO(buf) struct buf program = {0};
+    AUTO(fd) int theirs = -1;
+    AUTO(fd) int ours = -1;
+    char *argv[2] = {NULL, NULL};
+    struct spawn_plan s = {.argv = argv, .second = -1, .standard = -1};
+    int pair[2];
+
+    if (!channel_pair(pair))
+        return false;
+    ours = pair[0];
+    theirs = pair[1];
+    buf_addf(&program, "%s/smime-importer", libexec);
+    s.program = buf_text(&program);
+    argv[0] = (char *)program.data;
+    s.channel = theirs;
+    if (!spawn_process(&s, pid))
+        return false;
+    *out = fd_take(&ours);
+    return true;
+}
+
+static bool
+pinentry_start(const struct places *places, pid_t *pid, int *out)
+{
+    struct pinentry_choice choice;
+    AUTO(fd) int theirs = -1;
+    AUTO(fd) int ours = -1;
+    char *argv[2] = {choice.program, NULL};
+    struct spawn_plan s = {.program = choice.program,
+                           .argv = argv,
+                           .whole_environment = true,
+                           .channel = -1,
+                           .second = -1};
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return false;
+    ours = pair[0];
+    theirs = pair[1];
+    choice_load(places, &choice);
+    s.standard = theirs;
+    if (!spawn_process(&s, pid)) {
+        log_error("the pinentry program %s cannot be started: %s",
+                  choice.program, strerror(errno));
+        return false;
+    }
+    *out = fd_take(&ours);
+    return true;
+}
+
+static bool
+helper_refuse(int fd, enum err code, const char *detail)
+{
+    struct problem p = {0};
+
+    (void)fail(&p, code, "%s", detail);
+    return channel_refuse(fd, MSG_SPAWN, &p);
+}
+
+bool
+helper_answer(struct helpers *all, int fd, const struct spawn *request,
+              const char *libexec, const struct places *places)
+{
+    AUTO(fd) int end = -1;
+    pid_t *room = room_find(all);
+
+    if (!room)
+        return helper_refuse(fd, ERR_TOKEN_BUSY, "too many helpers at once");
+    if (request->helper == HELPER_IMPORTER) {
+        if (!importer_start(libexec, room, &end)) {
+            log_error("smime-importer cannot be started: %s", strerror(errno));
+            return helper_refuse(fd, ERR_INTERNAL, "no importer process");
+        }
+    } else if (request->helper == HELPER_PINENTRY) {
+        if (!pinentry_start(places, room, &end))
+            return helper_refuse(fd, ERR_TOKEN_LOCKED, "no pinentry program");
+    } else {
+        return helper_refuse(fd, ERR_USAGE, "unknown helper");
+    }
+    return channel_reply(fd, MSG_SPAWN, NULL, &end, 1);
+}
+
+bool
+helpers_reaped(struct helpers *all, pid_t pid)
+{
+    for (size_t i = 0; i < LIMIT_HELPERS; i++)
+        if (all->pid[i] == pid) {
+            all->pid[i] = 0;
+            return true;
+        }
+    return false;
+}
+
+void
+helpers_stop(struct helpers *all)
+{
+    for (size_t i = 0; i < LIMIT_HELPERS; i++)
+        if (all->pid[i] > 0)
+            (void)kill(all->pid[i], SIGTERM);
+}

@@ -1,0 +1,33 @@
+/*
+ * Programs that the keyholder asks for: an importer, or pinentry. The broker
+ * starts them because the keyholder, which holds the logins, may not fork.
+ */
+#ifndef AGENT_BROKER_HELPER_H
+#define AGENT_BROKER_HELPER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "agent/broker/places.h"
+#include "agent/wire/channel.h"
+
+#define LIMIT_HELPERS 8
+
+struct helpers {
+    pid_t pid[LIMIT_HELPERS]; /* 0: free */
+};
+
+/* Answers MSG_SPAWN on the keyholder's channel FD: with a descriptor, or
+ * with a problem when the helper cannot be started. False: it could not be
+ * answered. */
+MUST_USE bool helper_answer(struct helpers *all, int fd,
+                            const struct spawn *request, const char *libexec,
+                            const struct places *places);
+
+/* PID ended; false when it was none of these. */
+bool helpers_reaped(struct helpers *all, pid_t pid);
+
+/* Ends those that still run. */
+void helpers_stop(struct helpers *all);
+
+#endif

@@ -1,0 +1,133 @@
+#include "agent/broker/spare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/wire/channel.h"
+
+#define FIRST_DELAY_MS   100
+#define LONGEST_DELAY_MS 5000
+
+void
+spares_init(struct spares *all, const char *cache)
+{
+    *all = (struct spares){.refill_at = INT64_MAX, .cache = cache};
+    for (int i = 0; i < SPARE_COUNT; i++)
+        all->ctl[i] = -1;
+}
+
+/* A file without a name; -1 with errno. What a session writes there it has
+ * encrypted. */
+static int
+scratch_open(const char *folder)
+{
+    AUTO(buf) struct buf path = {0};
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    /* Not every file system knows O_TMPFILE. */
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+        return fd;
+    (void)mkdir(folder, 0700); /* caches get swept */
+    buf_addf(&path, "%s/scratch-XXXXXX", folder);
+    buf_add_byte(&path, '\0');
+    fd = mkostemp((char *)path.data, O_CLOEXEC);
+    if (fd >= 0)
+        (void)unlink((char *)path.data);
+    return fd;
+}
+
+bool
+spare_fork(struct spares *all, int zygote, int *out)
+{
+    AUTO(fd) int scratch = -1;
+    AUTO(fd) int ours = -1;
+    AUTO(fd) int theirs = -1;
+    int pair[2];
+    int place = 0;
+
+    while (place < SPARE_COUNT && all->ctl[place] >= 0)
+        place++;
+    if (place == SPARE_COUNT)
+        return false;
+    scratch = scratch_open(all->cache);
+    if (scratch < 0) {
+        log_error("no scratch file in %s: %s", all->cache, strerror(errno));
+        return false;
+    }
+    if (!channel_pair(pair)) {
+        log_error("no channel for a session: %s", strerror(errno));
+        return false;
+    }
+    ours = pair[0];
+    theirs = pair[1];
+    if (fcntl(ours, F_SETFL, O_NONBLOCK) != 0 ||
+        !channel_send(zygote, MSG_FORK, NULL, (int[]){theirs, scratch}, 2)) {
+        log_error("the zygote takes no request: %s", strerror(errno));
+        return false;
+    }
+    all->ctl[place] = fd_take(&ours);
+    *out = place;
+    return true;
+}
+
+int
+spare_find(const struct spares *all)
+{
+    for (int i = 0; i < SPARE_COUNT; i++)
+        if (all->ctl[i] >= 0)
+            return i;
+    return -1;
+}
+
+bool
+spares_are_full(const struct spares *all)
+{
+    for (int i = 0; i < SPARE_COUNT; i++)
+        if (all->ctl[i] < 0)
+            return false;
+    return true;
+}
+
+void
+spares_want(struct spares *all, int64_t when)
+{
+    if (when < all->not_before)
+        when = all->not_before;
+    if (when < all->refill_at)
+        all->refill_at = when;
+}
+
+void
+spare_died(struct spares *all, int place, int64_t now)
+{
+    int64_t delay = FIRST_DELAY_MS;
+
+    fd_drop(&all->ctl[place]);
+    for (int i = 0; i < all->failures && delay < LONGEST_DELAY_MS; i++)
+        delay *= 2;
+    if (delay > LONGEST_DELAY_MS)
+        delay = LONGEST_DELAY_MS;
+    all->failures++;
+    all->not_before = now + delay;
+    all->refill_at = all->not_before;
+}
+
+void
+spares_recover(struct spares *all)
+{
+    all->failures = 0;
+    all->not_before = 0;
+}
+
+void
+spares_drop(struct spares *all)
+{
+    for (int i = 0; i < SPARE_COUNT; i++)
+        fd_drop(&all->ctl[i]);
+}
