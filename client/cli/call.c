@@ -1,0 +1,293 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "client/cli/cli.h"
+
+/* ---- errors
+ * ------------------------------------------------------------------- */
+
+static void
+lines_say(const char *message, const char *next)
+{
+    fputs("smime: ", stderr);
+    show_text(stderr, message);
+    if (next && next[0] != '\0') {
+        fputs("\n  next: ", stderr);
+        show_text(stderr, next);
+    }
+    fputc('\n', stderr);
+}
+
+int
+error_say(const struct smime_error *error)
+{
+    lines_say(error->message ? error->message : error->name, error->next);
+    return error->exit_code;
+}
+
+int
+failure_say(int exit_code, const char *next, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    lines_say(text, next);
+    return exit_code;
+}
+
+/* ---- parameters
+ * --------------------------------------------------------------- */
+
+void
+call_init(struct call *c)
+{
+    *c = (struct call){.parameters = json_object()};
+}
+
+void
+call_drop(struct call *c)
+{
+    for (int i = 0; i < c->fd_count; i++)
+        if (c->fds[i] > STDERR_FILENO)
+            close(c->fds[i]);
+    json_decref(c->parameters);
+    *c = (struct call){.parameters = NULL};
+}
+
+/* Words of the command line are the person's own bytes, in whatever charset:
+ * what is not UTF-8 is sent escaped, so that the error shows it. */
+void
+call_set_text(struct call *c, const char *name, const char *value)
+{
+    json_t *text;
+
+    if (!value)
+        return;
+    text = json_string(value);
+    if (!text) {
+        char shown[1024];
+
+        text_escape(slice_text(value), shown, sizeof(shown));
+        text = json_string(shown);
+    }
+    json_object_set_new(c->parameters, name, text);
+}
+
+void
+call_set_flag(struct call *c, const char *name, bool value)
+{
+    if (value)
+        json_object_set_new(c->parameters, name, json_true());
+}
+
+void
+call_set_number(struct call *c, const char *name, int64_t value)
+{
+    json_object_set_new(c->parameters, name, json_integer(value));
+}
+
+int
+call_add_fd(struct call *c, const char *name, int fd)
+{
+    if (c->fd_count >= SMIME_LIMIT_FDS)
+        bug("more descriptors than a call carries");
+    c->fds[c->fd_count] = fd;
+    if (name)
+        call_set_number(c, name, c->fd_count);
+    return c->fd_count++;
+}
+
+/* ---- input and output
+ * ----------------------------------------------------------- */
+
+static bool stdin_is_open = true;
+static bool stdout_is_open = true;
+
+void
+standard_fds_check(void)
+{
+    int fd;
+
+    stdin_is_open = fcntl(STDIN_FILENO, F_GETFD) >= 0;
+    stdout_is_open = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+int
+call_set_input(struct call *c, const char *file)
+{
+    AUTO(fd) int fd = -1;
+    struct stat st;
+
+    if (!file || strcmp(file, "-") == 0) {
+        if (!stdin_is_open)
+            return failure_say(EXIT_INPUT, "name a file, or give it on stdin",
+                               "the standard input is closed");
+        if (isatty(STDIN_FILENO))
+            fputs("smime: reading from the terminal; end with Ctrl-D\n",
+                  stderr);
+        (void)call_add_fd(c, "input", STDIN_FILENO);
+        return EXIT_DONE;
+    }
+    fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return failure_say(EXIT_INPUT, "check the file and its permissions",
+                           "%s cannot be read: %s", file, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return failure_say(EXIT_INPUT, "name one file of it", "%s is a folder",
+                           file);
+    (void)call_add_fd(c, "input", fd_take(&fd));
+    return EXIT_DONE;
+}
+
+int
+call_set_output(struct call *c)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    if (!stdout_is_open || flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+        return failure_say(EXIT_OUTPUT, "give it a place to write to: > FILE",
+                           "the standard output is closed");
+    (void)call_add_fd(c, "output", STDOUT_FILENO);
+    return EXIT_DONE;
+}
+
+int
+call_set_fd_option(struct call *c, const struct arguments *a,
+                   const char *option, const char *parameter)
+{
+    long number = -1;
+    int fd;
+
+    if (!arguments_number(a, option, 65535, &number))
+        return EXIT_USAGE;
+    if (number < 0)
+        return EXIT_DONE;
+    fd = fcntl((int)number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (fd < 0 || (number == STDIN_FILENO && !stdin_is_open)) {
+        fd_drop(&fd);
+        return failure_say(EXIT_INPUT, "open it, for example: 3< FILE",
+                           "descriptor %ld is not open", number);
+    }
+    (void)call_add_fd(c, parameter, fd);
+    return EXIT_DONE;
+}
+
+/* ---- the caller
+ * ------------------------------------------------------------------ */
+
+static const char *
+terminal_find(char *out, size_t size)
+{
+    AUTO(fd) int fd = -1;
+
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (ttyname_r(i, out, size) == 0)
+            return out;
+    /* Its own name says nothing to another process: the session's does. */
+    fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0 && ttyname_r(fd, out, size) == 0 &&
+        strcmp(out, "/dev/tty") != 0)
+        return out;
+    return NULL;
+}
+
+static void
+caller_set(json_t *caller, const char *name, const char *value)
+{
+    if (value && value[0] != '\0')
+        json_object_set_new(caller, name, json_string(value));
+}
+
+/* The first of these variables that has a value. */
+static const char *
+env_first(const char *const names[])
+{
+    for (; *names; names++) {
+        const char *value = getenv(*names);
+
+        if (value && value[0] != '\0')
+            return value;
+    }
+    return NULL;
+}
+
+void
+call_set_caller(struct call *c)
+{
+    static const char *const displays[] = {"DISPLAY", "WAYLAND_DISPLAY", NULL};
+    static const char *const locales[] = {"LC_ALL", "LC_MESSAGES", "LANG",
+                                          NULL};
+    json_t *caller = json_object();
+    char terminal[256];
+
+    caller_set(caller, "tty", terminal_find(terminal, sizeof(terminal)));
+    caller_set(caller, "term", getenv("TERM"));
+    caller_set(caller, "display", env_first(displays));
+    caller_set(caller, "locale", env_first(locales));
+    json_object_set_new(c->parameters, "caller", caller);
+}
+
+/* ---- calling
+ * --------------------------------------------------------------------- */
+
+int
+call_try(struct call *c, enum smime_socket socket, const char *method,
+         json_t **out, struct smime_error *error)
+{
+    struct smime_client *client = NULL;
+    int failed = smime_client_connect(socket, &client, error);
+
+    if (failed == 0)
+        failed = client_call_json(client, method, c->parameters, c->fds,
+                                  c->fd_count, -1, out, error);
+    smime_client_drop(&client);
+    return failed == 0 ? EXIT_DONE : error->exit_code;
+}
+
+int
+call_run(struct call *c, enum smime_socket socket, const char *method,
+         json_t **out)
+{
+    AUTO(smime_error) struct smime_error error = {.exit_code = 0};
+    int exit_code = call_try(c, socket, method, out, &error);
+
+    return exit_code == EXIT_DONE ? EXIT_DONE : error_say(&error);
+}
+
+int
+call_connect(enum smime_socket socket, struct smime_client **out)
+{
+    AUTO(smime_error) struct smime_error error = {.exit_code = 0};
+
+    if (smime_client_connect(socket, out, &error) == 0)
+        return EXIT_DONE;
+    return error_say(&error);
+}
+
+int
+call_on(struct smime_client *client, struct call *c, const char *method,
+        json_t **out)
+{
+    AUTO(smime_error) struct smime_error error = {.exit_code = 0};
+
+    if (client_call_json(client, method, c->parameters, c->fds, c->fd_count, -1,
+                         out, &error) == 0)
+        return EXIT_DONE;
+    return error_say(&error);
+}

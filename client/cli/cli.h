@@ -1,0 +1,212 @@
+/*
+ * The smime command: a thin client. It parses options, passes descriptors to
+ * the agent and says in words what came back. It holds no key, parses no
+ * mail, and keeps no secret but a password typed at the terminal.
+ */
+#ifndef CLIENT_CLI_CLI_H
+#define CLIENT_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "agent/base/secret.h"
+#include "client/lib/client.h"
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_NO = 1, /* a clear no */
+    EXIT_USAGE = 2,
+    EXIT_TOKEN = 7,
+    EXIT_INPUT = 9,
+    EXIT_FAULT = 70,
+    EXIT_OUTPUT = 71
+};
+
+/* For AUTO(json). */
+static inline void
+json_drop(json_t **j)
+{
+    json_decref(*j);
+}
+
+#define LIMIT_OPTIONS 12
+
+/* ---- commands ------------------------------------------------------------ */
+
+enum option_kind {
+    OPTION_FLAG,
+    OPTION_VALUE,
+    OPTION_LIST /* repeatable, and each value may be a list with commas */
+};
+
+struct option_row {
+    const char *name; /* without its dashes; NULL ends the table */
+    enum option_kind kind;
+};
+
+struct arguments;
+
+struct command {
+    const char *name;
+    const char *summary; /* one line of the overall help */
+    const char *usage;   /* after "smime " */
+    const char *help;    /* what it does and its options */
+    const struct option_row *options;
+    int least_operands;
+    int most_operands; /* -1: any number */
+    int (*run)(const struct arguments *a);
+};
+
+extern const struct command command_status, command_doctor, command_tokens,
+    command_keys, command_import, command_lock, command_unlock, command_sign,
+    command_encrypt, command_decrypt, command_verify, command_open,
+    command_harvest, command_contacts;
+
+/* ---- arguments.c
+ * ------------------------------------------------------------- */
+
+/* A parsed command line; the texts are borrowed from argv but for those of
+ * the list, which it owns. */
+struct arguments {
+    const struct command *command;
+    const char *value[LIMIT_OPTIONS]; /* by the option's row; NULL: absent */
+    char **list;
+    size_t list_count;
+    const char **operand; /* NULL-terminated */
+    size_t operand_count;
+    bool wants_help;
+};
+
+/* Parses what follows the command's name. On false the mistake has been
+ * said. */
+bool arguments_parse(const struct command *command, int argc, char **argv,
+                     struct arguments *out);
+void arguments_drop(struct arguments *a);
+
+/* NULL when absent; a flag that is there is "". NAME must be in the table. */
+const char *arguments_value(const struct arguments *a, const char *name);
+bool arguments_flag(const struct arguments *a, const char *name);
+
+/* A whole number in [0, most]; false (and said) when it is none. *out is
+ * untouched when the option is absent. */
+bool arguments_number(const struct arguments *a, const char *name, long most,
+                      long *out);
+
+/* Says what is wrong with the command line; gives EXIT_USAGE. */
+int usage_error(const struct command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- call.c
+ * ------------------------------------------------------------------ */
+
+/* One call in the making. Owns its parameters and the descriptors beyond
+ * stderr. */
+struct call {
+    json_t *parameters;
+    int fds[SMIME_LIMIT_FDS];
+    int fd_count;
+};
+void call_init(struct call *c);
+void call_drop(struct call *c);
+
+void call_set_text(struct call *c, const char *name, const char *value);
+void call_set_flag(struct call *c, const char *name, bool value);
+void call_set_number(struct call *c, const char *name, int64_t value);
+/* Adds FD (taken) and gives its index; with NAME, sets that parameter. */
+int call_add_fd(struct call *c, const char *name, int fd);
+
+/* Opens the file operand (NULL: stdin) as `input`, stdout as `output`. Gives
+ * EXIT_DONE, or says why not and gives the exit code. */
+int call_set_input(struct call *c, const char *file);
+int call_set_output(struct call *c);
+
+/* Adds the terminal and display a prompt may use. */
+void call_set_caller(struct call *c);
+
+/* Sets the descriptor option (e.g. "--pin-fd") as parameter PARAMETER. */
+int call_set_fd_option(struct call *c, const struct arguments *a,
+                       const char *option, const char *parameter);
+
+/* Calls. Gives EXIT_DONE with the reply in *out (a new reference), or the
+ * exit code with the error said. */
+int call_run(struct call *c, enum smime_socket socket, const char *method,
+             json_t **out);
+/* The same, but the error is left to the caller, who drops it. */
+int call_try(struct call *c, enum smime_socket socket, const char *method,
+             json_t **out, struct smime_error *error);
+/* On a connection that is kept for several calls. */
+int call_on(struct smime_client *client, struct call *c, const char *method,
+            json_t **out);
+int call_connect(enum smime_socket socket, struct smime_client **out);
+
+/* Says it in two lines on stderr; gives the exit code. */
+int error_say(const struct smime_error *error);
+/* The command's own errors in the same form. */
+int failure_say(int exit_code, const char *next, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Remembers whether stdin and stdout were open, then fills the gaps. */
+void standard_fds_check(void);
+
+/* ---- show.c
+ * ------------------------------------------------------------------- */
+
+/* Foreign text: nothing in it moves the cursor or turns the direction. */
+void show_text(FILE *to, const char *text);
+/* The reply as it came, on TO. */
+int show_json(FILE *to, json_t *reply);
+/* Member NAME of an object as text; "" when it is absent or no text. */
+const char *text_of(json_t *object, const char *name);
+int64_t number_of(json_t *object, const char *name);
+bool flag_of(json_t *object, const char *name);
+
+#define TIME_TEXT_BYTES 40
+/* "2026-01-02 10:00 UTC", "2026-01-02"; "" for 0. */
+const char *time_text(int64_t seconds, char out[TIME_TEXT_BYTES]);
+const char *date_text(int64_t seconds, char out[TIME_TEXT_BYTES]);
+
+/* The person or organisation of a distinguished name: its CN, else its O,
+ * else all of it. OUT is escaped and terminated. */
+void name_text(const char *distinguished_name, char *out, size_t size);
+
+/* "elena@example.org, e.example@example.org" from an array of texts. */
+void texts_join(json_t *texts, char *out, size_t size);
+
+/* Lines in columns, as wide as needed; on a terminal the first column gives
+ * way. Cells are foreign text. */
+#define TABLE_COLUMNS 6
+struct table {
+    char *(*row)[TABLE_COLUMNS];
+    size_t count;
+};
+void table_add(struct table *t, const char *const cells[TABLE_COLUMNS]);
+void table_print(const struct table *t);
+void table_drop(struct table *t);
+
+/* Flushes stdout: 0, or EXIT_OUTPUT and said. */
+int output_finish(int exit_code);
+
+/* ---- report.c
+ * ------------------------------------------------------------------ */
+
+/* Says a Report in words. */
+void report_say(FILE *to, json_t *report);
+/* One line for each encrypted layer. */
+void report_say_encryption(FILE *to, json_t *report);
+/* The `warnings` of a reply, on stderr. */
+void warnings_say(json_t *reply);
+
+/* ---- ask.c
+ * --------------------------------------------------------------------- */
+
+/* True when there is a terminal to ask at. */
+bool can_ask(void);
+/* Asks at the terminal without echo. Gives, or NULL when there was no answer
+ * (the person may have pressed Ctrl-C: then the signal comes first). */
+struct secret *ask_secret(const char *prompt);
+/* Gives the read end of a pipe that holds the secret's line, or -1. */
+int secret_pipe(const struct secret *answer);
+
+#endif

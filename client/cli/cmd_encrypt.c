@@ -1,0 +1,61 @@
+#include "agent/base/mem.h"
+#include "client/cli/cli.h"
+
+static const struct option_row options[] = {{"from", OPTION_VALUE},
+                                            {"key", OPTION_VALUE},
+                                            {"sign", OPTION_FLAG},
+                                            {"to", OPTION_LIST},
+                                            {NULL, OPTION_FLAG}};
+
+static json_t *
+list_json(const struct arguments *a)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < a->list_count; i++)
+        json_array_append_new(out, json_string(a->list[i]));
+    return out;
+}
+
+static int
+run(const struct arguments *a)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    json_t *to = list_json(a);
+    int e;
+
+    call_init(&c);
+    json_object_set_new(c.parameters, "to", to);
+    if (a->list_count == 0 || json_array_size(to) != a->list_count)
+        return usage_error(a->command, "--to wants an address");
+    e = call_set_input(&c, a->operand[0]);
+    if (e == EXIT_DONE)
+        e = call_set_output(&c);
+    if (e != EXIT_DONE)
+        return e;
+    call_set_text(&c, "from", arguments_value(a, "from"));
+    call_set_text(&c, "key", arguments_value(a, "key"));
+    call_set_flag(&c, "sign", arguments_flag(a, "sign"));
+    call_set_caller(&c);
+    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Mail.Encrypt", &reply);
+    if (e == EXIT_DONE)
+        warnings_say(reply);
+    return e;
+}
+
+const struct command command_encrypt = {
+    .name = "encrypt",
+    .summary = "encrypt a message; it goes to stdout",
+    .usage = "encrypt --to A... [--from A] [--sign] [--key ID] [FILE]",
+    .help = "It is encrypted to every recipient and to yourself, or not at "
+            "all.\n"
+            "\n"
+            "  --to A      a recipient; repeat it, or give a list with commas\n"
+            "  --from A    your own address, else the From header says it\n"
+            "  --sign      sign it first\n"
+            "  --key ID    the key to sign with\n",
+    .options = options,
+    .most_operands = 1,
+    .run = run,
+};

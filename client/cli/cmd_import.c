@@ -1,0 +1,165 @@
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "client/cli/cli.h"
+
+static const struct option_row options[] = {{"token", OPTION_VALUE},
+                                            {"no-mac", OPTION_FLAG},
+                                            {"password-fd", OPTION_VALUE},
+                                            {"json", OPTION_FLAG},
+                                            {NULL, OPTION_FLAG}};
+
+#define LIMIT_TRIES 4 /* the file's password, the PIN, and a slip */
+
+/* One attempt; the file is opened anew each time, for its position is shared
+ * with the agent. PASSWORD may be NULL. */
+static int
+import_try(const struct arguments *a, const struct secret *password,
+           json_t **out, struct smime_error *error)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    const char *file = a->operand[0];
+    const char *slash = strrchr(file, '/');
+    int e;
+
+    call_init(&c);
+    if (password)
+        (void)call_add_fd(&c, "password", secret_pipe(password));
+    call_set_text(&c, "token", arguments_value(a, "token"));
+    call_set_flag(&c, "no_mac", arguments_flag(a, "no-mac"));
+    call_set_text(&c, "file", slash && slash[1] ? slash + 1 : file);
+    call_set_caller(&c);
+    e = call_set_fd_option(&c, a, "password-fd", "password");
+    if (e == EXIT_DONE)
+        e = call_set_input(&c, file);
+    if (e != EXIT_DONE)
+        return e;
+    return call_try(&c, SMIME_SOCKET_MANAGE, "io.smimeagent.Keys.Import", out,
+                    error);
+}
+
+/* Unlocks the token with a PIN that is typed here. */
+static bool
+unlock_here(const struct arguments *a, const struct smime_error *error)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *facts = NULL;
+    AUTO(json) json_t *reply = NULL;
+    const char *token = arguments_value(a, "token");
+    AUTO(secret) struct secret *pin = ask_secret("PIN of the token");
+
+    if (!pin)
+        return false;
+    facts = json_loads(error->facts ? error->facts : "{}", 0, NULL);
+    if (!token && text_of(facts, "token")[0] != '\0')
+        token = text_of(facts, "token");
+    call_init(&c);
+    call_set_text(&c, "token", token);
+    (void)call_add_fd(&c, "pin", secret_pipe(pin));
+    return call_run(&c, SMIME_SOCKET_MANAGE, "io.smimeagent.Keys.Unlock",
+                    &reply) == EXIT_DONE;
+}
+
+/* What the agent could not ask for itself we ask at the terminal: the file's
+ * password, and without pinentry the token's PIN. Gives false when the error
+ * stands. */
+static bool
+ask_what_is_missing(const struct arguments *a, const struct smime_error *error,
+                    struct secret **password)
+{
+    const char *prompt = *password ? "That is not it. Password of the file"
+                                   : "Password of the file";
+    struct secret *answer;
+
+    if (!can_ask() || arguments_flag(a, "password-fd") ||
+        strcmp(a->operand[0], "-") == 0)
+        return false;
+    if (strcmp(error->name, "TokenLocked") == 0)
+        return unlock_here(a, error);
+    if (strcmp(error->name, "WrongPassword") != 0)
+        return false;
+    answer = ask_secret(prompt);
+    if (!answer)
+        return false;
+    secret_drop(password);
+    *password = answer;
+    return true;
+}
+
+static int
+import_asking(const struct arguments *a, json_t **out)
+{
+    AUTO(secret) struct secret *password = NULL;
+
+    for (int tries = 0;; tries++) {
+        AUTO(smime_error) struct smime_error error = {.exit_code = 0};
+        int e = import_try(a, password, out, &error);
+
+        if (e == EXIT_DONE || error.name[0] == '\0')
+            return e; /* an error without a name has been said */
+        if (tries == LIMIT_TRIES || !ask_what_is_missing(a, &error, &password))
+            return error_say(&error);
+    }
+}
+
+static void
+imported_say(json_t *one)
+{
+    char addresses[1024], date[TIME_TEXT_BYTES];
+    int64_t end = number_of(one, "not_after");
+
+    texts_join(json_object_get(one, "addresses"), addresses, sizeof(addresses));
+    fputs(flag_of(one, "already") ? "Already there: " : "Imported: ", stdout);
+    if (addresses[0] != '\0')
+        fputs(addresses, stdout);
+    else
+        show_text(stdout, text_of(one, "label"));
+    fputs(", on token ", stdout);
+    show_text(stdout, text_of(one, "token"));
+    if (end != 0)
+        printf(", until %s", date_text(end, date));
+    fputs(", id ", stdout);
+    show_text(stdout, text_of(one, "id"));
+    putchar('\n');
+}
+
+static int
+run(const struct arguments *a)
+{
+    AUTO(json) json_t *reply = NULL;
+    json_t *list, *one;
+    long long chain;
+    size_t i;
+    int e = import_asking(a, &reply);
+
+    if (e != EXIT_DONE)
+        return e;
+    warnings_say(reply);
+    if (arguments_flag(a, "json"))
+        return show_json(stdout, reply);
+    list = json_object_get(reply, "imported");
+    json_array_foreach(list, i, one) imported_say(one);
+    chain = (long long)number_of(reply, "chain");
+    if (chain > 0)
+        printf("With %lld certificate%s of issuers.\n", chain,
+               chain == 1 ? "" : "s");
+    return output_finish(EXIT_DONE);
+}
+
+const struct command command_import = {
+    .name = "import",
+    .summary = "put the keys of a .p12 or .pfx file on a token",
+    .usage = "import FILE [--token T] [--no-mac] [--password-fd N] [--json]",
+    .help =
+        "All keys and certificates of the file go to the token, or none.\n"
+        "\n"
+        "  --token T         which token: its label, serial or pkcs11: URI\n"
+        "  --no-mac          take a file without an integrity check\n"
+        "  --password-fd N   read the file's password from descriptor N (its\n"
+        "                    first line); else the agent asks for it\n"
+        "  --json            the agent's answer as it is\n",
+    .options = options,
+    .least_operands = 1,
+    .most_operands = 1,
+    .run = run,
+};

@@ -1,0 +1,115 @@
+#include <string.h>
+#include <time.h>
+
+#include "agent/base/mem.h"
+#include "client/cli/cli.h"
+
+#define DAY_SECONDS    (24 * 3600)
+#define SHORT_ID_CHARS 16
+
+static const struct option_row options[] = {
+    {"expiring", OPTION_VALUE}, {"json", OPTION_FLAG}, {NULL, OPTION_FLAG}};
+
+/* "until 2027-01-02", "EXPIRED 2025-01-02", ... */
+static void
+validity_text(json_t *key, char *out, size_t size)
+{
+    const char *state = text_of(key, "state");
+    char date[TIME_TEXT_BYTES];
+
+    if (strcmp(state, "no_certificate") == 0)
+        snprintf(out, size, "no certificate");
+    else if (strcmp(state, "expired") == 0)
+        snprintf(out, size, "EXPIRED %s",
+                 date_text(number_of(key, "not_after"), date));
+    else if (strcmp(state, "not_yet") == 0)
+        snprintf(out, size, "from %s",
+                 date_text(number_of(key, "not_before"), date));
+    else
+        snprintf(out, size, "until %s",
+                 date_text(number_of(key, "not_after"), date));
+}
+
+static void
+key_add(struct table *t, json_t *key)
+{
+    const char *private = text_of(key, "private");
+    char addresses[1024], validity[64], uses[128];
+    char id[SHORT_ID_CHARS + 1];
+
+    texts_join(json_object_get(key, "addresses"), addresses, sizeof(addresses));
+    texts_join(json_object_get(key, "uses"), uses, sizeof(uses));
+    if (strcmp(private, "no") == 0)
+        snprintf(uses, sizeof(uses), "no private key");
+    else if (strcmp(private, "unknown") == 0)
+        snprintf(uses, sizeof(uses), "token locked");
+    validity_text(key, validity, sizeof(validity));
+    snprintf(id, sizeof(id), "%s", text_of(key, "id"));
+    table_add(t, (const char *const[TABLE_COLUMNS]){
+                     addresses[0] ? addresses : text_of(key, "label"),
+                     text_of(key, "algorithm"), validity, text_of(key, "token"),
+                     uses, id});
+}
+
+static int
+keys_say(json_t *keys, bool all)
+{
+    AUTO(table) struct table t = {0};
+    json_t *key;
+    size_t i;
+
+    if (json_array_size(keys) == 0 && all)
+        puts("No key is there.\n  next: smime import FILE.p12");
+    else if (json_array_size(keys) == 0)
+        puts("No key expires that soon.");
+    json_array_foreach(keys, i, key) key_add(&t, key);
+    table_print(&t);
+    return output_finish(EXIT_DONE);
+}
+
+/* Leaves only the keys whose certificate ends within DAYS, or has ended. */
+static void
+expiring_keep(json_t *keys, long days)
+{
+    int64_t limit = (int64_t)time(NULL) + (int64_t)days * DAY_SECONDS;
+
+    for (size_t i = json_array_size(keys); i > 0; i--) {
+        int64_t end = number_of(json_array_get(keys, i - 1), "not_after");
+
+        if (end == 0 || end > limit)
+            json_array_remove(keys, i - 1);
+    }
+}
+
+static int
+run(const struct arguments *a)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    long days = -1;
+    int e;
+
+    if (!arguments_number(a, "expiring", 36500, &days))
+        return EXIT_USAGE;
+    call_init(&c);
+    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.List", &reply);
+    if (e != EXIT_DONE)
+        return e;
+    if (days >= 0)
+        expiring_keep(json_object_get(reply, "keys"), days);
+    if (arguments_flag(a, "json"))
+        return show_json(stdout, reply);
+    return keys_say(json_object_get(reply, "keys"), days < 0);
+}
+
+const struct command command_keys = {
+    .name = "keys",
+    .summary = "your own keys",
+    .usage = "keys [--expiring DAYS] [--json]",
+    .help = "A line is: address, algorithm, validity, token, uses, id.\n"
+            "\n"
+            "  --expiring DAYS   only those that expire within DAYS\n"
+            "  --json            the agent's answer as it is\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,72 @@
+#include "agent/base/mem.h"
+#include "client/cli/cli.h"
+
+static const struct option_row options[] = {{"json", OPTION_FLAG},
+                                            {NULL, OPTION_FLAG}};
+
+static void
+say_tokens(json_t *status)
+{
+    if (!flag_of(status, "keyholder")) {
+        puts("Tokens:    their process does not answer; it is being "
+             "restarted");
+        return;
+    }
+    printf("Tokens:    %lld (%lld unlocked)\n",
+           (long long)number_of(status, "tokens"),
+           (long long)number_of(status, "unlocked"));
+    printf("Keys:      %lld\n", (long long)number_of(status, "keys"));
+}
+
+static void
+say_contacts(json_t *status)
+{
+    char folders[2048];
+
+    if (!flag_of(status, "keyring")) {
+        puts("Contacts:  their process does not answer; it is being "
+             "restarted");
+        return;
+    }
+    printf("Contacts:  %lld (%lld certificates) in ",
+           (long long)number_of(status, "contacts"),
+           (long long)number_of(status, "certificates"));
+    show_text(stdout, text_of(status, "contacts_file"));
+    texts_join(json_object_get(status, "anchor_folders"), folders,
+               sizeof(folders));
+    printf("\nAnchors:   %lld%s%s\n", (long long)number_of(status, "anchors"),
+           folders[0] ? " from " : "", folders);
+}
+
+static int
+run(const struct arguments *a)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *status = NULL;
+    char sandbox[256];
+    int e;
+
+    call_init(&c);
+    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Agent.Status", &status);
+    if (e != EXIT_DONE)
+        return e;
+    if (arguments_flag(a, "json"))
+        return show_json(stdout, status);
+    fputs("smime-agent ", stdout);
+    show_text(stdout, text_of(status, "version"));
+    puts(" is running.");
+    say_tokens(status);
+    say_contacts(status);
+    texts_join(json_object_get(status, "sandbox"), sandbox, sizeof(sandbox));
+    printf("Sandbox:   %s\n", sandbox[0] ? sandbox : "none");
+    return output_finish(EXIT_DONE);
+}
+
+const struct command command_status = {
+    .name = "status",
+    .summary = "what the agent has: tokens, keys, contacts",
+    .usage = "status [--json]",
+    .help = "  --json   the agent's answer as it is\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,84 @@
+/*
+ * smime: the command. One file for each command; here is only their table.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "client/cli/cli.h"
+
+static const struct command *const commands[] = {
+    &command_status,  &command_doctor,  &command_tokens, &command_keys,
+    &command_import,  &command_unlock,  &command_lock,   &command_sign,
+    &command_encrypt, &command_decrypt, &command_verify, &command_open,
+    &command_harvest, &command_contacts};
+
+static int
+help_all(FILE *to)
+{
+    fputs("usage: smime COMMAND [OPTIONS] [FILE]\n"
+          "\n"
+          "Signs, encrypts, verifies and opens S/MIME mail through "
+          "smime-agent,\n"
+          "which keeps the keys on their tokens.\n"
+          "\n",
+          to);
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n"
+          "Mail is read from FILE or stdin, results go to stdout.\n"
+          "More on one: smime COMMAND --help     All of it: man smime\n",
+          to);
+    return EXIT_DONE;
+}
+
+static int
+help_one(const struct command *c)
+{
+    printf("usage: smime %s\n\n%s\n\n%s", c->usage, c->summary, c->help);
+    return output_finish(EXIT_DONE);
+}
+
+static const struct command *
+command_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static bool
+is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+           strcmp(word, "help") == 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    AUTO(arguments) struct arguments a = {.command = NULL};
+    const struct command *command;
+
+    standard_fds_check();
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        (void)help_all(stderr);
+        return EXIT_USAGE;
+    }
+    if (is_help(argv[1])) {
+        command = argc > 2 ? command_find(argv[2]) : NULL;
+        return output_finish(command ? help_one(command) : help_all(stdout));
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("smime %s\n", SMIME_VERSION);
+        return output_finish(EXIT_DONE);
+    }
+    command = command_find(argv[1]);
+    if (!command)
+        return usage_error(NULL, "unknown command %s", argv[1]);
+    if (!arguments_parse(command, argc - 2, argv + 2, &a))
+        return EXIT_USAGE;
+    return a.wants_help ? help_one(command) : command->run(&a);
+}

@@ -1,0 +1,234 @@
+#include "client/lib/client.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct smime_client {
+    pthread_mutex_t lock;
+    int fd;
+    bool is_lost; /* what comes next could be the answer to an old call */
+};
+
+/* ---- connecting
+ * ---------------------------------------------------------------- */
+
+/* Whoever else could make a socket at this path must not get our mail. */
+static bool
+agent_is_ours(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           peer.uid == geteuid();
+}
+
+static int
+not_reachable(struct smime_error *error, const char *path, const char *why)
+{
+    char detail[256];
+
+    snprintf(detail, sizeof(detail), "%s: %s", path, why);
+    return error_own(error, "NotReachable", detail);
+}
+
+static int
+socket_connect(const char *path, int *out, struct smime_error *error)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    size_t n = strlen(path);
+    int failed;
+    int fd;
+
+    if (n >= sizeof(a.sun_path))
+        return not_reachable(error, path, "the path is too long for a socket");
+    memcpy(a.sun_path, path, n);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return not_reachable(error, path, strerror(errno));
+    do
+        failed = connect(fd, (const struct sockaddr *)&a, sizeof(a));
+    while (failed != 0 && errno == EINTR);
+    if (failed != 0 || !agent_is_ours(fd)) {
+        (void)not_reachable(error, path,
+                            failed != 0 ? strerror(errno)
+                                        : "it belongs to another user");
+        close(fd);
+        return -1;
+    }
+    *out = fd;
+    return 0;
+}
+
+int
+smime_client_connect_path(const char *path, struct smime_client **out,
+                          struct smime_error *error)
+{
+    struct smime_client *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return error_own(error, "Internal", "out of memory");
+    if (socket_connect(path, &c->fd, error) != 0) {
+        free(c);
+        return -1;
+    }
+    if (pthread_mutex_init(&c->lock, NULL) != 0) {
+        close(c->fd);
+        free(c);
+        return error_own(error, "Internal", "no lock");
+    }
+    *out = c;
+    return 0;
+}
+
+int
+smime_client_connect(enum smime_socket which, struct smime_client **out,
+                     struct smime_error *error)
+{
+    char path[512];
+
+    if (!socket_path(which, path, sizeof(path)))
+        return error_own(error, "NotReachable",
+                         "neither SMIME_AGENT_SOCK nor XDG_RUNTIME_DIR is set");
+    return smime_client_connect_path(path, out, error);
+}
+
+void
+smime_client_drop(struct smime_client **c)
+{
+    if (!*c)
+        return;
+    close((*c)->fd);
+    pthread_mutex_destroy(&(*c)->lock);
+    free(*c);
+    *c = NULL;
+}
+
+/* ---- calling
+ * ------------------------------------------------------------------- */
+
+static int
+transfer_error(enum transfer t, struct smime_error *error)
+{
+    switch (t) {
+    case TRANSFER_DONE:
+        return 0;
+    case TRANSFER_LOST:
+        return error_own(error, "AgentLost", NULL);
+    case TRANSFER_LATE:
+        return error_own(error, "AgentLost", "it did not answer in time");
+    case TRANSFER_HUGE:
+        return error_own(error, "AgentLost", "its answer is too large");
+    }
+    return -1;
+}
+
+/* Sends TEXT with its NUL and receives the answer's text; gives it. */
+static int
+exchange(struct smime_client *c, const char *text, const int *fds, int fd_count,
+         int timeout_ms, char **out, struct smime_error *error)
+{
+    int64_t deadline = deadline_after(timeout_ms);
+    enum transfer t = TRANSFER_LOST;
+    size_t len;
+
+    if (pthread_mutex_lock(&c->lock) != 0)
+        return error_own(error, "Internal", "no lock");
+    if (!c->is_lost)
+        t = bytes_send(c->fd, text, strlen(text) + 1, fds, fd_count, deadline);
+    if (t == TRANSFER_DONE)
+        t = message_receive(c->fd, deadline, out, &len);
+    c->is_lost = t != TRANSFER_DONE;
+    pthread_mutex_unlock(&c->lock);
+    return transfer_error(t, error);
+}
+
+static int
+answer_read(const char *text, json_t **out, struct smime_error *error)
+{
+    json_t *answer = json_loads(text, 0, NULL);
+    json_t *parameters = json_object_get(answer, "parameters");
+    const char *name = json_string_value(json_object_get(answer, "error"));
+    int result = 0;
+
+    if (!json_is_object(answer) || (parameters && !json_is_object(parameters)))
+        result = error_own(error, "AgentLost", "its answer makes no sense");
+    else if (name)
+        result = error_reply(error, name, parameters);
+    else
+        *out = parameters ? json_incref(parameters) : json_object();
+    json_decref(answer);
+    return result;
+}
+
+/* Gives the request's text, or NULL. */
+static char *
+request_write(const char *method, json_t *parameters)
+{
+    json_t *request = parameters ? json_pack("{s:s, s:O}", "method", method,
+                                             "parameters", parameters)
+                                 : json_pack("{s:s}", "method", method);
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+
+    json_decref(request);
+    return text;
+}
+
+int
+client_call_json(struct smime_client *c, const char *method, json_t *parameters,
+                 const int *fds, int fd_count, int timeout_ms, json_t **out,
+                 struct smime_error *error)
+{
+    char *request;
+    char *answer = NULL;
+    int result;
+
+    if (fd_count < 0 || fd_count > SMIME_LIMIT_FDS)
+        return error_own(error, "InvalidRequest", "too many descriptors");
+    request = request_write(method, parameters);
+    if (!request)
+        return error_own(error, "InvalidRequest", "it is not UTF-8");
+    if (strlen(request) >= SMIME_LIMIT_REQUEST_BYTES)
+        result = error_own(error, "InvalidRequest", "it is too large");
+    else
+        result =
+            exchange(c, request, fds, fd_count, timeout_ms, &answer, error);
+    free(request);
+    if (result == 0)
+        result = answer_read(answer, out, error);
+    free(answer);
+    return result;
+}
+
+int
+smime_client_call(struct smime_client *c, const char *method,
+                  const char *parameters, const int *fds, int fd_count,
+                  int timeout_ms, char **out, struct smime_error *error)
+{
+    json_t *question = NULL;
+    json_t *answer = NULL;
+    int result;
+
+    if (parameters) {
+        question = json_loads(parameters, 0, NULL);
+        if (!json_is_object(question)) {
+            json_decref(question);
+            return error_own(error, "InvalidRequest",
+                             "the parameters are no JSON object");
+        }
+    }
+    result = client_call_json(c, method, question, fds, fd_count, timeout_ms,
+                              &answer, error);
+    json_decref(question);
+    if (result != 0)
+        return result;
+    *out = json_dumps(answer, JSON_COMPACT);
+    json_decref(answer);
+    return *out ? 0 : error_own(error, "Internal", "out of memory");
+}

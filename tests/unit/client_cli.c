@@ -1,0 +1,483 @@
+#include "client_server.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define SMIME SMIME_BUILD_DIR "/bin/smime"
+
+static char output[65536]; /* stdout of the last run */
+static char errors[65536]; /* stderr of the last run */
+
+static void
+file_read_all(const char *path, char *out, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, out, size - 1);
+
+    assert_true(n >= 0);
+    out[n] = '\0';
+    close(fd);
+    unlink(path);
+}
+
+/* Runs a shell line with $S as the command; gives its exit code. */
+static int
+run(const char *line)
+{
+    char out[64], err[64], whole[4096];
+    int status;
+
+    snprintf(out, sizeof(out), "/tmp/client-cli-%d.out", (int)getpid());
+    snprintf(err, sizeof(err), "/tmp/client-cli-%d.err", (int)getpid());
+    snprintf(whole, sizeof(whole), "S=%s; exec >%s 2>%s; %s", SMIME, out, err,
+             line);
+    status = system(whole);
+    file_read_all(out, output, sizeof(output));
+    file_read_all(err, errors, sizeof(errors));
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int
+run_against(struct server *s, const char *line)
+{
+    int exit_code;
+
+    server_start(s);
+    exit_code = run(line);
+    server_stop(s);
+    return exit_code;
+}
+
+static const char *const names[] = {
+    "status", "doctor",  "tokens",  "keys",   "import", "unlock",  "lock",
+    "sign",   "encrypt", "decrypt", "verify", "open",   "harvest", "contacts"};
+
+/* ---- usage
+ * -------------------------------------------------------------------- */
+
+static void
+each_command_has_help(void **state)
+{
+    (void)state;
+    assert_int_equal(run("$S --help"), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        char line[128];
+
+        assert_non_null(strstr(output, names[i]));
+        snprintf(line, sizeof(line), "$S %s --help", names[i]);
+        assert_int_equal(run(line), 0);
+        assert_non_null(strstr(output, "usage: smime "));
+        assert_string_equal(errors, "");
+        assert_int_equal(run("$S --help"), 0);
+    }
+    assert_int_equal(run("$S --version"), 0);
+    assert_non_null(strstr(output, "smime "));
+}
+
+static void
+mistakes_on_the_command_line_end_with_2(void **state)
+{
+    static const char *const lines[] = {
+        "$S",
+        "$S nonsense",
+        "$S sign --nonsense",
+        "$S sign -x",
+        "$S sign one two",
+        "$S sign --from",
+        "$S sign --from a@b --from c@d",
+        "$S sign --opaque=yes",
+        "$S encrypt file",
+        "$S encrypt --to , file",
+        "$S import",
+        "$S keys --expiring soon",
+        "$S keys --expiring -1",
+        "$S verify --at yesterday file",
+        "$S verify --at 2026-01-02T10:00:00+xx file",
+        "$S unlock --pin-fd three",
+        "$S contacts burn",
+        "$S contacts show",
+        "$S contacts remove",
+        "$S harvest",
+        "$S status extra",
+    };
+
+    (void)state;
+    setenv("SMIME_AGENT_SOCK", "/nowhere", 1);
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        int exit_code = run(lines[i]);
+
+        if (exit_code != 2)
+            fail_msg("%s ended with %d: %s", lines[i], exit_code, errors);
+        assert_string_equal(output, "");
+        assert_non_null(strstr(errors, "--help"));
+    }
+}
+
+static void
+without_an_agent_it_ends_with_3_and_says_what_to_do(void **state)
+{
+    (void)state;
+    setenv("SMIME_AGENT_SOCK", "/nowhere", 1);
+    assert_int_equal(run("$S status"), 3);
+    assert_non_null(strstr(errors, "smime: the agent cannot be reached"));
+    assert_non_null(strstr(errors, "\n  next: start it with: smime-agent"));
+}
+
+static void
+closed_standard_descriptors_are_said(void **state)
+{
+    (void)state;
+    setenv("SMIME_AGENT_SOCK", "/nowhere", 1);
+    assert_int_equal(run("$S sign <&-"), 9);
+    assert_non_null(strstr(errors, "standard input is closed"));
+    assert_int_equal(run("$S sign /dev/null >&-"), 71);
+    assert_non_null(strstr(errors, "standard output is closed"));
+    assert_int_equal(run("$S sign /nowhere/at/all"), 9);
+    assert_int_equal(run("$S sign /tmp"), 9);
+    assert_int_equal(run("$S unlock --pin-fd 9 9<&-"), 9);
+}
+
+/* ---- mail
+ * ---------------------------------------------------------------------- */
+
+static void
+sign_passes_descriptors_and_options_in_any_order(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"warnings\":[\"a\\u001bb\"]}}";
+    s.write_to_fd1 = "signed mail";
+    assert_int_equal(
+        run_against(&s, "echo mail >$SMIME_AGENT_SOCK.mail; $S sign "
+                        "$SMIME_AGENT_SOCK.mail --from a@b --opaque; r=$?; rm "
+                        "$SMIME_AGENT_SOCK.mail; exit $r"),
+        0);
+    assert_string_equal(output, "signed mail");
+    assert_string_equal(s.read_from_fd[0], "mail\n");
+    assert_non_null(strstr(s.requests[0], "io.smimeagent.Mail.Sign"));
+    assert_non_null(strstr(s.requests[0], "\"from\":\"a@b\""));
+    assert_non_null(strstr(s.requests[0], "\"opaque\":true"));
+    assert_non_null(strstr(errors, "a\\x1bb"));
+}
+
+static void
+encrypt_takes_repeated_and_listed_recipients(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"error\":\"io.smimeagent.Mail.NoRecipientCertificate\","
+                   "\"parameters\":{\"message\":\"not encrypted, no usable "
+                   "certificate for c@d, e@f\",\"next\":\"ask\"}}";
+    assert_int_equal(
+        run_against(&s, "echo m | $S encrypt --to a@b --to 'c@d, e@f' -- -"),
+        5);
+    assert_non_null(strstr(s.requests[0], "\"to\":[\"a@b\",\"c@d\",\"e@f\"]"));
+    assert_string_equal(s.read_from_fd[0], "m\n");
+    assert_string_equal(errors, "smime: not encrypted, no usable certificate "
+                                "for c@d, e@f\n  next: ask\n");
+}
+
+#define CERTIFICATE                                                            \
+    "\"certificate\":{\"subject\":\"CN=Elena Example,O=Example\",\"issuer\":"  \
+    "\"CN=Example CA\",\"addresses\":[\"elena@example.org\"]}"
+
+static void
+a_good_signature_is_said_in_one_line(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"good\",\"good\":true,"
+        "\"reasons\":[],\"from\":[\"elena@example.org\"],\"layers\":[{\"kind\":"
+        "\"encrypted\",\"cipher\":\"AES-256-CBC\",\"authenticated\":false},{"
+        "\"kind\":\"signed\",\"signers\":[{\"good\":true,\"signing_time\":"
+        "1767348000,\"learned\":\"new\"," CERTIFICATE "}]}]}}}";
+    assert_int_equal(
+        run_against(&s, "$S verify --at 2026-01-02T11:00:00+01:00 --learn "
+                        "/dev/null"),
+        0);
+    assert_string_equal(
+        output, "Good signature by elena@example.org (Elena Example), signed "
+                "2026-01-02 10:00 UTC, issued by Example CA\n"
+                "Encrypted with AES-256-CBC (not authenticated)\n"
+                "elena@example.org is now in your contacts\n");
+    assert_non_null(strstr(s.requests[0], "\"at\":1767348000"));
+    assert_non_null(strstr(s.requests[0], "\"learn\":true"));
+}
+
+static void
+a_bad_signature_ends_with_1_and_says_why(void **state)
+{
+    static const char bad[] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"bad\",\"good\":false,"
+        "\"reasons\":[\"not-covered\",\"new\\u202eword\"],\"layers\":[{"
+        "\"kind\":\"signed\",\"signers\":[{\"good\":false," CERTIFICATE
+        "}]}]}}}";
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = s.answers[1] = s.answers[2] = bad;
+    assert_int_equal(run_against(&s, "$S verify /dev/null; r=$?; $S open "
+                                     "/dev/null; test $? = 1 || exit 99; $S "
+                                     "verify --json /dev/null; exit $r"),
+                     1);
+    assert_non_null(strstr(output, "NOT GOOD: the signature does not cover"));
+    assert_non_null(strstr(output, "\n  also: new\\xe2\\x80\\xaeword\n"));
+    assert_non_null(
+        strstr(output, "claims to be from elena@example.org (Elena Example)"));
+    assert_non_null(strstr(errors, "NOT GOOD"));
+    assert_non_null(strstr(output, "{\"report\":"));
+    assert_non_null(strstr(output, "new\\u202Eword"));
+}
+
+static void
+an_unsigned_mail_is_not_verified_but_can_be_opened(void **state)
+{
+    static const char plain[] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"plain\",\"good\":false}}}";
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = s.answers[1] = plain;
+    assert_int_equal(run_against(&s, "$S open /dev/null || exit 99; $S verify "
+                                     "/dev/null"),
+                     1);
+    assert_string_equal(output, "Not signed.\n");
+    assert_string_equal(errors, "Not signed.\n");
+}
+
+/* ---- tokens and keys
+ * -------------------------------------------------------------- */
+
+static void
+a_pin_descriptor_travels_unread_to_the_manage_socket(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, ".manage");
+    s.answers[0] = "{\"parameters\":{\"token\":\"mail\"}}";
+    assert_int_equal(
+        run_against(&s, "echo 1234 | $S unlock --token mail --pin-fd 0"), 0);
+    assert_string_equal(output, "Unlocked: mail\n");
+    assert_non_null(strstr(s.requests[0], "\"pin\":0"));
+    assert_null(strstr(s.requests[0], "1234"));
+    assert_string_equal(s.read_from_fd[0], "1234\n");
+}
+
+static void
+a_wrong_pin_is_a_token_error(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, ".manage");
+    s.answers[0] = "{\"error\":\"io.smimeagent.Keys.PinWrong\",\"parameters\":{"
+                   "\"message\":\"wrong PIN for the token mail; 2 tries left\","
+                   "\"next\":\"again\",\"tries_left\":2}}";
+    assert_int_equal(run_against(&s, "echo 1 | $S unlock --pin-fd 0"), 7);
+    assert_non_null(strstr(errors, "2 tries left"));
+}
+
+static void
+without_a_terminal_a_locked_token_is_an_error(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, ".manage");
+    s.answers[0] = "{\"error\":\"io.smimeagent.Keys.TokenLocked\","
+                   "\"parameters\":{\"message\":\"the token is locked\"}}";
+    assert_int_equal(run_against(&s, "setsid -w $S unlock </dev/null"), 7);
+    assert_int_equal(s.count, 1);
+}
+
+static void
+keys_are_shown_in_lines_and_can_be_chosen_by_their_end(void **state)
+{
+    static const char keys[] =
+        "{\"parameters\":{\"keys\":[{\"id\":\"00112233445566778899aabb\","
+        "\"algorithm\":\"RSA-3072\",\"private\":\"yes\",\"uses\":[\"sign\","
+        "\"decrypt\"],\"addresses\":[\"elena@example.org\"],\"token\":\"mail\","
+        "\"not_after\":4102444800,\"state\":\"ok\"},{\"id\":\"ff\",\"label\":"
+        "\"old\",\"private\":\"no\",\"addresses\":[],\"token\":\"mail\","
+        "\"not_after\":1000000000,\"state\":\"expired\"}]}}";
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = s.answers[1] = keys;
+    assert_int_equal(run_against(&s, "$S keys; echo --; $S keys --expiring 30"),
+                     0);
+    assert_string_equal(
+        output,
+        "elena@example.org  RSA-3072  until 2100-01-01    mail  sign, decrypt  "
+        " 0011223344556677\n"
+        "old                          EXPIRED 2001-09-09  mail  no private key "
+        " ff\n"
+        "--\n"
+        "old  EXPIRED 2001-09-09  mail  no private key  ff\n");
+}
+
+static void
+doctor_says_what_to_type_next(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"keyholder\":true,\"keyring\":true,"
+                   "\"anchors\":0}}";
+    s.answers[1] = "{\"parameters\":{\"tokens\":[{\"label\":\"mail\","
+                   "\"state\":\"locked\"}]}}";
+    s.answers[2] = "{\"parameters\":{\"keys\":[]}}";
+    assert_int_equal(run_against(&s, "$S doctor"), 0);
+    assert_non_null(strstr(output, "no trust anchor is there"));
+    assert_non_null(strstr(output, "this token is locked: mail\n  next: smime "
+                                   "unlock --token mail\n"));
+    assert_non_null(strstr(output, "no key is there\n  next: smime import"));
+}
+
+/* ---- harvest
+ * ------------------------------------------------------------------------ */
+
+static void
+an_mbox_is_split_into_its_messages(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"harvested\":[{\"result\":\"new\"},{"
+                   "\"result\":\"nothing\"},{\"result\":\"known\"}]}}";
+    assert_int_equal(
+        run_against(&s, "printf 'From a\\nA: 1\\n\\nFrom b is text\\n\\nFrom "
+                        "c\\nB: 2\\nFrom here\\n\\nFrom d\\nC: 3\\n' | sed "
+                        "'s/^From b is/from b is/' | $S harvest -"),
+        0);
+    assert_int_equal(s.fd_counts[0], 3);
+    assert_string_equal(s.read_from_fd[0], "A: 1\n\nfrom b is text\n\n");
+    assert_non_null(strstr(
+        s.requests[0], "\"origins\":[\"stdin:1\",\"stdin:2\",\"stdin:3\"]"));
+    assert_string_equal(output, "3 messages read: 1 new, 0 changed, 1 known, 1 "
+                                "without a signature to learn from.\n");
+}
+
+static void
+a_maildir_is_sent_in_batches(void **state)
+{
+    static const char eight[] =
+        "{\"parameters\":{\"harvested\":[{},{},{},{},{},{},{},{}]}}";
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = eight;
+    s.answers[1] = "{\"parameters\":{\"harvested\":[{},{\"result\":\"failed\","
+                   "\"origin\":\"x\",\"reason\":\"disk full\"}]}}";
+    assert_int_equal(
+        run_against(&s, "d=$SMIME_AGENT_SOCK.d; mkdir -p $d/cur $d/new; for i "
+                        "in 1 2 3 4 5; do echo A: b >$d/cur/$i; echo A: b "
+                        ">$d/new/$i; done; $S harvest $d; r=$?; rm -r $d; "
+                        "exit $r"),
+        9);
+    assert_int_equal(s.count, 2);
+    assert_int_equal(s.fd_counts[0], 8);
+    assert_int_equal(s.fd_counts[1], 2);
+    assert_non_null(strstr(errors, "x: disk full"));
+    assert_non_null(strstr(output, "10 messages read"));
+}
+
+static void
+a_file_that_cannot_be_read_is_said_and_the_others_go_on(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"harvested\":[{\"result\":\"new\"}]}}";
+    assert_int_equal(run_against(&s, "f=$SMIME_AGENT_SOCK.f; echo A: b >$f; $S "
+                                     "harvest /nowhere $f; r=$?; rm $f; exit "
+                                     "$r"),
+                     9);
+    assert_non_null(strstr(errors, "/nowhere cannot be read"));
+    assert_non_null(strstr(output, "1 message read: 1 new"));
+}
+
+/* ---- contacts
+ * ------------------------------------------------------------------------ */
+
+static void
+contacts_are_listed_and_removed(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] =
+        "{\"parameters\":{\"contacts\":[{\"address\":\"elena@example.org\","
+        "\"name\":\"Elena\\nExample\",\"state\":\"verified\",\"can_encrypt\":"
+        "true,\"not_after\":4102444800}]}}";
+    assert_int_equal(run_against(&s, "$S contacts list elena"), 0);
+    assert_string_equal(output, "elena@example.org  Elena\\x0aExample  "
+                                "verified  can encrypt  until 2100-01-01\n");
+    assert_non_null(strstr(s.requests[0], "\"match\":\"elena\""));
+
+    server_listen(&s, ".manage");
+    s.answers[0] = "{\"parameters\":{\"removed\":1}}";
+    assert_int_equal(run_against(&s, "$S contacts remove elena@example.org"),
+                     0);
+    assert_non_null(strstr(s.requests[0], "io.smimeagent.Contacts.Remove"));
+}
+
+static void
+output_that_cannot_be_written_ends_with_71(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"contacts\":[]}}";
+    assert_int_equal(run_against(&s, "$S contacts >/dev/full"), 71);
+    assert_non_null(strstr(errors, "the output cannot be written"));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_command_has_help),
+        cmocka_unit_test(mistakes_on_the_command_line_end_with_2),
+        cmocka_unit_test(without_an_agent_it_ends_with_3_and_says_what_to_do),
+        cmocka_unit_test(closed_standard_descriptors_are_said),
+        cmocka_unit_test(sign_passes_descriptors_and_options_in_any_order),
+        cmocka_unit_test(encrypt_takes_repeated_and_listed_recipients),
+        cmocka_unit_test(a_good_signature_is_said_in_one_line),
+        cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
+        cmocka_unit_test(an_unsigned_mail_is_not_verified_but_can_be_opened),
+        cmocka_unit_test(a_pin_descriptor_travels_unread_to_the_manage_socket),
+        cmocka_unit_test(a_wrong_pin_is_a_token_error),
+        cmocka_unit_test(without_a_terminal_a_locked_token_is_an_error),
+        cmocka_unit_test(
+            keys_are_shown_in_lines_and_can_be_chosen_by_their_end),
+        cmocka_unit_test(doctor_says_what_to_type_next),
+        cmocka_unit_test(an_mbox_is_split_into_its_messages),
+        cmocka_unit_test(a_maildir_is_sent_in_batches),
+        cmocka_unit_test(
+            a_file_that_cannot_be_read_is_said_and_the_others_go_on),
+        cmocka_unit_test(contacts_are_listed_and_removed),
+        cmocka_unit_test(output_that_cannot_be_written_ends_with_71),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
