@@ -1,0 +1,191 @@
+# A throw-away world for tests and for scripts/try: a certificate authority,
+# people with a home, a SoftHSM2 token and an agent each. Source it, then:
+#
+#   world_begin                     makes $WORLD, removed at exit
+#   world_ca NAME                   a root of its own
+#   world_certificate CA NAME ADDRESS [KEY] [EXTRA]   NAME.key, NAME.crt
+#   world_p12 NAME modern|old       NAME.p12 with the chain, password $P12_PASSWORD
+#   world_person NAME               home, token (PIN $PIN), configuration
+#   as NAME COMMAND...              runs it in that person's environment
+#   agent_start NAME / agent_stop NAME / agent_kill NAME
+#
+# Nothing outside $WORLD is read or written. BIN holds smime and smime-agent.
+
+PIN=${PIN:-271828}
+P12_PASSWORD=${P12_PASSWORD:-"correct horse"}
+SOFTHSM=${SOFTHSM:-/usr/lib/softhsm/libsofthsm2.so}
+
+world_begin() {
+    WORLD=$(mktemp -d "${TMPDIR:-/tmp}/smime.XXXXXX") || exit 70
+    export WORLD
+    trap world_end EXIT
+    trap 'exit 130' INT TERM
+    mkdir "$WORLD/ca" "$WORLD/mail"
+}
+
+world_end() {
+    local pid_file
+    for pid_file in "$WORLD"/*/agent.pid; do
+        [ -f "$pid_file" ] && kill "$(cat "$pid_file")" 2>/dev/null
+    done
+    for pid_file in "$WORLD"/*/agent.pid; do
+        [ -f "$pid_file" ] && wait_gone "$(cat "$pid_file")"
+    done
+    [ -n "${WORLD_KEEP:-}" ] || rm -rf "$WORLD"
+}
+
+# Waits until CONDITION (a command) holds, at most 20 seconds.
+wait_until() {
+    local tries=400
+    until "$@" 2>/dev/null; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        read -r -t 0.05 <> <(:) || :
+    done
+}
+
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+wait_gone() { wait_until is_gone "$1"; }
+
+# openssl with its chatter kept for when it fails.
+quiet() {
+    "$@" >"$WORLD/quiet.log" 2>&1 || {
+        cat "$WORLD/quiet.log" >&2
+        return 1
+    }
+}
+
+world_ca() {
+    quiet openssl req -x509 -newkey rsa:2048 -noenc -days 3650 -sha256 \
+        -subj "/O=Example/CN=$1 root" -keyout "$WORLD/ca/$1.key" \
+        -out "$WORLD/ca/$1.pem" \
+        -addext 'keyUsage=critical,keyCertSign,cRLSign'
+}
+
+key_options() {
+    case $1 in
+    rsa*) echo "-newkey rsa:${1#rsa}" ;;
+    p256) echo "-newkey ec -pkeyopt ec_paramgen_curve:P-256" ;;
+    p384) echo "-newkey ec -pkeyopt ec_paramgen_curve:P-384" ;;
+    esac
+}
+
+# world_certificate CA NAME ADDRESS [rsa2048|rsa3072|p256|p384] [openssl x509
+# options such as -days]; ADDRESS may be empty. USAGE, EKU override.
+world_certificate() {
+    local ca=$1 name=$2 address=$3 kind=${4:-rsa2048}
+    shift 4 2>/dev/null || shift $#
+    local usage=digitalSignature,keyEncipherment
+    case $kind in p*) usage=digitalSignature,keyAgreement ;; esac
+    {
+        echo "keyUsage=critical,${USAGE:-$usage}"
+        echo "extendedKeyUsage=${EKU:-emailProtection}"
+        echo "basicConstraints=CA:false"
+        [ -z "$address" ] || echo "subjectAltName=email:$address"
+    } >"$WORLD/ca/$name.ext"
+    # shellcheck disable=SC2046
+    quiet openssl req -new -noenc $(key_options "$kind") \
+        -subj "/O=Example/CN=${COMMON_NAME:-$name}" \
+        -keyout "$WORLD/ca/$name.key" -out "$WORLD/ca/$name.csr" &&
+        quiet openssl x509 -req -in "$WORLD/ca/$name.csr" -sha256 \
+            -CA "$WORLD/ca/$ca.pem" -CAkey "$WORLD/ca/$ca.key" \
+            -CAcreateserial -extfile "$WORLD/ca/$name.ext" \
+            -out "$WORLD/ca/$name.crt" $([ $# -gt 0 ] || echo -days 365) "$@" &&
+        echo "$ca" >"$WORLD/ca/$name.issuer"
+}
+
+world_p12() {
+    local name=$1 style=$2
+    local chain=$WORLD/ca/$(cat "$WORLD/ca/$1.issuer").pem
+    local old=()
+    [ "$style" = modern ] ||
+        old=(-legacy -certpbe PBE-SHA1-RC2-40 -keypbe PBE-SHA1-3DES -macalg sha1)
+    printf '%s\n' "$P12_PASSWORD" | quiet openssl pkcs12 -export "${old[@]}" \
+        -inkey "$WORLD/ca/$name.key" -in "$WORLD/ca/$name.crt" \
+        -certfile "$chain" -name "$name" -passout stdin \
+        -out "$WORLD/$name.p12"
+}
+
+world_home() {
+    local home=$WORLD/$1
+    mkdir -p "$home"/{config/smime-agent/anchors,data,state,cache,run,tokens}
+    chmod 700 "$home"/*
+    printf 'directories.tokendir = %s\nobjectstore.backend = file\n' \
+        "$home/tokens" >"$home/softhsm2.conf"
+    cat >"$home/config/smime-agent/agent.conf" <<CONF
+[modules]
+system = no
+
+[module softhsm]
+path = $SOFTHSM
+CONF
+}
+
+world_person() {
+    world_home "$1"
+    quiet as "$1" softhsm2-util --init-token --free --label "$1" \
+        --so-pin 314159 --pin "$PIN"
+}
+
+# Trusts a root for mail.
+world_trust() { # PERSON CA
+    cp "$WORLD/ca/$2.pem" "$WORLD/$1/config/smime-agent/anchors/"
+}
+
+person_environment() {
+    local home=$WORLD/$1
+    export HOME=$home XDG_CONFIG_HOME=$home/config XDG_DATA_HOME=$home/data \
+        XDG_STATE_HOME=$home/state XDG_CACHE_HOME=$home/cache \
+        XDG_RUNTIME_DIR=$home/run SOFTHSM2_CONF=$home/softhsm2.conf
+    unset SMIME_AGENT_SOCK
+}
+
+as() (
+    person_environment "$1"
+    shift
+    exec "$@"
+)
+
+agent_ready() { grep -q 'ready' "$WORLD/$1/agent.log"; }
+
+agent_start() {
+    : >"$WORLD/$1/agent.log"
+    (
+        person_environment "$1"
+        exec "$BIN/smime-agent" 2>>"$WORLD/$1/agent.log" </dev/null
+    ) &
+    echo $! >"$WORLD/$1/agent.pid"
+    wait_until agent_ready "$1" || {
+        echo "the agent of $1 did not get ready:" >&2
+        cat "$WORLD/$1/agent.log" >&2
+        return 1
+    }
+}
+
+agent_stop() {
+    local pid
+    pid=$(cat "$WORLD/$1/agent.pid") || return 1
+    kill "$pid"
+    wait "$pid"
+    local status=$?
+    rm -f "$WORLD/$1/agent.pid"
+    return $status
+}
+
+# smime in someone's name; secrets come through descriptor 9 where asked.
+smime_of() {
+    local who=$1
+    shift
+    as "$who" "$BIN/smime" "$@"
+}
+
+unlock() {
+    smime_of "$1" unlock --token "${2:-$1}" --pin-fd 9 9< <(printf '%s\n' "$PIN")
+}
+
+import_p12() { # PERSON NAME [options]
+    local who=$1 name=$2
+    shift 2
+    smime_of "$who" import "$WORLD/$name.p12" "$@" --password-fd 9 \
+        9< <(printf '%s\n' "$P12_PASSWORD")
+}
