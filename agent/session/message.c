@@ -150,15 +150,19 @@ message_read(int conn, int deadline_ms, struct message_in *out)
 }
 
 enum message_got
-message_peek(int conn, struct buf *out)
+message_peek(int conn, int idle_ms, struct buf *out)
 {
     const uint8_t *end;
     ssize_t seen = -1;
 
     buf_reserve(out, PEEK_BYTES);
     while (seen == -1) {
-        if (fd_wait_readable(conn, -1) < 0)
+        int ready = fd_wait_readable(conn, idle_ms);
+
+        if (ready < 0)
             return MESSAGE_HUNG_UP;
+        if (ready == 0)
+            return MESSAGE_PART;
         seen = peek(conn, out->data, PEEK_BYTES);
     }
     if (seen <= 0)

@@ -33,9 +33,10 @@ enum message_got {
 enum message_got message_read(int conn, int deadline_ms,
                               struct message_in *out);
 
-/* Waits for a message to begin and copies it into OUT (without its NUL),
- * leaving it, and its descriptors, unread. */
-enum message_got message_peek(int conn, struct buf *out);
+/* Waits for a message to begin, at most IDLE_MS (MESSAGE_PART then), and
+ * copies it into OUT (without its NUL), leaving it, and its descriptors,
+ * unread. */
+enum message_got message_peek(int conn, int idle_ms, struct buf *out);
 
 /* Sends MESSAGE (borrowed). False when the client is gone or does not read
  * it within DEADLINE_MS. */

@@ -5,6 +5,10 @@
 #include "agent/base/log.h"
 #include "agent/session/methods.h"
 
+/* How long a session waits for another request of its client: as long as
+ * bursts need, not so long that idle clients hold all the sessions. */
+#define IDLE_MS 1000
+
 /* The parameters that must be as they were for a session to go on: what
  * signs, whether it signs, and where a prompt would be shown. */
 static const char *const lasting[] = {"from", "key", "sign", "caller"};
@@ -50,7 +54,7 @@ next_is_ours(struct session *s, const struct varlink_call *previous,
     AUTO(buf) struct buf text = {0};
     AUTO(varlink_call) struct varlink_call next = {0};
     struct problem ignored = {0};
-    enum message_got got = message_peek(s->conn, &text);
+    enum message_got got = message_peek(s->conn, IDLE_MS, &text);
 
     *out_end = got == MESSAGE_HUNG_UP ? SERVE_CLOSED : SERVE_HANDBACK;
     return got == MESSAGE_WHOLE &&

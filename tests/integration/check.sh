@@ -28,7 +28,7 @@ check() {
     if [ "$status" -ne "$want" ]; then
         failed "$what" "exit code $status instead of $want" \
             "$(head -c 600 "$WORLD/out")" "$(head -c 1200 "$WORLD/err")"
-    elif [ -n "$pattern" ] && ! grep -qaE -e "$pattern" "$WORLD/out" "$WORLD/err"; then
+    elif [ -n "$pattern" ] && ! grep -qaiE -e "$pattern" "$WORLD/out" "$WORLD/err"; then
         failed "$what" "it does not say: $pattern" \
             "$(head -c 600 "$WORLD/out")" "$(head -c 1200 "$WORLD/err")"
     else
