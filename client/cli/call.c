@@ -155,6 +155,38 @@ call_set_input(struct call *c, const char *file)
     return EXIT_DONE;
 }
 
+/* Where a regular output file ended before; -1: it is none, or we write in
+ * its middle. */
+static off_t output_start = -1;
+
+static void
+output_note(void)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    struct stat st;
+
+    if (flags < 0 || fstat(STDOUT_FILENO, &st) != 0 || !S_ISREG(st.st_mode))
+        return;
+    if ((flags & O_APPEND) || lseek(STDOUT_FILENO, 0, SEEK_CUR) == st.st_size)
+        output_start = st.st_size;
+}
+
+/* An agent that was killed could not cut back what it had begun: the last
+ * one who knows where the file ended does it. */
+static void
+output_cut_back(void)
+{
+    struct stat st;
+
+    if (output_start < 0 || fstat(STDOUT_FILENO, &st) != 0
+        || st.st_size <= output_start)
+        return;
+    if (ftruncate(STDOUT_FILENO, output_start) != 0)
+        (void)failure_say(EXIT_OUTPUT, "remove what was written of it",
+                          "the output could not be cut back: %s",
+                          strerror(errno));
+}
+
 int
 call_set_output(struct call *c)
 {
@@ -163,6 +195,7 @@ call_set_output(struct call *c)
     if (!stdout_is_open || flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
         return failure_say(EXIT_OUTPUT, "give it a place to write to: > FILE",
                            "the standard output is closed");
+    output_note();
     (void)call_add_fd(c, "output", STDOUT_FILENO);
     return EXIT_DONE;
 }
@@ -267,7 +300,10 @@ call_run(struct call *c, enum smime_socket socket, const char *method,
     AUTO(smime_error) struct smime_error error = {.exit_code = 0};
     int exit_code = call_try(c, socket, method, out, &error);
 
-    return exit_code == EXIT_DONE ? EXIT_DONE : error_say(&error);
+    if (exit_code == EXIT_DONE)
+        return EXIT_DONE;
+    output_cut_back();
+    return error_say(&error);
 }
 
 int
