@@ -10,7 +10,9 @@
  *
  * The third number is how often (-1: always), the fourth how many calls pass
  * first. A line that returns a value does not call the module. Delays and
- * values for one function may be combined.
+ * values for one function may be combined. Each time a line acts, its
+ * function's name is appended to the file FAULT_SEEN names, so that a test
+ * can wait for the moment.
  *
  * A test that opens this file with dlopen may ask faultmod_count("C_Sign"),
  * or faultmod_count(NULL) for all calls, since faultmod_reset().
@@ -131,6 +133,18 @@ load_plan(void)
         fclose(f);
 }
 
+static void
+note_seen(enum call call)
+{
+    const char *path = getenv("FAULT_SEEN");
+    FILE *f = path ? fopen(path, "ae") : NULL;
+
+    if (!f)
+        return;
+    fprintf(f, "%s\n", names[call]);
+    fclose(f);
+}
+
 /* Uses up one turn of a rule; false when it does not act now. */
 static bool
 rule_acts(struct rule *r)
@@ -167,6 +181,8 @@ plan_says(enum call call, CK_RV *out)
             fails = true;
         }
     }
+    if (fails || delay_ms)
+        note_seen(call);
     pthread_mutex_unlock(&mutex);
     if (delay_ms)
         nanosleep(&(struct timespec){(time_t)(delay_ms / 1000),
