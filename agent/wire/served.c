@@ -168,7 +168,7 @@ channel_receive(struct served *s, struct frame *frame, enum message *m,
                 union any_record *request)
 {
     struct packet_header h;
-    struct problem p = {0};
+    struct problem p; /* filled only by a refusal */
     int got = packet_receive(s->fd, frame, &h);
 
     if (got == 0 || (got < 0 && errno != EBADMSG))
