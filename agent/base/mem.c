@@ -50,6 +50,16 @@ mem_new(size_t bytes)
 }
 
 void *
+mem_raw(size_t bytes)
+{
+    void *p = malloc(bytes ? bytes : 1);
+
+    if (!p)
+        die_without_memory();
+    return p;
+}
+
+void *
 mem_resize(void *p, size_t bytes)
 {
     void *resized = realloc(p, bytes ? bytes : 1);

@@ -63,6 +63,7 @@ slice_is(struct slice a, const char *s)
 bool slice_is_nocase(struct slice a, const char *s);
 
 /* Allocation that cannot fail. */
+void *mem_raw(size_t bytes); /* not zeroed: for large buffers */
 void *mem_new(size_t bytes); /* zeroed */
 void *mem_resize(void *p, size_t bytes);
 char *mem_text(struct slice s); /* gives a terminated copy */

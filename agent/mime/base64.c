@@ -188,6 +188,7 @@ struct base64_writer {
     size_t held; /* bytes of the line begun */
     uint8_t line[LINE_BYTES];
     size_t filled;
+    size_t most; /* ever filled: what has to be wiped */
     uint8_t out[LINES_HELD * (LINE_CHARACTERS + 2)];
 };
 
@@ -196,6 +197,8 @@ encoded_flush(struct base64_writer *w, struct problem *p)
 {
     size_t n = w->filled;
 
+    if (n > w->most)
+        w->most = n;
     w->filled = 0;
     return sink_write(w->to, w->out, n, p);
 }
@@ -292,11 +295,12 @@ base64_writer_finish(struct base64_writer *w, struct problem *p)
 struct base64_writer *
 base64_writer_new(struct sink *to, bool crlf)
 {
-    struct base64_writer *w = mem_new(sizeof(*w));
+    struct base64_writer *w = mem_raw(sizeof(*w));
 
     w->s.write = base64_write;
     w->to = to;
     w->crlf = crlf;
+    w->held = w->filled = w->most = 0;
     return w;
 }
 
@@ -309,8 +313,11 @@ base64_writer_sink(struct base64_writer *w)
 void
 base64_writer_drop(struct base64_writer **w)
 {
-    if (*w)
-        explicit_bzero(*w, sizeof(**w));
+    if (*w) {
+        explicit_bzero((*w)->line, sizeof((*w)->line));
+        explicit_bzero((*w)->out,
+                       (*w)->filled > (*w)->most ? (*w)->filled : (*w)->most);
+    }
     free(*w);
     *w = NULL;
 }

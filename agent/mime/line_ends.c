@@ -10,6 +10,7 @@
 struct gather {
     struct sink *to;
     size_t filled;
+    size_t most; /* ever filled: what has to be wiped */
     uint8_t held[STREAM_CHUNK_BYTES];
 };
 
@@ -36,7 +37,24 @@ gather_add(struct gather *g, const void *bytes, size_t n, struct problem *p)
     if (n > 0)
         memcpy(g->held + g->filled, bytes, n);
     g->filled += n;
+    if (g->filled > g->most)
+        g->most = g->filled;
     return ERR_OK;
+}
+
+/* A short mail must not pay for zeroing and wiping all of the room. */
+static void
+gather_begin(struct gather *g, struct sink *to)
+{
+    g->to = to;
+    g->filled = 0;
+    g->most = 0;
+}
+
+static void
+gather_wipe(struct gather *g)
+{
+    explicit_bzero(g->held, g->most);
 }
 
 /* The whole of a run that needed no change goes through uncopied. */
@@ -86,10 +104,11 @@ crlf_write(struct sink *s, const uint8_t *p, size_t n, struct problem *problem)
 struct crlf_writer *
 crlf_writer_new(struct sink *to)
 {
-    struct crlf_writer *w = mem_new(sizeof(*w));
+    struct crlf_writer *w = mem_raw(sizeof(*w));
 
     w->s.write = crlf_write;
-    w->out.to = to;
+    w->after_cr = false;
+    gather_begin(&w->out, to);
     return w;
 }
 
@@ -109,7 +128,7 @@ void
 crlf_writer_drop(struct crlf_writer **w)
 {
     if (*w)
-        explicit_bzero(*w, sizeof(**w));
+        gather_wipe(&(*w)->out);
     free(*w);
     *w = NULL;
 }
@@ -150,10 +169,11 @@ lf_write(struct sink *s, const uint8_t *p, size_t n, struct problem *problem)
 struct lf_writer *
 lf_writer_new(struct sink *to)
 {
-    struct lf_writer *w = mem_new(sizeof(*w));
+    struct lf_writer *w = mem_raw(sizeof(*w));
 
     w->s.write = lf_write;
-    w->out.to = to;
+    w->held_cr = false;
+    gather_begin(&w->out, to);
     return w;
 }
 
@@ -176,7 +196,7 @@ void
 lf_writer_drop(struct lf_writer **w)
 {
     if (*w)
-        explicit_bzero(*w, sizeof(**w));
+        gather_wipe(&(*w)->out);
     free(*w);
     *w = NULL;
 }
