@@ -26,6 +26,9 @@ static const char *const texts[TOKENS_ERR_COUNT] = {
     [TOKENS_MESSAGE] = "the token cannot use what it was given",
     [TOKENS_DIFFERENT] = "the token stored something else than asked",
     [TOKENS_FAILED] = "the token reported an error",
+    [TOKENS_INITIALIZED] = "the token is initialised already",
+    [TOKENS_PUK_WRONG] = "wrong PUK",
+    [TOKENS_PUK_BLOCKED] = "the PUK is blocked after too many wrong tries",
 };
 
 const char *

@@ -62,6 +62,9 @@ token_apply_info(struct token *t, const CK_TOKEN_INFO *ck)
     i->tries_left = i->pin_locked ? 0 : i->pin_final_try ? 1 : -1;
     i->pin_min = ck->ulMinPinLen;
     i->pin_max = ck->ulMaxPinLen;
+    i->pin_to_be_changed = f & CKF_USER_PIN_TO_BE_CHANGED;
+    i->puk_final_try = f & CKF_SO_PIN_FINAL_TRY;
+    i->puk_locked = f & CKF_SO_PIN_LOCKED;
 }
 
 void

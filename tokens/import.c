@@ -226,8 +226,7 @@ token_import_add_key(struct token_import *import,
     return e;
 }
 
-/* The CKA_ID that fits a certificate's own public key. */
-static bool
+bool
 certificate_id(X509 *x, uint8_t out[TOKEN_KEY_ID_BYTES])
 {
     struct arena *arena = NULL;

@@ -17,6 +17,8 @@
 
 #include "tokens/tokens.h"
 
+struct x509_st; /* OpenSSL's X509 */
+
 #define LIMIT_MODULES    64
 #define LIMIT_SLOTS      256
 #define LIMIT_TOKENS     256
@@ -141,6 +143,26 @@ enum tokens_err hold_run(struct token *t, hold_fn *fn, void *arg);
 /* Forgets sessions, login and handles (the mutex is held; nothing is
  * called). */
 void token_forget_sessions(struct token *t);
+
+/* Ends the login and closes every session that is open on the token but H's
+ * own; H must be exclusive. */
+void sessions_close(struct hold *h);
+
+/* The token's flags as they are now (login.c). */
+void flags_reload(struct hold *h);
+
+/* Whether PIN may be given to the token at all: TOKENS_PIN_INVALID, or
+ * TOKENS_ARGUMENT for none where the token has no pad (login.c). */
+enum tokens_err pin_check_form(const struct token_info *i, const uint8_t *pin,
+                               size_t pin_len);
+
+/* What a failed login of the SO means (pins.c); S may be 0. */
+enum tokens_err puk_err(struct hold *h, CK_SESSION_HANDLE s);
+
+/* Logs in as the SO on S, sets the user's PIN, logs out. */
+enum tokens_err puk_set_pin(struct hold *h, CK_SESSION_HANDLE s,
+                            const uint8_t *puk, size_t puk_len,
+                            const uint8_t *pin, size_t pin_len);
 
 /* Drops the cached enumeration. */
 void token_forget_objects(struct token *t);
@@ -329,6 +351,10 @@ void template_private_secrets(struct template *t,
                               const struct token_private_key *k);
 void template_public(struct template *t, const struct token_private_key *k,
                      struct token_bytes id);
+/* What a public key is, but for its components. */
+void template_public_start(struct template *t,
+                           const struct token_private_key *k,
+                           struct token_bytes id);
 struct token_bytes bytes_trim(struct token_bytes b);
 
 #define LIMIT_IMPORT_OBJECTS 64
@@ -350,6 +376,9 @@ struct token_import {
     struct import_key keys[LIMIT_IMPORT_OBJECTS];
     size_t key_count;
 };
+
+/* The CKA_ID that fits a certificate's own public key (import.c). */
+bool certificate_id(struct x509_st *x, uint8_t out[TOKEN_KEY_ID_BYTES]);
 
 /* E, or TOKENS_REMOVED when the import's session is dead (import.c). */
 enum tokens_err import_err(struct token_import *i, enum tokens_err e);

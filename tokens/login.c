@@ -25,8 +25,8 @@ auth_session(struct hold *h, CK_SESSION_HANDLE *out)
     return TOKENS_OK;
 }
 
-static void
-reload_flags(struct hold *h)
+void
+flags_reload(struct hold *h)
 {
     CK_TOKEN_INFO ck;
 
@@ -63,7 +63,7 @@ login_held(struct hold *h, const uint8_t *pin, size_t pin_len)
     if (session_probe(h->f, s) != SESSION_USER) {
         CK_RV rv = CALL(h, C_Login, s, CKU_USER, (CK_UTF8CHAR *)pin, pin_len);
 
-        reload_flags(h);
+        flags_reload(h);
         if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
             return login_err(h, s, rv);
     }
@@ -74,13 +74,9 @@ login_held(struct hold *h, const uint8_t *pin, size_t pin_len)
     return TOKENS_OK;
 }
 
-static enum tokens_err
-pin_check(const struct token_info *i, const uint8_t *pin, size_t pin_len)
+enum tokens_err
+pin_check_form(const struct token_info *i, const uint8_t *pin, size_t pin_len)
 {
-    if (!i->initialized)
-        return TOKENS_UNINITIALIZED;
-    if (i->pin_locked)
-        return TOKENS_PIN_BLOCKED;
     if (!pin)
         return pin_len || !i->protected_path ? TOKENS_ARGUMENT : TOKENS_OK;
     if (pin_len == 0 || pin_len > LIMIT_PIN_BYTES)
@@ -90,6 +86,16 @@ pin_check(const struct token_info *i, const uint8_t *pin, size_t pin_len)
         (pin_len < i->pin_min || pin_len > i->pin_max))
         return TOKENS_PIN_INVALID;
     return TOKENS_OK;
+}
+
+static enum tokens_err
+pin_check(const struct token_info *i, const uint8_t *pin, size_t pin_len)
+{
+    if (!i->initialized)
+        return TOKENS_UNINITIALIZED;
+    if (i->pin_locked)
+        return TOKENS_PIN_BLOCKED;
+    return pin_check_form(i, pin, pin_len);
 }
 
 enum tokens_err

@@ -211,6 +211,19 @@ close_if_alive(struct hold *h, CK_SESSION_HANDLE s)
         h->f->C_CloseSession(s);
 }
 
+void
+sessions_close(struct hold *h)
+{
+    CK_SESSION_HANDLE all[LIMIT_IDLE + 1];
+    unsigned n = take_sessions(h, false, all);
+
+    for (unsigned i = 0; i < n; i++) {
+        if (session_probe(h->f, all[i]) == SESSION_USER)
+            h->f->C_Logout(all[i]);
+        close_if_alive(h, all[i]);
+    }
+}
+
 /* Everything of the token's that is still alive is closed, then forgotten:
  * the slot may hold another token by now. */
 static void

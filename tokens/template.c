@@ -166,8 +166,8 @@ add_point(struct template *t, const struct token_private_key *k)
 }
 
 void
-template_public(struct template *t, const struct token_private_key *k,
-                struct token_bytes id)
+template_public_start(struct template *t, const struct token_private_key *k,
+                      struct token_bytes id)
 {
     template_add_ulong(t, CKA_CLASS, CKO_PUBLIC_KEY);
     template_add_ulong(t, CKA_KEY_TYPE, key_type(k));
@@ -177,6 +177,13 @@ template_public(struct template *t, const struct token_private_key *k,
     template_add_bool(t, CKA_ENCRYPT, k->uses & TOKEN_USE_DECRYPT);
     template_add_bool(t, CKA_WRAP, k->uses & TOKEN_USE_UNWRAP);
     add_names(t, k, id);
+}
+
+void
+template_public(struct template *t, const struct token_private_key *k,
+                struct token_bytes id)
+{
+    template_public_start(t, k, id);
     if (k->type == TOKEN_KEY_RSA) {
         add_bytes(t, CKA_MODULUS, bytes_trim(k->modulus));
         add_bytes(t, CKA_PUBLIC_EXPONENT, bytes_trim(k->exponent));

@@ -44,6 +44,9 @@ enum tokens_err {
     TOKENS_MESSAGE,       /* token is well: what it was given is at fault */
     TOKENS_DIFFERENT,     /* the token stored something else than asked */
     TOKENS_FAILED,        /* anything else the token reported */
+    TOKENS_INITIALIZED,   /* the token is initialised already */
+    TOKENS_PUK_WRONG,     /* wrong PUK (SO PIN); it was tried once */
+    TOKENS_PUK_BLOCKED,   /* the PUK is locked after too many tries */
     TOKENS_ERR_COUNT
 };
 
@@ -152,6 +155,9 @@ struct token_info {
     bool pin_locked;
     int tries_left;                 /* -1 unknown; 1 final try, 0 locked */
     unsigned long pin_min, pin_max; /* bytes; 0 unknown */
+    bool pin_to_be_changed;         /* CKF_USER_PIN_TO_BE_CHANGED */
+    bool puk_final_try;             /* the next wrong PUK locks it */
+    bool puk_locked;
 };
 
 /* As of the last look; makes no call. Cannot fail. */
@@ -178,6 +184,38 @@ enum tokens_err token_logout(struct token *t);
 
 /* As far as we know, without a call. */
 bool token_is_logged_in(struct token *t);
+
+/* ---- initialising, PINs --------------------------------------------------
+ */
+
+/* Makes an empty token ready: C_InitToken with the SO PIN (the later PUK),
+ * then C_InitPIN. Asks the token first (C_GetTokenInfo): one that is
+ * initialised is TOKENS_INITIALIZED and left as it is. PINs as in token_login
+ * (NULL with 0: the token's own pad); lengths are checked before anything is
+ * done. label: 1 to 32 bytes of UTF-8. *out is the token as it is found
+ * afterwards. When the PIN cannot be set after C_InitToken, the token is
+ * initialised and token_unblock_pin sets its PIN. TOKENS_ARGUMENT,
+ * TOKENS_PIN_INVALID, TOKENS_ABSENT, TOKENS_BUSY, TOKENS_READ_ONLY,
+ * TOKENS_PUK_WRONG, TOKENS_FAILED. */
+enum tokens_err token_initialize(struct token *t, const char *label,
+                                 const uint8_t *so_pin, size_t so_pin_len,
+                                 const uint8_t *pin, size_t pin_len,
+                                 struct token **out);
+
+/* C_SetPIN of the user's PIN, once. A login that there is stays. PINs as in
+ * token_login; TOKENS_PIN_WRONG is of the old one, TOKENS_PIN_INVALID of
+ * either. The other errors of token_login. */
+enum tokens_err token_change_pin(struct token *t, const uint8_t *old_pin,
+                                 size_t old_len, const uint8_t *pin,
+                                 size_t pin_len);
+
+/* Sets a new PIN with the PUK: C_Login as SO, C_InitPIN, C_Logout. A login of
+ * the user ends before. TOKENS_PUK_WRONG, TOKENS_PUK_BLOCKED,
+ * TOKENS_PIN_INVALID, TOKENS_UNINITIALIZED, TOKENS_ABSENT, TOKENS_BUSY,
+ * TOKENS_CANNOT, TOKENS_FAILED. */
+enum tokens_err token_unblock_pin(struct token *t, const uint8_t *puk,
+                                  size_t puk_len, const uint8_t *pin,
+                                  size_t pin_len);
 
 /* ---- identities ---------------------------------------------------------- */
 
@@ -393,6 +431,22 @@ enum tokens_err token_import_add_certificate(struct token_import *import,
                                              const char *label,
                                              bool *out_already);
 
+/* What to generate. */
+struct token_generation {
+    enum token_key_type type; /* RSA or EC */
+    unsigned bits;            /* RSA: of the modulus */
+    struct token_bytes curve; /* EC: DER of the named curve's OID */
+    const char *label;        /* CKA_LABEL; may be NULL */
+};
+
+/* Generates a key pair on the token (private: as token_import_add_key says;
+ * uses: all that fit the type) and gives it the CKA_ID of token_key_id, where
+ * the token lets it be set, else a random one. Writes the id to out_id (room
+ * for TOKEN_ID_BYTES). Errors as in token_import_add_key. */
+enum tokens_err token_import_generate(struct token_import *import,
+                                      const struct token_generation *what,
+                                      uint8_t *out_id, size_t *out_id_len);
+
 /* A trial operation (sign; else decrypt; else derive, as the uses allow) with
  * each key added or already there, checked against its public key.
  * TOKENS_DIFFERENT when the result is wrong. */
@@ -413,5 +467,23 @@ void token_import_drop(struct token_import **import);
  * a login, TOKENS_FAILED when a fresh look still finds one. */
 enum tokens_err token_remove_identity(struct token *t, const uint8_t *id,
                                       size_t id_len, size_t *out_count);
+
+/* Finds the key that this certificate (DER) belongs to: by its public key,
+ * and where the token does not tell that, by the CKA_ID of token_key_id. The
+ * private key may be out of sight while the token is locked
+ * (*out_has_private). Writes the CKA_ID to out_id (room for TOKEN_ID_BYTES).
+ * TOKENS_NO_KEY when there is none, TOKENS_ARGUMENT when DER does not parse,
+ * and the errors of token_identities_read. */
+enum tokens_err token_find_key_of_certificate(struct token *t,
+                                              const uint8_t *der,
+                                              size_t der_len, uint8_t *out_id,
+                                              size_t *out_id_len,
+                                              bool *out_has_private);
+
+/* Counts half-made key objects: without CKA_ID, or without modulus or curve;
+ * the rest of a write that was cut off. Needs a login to see private ones.
+ * remove: destroys them and counts what is left by a fresh look. */
+enum tokens_err token_count_broken(struct token *t, bool remove,
+                                   size_t *out_count);
 
 #endif

@@ -1,0 +1,68 @@
+/* Half-made key objects: what a write that was cut off leaves behind. */
+#include "tokens/internal.h"
+
+static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
+
+/* Nothing that names it, nothing that it could be used with. A key of another
+ * program that merely has no CKA_ID is not among them. */
+static bool
+is_broken(struct hold *h, CK_OBJECT_HANDLE o)
+{
+    CK_ATTRIBUTE a[] = {{CKA_ID, NULL, 0},
+                        {CKA_LABEL, NULL, 0},
+                        {CKA_MODULUS, NULL, 0},
+                        {CKA_EC_PARAMS, NULL, 0},
+                        {CKA_PRIME, NULL, 0}};
+    bool empty = true;
+
+    if (object_read(h, o, a, ARRAY_COUNT(a)) != CKR_OK)
+        return false;
+    for (size_t i = 0; i < ARRAY_COUNT(a); i++)
+        empty = empty && !attribute_has(&a[i]);
+    attributes_wipe(a, ARRAY_COUNT(a));
+    return empty;
+}
+
+static enum tokens_err
+count_held(struct hold *h, bool remove, size_t *count)
+{
+    *count = 0;
+    for (size_t c = 0; c < ARRAY_COUNT(classes); c++) {
+        CK_OBJECT_CLASS class = classes[c];
+        CK_ATTRIBUTE match = {CKA_CLASS, &class, sizeof(class)};
+        AUTO(handles) struct handles found = {0};
+        enum tokens_err e = objects_find(h, &match, 1, &found);
+
+        if (e)
+            return e;
+        for (size_t i = 0; i < found.count; i++) {
+            if (!is_broken(h, found.all[i]))
+                continue;
+            if (remove)
+                (void)CALL(h, C_DestroyObject, h->session, found.all[i]);
+            (*count)++;
+        }
+    }
+    return TOKENS_OK;
+}
+
+enum tokens_err
+token_count_broken(struct token *t, bool remove, size_t *out_count)
+{
+    struct hold h;
+    size_t count = 0;
+
+    rv_forget();
+    enum tokens_err e = hold_begin(t, remove, &h);
+    if (e)
+        return e;
+    e = count_held(&h, remove, &count);
+    if (e == TOKENS_OK && remove)
+        e = count_held(&h, false, &count);
+    if (remove)
+        token_forget_objects(t);
+    hold_drop(&h);
+    if (e == TOKENS_OK)
+        *out_count = count;
+    return e;
+}
