@@ -11,6 +11,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
+#include "agent/broker/builtin.h"
 #include "agent/broker/systemd.h"
 
 /* ---- readiness ----------------------------------------------------------- */
@@ -226,6 +227,9 @@ broker_open(struct broker *b, struct complaint *c)
         return complain(c, "try again", "the system refuses: %s",
                         strerror(errno));
     broker_watch(b, b->signals, SOURCE_SIGNAL, 0);
+    b->builtin = builtin_collect(b->children.libexec, &b->places,
+                                 BUILTIN_PATIENCE_MS);
+    children_set_builtin(&b->children, b->builtin);
     return true;
 }
 
@@ -246,6 +250,7 @@ broker_drop(struct broker *b)
     helpers_stop(&b->helpers);
     children_stop(&b->children);
     listeners_drop(&b->listeners);
+    fd_drop(&b->builtin);
     fd_drop(&b->signals);
     fd_drop(&b->epoll);
     frame_drop(&b->frame);
@@ -255,7 +260,8 @@ broker_drop(struct broker *b)
 int
 broker_run(const char *libexec, struct complaint *c)
 {
-    AUTO(broker) struct broker b = {.epoll = -1, .signals = -1};
+    AUTO(broker) struct broker b = {
+        .builtin = -1, .epoll = -1, .signals = -1};
 
     b.listeners.lock = -1;
     for (int i = 0; i < LISTENER_COUNT; i++)

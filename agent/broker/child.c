@@ -56,11 +56,18 @@ void
 children_init(struct children *all, const struct places *places,
               const char *libexec)
 {
-    *all = (struct children){.places = places, .libexec = libexec};
+    *all =
+        (struct children){.places = places, .libexec = libexec, .builtin = -1};
     for (int i = 0; i < CHILD_COUNT; i++) {
         all->one[i].id = (enum child_id)i;
         all->one[i].served.fd = -1;
     }
+}
+
+void
+children_set_builtin(struct children *all, int builtin)
+{
+    all->builtin = builtin;
 }
 
 const char *
@@ -120,6 +127,8 @@ child_arguments(const struct children *all, enum child_id id,
     case CHILD_VALIDATOR:
         n = ARRAY_COUNT(validator);
         memcpy(out, validator, sizeof(validator));
+        if (all->builtin >= 0)
+            out[n++] = "--builtin";
         break;
     case CHILD_ZYGOTE:
     case CHILD_COUNT:
@@ -142,11 +151,14 @@ child_spawn(const struct children *all, struct child *c, int channel,
                            .whole_environment = c->id == CHILD_KEYHOLDER,
                            .channel = channel,
                            .second = second,
+                           .file = -1,
                            .standard = -1};
 
     buf_addf(&program, "%s/%s", all->libexec, names[c->id]);
     buf_addf(&vtoken, "%s/smime-vtoken.so", all->libexec);
     s.program = buf_text(&program);
+    if (c->id == CHILD_VALIDATOR)
+        s.file = all->builtin;
     child_arguments(all, c->id, s.program, buf_text(&vtoken), argv);
     return spawn_process(&s, &c->pid);
 }

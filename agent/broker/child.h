@@ -49,10 +49,15 @@ struct children {
     struct child one[CHILD_COUNT];
     const struct places *places; /* borrowed */
     const char *libexec;         /* borrowed */
+    int builtin;                 /* the built-in anchors, or -1: none */
 };
 
 void children_init(struct children *all, const struct places *places,
                    const char *libexec);
+
+/* Borrows BUILTIN, a file that every validator reads from its beginning; -1:
+ * none. */
+void children_set_builtin(struct children *all, int builtin);
 
 /* The name of its executable, e.g. "smime-keyring". */
 const char *child_name(enum child_id id);

@@ -13,7 +13,8 @@
 #include "agent/broker/broker.h"
 
 /* A fork must not compete with the request that used up a spare. */
-#define REFILL_DELAY_MS 5
+#define REFILL_DELAY_MS   5
+#define REFILL_LEISURE_MS 50 /* while two or more spares wait */
 #define RETRY_DELAY_MS  50
 /* Sessions at work at once: keyholder and keyring take 64, and one that has
  * just ended may still be counted there. */
@@ -240,6 +241,15 @@ session_serve(struct broker *b, struct connection *c, int place)
     return SERVING_BEGUN;
 }
 
+/* Forking competes with the request that took the spare, which often is not
+ * the last one of its client. */
+static int
+refill_delay(const struct broker *b)
+{
+    return spares_count(&b->spares) >= 2 ? REFILL_LEISURE_MS
+                                         : REFILL_DELAY_MS;
+}
+
 static void
 serve_waiting(struct broker *b)
 {
@@ -255,7 +265,7 @@ serve_waiting(struct broker *b)
             return;
         switch (session_serve(b, c, place)) {
         case SERVING_BEGUN:
-            spares_want(&b->spares, clock_ms() + REFILL_DELAY_MS);
+            spares_want(&b->spares, clock_ms() + refill_delay(b));
             break;
         case SERVING_LATER:
             return;

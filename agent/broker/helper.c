@@ -65,7 +65,8 @@ importer_start(const char *libexec, pid_t *pid, int *out)
     AUTO(fd) int theirs = -1;
     AUTO(fd) int ours = -1;
     char *argv[2] = {NULL, NULL};
-    struct spawn_plan s = {.argv = argv, .second = -1, .standard = -1};
+    struct spawn_plan s = {
+        .argv = argv, .second = -1, .file = -1, .standard = -1};
     int pair[2];
 
     if (!channel_pair(pair))
@@ -93,7 +94,8 @@ pinentry_start(const struct places *places, pid_t *pid, int *out)
                            .argv = argv,
                            .whole_environment = true,
                            .channel = -1,
-                           .second = -1};
+                           .second = -1,
+                           .file = -1};
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)

@@ -85,13 +85,20 @@ spare_find(const struct spares *all)
     return -1;
 }
 
+int
+spares_count(const struct spares *all)
+{
+    int count = 0;
+
+    for (int i = 0; i < SPARE_COUNT; i++)
+        count += all->ctl[i] >= 0;
+    return count;
+}
+
 bool
 spares_are_full(const struct spares *all)
 {
-    for (int i = 0; i < SPARE_COUNT; i++)
-        if (all->ctl[i] < 0)
-            return false;
-    return true;
+    return spares_count(all) == SPARE_COUNT;
 }
 
 void

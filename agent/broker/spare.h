@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SPARE_COUNT 3
+#define SPARE_COUNT 4
 
 struct spares {
     int ctl[SPARE_COUNT]; /* -1: empty */
@@ -26,6 +26,7 @@ bool spare_fork(struct spares *all, int zygote, int *out);
 
 /* The place of one that can be taken, or -1. */
 int spare_find(const struct spares *all);
+int spares_count(const struct spares *all);
 bool spares_are_full(const struct spares *all);
 
 /* Asks for a refill at WHEN, unless one is due earlier; later when spares

@@ -13,6 +13,7 @@
 
 #define CHANNEL_FD 3
 #define SECOND_FD  4
+#define FILE_FD    5
 /* Descriptors to be passed are moved up here, out of the way of the numbers
  * they shall get. */
 #define FIRST_MOVED_FD 10
@@ -50,7 +51,8 @@ fd_move_up(int fd, int *out)
 }
 
 static int
-place_fds(posix_spawn_file_actions_t *a, int channel, int second, int standard)
+place_fds(posix_spawn_file_actions_t *a, int channel, int second, int file,
+          int standard)
 {
     int first_free = CHANNEL_FD;
     int e = 0;
@@ -71,6 +73,10 @@ place_fds(posix_spawn_file_actions_t *a, int channel, int second, int standard)
     if (second >= 0) {
         e |= posix_spawn_file_actions_adddup2(a, second, SECOND_FD);
         first_free = SECOND_FD + 1;
+    }
+    if (file >= 0) {
+        e |= posix_spawn_file_actions_adddup2(a, file, FILE_FD);
+        first_free = FILE_FD + 1;
     }
     return e | posix_spawn_file_actions_addclosefrom_np(a, first_free);
 }
@@ -94,13 +100,14 @@ spawn_with(const struct spawn_plan *s, char *const *environment, pid_t *out)
 {
     AUTO(fd) int channel = -1;
     AUTO(fd) int second = -1;
+    AUTO(fd) int file = -1;
     AUTO(fd) int standard = -1;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int e;
 
     if (!fd_move_up(s->channel, &channel) || !fd_move_up(s->second, &second) ||
-        !fd_move_up(s->standard, &standard))
+        !fd_move_up(s->file, &file) || !fd_move_up(s->standard, &standard))
         return errno;
     if (posix_spawn_file_actions_init(&actions) != 0)
         return ENOMEM;
@@ -108,7 +115,7 @@ spawn_with(const struct spawn_plan *s, char *const *environment, pid_t *out)
         posix_spawn_file_actions_destroy(&actions);
         return ENOMEM;
     }
-    e = place_fds(&actions, channel, second, standard);
+    e = place_fds(&actions, channel, second, file, standard);
     if (e == 0)
         e = set_attributes(&attributes);
     if (e == 0)

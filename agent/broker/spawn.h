@@ -1,8 +1,8 @@
 /*
- * Starts a program for the broker: its channel at descriptor 3 (and a second
- * one at 4), nothing else inherited but stderr, no controlling terminal (a
- * session may read a client's terminal without being stopped), default
- * signals.
+ * Starts a program for the broker: its channel at descriptor 3 (a second one
+ * at 4, a file at 5), nothing else inherited but stderr, no controlling
+ * terminal (a session may read a client's terminal without being stopped),
+ * default signals.
  */
 #ifndef AGENT_BROKER_SPAWN_H
 #define AGENT_BROKER_SPAWN_H
@@ -18,6 +18,7 @@ struct spawn_plan {
     bool whole_environment; /* else the few variables a process needs */
     int channel;            /* borrowed; -1: none */
     int second;             /* borrowed; -1: none */
+    int file;               /* borrowed; -1: none. Wants a second one */
     int standard;           /* becomes stdin and stdout; -1: /dev/null */
 };
 

@@ -94,32 +94,48 @@ walk_up(struct token *t, struct buf *issuer, struct buf *room,
     return TOKENS_OK;
 }
 
-/* The issuer's name in the certificate of key ID; false: it has none, or is
+/* A renewed key has several certificates; the newest is the one that signs. */
+static bool
+is_newer(const struct token_identity *k, const struct token_identity *than)
+{
+    const unsigned char *a = k->certificate, *b = than->certificate;
+    X509 *x = a ? d2i_X509(NULL, &a, (long)k->certificate_len) : NULL;
+    X509 *y = b ? d2i_X509(NULL, &b, (long)than->certificate_len) : NULL;
+    bool newer = x && (!y || ASN1_TIME_compare(X509_get0_notBefore(x),
+                                               X509_get0_notBefore(y)) > 0);
+
+    X509_free(x);
+    X509_free(y);
+    return newer;
+}
+
+/* The issuer's name in the certificate of key ID; empty: it has none, or is
  * its own issuer. */
 static enum tokens_err
 read_issuer(struct token *t, struct slice id, struct buf *issuer)
 {
     const struct token_identities *list = NULL;
+    const struct token_identity *found = NULL;
     enum tokens_err e = token_identities_read(t, &list);
     AUTO(buf) struct buf subject = {0};
 
     if (e != TOKENS_OK)
         return e;
-    e = TOKENS_NO_KEY;
-    for (size_t i = 0; e == TOKENS_NO_KEY && i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         const struct token_identity *k = &list->all[i];
 
-        if (!slice_equal(slice_of(k->id, k->id_len), id))
-            continue;
-        e = TOKENS_OK;
-        if (!k->certificate ||
-            !names_of(slice_of(k->certificate, k->certificate_len), issuer,
-                      &subject) ||
-            slice_equal(buf_slice(issuer), buf_slice(&subject)))
-            buf_clear(issuer);
+        if (slice_equal(slice_of(k->id, k->id_len), id) &&
+            (!found || is_newer(k, found)))
+            found = k;
     }
+    if (found &&
+        (!found->certificate ||
+         !names_of(slice_of(found->certificate, found->certificate_len), issuer,
+                   &subject) ||
+         slice_equal(buf_slice(issuer), buf_slice(&subject))))
+        buf_clear(issuer);
     token_identities_drop(&list);
-    return e;
+    return found ? TOKENS_OK : TOKENS_NO_KEY;
 }
 
 enum err

@@ -89,7 +89,35 @@ union any_reply {
     struct token_record token;
     struct count_reply count;
     struct import_reply import;
+    struct generate_reply generate;
 };
+
+static enum err
+handle_management(struct client *c, enum message m, const union any_record *r,
+                  union any_reply *out, struct reply_room *room,
+                  struct problem *p)
+{
+    if (m == MSG_IMPORT)
+        return p12_import(c, &r->import_request, &out->import, room, p);
+    if (m == MSG_KEY_REMOVE)
+        return key_remove(c, &r->key_choice, &out->count, p);
+    if (m == MSG_TOKEN_INIT)
+        return token_init(c, &r->pin_request, &out->token, room, p);
+    if (m == MSG_PIN_CHANGE)
+        return pin_change(c, &r->pin_request, &out->token, room, p);
+    if (m == MSG_PIN_UNBLOCK)
+        return pin_unblock(c, &r->pin_request, &out->token, room, p);
+    if (m == MSG_GENERATE)
+        return key_generate(c, &r->generate_request, &out->generate, room, p);
+    if (m == MSG_INSTALL)
+        return certificates_install(c, &r->install_request, &out->import, room,
+                                    p);
+    if (m == MSG_CHECK)
+        return tokens_check(c, &r->page, &out->list, room, p);
+    if (m == MSG_CLEAN)
+        return token_clean(c, &r->token_choice, &out->count, p);
+    return fail(p, ERR_USAGE, "not a message for the keyholder");
+}
 
 static enum err
 handle(struct client *c, enum message m, const union any_record *r,
@@ -115,9 +143,7 @@ handle(struct client *c, enum message m, const union any_record *r,
         return token_unlock(c, &r->token_choice, &out->token, room, p);
     if (m == MSG_LOCK)
         return token_lock(c, &r->token_choice, &out->count, p);
-    if (m == MSG_IMPORT)
-        return p12_import(c, &r->import_request, &out->import, room, p);
-    return fail(p, ERR_USAGE, "not a message for the keyholder");
+    return handle_management(c, m, r, out, room, p);
 }
 
 static bool
@@ -136,17 +162,29 @@ answer(struct client *c, enum message m, const union any_record *request)
 static const char *
 refused_operation(enum message m)
 {
-    if (m == MSG_SIGN)
-        return "sign";
-    if (m == MSG_UNWRAP)
-        return "unwrap";
-    if (m == MSG_AGREE)
-        return "agree";
-    if (m == MSG_UNLOCK)
-        return "unlock";
-    if (m == MSG_LOCK)
-        return "lock";
-    return m == MSG_IMPORT ? "import" : NULL;
+    static const struct {
+        enum message m;
+        const char *name;
+    } table[] = {
+        {MSG_SIGN, "sign"},
+        {MSG_UNWRAP, "unwrap"},
+        {MSG_AGREE, "agree"},
+        {MSG_UNLOCK, "unlock"},
+        {MSG_LOCK, "lock"},
+        {MSG_IMPORT, "import"},
+        {MSG_KEY_REMOVE, "remove"},
+        {MSG_TOKEN_INIT, "initialize"},
+        {MSG_PIN_CHANGE, "change-pin"},
+        {MSG_PIN_UNBLOCK, "unblock-pin"},
+        {MSG_GENERATE, "generate"},
+        {MSG_INSTALL, "install"},
+        {MSG_CLEAN, "clean"},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++)
+        if (table[i].m == m)
+            return table[i].name;
+    return NULL;
 }
 
 static void

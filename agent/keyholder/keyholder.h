@@ -103,4 +103,34 @@ MUST_USE enum err p12_import(struct client *c,
                              struct import_reply *out, struct reply_room *room,
                              struct problem *p);
 
+MUST_USE enum err key_remove(struct client *c, const struct key_choice *request,
+                             struct count_reply *out, struct problem *p);
+MUST_USE enum err token_init(struct client *c,
+                             const struct pin_request *request,
+                             struct token_record *out, struct reply_room *room,
+                             struct problem *p);
+MUST_USE enum err pin_change(struct client *c,
+                             const struct pin_request *request,
+                             struct token_record *out, struct reply_room *room,
+                             struct problem *p);
+MUST_USE enum err pin_unblock(struct client *c,
+                              const struct pin_request *request,
+                              struct token_record *out, struct reply_room *room,
+                              struct problem *p);
+MUST_USE enum err key_generate(struct client *c,
+                               const struct generate_request *request,
+                               struct generate_reply *out,
+                               struct reply_room *room, struct problem *p);
+MUST_USE enum err certificates_install(struct client *c,
+                                       const struct install_request *request,
+                                       struct import_reply *out,
+                                       struct reply_room *room,
+                                       struct problem *p);
+MUST_USE enum err tokens_check(struct client *c, const struct page *request,
+                               struct list_reply *out, struct reply_room *room,
+                               struct problem *p);
+MUST_USE enum err token_clean(struct client *c,
+                              const struct token_choice *request,
+                              struct count_reply *out, struct problem *p);
+
 #endif

@@ -89,7 +89,8 @@ flags_of_token(const struct token_info *info)
            (info->pin_final_try ? TOKEN_PIN_LAST_TRY : 0U) |
            (info->write_protected ? TOKEN_READ_ONLY : 0U) |
            (info->protected_path ? TOKEN_PINPAD : 0U) |
-           (info->user_pin_initialized ? 0U : TOKEN_NO_PIN_SET);
+           (info->user_pin_initialized ? 0U : TOKEN_NO_PIN_SET) |
+           (info->pin_to_be_changed ? TOKEN_PIN_MUST_CHANGE : 0U);
 }
 
 /* Where a text lies in the room, until it no longer moves. */

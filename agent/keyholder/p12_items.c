@@ -1,6 +1,10 @@
 #include "agent/keyholder/p12_items.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "agent/base/fd.h"
+#include "agent/keyholder/prompt.h"
 
 /* Ten million iterations, and a person who types a password. */
 #define OPEN_TIMEOUT_MS 120000
@@ -114,39 +118,111 @@ read_item(struct client *c, int fd, struct p12_items *items, bool *out_end,
     return ERR_OK;
 }
 
+/* PASSWORD: the descriptor of its line, or -1. */
 static enum err
-read_all(struct client *c, const struct import_request *request, int fd,
-         struct p12_items *items, struct problem *p)
+read_all(struct client *c, const struct import_request *request, int password,
+         int fd, struct p12_items *items, struct problem *p)
 {
     const struct p12_request open = {.no_mac = request->no_mac != 0,
-                                     .has_password =
-                                         request->has_password != 0};
+                                     .has_password = password >= 0};
+    const int fds[2] = {c->frame.fds[0], password};
     AUTO(frame) struct frame frame;
     struct empty opened;
     bool end = false;
     enum err e;
 
     frame_init(&frame);
-    e = call(c, fd, MSG_P12_OPEN, &open, c->frame.fds, c->frame.fd_count,
-             &frame, &opened, p);
+    e = call(c, fd, MSG_P12_OPEN, &open, fds, password >= 0 ? 2 : 1, &frame,
+             &opened, p);
     while (e == ERR_OK && !end)
         e = read_item(c, fd, items, &end, p);
     return e;
+}
+
+/* One attempt, by an importer of its own. */
+static enum err
+read_once(struct client *c, const struct import_request *request, int password,
+          struct p12_items *items, struct problem *p)
+{
+    AUTO(fd) int fd = -1;
+    enum err e = broker_spawn(&c->keyholder->broker, HELPER_IMPORTER, &fd, p);
+
+    return e == ERR_OK ? read_all(c, request, password, fd, items, p) : e;
+}
+
+/* ---- a password that the person is asked for --------------------------- */
+
+/* The line as a descriptor; the pipe holds it without anybody reading. -1:
+ * there are no descriptors left. */
+static int
+line_of(const struct secret *password)
+{
+    struct slice s = secret_slice(password);
+    AUTO(fd) int in = -1;
+    AUTO(fd) int out = -1;
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -1;
+    out = ends[0];
+    in = ends[1];
+    if (!fd_write_all(in, s.p, s.n) || !fd_write_all(in, "\n", 1))
+        return -1;
+    return fd_take(&out);
+}
+
+static enum err
+ask_line(struct client *c, const struct import_request *request,
+         const char *error, int *out, struct problem *p)
+{
+    AUTO(secret) struct secret *password = NULL;
+    enum err e = prompt_password(c, request->file, error, &password, p);
+
+    if (e != ERR_OK)
+        return e;
+    *out = line_of(password);
+    return *out >= 0 ? ERR_OK : fail(p, ERR_INTERNAL, "no pipe");
+}
+
+/* START: where the client's file begins. */
+static enum err
+read_asking(struct client *c, const struct import_request *request, off_t start,
+            struct p12_items *items, struct problem *p)
+{
+    unsigned most = c->keyholder->config.pin_prompts;
+    const char *error = NULL;
+
+    for (unsigned i = 0;; i++) {
+        AUTO(fd) int line = -1;
+        enum err e;
+
+        if (start < 0 || lseek(c->frame.fds[0], start, SEEK_SET) != start)
+            return fail(p, ERR_P12_PASSWORD,
+                        "none was given, and a pipe cannot be read twice");
+        if ((e = ask_line(c, request, error, &line, p)) != ERR_OK)
+            return e;
+        p12_items_drop(items);
+        e = read_once(c, request, line, items, p);
+        if (e != ERR_P12_PASSWORD || i + 1 >= most)
+            return e;
+        error = "Wrong password";
+    }
 }
 
 enum err
 p12_items_read(struct client *c, const struct import_request *request,
                struct p12_items *out, struct problem *p)
 {
-    AUTO(fd) int fd = -1;
+    bool given = request->has_password != 0;
+    off_t start;
     enum err e;
 
-    if (c->frame.fd_count != (request->has_password ? 2 : 1))
+    if (c->frame.fd_count != (given ? 2 : 1))
         return fail(p, ERR_USAGE, "wrong count of descriptors");
-    e = broker_spawn(&c->keyholder->broker, HELPER_IMPORTER, &fd, p);
-    if (e != ERR_OK)
-        return e;
-    e = read_all(c, request, fd, out, p);
+    start = lseek(c->frame.fds[0], 0, SEEK_CUR);
+    e = read_once(c, request, given ? c->frame.fds[1] : -1, out, p);
+    if (e == ERR_P12_PASSWORD && !given)
+        e = read_asking(c, request, start, out, p);
     if (e == ERR_OK && out->key_count == 0)
         return fail(p, ERR_P12_NO_KEY, NULL);
     return e;

@@ -23,8 +23,11 @@ struct p12_items {
 };
 
 /* Starts an importer, hands it the client's descriptors and reads all its
- * items. Errors: the importer's own; ERR_P12_FORMAT when it died of the file;
- * ERR_CANCELLED when the client went away. */
+ * items. When the file wants a password and the client gave none, the person
+ * is asked, at most pin_prompts times, and each answer goes to a new importer.
+ * Errors: the importer's own (ERR_P12_PASSWORD with a detail: no password was
+ * tried, for nobody could be asked); ERR_P12_FORMAT when it died of the file;
+ * ERR_CANCELLED when the person said so or the client went away. */
 MUST_USE enum err p12_items_read(struct client *c,
                                  const struct import_request *request,
                                  struct p12_items *out, struct problem *p);

@@ -2,7 +2,9 @@
 
 #include <assuan.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -18,7 +20,9 @@
 struct pinentry {
     assuan_context_t assuan;
     int watch;
-    bool left; /* the client went away */
+    pid_t pid;      /* as it says itself; 0: unknown */
+    bool left;      /* the client went away */
+    bool abandoned; /* nobody waits for its answer any more */
 };
 
 /* ---- memory: each piece a mapping of its own, locked, not dumped ------- */
@@ -111,7 +115,7 @@ hook_read(assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size)
         int n = left > 0 ? poll(fds, 2, (int)left) : 0;
 
         if (n > 0 && fds[1].revents != 0) {
-            pinentry->left = true;
+            pinentry->left = pinentry->abandoned = true;
             errno = ECANCELED;
             return -1;
         }
@@ -119,6 +123,7 @@ hook_read(assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size)
             return read(fd, buffer, size);
         if (n < 0 && errno == EINTR)
             continue;
+        pinentry->abandoned = true;
         errno = n == 0 ? ETIMEDOUT : errno;
         return -1;
     }
@@ -213,6 +218,21 @@ set_place(struct pinentry *pinentry, const struct pinentry_place *place)
     set_option(pinentry, "display", place->display);
 }
 
+static gpg_error_t
+take_pid(void *arg, const void *bytes, size_t n)
+{
+    struct pinentry *pinentry = arg;
+    char text[16] = "";
+    long pid;
+
+    if (n >= sizeof(text))
+        return 0;
+    memcpy(text, bytes, n);
+    pid = strtol(text, NULL, 10);
+    pinentry->pid = pid > 1 && pid <= INT_MAX ? (pid_t)pid : 0;
+    return 0;
+}
+
 enum err
 pinentry_open(int fd, int watch, const struct pinentry_place *place,
               struct pinentry **out, struct problem *p)
@@ -245,7 +265,8 @@ pinentry_open(int fd, int watch, const struct pinentry_place *place,
         return assuan_problem(pinentry, error, p);
     set_place(pinentry, place);
     (void)transact_text(pinentry, "SETTITLE", "S/MIME");
-    (void)transact_text(pinentry, "SETPROMPT", "PIN:");
+    (void)assuan_transact(pinentry->assuan, "GETINFO pid", take_pid, pinentry,
+                          NULL, NULL, NULL, NULL);
     *out = TAKE(pinentry);
     return ERR_OK;
 }
@@ -264,14 +285,18 @@ take_data(void *arg, const void *bytes, size_t n)
 }
 
 enum err
-pinentry_ask(struct pinentry *pinentry, const char *description,
-             const char *error_text, struct secret **out, struct problem *p)
+pinentry_ask(struct pinentry *pinentry,
+             const struct pinentry_question *question, struct secret **out,
+             struct problem *p)
 {
     AUTO(secret) struct secret *secret = secret_new();
-    gpg_error_t error = transact_text(pinentry, "SETDESC", description);
+    gpg_error_t error =
+        transact_text(pinentry, "SETDESC", question->description);
 
-    if (!error && error_text)
-        error = transact_text(pinentry, "SETERROR", error_text);
+    if (!error)
+        error = transact_text(pinentry, "SETPROMPT", question->prompt);
+    if (!error && question->error)
+        error = transact_text(pinentry, "SETERROR", question->error);
     if (!error)
         error = assuan_transact(pinentry->assuan, "GETPIN", take_data, secret,
                                 NULL, NULL, NULL, NULL);
@@ -292,11 +317,14 @@ pinentry_confirm(struct pinentry *pinentry, const char *description,
     return error ? assuan_problem(pinentry, error, p) : ERR_OK;
 }
 
+/* A pinentry that reads a terminal does not see that its stdin has ended. */
 void
 pinentry_drop(struct pinentry **pinentry)
 {
     if (!*pinentry)
         return;
+    if ((*pinentry)->abandoned && (*pinentry)->pid > 0)
+        (void)kill((*pinentry)->pid, SIGTERM);
     assuan_release((*pinentry)->assuan);
     free(*pinentry);
     *pinentry = NULL;

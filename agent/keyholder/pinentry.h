@@ -1,9 +1,10 @@
 /*
- * A person's PIN and consent, through pinentry (Assuan, by libassuan).
+ * A person's PIN, password or consent, through pinentry (Assuan, by
+ * libassuan).
  *
  * Runs in the thread that needs the answer, over a socket that the broker
  * connected to pinentry's stdin and stdout: nothing is started here. All
- * memory of the Assuan context, where a PIN passes through, is locked and
+ * memory of the Assuan context, where an answer passes through, is locked and
  * wiped.
  */
 #ifndef AGENT_KEYHOLDER_PINENTRY_H
@@ -22,19 +23,27 @@ struct pinentry_place {
     const char *locale;
 };
 
+/* What is asked. DESCRIPTION may have several lines; ERROR (or NULL) is what
+ * was wrong with the last answer. */
+struct pinentry_question {
+    const char *prompt; /* "PIN:" */
+    const char *description;
+    const char *error;
+};
+
 /*
  * Takes FD. WATCH (borrowed): when its other end goes away, so does the
- * prompt. Errors of all three: ERR_CANCELLED (the person, or WATCH),
- * ERR_TOKEN_LOCKED (pinentry cannot ask; detail says why).
+ * prompt, and pinentry's process is ended. Errors of all three: ERR_CANCELLED
+ * (the person, or WATCH), ERR_TOKEN_LOCKED (pinentry cannot ask; detail says
+ * why).
  */
 MUST_USE enum err pinentry_open(int fd, int watch,
                                 const struct pinentry_place *place,
                                 struct pinentry **out, struct problem *p);
 
-/* Asks for a PIN. DESCRIPTION may have several lines; ERROR (or NULL) is what
- * was wrong with the last answer. */
+/* Asks for a secret. */
 MUST_USE enum err pinentry_ask(struct pinentry *pinentry,
-                               const char *description, const char *error,
+                               const struct pinentry_question *question,
                                struct secret **out, struct problem *p);
 
 /* Asks for a yes. */

@@ -73,28 +73,42 @@ describe(struct prompt *prompt, const struct purpose *why,
                  info->tries_left == 1 ? "try" : "tries");
 }
 
+/* Errors: of the broker, of pinentry_open. */
 static enum err
-start_pinentry(struct prompt *prompt, struct token *token, struct problem *p)
+start_pinentry(struct prompt *prompt, struct problem *p)
 {
     struct client *c = prompt->client;
     const struct pinentry_place place = {c->tty, c->term, c->display,
                                          c->locale};
-    struct problem why = {0};
-    char name[TOKEN_LABEL_BYTES];
     int fd = -1;
     enum err e;
 
     if (prompt->pinentry)
         return ERR_OK;
-    e = broker_spawn(&c->keyholder->broker, HELPER_PINENTRY, &fd, &why);
+    e = broker_spawn(&c->keyholder->broker, HELPER_PINENTRY, &fd, p);
     if (e == ERR_OK)
-        e = pinentry_open(fd, c->served.fd, &place, &prompt->pinentry, &why);
+        e = pinentry_open(fd, c->served.fd, &place, &prompt->pinentry, p);
+    return e;
+}
+
+static const char *
+reason(const struct problem *p)
+{
+    return p->detail[0] ? p->detail : "pinentry does not start";
+}
+
+static enum err
+start_for_token(struct prompt *prompt, struct token *token, struct problem *p)
+{
+    struct problem why = {0};
+    char name[TOKEN_LABEL_BYTES];
+    enum err e = start_pinentry(prompt, &why);
+
     if (e == ERR_OK)
         return ERR_OK;
     *p = why;
     if (e != ERR_CANCELLED)
-        (void)fail(p, ERR_TOKEN_LOCKED, "%s",
-                   why.detail[0] ? why.detail : "pinentry does not start");
+        (void)fail(p, ERR_TOKEN_LOCKED, "%s", reason(&why));
     token_name(token, name);
     problem_set_token(p, name);
     return p->code;
@@ -108,7 +122,11 @@ prompt_pin(struct prompt *prompt, const struct purpose *why,
     char text[640];
     char last[768];
     char name[TOKEN_LABEL_BYTES];
-    enum err e = start_pinentry(prompt, why->token, p);
+    const struct pinentry_question question = {
+        .prompt = why->prompt ? why->prompt : "PIN:",
+        .description = text,
+        .error = error};
+    enum err e = start_for_token(prompt, why->token, p);
 
     if (e != ERR_OK)
         return e;
@@ -121,10 +139,40 @@ prompt_pin(struct prompt *prompt, const struct purpose *why,
         e = pinentry_confirm(prompt->pinentry, last, p);
     }
     if (e == ERR_OK)
-        e = pinentry_ask(prompt->pinentry, text, error, out, p);
+        e = pinentry_ask(prompt->pinentry, &question, out, p);
     if (e == ERR_TOKEN_LOCKED) {
         token_name(why->token, name);
         problem_set_token(p, name);
     }
     return e;
+}
+
+enum err
+prompt_password(struct client *c, struct slice file, const char *error,
+                struct secret **out, struct problem *p)
+{
+    AUTO(prompt) struct prompt prompt;
+    char name[128];
+    char text[CALLER_BYTES + sizeof(name) + 32];
+    const struct pinentry_question question = {
+        .prompt = "Password:", .description = text, .error = error};
+    struct problem why = {0};
+    enum err e = prompt_begin(&prompt, c, &why);
+
+    text_escape(file.n > 0 ? file : slice_text("a key file"), name,
+                sizeof(name));
+    snprintf(text, sizeof(text), "%s wants to import %s", client_program(c),
+             name);
+    if (e == ERR_OK)
+        e = start_pinentry(&prompt, &why);
+    if (e == ERR_OK)
+        e = pinentry_ask(prompt.pinentry, &question, out, &why);
+    if (e == ERR_OK)
+        return ERR_OK;
+    *p = why;
+    if (e == ERR_CANCELLED)
+        return e;
+    return fail(p, ERR_P12_PASSWORD,
+                "none was given, and none could be asked for (%s)",
+                reason(&why));
 }

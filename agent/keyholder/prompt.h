@@ -12,6 +12,7 @@
 struct purpose {
     struct token *token;
     const char *operation; /* "sign a message", "import a file", ... */
+    const char *prompt;    /* what is typed, "PUK:"; NULL: "PIN:" */
     char key[LIMIT_LABEL_BYTES + 1]; /* label of the key or file; "" */
 };
 
@@ -26,13 +27,21 @@ struct prompt {
 MUST_USE enum err prompt_begin(struct prompt *prompt, struct client *c,
                                struct problem *p);
 
-/* Asks for the token's PIN; starts pinentry when that was not done yet.
- * ERROR is shown, or NULL. LAST: the token says that a wrong PIN will block
- * it, so a yes is asked for first. */
+/* Asks for the token's PIN (or what WHY says); starts pinentry when that was
+ * not done yet. ERROR is shown, or NULL. LAST: the token says that a wrong PIN
+ * will block it, so a yes is asked for first. */
 MUST_USE enum err prompt_pin(struct prompt *prompt, const struct purpose *why,
                              const struct token_info *info, const char *error,
                              struct secret **out, struct problem *p);
 
 void prompt_drop(struct prompt *prompt);
+
+/* Asks for the password of a key file, in a turn of its own: never call it
+ * between prompt_begin and prompt_drop. FILE is its name, or empty. ERROR is
+ * shown, or NULL. Errors: ERR_CANCELLED; ERR_P12_PASSWORD when nobody can be
+ * asked (detail says why). */
+MUST_USE enum err prompt_password(struct client *c, struct slice file,
+                                  const char *error, struct secret **out,
+                                  struct problem *p);
 
 #endif

@@ -34,8 +34,9 @@ code_of(enum tokens_err e)
     case TOKENS_REMOVED:
         return ERR_TOKEN_REMOVED;
     case TOKENS_LOCKED:
-    case TOKENS_PIN_EXPIRED:
         return ERR_TOKEN_LOCKED;
+    case TOKENS_PIN_EXPIRED:
+        return ERR_PIN_EXPIRED;
     case TOKENS_PIN_WRONG:
         return ERR_PIN_WRONG;
     case TOKENS_PIN_BLOCKED:
@@ -58,6 +59,12 @@ code_of(enum tokens_err e)
         return ERR_TOKEN_CANNOT;
     case TOKENS_MESSAGE:
         return ERR_BAD_MESSAGE;
+    case TOKENS_INITIALIZED:
+        return ERR_TOKEN_NOT_EMPTY;
+    case TOKENS_PUK_WRONG:
+        return ERR_PUK_WRONG;
+    case TOKENS_PUK_BLOCKED:
+        return ERR_PUK_BLOCKED;
     case TOKENS_ERR_COUNT:
         break;
     }
@@ -69,8 +76,7 @@ static bool
 shows_detail(enum tokens_err e)
 {
     return e == TOKENS_MEMORY || e == TOKENS_FAILED || e == TOKENS_DIFFERENT ||
-           e == TOKENS_CANNOT || e == TOKENS_ARGUMENT || e == TOKENS_BAD_URI ||
-           e == TOKENS_PIN_EXPIRED;
+           e == TOKENS_CANNOT || e == TOKENS_ARGUMENT || e == TOKENS_BAD_URI;
 }
 
 enum err
@@ -96,5 +102,7 @@ token_problem(enum tokens_err e, struct token *token, struct problem *p)
         problem_set_subject(p, name);
     if (e == TOKENS_PIN_WRONG && token_load_info(token, &info) == TOKENS_OK)
         p->tries_left = info.tries_left;
+    if (e == TOKENS_PUK_WRONG && token_load_info(token, &info) == TOKENS_OK)
+        p->tries_left = info.puk_locked ? 0 : info.puk_final_try ? 1 : -1;
     return p->code;
 }

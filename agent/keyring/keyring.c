@@ -23,11 +23,23 @@ keyring_init(struct keyring *k, struct store *store, int control, int validator)
 void
 keyring_drop(struct keyring *k)
 {
-    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++) {
         fd_drop(&k->session[i].fd);
+        brought_drop(&k->brought[i]);
+    }
     fd_drop(&k->validator);
     frame_drop(&k->answer);
     store_drop(&k->store);
+}
+
+/* What the last one had is gone with it. */
+static void
+validator_set(struct keyring *k, int fd)
+{
+    fd_drop(&k->validator);
+    k->validator = fd;
+    k->validators++;
+    k->lent = 0;
 }
 
 /* ---- the broker --------------------------------------------------------- */
@@ -65,8 +77,7 @@ control_read(struct keyring *k)
         if (m == MSG_ATTACH && frame.fd_count == 1) {
             session_attach(k, &request.attach, fd_take(&frame.fds[0]));
         } else if (m == MSG_VALIDATOR && frame.fd_count == 1) {
-            fd_drop(&k->validator);
-            k->validator = fd_take(&frame.fds[0]);
+            validator_set(k, fd_take(&frame.fds[0]));
         } else {
             log_error("an odd message of the broker");
         }
@@ -119,7 +130,7 @@ keyring_ask(struct keyring *k, enum message m, const void *request, void *reply,
         /* An answer that comes late must not be taken for the next one. */
         log_note("the validator %s",
                  e == ERR_TOKEN_BUSY ? "is silent" : "is gone");
-        fd_drop(&k->validator);
+        validator_set(k, -1);
     }
     *p = (struct problem){0};
     return fail(p, ERR_KEYRING_LOST, "no validator");
@@ -176,27 +187,77 @@ status_fill(struct keyring *k, struct keyring_status *out, struct problem *p)
     return ERR_OK;
 }
 
-static enum err
-verify(struct keyring *k, const struct verify_request *q,
-       struct verify_reply *out, struct problem *p)
+/* Anchors that were brought along teach nothing: the agent's own have to
+ * vouch too. The first verdict, which OUT borrows from, stays. */
+static void
+learn_by_own_anchors(struct keyring *k, const struct verify_request *q,
+                     struct verify_reply *out)
 {
-    enum err e = keyring_ask(k, MSG_JUDGE, q, out, p);
+    struct frame first = k->answer;
+    struct verify_reply own;
+    struct problem p = {0};
 
-    if (e == ERR_OK)
-        keyring_learn(k, q, out);
-    return e;
+    if (!q->learn || out->chain != CHAIN_OK || out->revoked_at != 0)
+        return;
+    frame_init(&k->answer);
+    if (keyring_ask(k, MSG_JUDGE, q, &own, &p) == ERR_OK) {
+        keyring_learn(k, q, &own);
+        out->learned = own.learned;
+    }
+    frame_drop(&k->answer);
+    k->answer = first;
+}
+
+static enum err
+verify(struct keyring *k, const struct brought *b,
+       const struct verify_request *from, struct verify_reply *out,
+       struct problem *p)
+{
+    struct verify_request q = *from;
+    enum err e;
+
+    q.trust = b->name;
+    e = brought_ask(k, b, MSG_JUDGE, &q, out, p);
+    if (e != ERR_OK)
+        return e;
+    if (q.trust == 0) {
+        keyring_learn(k, &q, out);
+        return ERR_OK;
+    }
+    q.trust = 0;
+    out->learned = LEARNED_NOTHING;
+    learn_by_own_anchors(k, &q, out);
+    return ERR_OK;
+}
+
+static enum err
+check_path(struct keyring *k, const struct brought *b,
+           const struct check_request *from, struct check_reply *out,
+           struct problem *p)
+{
+    struct check_request q = *from;
+
+    q.trust = b->name;
+    return brought_ask(k, b, MSG_JUDGE_PATH, &q, out, p);
 }
 
 /* The rows a session may send here; what else the table lets through (the
  * broker's own) is no session's to say. */
 static enum err
-handle(struct keyring *k, enum message m, const union any_record *q,
-       struct answer_bytes *bytes, union any_record *out, struct problem *p)
+handle(struct keyring *k, struct brought *b, enum message m,
+       const union any_record *q, struct answer_bytes *bytes,
+       union any_record *out, struct problem *p)
 {
     if (m == MSG_NARROW)
         return ERR_OK;
     if (m == MSG_VERIFY)
-        return verify(k, &q->verify_request, &out->verify_reply, p);
+        return verify(k, b, &q->verify_request, &out->verify_reply, p);
+    if (m == MSG_TRUST)
+        return brought_add(k, b, &q->trust_part, p);
+    if (m == MSG_CHECK_PATH)
+        return check_path(k, b, &q->check_request, &out->check_reply, p);
+    if (m == MSG_ANCHOR_LIST)
+        return keyring_ask(k, MSG_LIST_ANCHORS, &q->page, &out->list_reply, p);
     if (m == MSG_DESCRIBE)
         return keyring_ask(k, MSG_READ_CERTIFICATES, &q->describe_request,
                            &out->describe_reply, p);
@@ -226,7 +287,8 @@ answer(struct keyring *k, struct served *s, enum message m,
     struct problem p = {0};
     bool sent;
 
-    if (handle(k, m, request, &bytes, &reply, &p) == ERR_OK) {
+    if (handle(k, &k->brought[s - k->session], m, request, &bytes, &reply,
+               &p) == ERR_OK) {
         sent = channel_reply(s->fd, m, &reply, NULL, 0);
     } else {
         log_problem(message_row(m)->name, &p);
@@ -260,8 +322,10 @@ session_read(struct keyring *k, struct served *s, struct frame *frame)
      * not kept until the next packet. */
     for (int i = 0; i < frame->fd_count; i++)
         fd_drop(&frame->fds[i]);
-    if (!going)
+    if (!going) {
         fd_drop(&s->fd);
+        brought_drop(&k->brought[s - k->session]);
+    }
 }
 
 void

@@ -6,6 +6,7 @@
 #ifndef AGENT_KEYRING_KEYRING_H
 #define AGENT_KEYRING_KEYRING_H
 
+#include "agent/keyring/brought.h"
 #include "agent/keyring/store.h"
 #include "agent/wire/channel.h"
 
@@ -21,7 +22,11 @@ struct keyring {
     bool control_gone;
     int validator;                         /* -1: wait for a new one */
     struct served session[LIMIT_SESSIONS]; /* fd -1: free */
-    struct frame answer;                   /* the validator's last */
+    struct brought brought[LIMIT_SESSIONS];
+    uint32_t last_name;  /* of what was brought */
+    uint32_t lent;       /* its name at the validator; 0: nothing */
+    uint64_t validators; /* how many there were, or ended */
+    struct frame answer; /* the validator's last */
 };
 
 /* Takes STORE; borrows CONTROL. VALIDATOR (taken; -1: the broker will send

@@ -77,12 +77,22 @@ is_key_operation(enum message m)
     return m == MSG_SIGN || m == MSG_UNWRAP || m == MSG_AGREE;
 }
 
+/* These may ask the person, or work long (generating a key). */
+static bool
+is_management(enum message m)
+{
+    return m == MSG_UNLOCK || m == MSG_IMPORT || m == MSG_KEY_REMOVE ||
+           m == MSG_TOKEN_INIT || m == MSG_PIN_CHANGE ||
+           m == MSG_PIN_UNBLOCK || m == MSG_GENERATE || m == MSG_INSTALL ||
+           m == MSG_CLEAN;
+}
+
 enum err
 keyholder_call(struct request *r, enum message m, const void *request,
                const int *fds, int fd_count, void *reply)
 {
     struct side side = keyholder_side(r->session);
-    bool may_prompt = is_key_operation(m) || m == MSG_UNLOCK || m == MSG_IMPORT;
+    bool may_prompt = is_key_operation(m) || is_management(m);
 
     /* As the other end counts. */
     if (is_key_operation(m) && r->session->ops_left > 0)

@@ -23,6 +23,9 @@ draft_open(int fd, struct draft *out, struct problem *p)
     input_open(fd, &out->input);
     e = header_read(&out->input.stream.s, &out->entity.header,
                     &out->entity.rest, p);
+    if (e == ERR_OK && out->entity.header.bytes.len == 0
+        && out->entity.rest.len == 0)
+        e = fail(p, ERR_NOT_MAIL, "it is empty");
     if (e != ERR_OK) {
         draft_drop(out);
         return e;
@@ -46,12 +49,13 @@ draft_drop(struct draft *d)
 /* A field as it is; the last one of a header that was cut short gets the
  * line end it lacks. */
 static enum err
-put_field(struct sink *to, const struct header_field *f, struct problem *p)
+put_field(struct sink *to, const struct header_field *f, const char *eol,
+          struct problem *p)
 {
     TRY(sink_write(to, f->whole.p, f->whole.n, p));
     if (f->whole.n > 0 && f->whole.p[f->whole.n - 1] == '\n')
         return ERR_OK;
-    return put(to, "\r\n", p);
+    return put(to, eol, p);
 }
 
 static bool
@@ -66,13 +70,15 @@ compose_outer(const struct draft *d, struct sink *to, bool crlf,
               struct problem *p)
 {
     const struct header *h = &d->entity.header;
+    const char *eol = crlf ? "\r\n" : "\n";
 
     for (size_t i = 0; d->whole && i < h->count; i++)
         if (stays_outside(&h->fields[i]))
-            TRY(put_field(to, &h->fields[i], p));
-    if (!d->whole || header_count(h, "MIME-Version") == 0)
-        TRY(put(to, crlf ? "MIME-Version: 1.0\r\n" : "MIME-Version: 1.0\n", p));
-    return ERR_OK;
+            TRY(put_field(to, &h->fields[i], eol, p));
+    if (d->whole && header_count(h, "MIME-Version") > 0)
+        return ERR_OK;
+    TRY(put(to, "MIME-Version: 1.0", p));
+    return put(to, eol, p);
 }
 
 /* A message without Content-Type is plain text (RFC 2045 5.2); inside a
@@ -85,7 +91,7 @@ compose_inner(struct draft *d, struct sink *to, struct problem *p)
     for (size_t i = 0; i < h->count; i++)
         if (d->whole ? header_is_mime(&h->fields[i])
                      : !slice_is_nocase(h->fields[i].name, "MIME-Version"))
-            TRY(put_field(to, &h->fields[i], p));
+            TRY(put_field(to, &h->fields[i], "\r\n", p));
     if (header_count(h, "Content-Type") == 0)
         TRY(put(to, "Content-Type: text/plain\r\n", p));
     TRY(put(to, "\r\n", p));
@@ -116,32 +122,46 @@ put_signature_part(struct slice der, bool crlf, struct sink *to,
     return e;
 }
 
+/* With LF: what is written is what is digested, in canonical form, so that
+ * a reader comes to the same digest also where a CR is out of place. */
+static enum err
+put_signed_lf(struct draft *d, struct digests *digests, struct sink *to,
+              struct problem *p)
+{
+    struct crlf_writer *canonical = crlf_writer_new(digests_sink(digests));
+    struct lf_writer *plain;
+    struct sink_tee tee;
+    enum err e;
+
+    sink_tee_init(&tee, crlf_writer_sink(canonical), to);
+    plain = lf_writer_new(&tee.s);
+    e = compose_inner(d, lf_writer_sink(plain), p);
+    /* Not finished: a CR at the very end, which it holds back, would become
+     * part of the delimiter's line end. */
+    if (e == ERR_OK)
+        e = crlf_writer_finish(canonical, p);
+    lf_writer_drop(&plain);
+    crlf_writer_drop(&canonical);
+    return e;
+}
+
 /* The inner entity goes to TO with the line ends wanted, and in canonical
  * form (RFC 8551 3.1.1) into the digest, in one pass. */
 static enum err
 put_signed_part(struct draft *d, bool crlf, struct digests *digests,
                 struct sink *to, struct problem *p)
 {
-    struct crlf_writer *canonical = NULL;
-    struct lf_writer *plain = NULL;
+    struct crlf_writer *canonical;
     struct sink_tee tee;
     enum err e;
 
-    if (crlf) {
-        sink_tee_init(&tee, digests_sink(digests), to);
-        canonical = crlf_writer_new(&tee.s);
-        e = compose_inner(d, crlf_writer_sink(canonical), p);
-    } else {
-        canonical = crlf_writer_new(digests_sink(digests));
-        plain = lf_writer_new(to);
-        sink_tee_init(&tee, crlf_writer_sink(canonical), lf_writer_sink(plain));
-        e = compose_inner(d, &tee.s, p);
-    }
-    if (e == ERR_OK && plain)
-        e = lf_writer_finish(plain, p);
+    if (!crlf)
+        return put_signed_lf(d, digests, to, p);
+    sink_tee_init(&tee, digests_sink(digests), to);
+    canonical = crlf_writer_new(&tee.s);
+    e = compose_inner(d, crlf_writer_sink(canonical), p);
     if (e == ERR_OK)
         e = crlf_writer_finish(canonical, p);
-    lf_writer_drop(&plain);
     crlf_writer_drop(&canonical);
     return e;
 }

@@ -9,13 +9,15 @@ void
 input_open(int fd, struct input *out)
 {
     struct stat st;
-    off_t start = -1;
+    off_t start = -1, end = -1;
 
     /* By position where that is possible: the client's own offset stays. */
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         start = lseek(fd, 0, SEEK_CUR);
+        end = st.st_size > 0 ? st.st_size : -1; /* 0: also what /proc says */
+    }
     out->fd = fd;
-    stream_fd_init(&out->stream, fd, start, -1);
+    stream_fd_init(&out->stream, fd, start, end);
 }
 
 void
@@ -83,11 +85,13 @@ stream_digested_drop(struct stream_digested *d)
 
 /* ---- entities: a header that may turn out to be none ------------------------ */
 
-/* Keeps a copy of what passes, so that it can be given back. */
+/* Keeps a copy of what passes, so that it can be given back, and whether
+ * it was this stream that failed. */
 struct stream_kept {
     struct stream s;
     struct stream *from;
     struct buf kept;
+    bool failed;
 };
 
 static enum err
@@ -99,6 +103,7 @@ kept_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
 
     if (e == ERR_OK)
         buf_add(&k->kept, out, *got);
+    k->failed = e != ERR_OK;
     return e;
 }
 
@@ -113,13 +118,11 @@ entity_read(struct stream *from, struct entity *out, struct problem *p)
     if (e == ERR_OK) {
         out->is_entity = true;
         buf_drop(&kept.kept);
-    } else if (e == ERR_NOT_MAIL || e == ERR_BAD_MESSAGE || e == ERR_LIMIT) {
-        header_drop(&out->header);
-        buf_drop(&out->rest);
-        out->rest = kept.kept;
-    } else {
+    } else if (kept.failed) {
         buf_drop(&kept.kept);
         return e;
+    } else {
+        out->rest = kept.kept;
     }
     stream_joined_init(&out->joined, buf_slice(&out->rest), from);
     out->body = &out->joined.s;

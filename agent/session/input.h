@@ -10,7 +10,8 @@
 #include "agent/mime/header.h"
 #include "agent/mime/transfer.h"
 
-/* The client's input descriptor as a stream; owns it. */
+/* The client's input descriptor as a stream; owns it. A regular file ends
+ * where it ended at the beginning: the output may be appended to it. */
 struct input {
     int fd;
     struct stream_fd stream;
@@ -50,7 +51,7 @@ struct entity {
     struct buf rest;               /* read beyond the header */
     struct stream_joined joined;
 };
-/* Errors: those of FROM, and ERR_LIMIT. */
+/* Errors: those of FROM. */
 MUST_USE enum err entity_read(struct stream *from, struct entity *out,
                               struct problem *p);
 void entity_drop(struct entity *e);

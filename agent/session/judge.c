@@ -103,6 +103,34 @@ fill_evidence(const struct reading *g, const struct layer *l,
         q->origin.n = LIMIT_TEXT_BYTES;
 }
 
+/* ---- words ------------------------------------------------------------ */
+
+const char *
+chain_word(uint32_t chain)
+{
+    return WORD(chain, "ok", "untrusted", "expired", "not_yet", "purpose",
+                "revoked", "invalid", "not_asked");
+}
+
+const char *
+sender_word(uint32_t sender)
+{
+    return WORD(sender, "matches", "differs", "no_address", "ambiguous",
+                "not_seen");
+}
+
+const char *
+strength_word(uint32_t strength)
+{
+    return WORD(strength, "ok", "weak_digest", "weak_key");
+}
+
+const char *
+revocation_word(uint32_t revocation)
+{
+    return WORD(revocation, "not_checked", "clear", "revoked");
+}
+
 /* ---- one signer --------------------------------------------------------------------- */
 
 static json_t *
@@ -112,26 +140,21 @@ signer_json(const struct verify_reply *v, bool covers)
 
     return json_pack(
         "{s:b, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:o, s:o, s:o, s:o,"
-        " s:o, s:s}",
+        " s:o, s:s, s:o}",
         "good", v->good != 0, "integrity",
         WORD(v->integrity, "ok", "digest_wrong", "signature_wrong",
              "attributes_bad", "no_certificate", "unsupported"),
-        "chain",
-        WORD(v->chain, "ok", "untrusted", "expired", "not_yet", "purpose",
-             "revoked", "invalid", "not_asked"),
-        "sender",
-        WORD(v->sender, "matches", "differs", "no_address", "ambiguous",
-             "not_seen"),
-        "strength", WORD(v->strength, "ok", "weak_digest", "weak_key"),
-        "covers", covers, "revocation",
-        WORD(v->revocation, "not_checked", "clear", "revoked"), "time_source",
+        "chain", chain_word(v->chain), "sender", sender_word(v->sender),
+        "strength", strength_word(v->strength), "covers", covers, "revocation",
+        revocation_word(v->revocation), "time_source",
         WORD(v->time_source, "now", "signing", "given"), "judged_at",
         (json_int_t)v->judged_at, "signing_time",
         v->signing_time ? json_time(v->signing_time) : json_null(), "digest",
         json_text(v->digest_name), "signature", json_text(v->signature_name),
         "reasons", json_texts(&v->reasons), "certificate",
         certificate ? certificate : json_null(), "learned",
-        WORD(v->learned, "nothing", "new", "known", "changed", "failed"));
+        WORD(v->learned, "nothing", "new", "known", "changed", "failed"),
+        "revoked_at", v->revoked_at ? json_time(v->revoked_at) : json_null());
 }
 
 static void
@@ -151,7 +174,8 @@ static bool
 is_unseen(const struct verify_reply *v, bool covers)
 {
     return covers && v->integrity == INTEGRITY_OK && v->chain == CHAIN_OK
-           && v->sender == SENDER_NOT_SEEN && v->strength == STRENGTH_OK;
+           && v->sender == SENDER_NOT_SEEN && v->strength == STRENGTH_OK
+           && (v->revoked_at == 0 || v->time_source == TIME_GIVEN);
 }
 
 struct layer_verdict {
@@ -168,6 +192,7 @@ judge_signer(struct reading *g, const struct layer *l,
     struct verify_request q;
     struct verify_reply reply = {.integrity = INTEGRITY_UNSUPPORTED,
                                  .chain = CHAIN_NOT_ASKED};
+    bool covers = l->covers && !l->flaw;
 
     if (evidence_fits(s, l)) {
         fill_evidence(g, l, s, how, learn, &q);
@@ -176,10 +201,10 @@ judge_signer(struct reading *g, const struct layer *l,
         add_reason(v->reasons, "too-large");
     }
     note_reasons(v->reasons, &reply.reasons);
+    reply.good = reply.good && covers;
     lv->good |= reply.good != 0;
-    lv->unseen |= reply.good != 0 || is_unseen(&reply, l->covers && !l->flaw);
-    json_array_append_new(signers,
-                          signer_json(&reply, l->covers && !l->flaw));
+    lv->unseen |= reply.good != 0 || is_unseen(&reply, covers);
+    json_array_append_new(signers, signer_json(&reply, covers));
     return ERR_OK;
 }
 

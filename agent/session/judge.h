@@ -7,6 +7,12 @@
 
 #include "agent/session/reading.h"
 
+/* The words of io.smimeagent.Mail for the enums of agent/wire/values.h. */
+const char *chain_word(uint32_t chain);
+const char *sender_word(uint32_t sender);
+const char *strength_word(uint32_t strength);
+const char *revocation_word(uint32_t revocation);
+
 struct judging {
     bool learn;
     uint64_t at;        /* 0: now and the signing time */

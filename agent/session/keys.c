@@ -125,6 +125,10 @@ token_json(const struct token_record *t)
         json_object_set_new(out, "tries_left", json_integer(t->tries - 1));
     json_object_set_new(out, "read_only",
                         json_boolean(t->flags & TOKEN_READ_ONLY));
+    json_object_set_new(out, "pin_set",
+                        json_boolean(!(t->flags & TOKEN_NO_PIN_SET)));
+    json_object_set_new(out, "pin_must_change",
+                        json_boolean(t->flags & TOKEN_PIN_MUST_CHANGE));
     json_object_set_new(out, "pinpad", json_boolean(t->flags & TOKEN_PINPAD));
     return out;
 }

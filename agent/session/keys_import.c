@@ -7,6 +7,7 @@
 #include "agent/session/certificate_json.h"
 #include "agent/session/clock.h"
 #include "agent/session/describe.h"
+#include "agent/session/keys_written.h"
 
 #define LIMIT_IMPORTED 16 /* as FIELDS_import_reply has it */
 
@@ -104,7 +105,7 @@ take_descriptors(struct request *r, int *out_file, int *out_password)
 }
 
 static enum err
-import(struct request *r, struct imported *out)
+import(struct request *r, struct import_reply *out)
 {
     struct import_request request = {
         .token = slice_text(request_text(r, "token")),
@@ -120,29 +121,36 @@ import(struct request *r, struct imported *out)
         e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
     if (e == ERR_OK)
         e = keyholder_call(r, MSG_IMPORT, &request, fds, password >= 0 ? 2 : 1,
-                           &out->reply);
-    for (size_t i = 0; e == ERR_OK && i < out->reply.records.n; i++)
-        if (!record_decode(RECORD_import_record, out->reply.records.item[i],
-                           &out->record[i]))
-            e = fail(&r->problem, ERR_INTERNAL, "a malformed import record");
+                           out);
     return e;
+}
+
+enum err
+import_report(struct request *r, const struct import_reply *reply,
+              const char *list, json_t **out)
+{
+    AUTO(imported) struct imported i = {.reply = *reply};
+    json_t *warnings;
+
+    for (size_t k = 0; k < reply->records.n; k++)
+        if (!record_decode(RECORD_import_record, reply->records.item[k],
+                           &i.record[k]))
+            return fail(&r->problem, ERR_INTERNAL, "a malformed import record");
+    warnings = json_texts(&i.reply.warnings);
+    describe(r, &i, warnings);
+    *out = json_object();
+    json_object_set_new(*out, list, imported_json(&i));
+    json_object_set_new(*out, "chain",
+                        json_integer(i.reply.chain_certificates));
+    json_object_set_new(*out, "warnings", warnings);
+    return ERR_OK;
 }
 
 enum err
 keys_import(struct request *r, json_t **out)
 {
-    AUTO(imported) struct imported i = {0};
-    json_t *warnings;
-    enum err e = import(r, &i);
+    struct import_reply reply;
+    enum err e = import(r, &reply);
 
-    if (e != ERR_OK)
-        return e;
-    warnings = json_texts(&i.reply.warnings);
-    describe(r, &i, warnings);
-    *out = json_object();
-    json_object_set_new(*out, "imported", imported_json(&i));
-    json_object_set_new(*out, "chain",
-                        json_integer(i.reply.chain_certificates));
-    json_object_set_new(*out, "warnings", warnings);
-    return ERR_OK;
+    return e == ERR_OK ? import_report(r, &reply, "imported", out) : e;
 }

@@ -16,7 +16,8 @@
 /* Everyone the message is encrypted to; owns copies of certificates. */
 struct audience {
     struct envelope_recipient *recipient;
-    struct slice *capabilities;
+    struct slice *capabilities; /* of the contacts among them */
+    size_t contacts;
     struct buf *bytes; /* one for each certificate, one for capabilities */
     size_t count;
     size_t room;
@@ -45,20 +46,31 @@ audience_drop(struct audience *a)
     json_decref(a->names);
 }
 
-static void
-audience_add(struct audience *a, struct slice certificate,
-             struct slice capabilities)
+/* False when it is there already. */
+static bool
+audience_add(struct audience *a, struct slice certificate)
 {
     struct buf *der = &a->bytes[2 * a->count];
 
     for (size_t i = 0; i < a->count; i++)
         if (slice_equal(a->recipient[i].certificate, certificate))
-            return;
-    buf_add_slice(&der[0], certificate);
-    buf_add_slice(&der[1], capabilities);
-    a->recipient[a->count].certificate = buf_slice(&der[0]);
-    a->capabilities[a->count] = buf_slice(&der[1]);
-    a->count++;
+            return false;
+    buf_add_slice(der, certificate);
+    a->recipient[a->count++].certificate = buf_slice(der);
+    return true;
+}
+
+/* What contacts announce chooses the cipher; one's own copy follows. */
+static void
+audience_add_contact(struct audience *a, struct slice certificate,
+                     struct slice capabilities)
+{
+    struct buf *der = &a->bytes[2 * a->count + 1];
+
+    if (!audience_add(a, certificate))
+        return;
+    buf_add_slice(der, capabilities);
+    a->capabilities[a->contacts++] = buf_slice(der);
 }
 
 static void
@@ -84,12 +96,12 @@ add_recipient(struct request *r, struct own_keys *keys, const char *address,
     }
     json_array_append_new(a->names, json_string(address));
     if (own) {
-        audience_add(a, buf_slice(&own->certificate), slice_of(NULL, 0));
+        (void)audience_add(a, buf_slice(&own->certificate));
         return ERR_OK;
     }
     TRY(keyring_call(r, MSG_RECIPIENT, &q, &reply));
     if (reply.state == RECIPIENT_OK)
-        audience_add(a, reply.certificate, reply.capabilities);
+        audience_add_contact(a, reply.certificate, reply.capabilities);
     else
         audience_miss(a, address, reply.reason);
     return ERR_OK;
@@ -123,7 +135,7 @@ add_self(struct request *r, struct own_keys *keys, const char *from,
     struct own_key *own = own_keys_find_encryption(keys, from, &reason);
 
     if (own) {
-        audience_add(a, buf_slice(&own->certificate), slice_of(NULL, 0));
+        (void)audience_add(a, buf_slice(&own->certificate));
         return ERR_OK;
     }
     fail(&r->problem, ERR_NO_KEY,
@@ -206,26 +218,27 @@ encrypt(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
         json_t **out)
 {
     size_t named = json_array_size(json_object_get(r->parameters, "to"));
+    const char *wanted = request_text(r, "key");
     const char *from = request_text(r, "from");
+    const char *signs = from;
     AUTO(audience) struct audience a = {0};
     AUTO(signer) struct signer *s = NULL;
     AUTO(fd) int result = out_fd;
     char sender[LIMIT_ADDRESS_BYTES + 1] = "";
     enum cipher cipher;
-    size_t others;
 
     if (named == 0 || named > LIMIT_TO)
         return fail(&r->problem, ERR_USAGE, "to: 1 to %d addresses", LIMIT_TO);
     audience_new(&a, named + 1);
     if (!from && sender_of(&d->entity.header, sender, sizeof(sender)))
         from = sender;
+    if (!wanted)
+        signs = from;
     TRY(gather(r, keys, &a));
-    others = a.count;
     TRY(add_self(r, keys, from, &a));
     if (request_flag(r, "sign"))
-        TRY(signer_choose(r, VERB_ENCRYPT, request_text(r, "key"), from, keys,
-                          &s));
-    cipher = capabilities_choose(a.capabilities, others);
+        TRY(signer_choose(r, VERB_ENCRYPT, wanted, signs, keys, &s));
+    cipher = capabilities_choose(a.capabilities, a.contacts);
     TRY(encrypt_draft(r, s, d, &a, cipher, fd_take(&result)));
     *out = json_pack("{s:s, s:O, s:b, s:[]}", "cipher", cipher_name(cipher),
                      "recipients", a.names, "signed", s != NULL, "warnings");

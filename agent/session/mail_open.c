@@ -9,6 +9,7 @@
 #include "agent/session/judge.h"
 #include "agent/session/json_text.h"
 #include "agent/session/output.h"
+#include "agent/session/trust.h"
 #include "agent/session/try.h"
 
 #define KEY_OPERATIONS (LIMIT_KEY_TRIES * LIMIT_LAYERS)
@@ -112,6 +113,8 @@ mail_verify(struct request *r, json_t **out)
     TRY(request_fd(r, "input", &fd));
     AUTO(fd) int in_fd = fd;
     TRY(narrow_reading(r, VERB_VERIFY, 0));
+    TRY(trust_bring(r, "anchors", TRUST_ANCHORS));
+    TRY(trust_bring(r, "crls", TRUST_CRLS));
     TRY(read_and_judge(r, VERB_VERIFY, fd_take(&in_fd), NULL, &how, &none,
                        &report));
     *out = json_pack("{s:o}", "report", report);

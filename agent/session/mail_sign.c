@@ -2,7 +2,6 @@
  * io.smimeagent.Mail.Sign.
  */
 #include "agent/base/fd.h"
-#include "agent/mime/address.h"
 #include "agent/session/compose.h"
 #include "agent/session/output.h"
 #include "agent/session/try.h"
@@ -24,11 +23,10 @@ sign_report(const struct signer *s, const char *from_header)
 {
     json_t *warnings = json_array();
 
-    if (from_header[0] && s->address[0]
-        && !address_equal(slice_text(from_header), slice_text(s->address)))
+    if (from_header[0] && !signer_names(s, from_header))
         json_array_append_new(
-            warnings, json_string("the message's From is another address; its "
-                                  "readers will see that"));
+            warnings, json_string("the certificate does not name the message's "
+                                  "From; its readers will be warned"));
     return json_pack("{s:s, s:o, s:o, s:s, s:o}", "key", s->key->id, "address",
                      text_or_empty(s->address), "token",
                      text_or_empty(s->key->token), "signature",
@@ -46,7 +44,8 @@ find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
     if (kept && r->session->verb == VERB_SIGN && r->session->key_len > 0)
         return ERR_OK;
     signer_drop(&kept);
-    if (!from && sender_of(&d->entity.header, sender, sizeof(sender)))
+    if (!from && !wanted
+        && sender_of(&d->entity.header, sender, sizeof(sender)))
         from = sender;
     return signer_choose(r, VERB_SIGN, wanted, from, keys, &kept);
 }

@@ -7,7 +7,7 @@
 
 #include "agent/base/fd.h"
 
-#define PEEK_BYTES (16 * 1024)
+#define PEEK_BYTES (4 * 1024)
 
 void
 message_in_init(struct message_in *m)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/log.h"
 
 #define CHUNK (128 * 1024)
 
@@ -147,7 +148,8 @@ output_drop(struct output **o)
     if (!*o)
         return;
     if ((*o)->direct && !(*o)->committed) {
-        (void)ftruncate((*o)->fd, (*o)->start);
+        if (ftruncate((*o)->fd, (*o)->start) != 0)
+            log_error("an output could not be cut back: %s", strerror(errno));
         (void)lseek((*o)->fd, (*o)->start, SEEK_SET);
     }
     spool_drop(&(*o)->spool);

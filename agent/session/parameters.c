@@ -51,7 +51,27 @@ const struct parameter parameters_of_encrypt[] = {
 const struct parameter parameters_of_decrypt[] = {INPUT, OUTPUT, CALLER, END};
 
 const struct parameter parameters_of_verify[] = {
-    INPUT, FLAG("learn"), {"at", PARAMETER_NUMBER, OPTIONAL, 0}, ORIGIN, END};
+    INPUT,
+    FLAG("learn"),
+    {"at", PARAMETER_NUMBER, OPTIONAL, 0},
+    ORIGIN,
+    {"anchors", PARAMETER_FDS, OPTIONAL, 0},
+    {"crls", PARAMETER_FDS, OPTIONAL, 0},
+    END};
+
+const struct parameter parameters_of_check[] = {
+    {"certificate", PARAMETER_FD, REQUIRED, 0},
+    {"chain", PARAMETER_FDS, OPTIONAL, 0},
+    {"anchors", PARAMETER_FDS, OPTIONAL, 0},
+    {"crls", PARAMETER_FDS, OPTIONAL, 0},
+    {"purpose", PARAMETER_TEXT, OPTIONAL, 16},
+    {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    {"at", PARAMETER_NUMBER, OPTIONAL, 0},
+    {"policies", PARAMETER_TEXTS, OPTIONAL, 128},
+    FLAG("explicit_policy"),
+    FLAG("inhibit_mapping"),
+    FLAG("inhibit_any"),
+    END};
 
 const struct parameter parameters_of_open[] = {INPUT,  OUTPUT, FLAG("learn"),
                                                ORIGIN, CALLER, END};
@@ -80,6 +100,43 @@ const struct parameter parameters_of_import[] = {
     {"file", PARAMETER_TEXT, OPTIONAL, LIMIT_LABEL_BYTES},
     CALLER,
     END};
+
+const struct parameter parameters_of_key[] = {
+    {"id", PARAMETER_TEXT, REQUIRED, LIMIT_TEXT_BYTES}, CALLER, END};
+
+const struct parameter parameters_of_init_token[] = {
+    {"label", PARAMETER_TEXT, REQUIRED, 32},
+    TOKEN,
+    {"so_pin", PARAMETER_FD, OPTIONAL, 0},
+    {"pin", PARAMETER_FD, OPTIONAL, 0},
+    CALLER,
+    END};
+
+const struct parameter parameters_of_change_pin[] = {
+    TOKEN,
+    {"old_pin", PARAMETER_FD, OPTIONAL, 0},
+    {"pin", PARAMETER_FD, OPTIONAL, 0},
+    CALLER,
+    END};
+
+const struct parameter parameters_of_unblock_pin[] = {
+    TOKEN,
+    {"puk", PARAMETER_FD, OPTIONAL, 0},
+    {"pin", PARAMETER_FD, OPTIONAL, 0},
+    CALLER,
+    END};
+
+const struct parameter parameters_of_generate[] = {
+    {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES},
+    {"algorithm", PARAMETER_TEXT, OPTIONAL, 16},
+    {"name", PARAMETER_TEXT, OPTIONAL, 256},
+    TOKEN,
+    CALLER,
+    END};
+
+const struct parameter parameters_of_install[] = {INPUT, TOKEN, CALLER, END};
+
+const struct parameter parameters_of_clean[] = {TOKEN, CALLER, END};
 
 /* The limits of struct narrow. */
 const struct parameter parameters_of_caller[] = {

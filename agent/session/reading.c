@@ -212,21 +212,21 @@ read_pkcs7(struct reading *g, struct entity *e,
 /* ---- multipart/signed (RFC 8551 3.5.3) ------------------------------------------------ */
 
 /* The digests that micalg announces; SHA-256 beside it, for senders that
- * announce wrongly. */
+ * announce wrongly; all when it says nothing that is known. */
 static unsigned
 announced_hashes(const struct content_type *t)
 {
     const char *micalg = content_type_find(t, "micalg");
-    unsigned hashes = 1U << HASH_SHA256;
+    unsigned hashes = 0;
     char names[128], *rest = names;
 
     snprintf(names, sizeof(names), "%s", micalg ? micalg : "");
     for (char *one = strsep(&rest, ", "); one; one = strsep(&rest, ", "))
         if (hash_from_micalg(one) != HASH_NONE)
             hashes |= 1U << hash_from_micalg(one);
-    if (hashes == 1U << HASH_SHA256 && !micalg)
-        hashes |= 1U << HASH_SHA1 | 1U << HASH_SHA384 | 1U << HASH_SHA512;
-    return hashes;
+    if (hashes == 0)
+        hashes = 1U << HASH_SHA1 | 1U << HASH_SHA384 | 1U << HASH_SHA512;
+    return hashes | 1U << HASH_SHA256;
 }
 
 static enum err
@@ -330,6 +330,10 @@ read_multipart(struct reading *g, struct entity *e,
         return too_deep(g);
     if (!boundary)
         return fail(p, ERR_BAD_MESSAGE, "multipart/signed has no boundary");
+    /* Some readers would decode it and show something else (RFC 2045 6.4). */
+    if (header_transfer(&e->header) != TRANSFER_IDENTITY)
+        return fail(p, ERR_BAD_MESSAGE,
+                    "multipart/signed has a transfer encoding");
     l->covers = covers;
     l->digests = digests_new(announced_hashes(type));
     m = multipart_new(slice_of(NULL, 0), e->body, boundary);

@@ -44,7 +44,6 @@ struct reading {
     struct input input;
     struct entity top;
     struct sink *to;      /* what is readable; NULL: nobody wants it */
-    bool written;         /* the header went out already */
     struct layer layer[LIMIT_LAYERS];
     size_t layer_count;
     struct mailbox_list from;

@@ -26,8 +26,13 @@ note_from(struct reading *g)
 {
     const struct header_field *f = header_find(&g->top.header, "From", 0);
 
-    if (!f)
+    if (!f) {
+        /* A whole message has an author (RFC 5322 3.6); a bare entity was
+         * taken out of one that is not seen here. */
+        if (header_is_message(&g->top.header))
+            g->header_flags |= HEADER_MALFORMED_FROM;
         return;
+    }
     mailbox_list_parse(f->value, &g->from);
     if (header_count(&g->top.header, "From") > 1 || g->from.count > 1)
         g->header_flags |= HEADER_SEVERAL_FROM;
@@ -60,6 +65,8 @@ reading_open(struct request *r, enum verb verb, int fd, struct reading *out)
     out->verb = verb;
     input_open(fd, &out->input);
     TRY(header_read(&out->input.stream.s, &out->top.header, &out->top.rest, p));
+    if (out->top.header.bytes.len == 0 && out->top.rest.len == 0)
+        return fail(p, ERR_NOT_MAIL, "it is empty");
     out->top.is_entity = true;
     stream_joined_init(&out->top.joined, buf_slice(&out->top.rest),
                        &out->input.stream.s);

@@ -65,7 +65,18 @@ method_handler keys_tokens;
 method_handler keys_unlock;
 method_handler keys_lock;
 method_handler keys_import;
+method_handler keys_remove;
+method_handler keys_export;
+method_handler keys_init_token;
+method_handler keys_change_pin;
+method_handler keys_unblock_pin;
+method_handler keys_generate;
+method_handler keys_install;
+method_handler keys_check;
+method_handler keys_clean;
 method_handler agent_status;
+method_handler agent_anchors;
+method_handler mail_check;
 
 /* ---- a request's parameters (borrowed) -------------------------------------- */
 

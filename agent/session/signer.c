@@ -1,10 +1,10 @@
 #include "agent/session/signer.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "agent/base/log.h"
 #include "agent/mime/address.h"
+#include "agent/session/clock.h"
 
 #define LEAST_ID_CHARACTERS 4
 
@@ -40,17 +40,26 @@ day_of(uint64_t seconds, char out[32])
     return out;
 }
 
+static bool
+has_private(const struct own_key *k)
+{
+    return (k->flags & (KEY_HAS_PRIVATE | KEY_PRIVATE_UNKNOWN)) != 0;
+}
+
+static const char no_private[]
+    = "the token holds its certificate, but not the private key";
+
 /* Why a key of the right address cannot sign now; NULL when it can. */
 static const char *
 obstacle(const struct own_key *k, char out[128])
 {
-    uint64_t now = (uint64_t)time(NULL);
+    uint64_t now = clock_now();
     char day[32];
 
     if (k->certificate.len == 0)
         return "the key has no certificate";
-    if ((k->flags & (KEY_HAS_PRIVATE | KEY_PRIVATE_UNKNOWN)) == 0)
-        return "the token holds its certificate, but not the private key";
+    if (!has_private(k))
+        return no_private;
     if ((k->uses & USE_SIGN) == 0 || (k->about.uses & USE_SIGN) == 0)
         return "its certificate is not for signing";
     if (now > k->about.not_after)
@@ -68,8 +77,8 @@ struct choice {
     struct own_key *best;
     size_t matching;  /* keys that were asked for */
     size_t usable;
+    bool several_ids; /* ... which are not one key on several tokens */
     char why[128];    /* of the last one that cannot be used */
-    bool no_address;  /* the wanted key does not name the sender */
 };
 
 static void
@@ -79,15 +88,14 @@ choice_consider(struct choice *c, struct own_key *k, const char *from)
     const char *why = obstacle(k, text);
 
     c->matching++;
-    if (!why && from && !has_address(k, from)) {
-        c->no_address = true;
+    if (!why && from && !has_address(k, from))
         why = "its certificate does not name this address";
-    }
     if (why) {
         snprintf(c->why, sizeof(c->why), "%s", why);
         return;
     }
     c->usable++;
+    c->several_ids |= c->best && strcmp(c->best->id, k->id) != 0;
     if (!c->best || k->about.not_before > c->best->about.not_before)
         c->best = k;
 }
@@ -106,7 +114,9 @@ no_key(struct request *r, const char *wanted, const char *from,
         fail(p, ERR_NO_KEY, "no certificate on your tokens names it");
     else
         fail(p, ERR_NO_KEY, "there is no key on any token");
-    problem_set_subject(p, from ? from : wanted ? wanted : "this message");
+    problem_set_subject(p, from ? from
+                           : wanted && *wanted ? wanted
+                                               : "this message");
     return ERR_NO_KEY;
 }
 
@@ -125,6 +135,11 @@ choose(struct request *r, struct signer *s, const char *wanted,
     }
     if (!c.best)
         return no_key(r, wanted, from, &c, s->keys.count > 0);
+    if (wanted && c.several_ids) {
+        fail(&r->problem, ERR_NO_KEY, "several keys have an id that begins so");
+        problem_set_subject(&r->problem, wanted);
+        return ERR_NO_KEY;
+    }
     if (!from && !wanted && c.usable > 1) {
         fail(&r->problem, ERR_NO_KEY,
              "you have several: choose with --from or --key");
@@ -268,12 +283,18 @@ signer_sign(struct request *r, struct signer *s, struct slice content_digest,
         .chain_count = s->chain_count,
         .hash = s->hash,
         .signature = s->algorithm,
-        .signing_time = (int64_t)time(NULL),
+        .signing_time = (int64_t)clock_now(),
     };
     e = signed_attrs_build(out_spec, content_digest, out_attrs, &r->problem);
     if (e != ERR_OK)
         return e;
     return ask_signature(r, s, buf_slice(out_attrs), out_signature);
+}
+
+bool
+signer_names(const struct signer *s, const char *address)
+{
+    return has_address(s->key, address);
 }
 
 bool
@@ -297,7 +318,7 @@ struct own_key *
 own_keys_find_encryption(struct own_keys *keys, const char *from,
                          const char **reason)
 {
-    uint64_t now = (uint64_t)time(NULL);
+    uint64_t now = clock_now();
     struct own_key *best = NULL;
 
     *reason = "no certificate on your tokens names it";
@@ -306,6 +327,10 @@ own_keys_find_encryption(struct own_keys *keys, const char *from,
 
         if (k->certificate.len == 0 || (from && !has_address(k, from)))
             continue;
+        if (!has_private(k)) {
+            *reason = no_private;
+            continue;
+        }
         if ((k->about.uses & (USE_DECRYPT | USE_AGREE)) == 0) {
             *reason = "its certificate is not for encryption";
             continue;

@@ -39,12 +39,16 @@ MUST_USE enum err signer_sign(struct request *r, struct signer *s,
                               struct buf *out_attrs, struct buf *out_signature,
                               struct signer_spec *out_spec);
 
+/* True when the signer's certificate names ADDRESS. */
+bool signer_names(const struct signer *s, const char *address);
+
 /* Copies the address that decides who signs from a header's From (exactly
  * one mailbox) into OUT; false when there is none. */
 bool sender_of(const struct header *h, char *out, size_t size);
 
 /* Finds the person's own certificate to encrypt to for FROM (NULL: any
- * address); prefers one valid now. NULL with *reason set. */
+ * address): the newest that is valid now and whose private key is there.
+ * NULL with *reason set. */
 struct own_key *own_keys_find_encryption(struct own_keys *keys,
                                          const char *from,
                                          const char **reason);

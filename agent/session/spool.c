@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/log.h"
 #include "agent/base/secret.h"
 
 #define KEY_BYTES 32
@@ -136,7 +137,9 @@ spool_drop(struct spool **s)
     EVP_CIPHER_CTX_free((*s)->writing);
     EVP_CIPHER_CTX_free((*s)->reading);
     secret_drop(&(*s)->key);
-    (void)ftruncate((*s)->fd, 0);
+    /* Room on the disk; what is there is ciphertext of a key that is gone. */
+    if (ftruncate((*s)->fd, 0) != 0)
+        log_error("temporary space could not be freed: %s", strerror(errno));
     wipe(*s, sizeof(**s));
     free(*s);
     *s = NULL;

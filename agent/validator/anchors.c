@@ -4,18 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/anchors/list.h"
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
+#include "agent/base/stream.h"
+#include "agent/cms/algorithm.h"
+#include "agent/validator/armour.h"
 
 struct anchors {
     const char *const *folders;
     X509_STORE *store;
+    struct anchor *list;
     size_t count;
+    struct buf builtin; /* the list as smime-anchors wrote it */
     uint64_t generation;
     uint64_t seen; /* what the folders looked like */
     int64_t looked_ms;
@@ -34,13 +39,6 @@ x509_drop(X509 **x)
 {
     X509_free(*x);
     *x = NULL;
-}
-
-static void
-bio_drop(BIO **b)
-{
-    BIO_free(*b);
-    *b = NULL;
 }
 
 static bool
@@ -112,78 +110,67 @@ look(const struct anchors *a)
 /* ---- reading ------------------------------------------------------------ */
 
 static void
-anchor_add(struct anchors *a, X509_STORE *store, X509 *x)
+anchor_clear(struct anchor *a)
 {
-    if (X509_STORE_add_cert(store, x) == 1)
-        a->count++;
+    X509_free(a->x509);
+    free(a->source);
+    free(a->label);
 }
 
-/* Only plain certificates: "TRUSTED CERTIFICATE" carries settings of its
- * own, and keys have no place here. */
-static size_t
-pem_read(struct anchors *a, X509_STORE *store, struct slice bytes)
+static bool
+is_known(const struct anchors *a, const uint8_t *fingerprint)
 {
-    AUTO(bio) BIO *bio = BIO_new_mem_buf(bytes.p, (int)bytes.n);
-    size_t found = 0;
-
-    for (;;) {
-        char *name = NULL, *header = NULL;
-        unsigned char *der = NULL;
-        const unsigned char *p;
-        long n = 0;
-
-        if (PEM_read_bio(bio, &name, &header, &der, &n) != 1)
-            break;
-        p = der;
-        if (strcmp(name, PEM_STRING_X509) == 0 ||
-            strcmp(name, PEM_STRING_X509_OLD) == 0) {
-            AUTO(x509) X509 *x = d2i_X509(NULL, &p, n);
-
-            if (x && p == der + n) {
-                anchor_add(a, store, x);
-                found++;
-            }
-        }
-        OPENSSL_free(name);
-        OPENSSL_free(header);
-        OPENSSL_free(der);
-    }
-    return found;
+    for (size_t i = 0; i < a->count; i++)
+        if (memcmp(a->list[i].fingerprint, fingerprint, 32) == 0)
+            return true;
+    return false;
 }
 
-static size_t
-der_read(struct anchors *a, X509_STORE *store, struct slice bytes)
+/* False when DER is no certificate. */
+static bool
+anchor_add(struct anchors *a, struct slice der, const char *source,
+           struct slice label, uint64_t distrust_after)
 {
-    const unsigned char *p = bytes.p;
-    AUTO(x509) X509 *x = d2i_X509(NULL, &p, (long)bytes.n);
+    const unsigned char *p = der.p;
+    AUTO(x509) X509 *x = d2i_X509(NULL, &p, (long)der.n);
+    struct anchor one = {.distrust_after = (int64_t)distrust_after};
 
-    if (!x || p != bytes.p + bytes.n)
-        return 0;
-    anchor_add(a, store, x);
-    return 1;
+    if (!x || p != der.p + der.n ||
+        X509_digest(x, hash_md(HASH_SHA256), one.fingerprint, NULL) != 1)
+        return false;
+    if (a->count == LIMIT_ANCHORS || is_known(a, one.fingerprint))
+        return true;
+    one.x509 = TAKE(x);
+    one.source = mem_text(slice_text(source));
+    one.label = mem_text(label);
+    a->list = mem_resize(a->list, (a->count + 1) * sizeof(*a->list));
+    a->list[a->count++] = one;
+    return true;
 }
 
 static void
-file_load(struct anchors *a, X509_STORE *store, const char *path)
+file_load(struct anchors *a, const char *path)
 {
     AUTO(buf) struct buf bytes = {0};
+    AUTO(armour) struct armour_reader r = {0};
     struct problem p = {0};
-    size_t found;
+    struct slice der;
+    size_t found = 0;
 
     if (file_read(path, LIMIT_ANCHOR_FILE_BYTES, &bytes, &p) != ERR_OK) {
         log_problem(path, &p);
         return;
     }
-    found = bytes.len > 0 && bytes.data[0] == 0x30
-                ? der_read(a, store, buf_slice(&bytes))
-                : pem_read(a, store, buf_slice(&bytes));
+    armour_init(&r, ARMOURED_CERTIFICATE, buf_slice(&bytes));
+    while (armour_next(&r, &der))
+        found += anchor_add(a, der, path, slice_of(NULL, 0), 0);
     ERR_clear_error();
     if (found == 0)
         log_note("anchors: no certificate can be read in %s", path);
 }
 
 static void
-folder_load(struct anchors *a, X509_STORE *store, const char *folder)
+folder_load(struct anchors *a, const char *folder)
 {
     AUTO(dir) DIR *d = opendir(folder);
     struct dirent *e;
@@ -201,24 +188,56 @@ folder_load(struct anchors *a, X509_STORE *store, const char *folder)
         files++;
         if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name) <
             sizeof(path))
-            file_load(a, store, path);
+            file_load(a, path);
     }
+}
+
+/* Folders come first: what stands there outweighs what NSS says. */
+static void
+builtin_load(struct anchors *a)
+{
+    struct slice rest = buf_slice(&a->builtin);
+    struct anchor_item item;
+
+    while (anchor_item_read(&rest, &item))
+        (void)anchor_add(a, item.der, ANCHOR_SOURCE_NSS, item.label,
+                         item.distrust_after);
+}
+
+static void
+list_clear(struct anchors *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        anchor_clear(&a->list[i]);
+    free(a->list);
+    a->list = NULL;
+    a->count = 0;
+}
+
+static void
+store_fill(struct anchors *a)
+{
+    static uint64_t last;
+
+    X509_STORE_free(a->store);
+    a->store = X509_STORE_new();
+    if (!a->store)
+        abort();
+    for (size_t i = 0; i < a->count; i++)
+        if (X509_STORE_add_cert(a->store, a->list[i].x509) != 1)
+            abort();
+    a->generation = ++last; /* no two sets are taken for one another */
 }
 
 static void
 load(struct anchors *a)
 {
-    X509_STORE *store = X509_STORE_new();
-
-    if (!store)
-        abort();
-    a->count = 0;
+    list_clear(a);
     for (size_t i = 0; a->folders[i]; i++)
-        folder_load(a, store, a->folders[i]);
+        folder_load(a, a->folders[i]);
+    builtin_load(a);
     ERR_clear_error();
-    X509_STORE_free(a->store);
-    a->store = store;
-    a->generation++;
+    store_fill(a);
     log_debug("anchors: %zu", a->count);
 }
 
@@ -234,12 +253,48 @@ anchors_new(const char *const *folders)
     return a;
 }
 
+struct anchors *
+anchors_of(struct anchor *list, size_t count)
+{
+    static const char *const none[] = {NULL};
+    struct anchors *a = mem_new(sizeof(*a));
+
+    a->folders = none;
+    a->list = list;
+    a->count = count;
+    store_fill(a);
+    return a;
+}
+
+bool
+anchors_add_builtin(struct anchors *a, int fd)
+{
+    AUTO(buf) struct buf list = {0};
+    struct stream_fd from;
+    struct problem p = {0};
+
+    stream_fd_init(&from, fd, 0, -1);
+    if (stream_read_all(&from.s, LIMIT_BUILTIN_LIST_BYTES, &list, &p) !=
+            ERR_OK ||
+        !anchor_list_is_whole(buf_slice(&list))) {
+        log_error("the list of built-in anchors is not whole: none is taken");
+        return false;
+    }
+    buf_drop(&a->builtin);
+    a->builtin = list;
+    list = (struct buf){0};
+    load(a);
+    return true;
+}
+
 void
 anchors_drop(struct anchors **a)
 {
     if (!*a)
         return;
+    list_clear(*a);
     X509_STORE_free((*a)->store);
+    buf_drop(&(*a)->builtin);
     free(*a);
     *a = NULL;
 }
@@ -276,6 +331,21 @@ size_t
 anchors_count(const struct anchors *a)
 {
     return a->count;
+}
+
+const struct anchor *
+anchors_at(const struct anchors *a, size_t i)
+{
+    return i < a->count ? &a->list[i] : NULL;
+}
+
+const struct anchor *
+anchors_find(const struct anchors *a, const X509 *x)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (X509_cmp(a->list[i].x509, x) == 0)
+            return &a->list[i];
+    return NULL;
 }
 
 const char *const *

@@ -79,6 +79,22 @@ verdict_of_error(int error, int depth)
         v.chain = CHAIN_NOT_YET;
         v.reason = "not-yet-valid";
         break;
+    case X509_V_ERR_NO_EXPLICIT_POLICY:
+    case X509_V_ERR_INVALID_POLICY_EXTENSION:
+        v.reason = "policy";
+        break;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+        v.reason = "revocation-unknown";
+        break;
     case X509_V_ERR_INVALID_PURPOSE:
         v.chain = CHAIN_PURPOSE;
         v.reason = "wrong-purpose";
@@ -110,7 +126,7 @@ signature_is_weak(X509 *x)
  * what at all (RFC 5280 4.2.1.9, RFC 8550 4.4.4). libcrypto would take a
  * keyUsage or a Netscape extension for the first. */
 static void
-judge_links(STACK_OF(X509) * path, struct chain_verdict *v)
+judge_links(STACK_OF(X509) * path, bool any_purpose, struct chain_verdict *v)
 {
     int n = sk_X509_num(path);
 
@@ -122,11 +138,28 @@ judge_links(STACK_OF(X509) * path, struct chain_verdict *v)
             v->reason = "chain-invalid";
             return;
         }
-        if (!x509_is_for_mail(x)) {
+        if (!any_purpose && !x509_is_for_mail(x)) {
             v->chain = CHAIN_PURPOSE;
             v->reason = "wrong-purpose";
             return;
         }
+    }
+}
+
+/* A root that is distrusted after a day still vouches for what it issued
+ * before, as NSS has it. */
+static void
+judge_anchor(const struct anchors *a, STACK_OF(X509) * path,
+             struct chain_verdict *v)
+{
+    int n = sk_X509_num(path);
+    const struct anchor *anchor =
+        n > 0 ? anchors_find(a, sk_X509_value(path, n - 1)) : NULL;
+
+    if (anchor && anchor->distrust_after != 0 &&
+        x509_not_before(sk_X509_value(path, 0)) > anchor->distrust_after) {
+        v->chain = CHAIN_UNTRUSTED;
+        v->reason = "issuer-distrusted";
     }
 }
 
@@ -158,7 +191,8 @@ name_links(STACK_OF(X509) * path, struct cert *const *others, size_t n,
 {
     for (int i = 1; i < sk_X509_num(path) - 1; i++)
         for (size_t k = 0; k < n; k++)
-            if (others[k] && others[k]->x509 == sk_X509_value(path, i) &&
+            if (others[k] &&
+                X509_cmp(others[k]->x509, sk_X509_value(path, i)) == 0 &&
                 v->issuer_count < LIMIT_CHAIN_DEPTH) {
                 v->issuer[v->issuer_count++] = (uint8_t)k;
                 break;
@@ -181,56 +215,57 @@ static STACK_OF(X509) *
 }
 
 static struct chain_verdict
-build(const struct anchors *a, struct cert *leaf, struct cert *const *others,
-      size_t n, int64_t at)
+build(const struct anchors *a, const struct chain_question *q,
+      STACK_OF(X509) * *out_path)
 {
-    STACK_OF(X509) *untrusted = stack_of(others, n, leaf);
-    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    X509_VERIFY_PARAM *param;
+    STACK_OF(X509) *untrusted = stack_of(q->others, q->n, q->leaf);
+    struct path_question pq = {.leaf = q->leaf->x509,
+                               .untrusted = untrusted,
+                               .anchors = a,
+                               .at = q->at,
+                               .crls = q->crls,
+                               .crls_required = q->crls_required,
+                               .policy = q->policy};
+    struct path_verdict found;
     struct chain_verdict v;
-    STACK_OF(X509) * path;
 
-    if (!ctx ||
-        X509_STORE_CTX_init(ctx, anchors_store(a), leaf->x509, untrusted) != 1)
-        abort();
-    param = X509_STORE_CTX_get0_param(ctx);
-    X509_VERIFY_PARAM_set_depth(param, LIMIT_CHAIN_DEPTH);
-    X509_VERIFY_PARAM_set_time(param, (time_t)at);
-    if (X509_verify_cert(ctx) == 1)
-        v = verdict_of_error(X509_V_OK, 0);
-    else
-        v = verdict_of_error(X509_STORE_CTX_get_error(ctx),
-                             X509_STORE_CTX_get_error_depth(ctx));
-    if (v.chain == CHAIN_OK && X509_STORE_CTX_get_error(ctx) != X509_V_OK)
-        bug("a chain without a verdict");
-    path = X509_STORE_CTX_get0_chain(ctx);
-    measure_links(path, v.chain == CHAIN_OK, &v);
-    if (v.chain == CHAIN_OK) {
-        judge_links(path, &v);
-        name_links(path, others, n, &v);
-    }
-    X509_STORE_CTX_free(ctx);
+    path_judge(&pq, &found);
+    v = verdict_of_error(found.error, found.depth);
+    v.revocation = found.revocation;
+    v.revoked_at = found.revoked_at;
+    measure_links(found.path, v.chain == CHAIN_OK, &v);
+    if (v.chain == CHAIN_OK)
+        judge_links(found.path, q->any_purpose, &v);
+    if (v.chain == CHAIN_OK)
+        judge_anchor(a, found.path, &v);
+    if (v.chain == CHAIN_OK)
+        name_links(found.path, q->others, q->n, &v);
+    if (out_path)
+        *out_path = TAKE(found.path);
+    path_verdict_drop(&found);
     sk_X509_free(untrusted);
     ERR_clear_error();
     return v;
 }
 
 struct chain_verdict
-chain_judge(struct chains *c, const struct anchors *a, struct cert *leaf,
-            struct cert *const *others, size_t n, int64_t at)
+chain_judge(struct chains *c, const struct anchors *a,
+            const struct chain_question *q, STACK_OF(X509) * *path)
 {
     struct remembered *r;
     struct chain_verdict v;
     uint8_t key[32];
 
-    if (n > LIMIT_INTERMEDIATES)
+    if (q->n > LIMIT_INTERMEDIATES)
         bug("more intermediates than a request may have");
-    key_of(a, leaf, others, n, key);
+    if (q->crls || q->policy || q->any_purpose || path)
+        return build(a, q, path);
+    key_of(a, q->leaf, q->others, q->n, key);
     r = &c->slot[key[0] % LIMIT_CHAIN_VERDICTS];
-    if (r->used && memcmp(r->key, key, 32) == 0 && at >= r->verdict.from &&
-        at <= r->verdict.until)
+    if (r->used && memcmp(r->key, key, 32) == 0 && q->at >= r->verdict.from &&
+        q->at <= r->verdict.until)
         return r->verdict;
-    v = build(a, leaf, others, n, at);
+    v = build(a, q, NULL);
     if (v.chain == CHAIN_OK) {
         r->used = true;
         memcpy(r->key, key, 32);

@@ -8,8 +8,8 @@
 
 #include "agent/validator/anchors.h"
 #include "agent/validator/certs.h"
+#include "agent/validator/path.h"
 
-#define LIMIT_CHAIN_DEPTH    10
 #define LIMIT_INTERMEDIATES  64
 #define LIMIT_CHAIN_VERDICTS 256
 
@@ -22,6 +22,8 @@ struct chain_verdict {
     /* Which of the intermediates are on the way, nearest first. */
     uint8_t issuer[LIMIT_CHAIN_DEPTH];
     size_t issuer_count;
+    enum revocation revocation;
+    int64_t revoked_at; /* 0: never; may be after the time judged at */
 };
 
 /* Remembers good verdicts, each as long as all its certificates are valid
@@ -30,11 +32,23 @@ struct chains;
 struct chains *chains_new(void);
 void chains_drop(struct chains **c);
 
-/* Judges LEAF at AT (seconds since 1970). Says nothing of what the leaf may
- * be used for: see facts.uses. OTHERS may hold LEAF itself and NULLs; at most
- * LIMIT_INTERMEDIATES. */
+struct chain_question {
+    struct cert *leaf;
+    struct cert *const *others; /* may hold LEAF itself and NULLs */
+    size_t n;                   /* at most LIMIT_INTERMEDIATES */
+    int64_t at;                 /* seconds since 1970 */
+    bool any_purpose;           /* issuers need not be for mail */
+    STACK_OF(X509_CRL) * crls;  /* as in struct path_question */
+    bool crls_required;
+    const struct path_policy *policy;
+};
+
+/* Judges the leaf. Says nothing of what it may be used for: see facts.uses.
+ * Only questions without CRLs, policy and any_purpose are remembered.
+ * PATH, unless NULL, is given the certificates of the path found, leaf first
+ * (owned by the caller; sk_X509_pop_free), also when something is wrong. */
 struct chain_verdict chain_judge(struct chains *c, const struct anchors *a,
-                                 struct cert *leaf, struct cert *const *others,
-                                 size_t n, int64_t at);
+                                 const struct chain_question *q,
+                                 STACK_OF(X509) * *path);
 
 #endif

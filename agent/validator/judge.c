@@ -31,26 +31,31 @@ struct judgement {
     int64_t now;
 };
 
-static void
-say(struct judgement *j, const char *word)
+void
+reason_say(struct slice_list *reasons, const char *word)
 {
     static const char *const words[] = {
 #define X(w, sentence) w,
 #include "agent/validator/reasons.def"
 #undef X
     };
-    struct slice_list *l = &j->out->reasons;
 
-    for (size_t i = 0; i < l->n; i++)
-        if (slice_is(l->item[i], word))
+    for (size_t i = 0; i < reasons->n; i++)
+        if (slice_is(reasons->item[i], word))
             return;
     for (size_t i = 0; i < ARRAY_COUNT(words); i++)
         if (strcmp(words[i], word) == 0) {
-            if (l->n < 16)
-                l->item[l->n++] = slice_text(words[i]);
+            if (reasons->n < 16)
+                reasons->item[reasons->n++] = slice_text(words[i]);
             return;
         }
     bug("a reason that is not in the table");
+}
+
+static void
+say(struct judgement *j, const char *word)
+{
+    reason_say(&j->out->reasons, word);
 }
 
 /* ---- the signer's certificate ------------------------------------------- */
@@ -187,21 +192,38 @@ issuers_tell(struct judgement *j, const struct chain_verdict *c)
     }
 }
 
+static struct chain_verdict
+chain_of(struct judgement *j, struct cert *cert, int64_t at)
+{
+    const struct chain_question q = {.leaf = cert,
+                                     .others = j->certs,
+                                     .n = j->cert_count,
+                                     .at = at,
+                                     .crls =
+                                         j->q->trust ? j->v->trust.crls : NULL};
+
+    return chain_judge(j->v->chains, validator_anchors(j->v, j->q->trust), &q,
+                       NULL);
+}
+
 static void
 chain_check(struct judgement *j, int64_t at)
 {
     const struct facts *f = cert_facts(j->signer);
-    struct chain_verdict c = chain_judge(j->v->chains, j->v->anchors, j->signer,
-                                         j->certs, j->cert_count, at);
+    struct chain_verdict c = chain_of(j, j->signer, at);
 
     if (c.chain == CHAIN_OK && !(f->uses & USE_SIGN)) {
         c.chain = CHAIN_PURPOSE;
         c.reason = "wrong-purpose";
     }
     j->out->chain = c.chain;
+    j->out->revocation = c.revocation;
+    j->out->revoked_at = (uint64_t)c.revoked_at;
     if (c.reason)
         say(j, c.reason);
     if (c.chain == CHAIN_OK) {
+        if (c.revoked_at != 0)
+            say(j, "revoked-since");
         if (f->not_after < j->now && at != j->now)
             say(j, "expired-now");
         issuers_tell(j, &c);
@@ -298,6 +320,12 @@ shares_address(struct cert *a, struct cert *b)
     return false;
 }
 
+static bool
+is_fine(struct chain_verdict v)
+{
+    return v.chain == CHAIN_OK && v.revoked_at == 0;
+}
+
 /* RFC 8551 2.5.3.1: the one that the key preference names, else one of the
  * same subject when the signer's own cannot. It must be as trusted as the
  * signer's, and for an address of the signer's. */
@@ -320,10 +348,7 @@ encryption_find(struct judgement *j, int64_t at)
                                   X509_get_subject_name(j->signer->x509)) != 0)
             continue;
         if (!(cert_facts(c)->uses & encrypts) || cert_facts(c)->weak_key ||
-            !shares_address(c, j->signer) ||
-            chain_judge(j->v->chains, j->v->anchors, c, j->certs, j->cert_count,
-                        at)
-                    .chain != CHAIN_OK)
+            !shares_address(c, j->signer) || !is_fine(chain_of(j, c, at)))
             continue;
         j->out->encryption_certificate = der;
         cert_describe(c, CHAIN_OK, &j->v->encryption_described);
@@ -382,6 +407,14 @@ nobody_judge(struct judgement *j)
     out->sender = sender_check(j);
 }
 
+/* Whoever stole the key before it was revoked writes what signing time they
+ * like: only a time that the person gave holds against a revocation. */
+static bool
+is_revoked_since(const struct verify_reply *out)
+{
+    return out->revoked_at != 0 && out->time_source != TIME_GIVEN;
+}
+
 void
 validator_judge(struct validator *v, const struct verify_request *q,
                 struct verify_reply *out)
@@ -404,5 +437,16 @@ validator_judge(struct validator *v, const struct verify_request *q,
         say(&j, "not-covered");
     out->good = out->integrity == INTEGRITY_OK && out->chain == CHAIN_OK &&
                 out->sender == SENDER_MATCHES && out->strength == STRENGTH_OK &&
-                q->covers;
+                q->covers && !is_revoked_since(out);
+}
+
+enum err
+validator_verdict(struct validator *v, const struct verify_request *q,
+                  struct verify_reply *out, struct problem *p)
+{
+    enum err e = trust_read(&v->trust, q->trust, p);
+
+    if (e == ERR_OK)
+        validator_judge(v, q, out);
+    return e;
 }

@@ -1,13 +1,14 @@
 /*
- * smime-validator --anchors DIR [--anchors DIR]...
+ * smime-validator --anchors DIR [--anchors DIR]... [--builtin]
  *
  * Started by smime-agent: descriptor 3 is the broker's, 4 leads to the
- * keyring.
+ * keyring, and with --builtin 5 is the list that smime-anchors wrote.
  */
 #include <openssl/crypto.h>
 #include <openssl/x509.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/base/harden.h"
 #include "agent/base/log.h"
@@ -15,18 +16,22 @@
 #include "agent/validator/validator.h"
 #include "agent/wire/channel.h"
 
-enum { FD_CONTROL = 3, FD_KEYRING = 4 };
+enum { FD_CONTROL = 3, FD_KEYRING = 4, FD_BUILTIN = 5 };
 
 static bool
-arguments_read(int argc, char **argv, const char **folders)
+arguments_read(int argc, char **argv, const char **folders, bool *builtin)
 {
     size_t n = 0;
 
-    for (int i = 1; i < argc; i += 2) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--builtin") == 0) {
+            *builtin = true;
+            continue;
+        }
         if (strcmp(argv[i], "--anchors") != 0 || i + 1 == argc ||
             n == LIMIT_ANCHOR_FOLDERS)
             return false;
-        folders[n++] = argv[i + 1];
+        folders[n++] = argv[++i];
     }
     return true;
 }
@@ -38,11 +43,12 @@ main(int argc, char **argv)
     struct sandbox_paths paths = {.readable = folders};
     struct validator v;
     struct empty nothing = {0};
+    bool builtin = false;
 
     log_open("validator");
     harden_process(true);
-    if (!arguments_read(argc, argv, folders)) {
-        log_error("usage: smime-validator --anchors DIR...");
+    if (!arguments_read(argc, argv, folders, &builtin)) {
+        log_error("usage: smime-validator --anchors DIR... [--builtin]");
         return err_exit_code(ERR_USAGE);
     }
     tzset();
@@ -51,6 +57,10 @@ main(int argc, char **argv)
     sandbox_files(&paths);
     sandbox_calls(SANDBOX_VALIDATOR);
     validator_init(&v, folders);
+    if (builtin && anchors_add_builtin(v.anchors, FD_BUILTIN))
+        log_debug("%zu anchors", anchors_count(v.anchors));
+    if (builtin)
+        (void)close(FD_BUILTIN);
     if (!channel_send(FD_CONTROL, MSG_READY, &nothing, NULL, 0))
         return err_exit_code(ERR_INTERNAL);
     validator_serve(&v, FD_CONTROL, FD_KEYRING);

@@ -23,16 +23,24 @@ validator_drop(struct validator *v)
     anchors_drop(&v->anchors);
     certs_drop(&v->certs);
     chains_drop(&v->chains);
+    trust_drop(&v->trust);
     buf_drop(&v->described);
     buf_drop(&v->encryption_described);
+}
+
+const struct anchors *
+validator_anchors(const struct validator *v, uint32_t trust)
+{
+    return trust != 0 && v->trust.anchors ? v->trust.anchors : v->anchors;
 }
 
 static enum chain
 mail_chain(struct validator *v, struct cert *cert, struct cert *const *all,
            size_t n, int64_t at)
 {
-    enum chain chain =
-        chain_judge(v->chains, v->anchors, cert, all, n, at).chain;
+    const struct chain_question q = {
+        .leaf = cert, .others = all, .n = n, .at = at};
+    enum chain chain = chain_judge(v->chains, v->anchors, &q, NULL).chain;
 
     return chain == CHAIN_OK && cert_facts(cert)->uses == 0 ? CHAIN_PURPOSE
                                                             : chain;
@@ -71,41 +79,116 @@ validator_describe(struct validator *v, const struct describe_request *q,
     out->records.n = n;
 }
 
-static bool
-answer_anchors(struct validator *v, int fd)
+static void
+status_fill(struct validator *v, struct keyring_status *status)
 {
-    struct keyring_status status = {0};
     const char *const *folders = anchors_folders(v->anchors);
 
     anchors_refresh(v->anchors);
-    status.anchors = (uint32_t)anchors_count(v->anchors);
+    status->anchors = (uint32_t)anchors_count(v->anchors);
     for (size_t i = 0; folders[i] && i < LIMIT_ANCHOR_FOLDERS; i++)
         if (strlen(folders[i]) <= LIMIT_TEXT_BYTES)
-            status.anchor_folders.item[status.anchor_folders.n++] =
+            status->anchor_folders.item[status->anchor_folders.n++] =
                 slice_text(folders[i]);
-    return channel_reply(fd, MSG_ANCHORS, &status, NULL, 0);
+}
+
+static struct slice
+text_cut(const char *text, size_t limit)
+{
+    struct slice s = slice_text(text);
+
+    return slice_of(s.p, s.n < limit ? s.n : limit);
+}
+
+/* False when it does not fit any more. */
+static bool
+anchor_describe(struct validator *v, const struct anchor *a, struct buf *store)
+{
+    AUTO(buf) struct buf described = {0};
+    unsigned char *der = NULL;
+    int n = i2d_X509(a->x509, &der);
+    struct cert *cert =
+        certs_find(v->certs, slice_of(der, n > 0 ? (size_t)n : 0));
+    struct anchor_record record = {
+        .source = text_cut(a->source, LIMIT_TEXT_BYTES),
+        .label = text_cut(a->label, LIMIT_LABEL_BYTES),
+        .distrust_after = (uint64_t)a->distrust_after};
+    size_t before = store->len;
+
+    OPENSSL_free(der);
+    if (cert)
+        cert_describe(cert, CHAIN_NOT_ASKED, &described);
+    record.described = buf_slice(&described);
+    record_encode(RECORD_anchor_record, &record, store);
+    if (store->len <= LIMIT_DESCRIBED_BYTES)
+        return true;
+    store->len = before;
+    return false;
+}
+
+void
+validator_list(struct validator *v, uint32_t cursor, struct buf *store,
+               struct list_reply *out)
+{
+    size_t count = anchors_count(v->anchors), start = 0, i = cursor;
+    size_t end[LIMIT_LIST_ITEMS];
+
+    *out = (struct list_reply){0};
+    buf_clear(store);
+    for (; i < count && out->records.n < LIMIT_LIST_ITEMS; i++) {
+        if (!anchor_describe(v, anchors_at(v->anchors, i), store))
+            break;
+        end[out->records.n++] = store->len;
+    }
+    for (size_t k = 0; k < out->records.n; start = end[k], k++)
+        out->records.item[k] = slice_of(store->data + start, end[k] - start);
+    out->next = i < count ? (uint32_t)i : 0;
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+static enum err
+lend(struct validator *v, const struct lent_trust *lent, struct problem *p)
+{
+    if (trust_add(&v->trust, lent))
+        return ERR_OK;
+    return fail(p, ERR_LIMIT, "anchors and CRLs of one request");
+}
+
+static enum err
+handle(struct validator *v, enum message m, const union any_record *q,
+       struct buf *store, union any_record *out, struct problem *p)
+{
+    if (m == MSG_JUDGE)
+        return validator_verdict(v, &q->verify_request, &out->verify_reply, p);
+    if (m == MSG_JUDGE_PATH)
+        return validator_check(v, &q->check_request, &out->check_reply, p);
+    if (m == MSG_LEND)
+        return lend(v, &q->lent_trust, p);
+    if (m == MSG_READ_CERTIFICATES)
+        validator_describe(v, &q->describe_request, store,
+                           &out->describe_reply);
+    else if (m == MSG_LIST_ANCHORS)
+        validator_list(v, q->page.cursor, store, &out->list_reply);
+    else if (m == MSG_ANCHORS)
+        status_fill(v, &out->keyring_status);
+    else
+        return fail(p, ERR_NOT_ALLOWED, "not for the validator");
+    return ERR_OK;
 }
 
 static bool
 answer(struct validator *v, int fd, enum message m,
        const union any_record *request)
 {
-    struct verify_reply verdict;
-    struct describe_reply described;
+    union any_record reply = {0};
     AUTO(buf) struct buf store = {0};
+    struct problem p = {0};
 
-    if (m == MSG_JUDGE) {
-        validator_judge(v, &request->verify_request, &verdict);
-        return channel_reply(fd, m, &verdict, NULL, 0);
-    }
-    if (m == MSG_READ_CERTIFICATES) {
-        validator_describe(v, &request->describe_request, &store, &described);
-        return channel_reply(fd, m, &described, NULL, 0);
-    }
-    if (m == MSG_ANCHORS)
-        return answer_anchors(v, fd);
-    log_error("a message that is not for the validator");
-    return false;
+    if (handle(v, m, request, &store, &reply, &p) == ERR_OK)
+        return channel_reply(fd, m, &reply, NULL, 0);
+    log_problem(message_row(m)->name, &p);
+    return channel_refuse(fd, m, &p);
 }
 
 void

@@ -9,12 +9,14 @@
 #include "agent/validator/anchors.h"
 #include "agent/validator/certs.h"
 #include "agent/validator/chain.h"
+#include "agent/validator/trust.h"
 #include "agent/wire/records.h"
 
 struct validator {
     struct anchors *anchors;
     struct certs *certs;
     struct chains *chains;
+    struct trust trust; /* of one request */
     /* What the answer borrows until the next question. */
     struct buf described;
     struct buf encryption_described;
@@ -24,9 +26,33 @@ struct validator {
 void validator_init(struct validator *v, const char *const *folders);
 void validator_drop(struct validator *v);
 
-/* MSG_JUDGE. The answer borrows from Q and V. */
+/* Adds a reason of reasons.def, each once. Any other word is bug(). */
+void reason_say(struct slice_list *reasons, const char *word);
+
+/* The anchors that count for a request with this TRUST. */
+const struct anchors *validator_anchors(const struct validator *v,
+                                        uint32_t trust);
+
+/* MSG_JUDGE. The answer borrows from Q and V. Errors: those of
+ * trust_read. */
+MUST_USE enum err validator_verdict(struct validator *v,
+                                    const struct verify_request *q,
+                                    struct verify_reply *out,
+                                    struct problem *p);
+/* The same with what was lent already read, or nothing. */
 void validator_judge(struct validator *v, const struct verify_request *q,
                      struct verify_reply *out);
+
+/* MSG_JUDGE_PATH. The answer borrows from V. Errors: those of trust_read,
+ * ERR_BAD_CERTIFICATE when no certificate was sent, ERR_USAGE for a policy
+ * that is no OID. */
+MUST_USE enum err validator_check(struct validator *v,
+                                  const struct check_request *q,
+                                  struct check_reply *out, struct problem *p);
+
+/* MSG_LIST_ANCHORS: a page of anchor records, borrowed from STORE. */
+void validator_list(struct validator *v, uint32_t cursor, struct buf *store,
+                    struct list_reply *out);
 
 /* MSG_READ_CERTIFICATES: the records are appended to STORE one after the
  * other and borrowed from there. Every certificate of the list may serve as

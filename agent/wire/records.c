@@ -94,6 +94,21 @@ static const struct field import_record_fields[] = {ROWS(import_record)};
 #define THIS import_reply
 static const struct field import_reply_fields[] = {ROWS(import_reply)};
 #undef THIS
+#define THIS pin_request
+static const struct field pin_request_fields[] = {ROWS(pin_request)};
+#undef THIS
+#define THIS generate_request
+static const struct field generate_request_fields[] = {ROWS(generate_request)};
+#undef THIS
+#define THIS generate_reply
+static const struct field generate_reply_fields[] = {ROWS(generate_reply)};
+#undef THIS
+#define THIS install_request
+static const struct field install_request_fields[] = {ROWS(install_request)};
+#undef THIS
+#define THIS check_record
+static const struct field check_record_fields[] = {ROWS(check_record)};
+#undef THIS
 #define THIS p12_request
 static const struct field p12_request_fields[] = {ROWS(p12_request)};
 #undef THIS
@@ -132,6 +147,21 @@ static const struct field count_reply_fields[] = {ROWS(count_reply)};
 #undef THIS
 #define THIS keyring_status
 static const struct field keyring_status_fields[] = {ROWS(keyring_status)};
+#undef THIS
+#define THIS trust_part
+static const struct field trust_part_fields[] = {ROWS(trust_part)};
+#undef THIS
+#define THIS lent_trust
+static const struct field lent_trust_fields[] = {ROWS(lent_trust)};
+#undef THIS
+#define THIS check_request
+static const struct field check_request_fields[] = {ROWS(check_request)};
+#undef THIS
+#define THIS check_reply
+static const struct field check_reply_fields[] = {ROWS(check_reply)};
+#undef THIS
+#define THIS anchor_record
+static const struct field anchor_record_fields[] = {ROWS(anchor_record)};
 #undef THIS
 
 static const struct layout layouts[RECORD_COUNT] = {

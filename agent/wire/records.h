@@ -30,6 +30,9 @@
 #define LIMIT_NAME_BYTES         4096 /* an issuer or subject, DER */
 #define LIMIT_TEXT_BYTES         1024
 #define LIMIT_RECORD_BYTES       (48 * 1024) /* a record inside a list */
+#define LIMIT_TRUST_CHUNK_BYTES  (128 * 1024)
+#define LIMIT_CHECK_POLICIES     16
+#define LIMIT_TRUST_BYTES        (16 * 1024 * 1024) /* of one request */
 
 struct slice_list {
     size_t n;
@@ -148,6 +151,34 @@ struct slice_list {
     LIST(records, LIMIT_RECORD_BYTES, 16)                                      \
     U32(chain_certificates) LIST(warnings, LIMIT_TEXT_BYTES, 8)
 
+/* A token and up to two secrets, each a descriptor where has_... says so (in
+ * this order), else asked for. init: the SO PIN and the PIN; change: the old
+ * and the new PIN; unblock: the PUK and the new PIN. label: init only; there
+ * token names an empty one by serial or slot, or is empty. */
+#define FIELDS_pin_request(U32, U64, BYTES, TEXT, LIST)                        \
+    TEXT(token, LIMIT_TEXT_BYTES)                                              \
+    TEXT(label, 32) U32(has_first) U32(has_second)
+
+/* type: enum key_type (RSA, EC), bits: of the modulus or the field. The
+ * address goes into the request's subjectAltName, name is the subject's
+ * common name (empty: the address). */
+#define FIELDS_generate_request(U32, U64, BYTES, TEXT, LIST)                   \
+    TEXT(token, LIMIT_TEXT_BYTES)                                              \
+    TEXT(address, LIMIT_ADDRESS_BYTES) TEXT(name, 256) U32(type) U32(bits)
+/* request: PKCS#10 (RFC 2986), DER. */
+#define FIELDS_generate_reply(U32, U64, BYTES, TEXT, LIST)                     \
+    BYTES(id, 64) TEXT(token, LIMIT_LABEL_BYTES) BYTES(request, 16384)
+
+/* What a CA returned: at least one certificate is of a key on a token, the
+ * others are stored beside it as its chain. The reply is as of an import;
+ * a record for each certificate with a key. */
+#define FIELDS_install_request(U32, U64, BYTES, TEXT, LIST)                    \
+    TEXT(token, LIMIT_TEXT_BYTES) LIST(certificates, LIMIT_CERT_BYTES, 32)
+
+/* half_made: key objects that a write left behind when it was cut off. */
+#define FIELDS_check_record(U32, U64, BYTES, TEXT, LIST)                       \
+    TEXT(token, LIMIT_LABEL_BYTES) U32(half_made)
+
 /* ---- importer to keyholder ---------------------------------------------- */
 
 /* What to read: descriptors are the .p12 and the password's line (when
@@ -186,6 +217,8 @@ struct slice_list {
  *   covers         1: the signature covers the whole message
  *   header_flags   set of enum header_flag that the session saw
  *   origin         provenance for people: a file, "open", ...
+ *   trust          set by the keyring: the name of what it has lent to the
+ *                  validator for this request; 0: nothing
  */
 #define FIELDS_verify_request(U32, U64, BYTES, TEXT, LIST)                     \
     BYTES(sid_issuer, LIMIT_NAME_BYTES)                                        \
@@ -199,7 +232,8 @@ struct slice_list {
                                 TEXT(sender, LIMIT_ADDRESS_BYTES) U64(at)      \
                                     U32(learn) U32(covers) U32(header_flags)   \
                                         TEXT(message_id, LIMIT_TEXT_BYTES)     \
-                                            TEXT(origin, LIMIT_TEXT_BYTES)
+                                            TEXT(origin, LIMIT_TEXT_BYTES)     \
+                                                U32(trust)
 
 /*
  * The verdict on one signer. good is 1 only when every field below is what
@@ -219,7 +253,39 @@ struct slice_list {
                     TEXT(signature_name, 64) BYTES(capabilities, 4096)         \
                         BYTES(encryption_certificate, LIMIT_CERT_BYTES)        \
                             BYTES(encryption_described, LIMIT_RECORD_BYTES)    \
-                                LIST(issuers, LIMIT_CERT_BYTES, 10)
+                                LIST(issuers, LIMIT_CERT_BYTES, 10)            \
+                                    U64(revoked_at)
+
+/* Anchors and CRLs that count for one request only, and the certificates to
+ * check: kind is enum trust_kind, bytes (PEM or DER) are appended to what
+ * came before. To the validator they come under a name. */
+#define FIELDS_trust_part(U32, U64, BYTES, TEXT, LIST)                              \
+    U32(kind) BYTES(bytes, LIMIT_TRUST_CHUNK_BYTES)
+#define FIELDS_lent_trust(U32, U64, BYTES, TEXT, LIST)                         \
+    U32(name) U32(kind) BYTES(bytes, LIMIT_TRUST_CHUNK_BYTES)
+
+/* Judges the chain of the certificate that was sent before. purpose: enum
+ * purpose; address: that it has to name, or empty; at: 0 is now; policies:
+ * the initial set as dotted numbers (empty: any), policy_flags of
+ * enum policy_flag (RFC 5280 6.1.1). */
+#define FIELDS_check_request(U32, U64, BYTES, TEXT, LIST)                      \
+    U32(purpose)                                                               \
+    TEXT(address, LIMIT_ADDRESS_BYTES) U64(at) LIST(policies, 128, 16)         \
+        U32(policy_flags) U32(trust)
+/* As in verify_reply. path: descriptions, the certificate first, as far as
+ * it was found; anchor: where the last one is from, when the chain is ok. */
+#define FIELDS_check_reply(U32, U64, BYTES, TEXT, LIST)                        \
+    U32(good)                                                                  \
+    U32(chain) U32(strength) U32(sender) U32(revocation) U32(time_source)      \
+        U64(judged_at) U64(revoked_at) LIST(reasons, 128, 16)                  \
+            LIST(path, LIMIT_RECORD_BYTES, 12) TEXT(anchor, LIMIT_TEXT_BYTES)
+
+/* One trust anchor: source is its file, or "NSS"; distrust_after as in
+ * agent/anchors/list.h. */
+#define FIELDS_anchor_record(U32, U64, BYTES, TEXT, LIST)                      \
+    TEXT(source, LIMIT_TEXT_BYTES)                                             \
+    TEXT(label, LIMIT_LABEL_BYTES) U64(distrust_after)                         \
+        BYTES(described, LIMIT_RECORD_BYTES)
 
 /* What a certificate says, as the validator read it. uses: set of
  * enum key_use that keyUsage and extendedKeyUsage leave for mail.
@@ -278,13 +344,19 @@ struct slice_list {
         X(token_record) X(key_choice) X(chain_reply) X(sign_request)           \
             X(sign_reply) X(unwrap_request) X(unwrap_reply) X(agree_request)   \
                 X(agree_reply) X(token_choice) X(import_request)               \
-                    X(import_record) X(import_reply) X(p12_request)            \
+                    X(import_record) X(import_reply) X(pin_request)            \
+                    X(generate_request) X(generate_reply) X(install_request)   \
+                    X(check_record) X(p12_request)            \
                         X(p12_item) X(verify_request) X(verify_reply)          \
                             X(description) X(describe_request)                 \
                                 X(describe_reply) X(address)                   \
                                     X(recipient_reply) X(contacts_request)     \
                                         X(contact_record) X(count_reply)       \
-                                            X(keyring_status)
+                                            X(keyring_status) X(trust_part)    \
+                                                X(lent_trust)                  \
+                                                    X(check_request)           \
+                                                        X(check_reply)         \
+                                                            X(anchor_record)
 
 #define RECORD_U32(name)               uint32_t name;
 #define RECORD_U64(name)               uint64_t name;

@@ -41,7 +41,8 @@ enum token_flag {
     TOKEN_PIN_LAST_TRY = 16,
     TOKEN_READ_ONLY = 32,
     TOKEN_PINPAD = 64,
-    TOKEN_NO_PIN_SET = 128
+    TOKEN_NO_PIN_SET = 128,
+    TOKEN_PIN_MUST_CHANGE = 256 /* a transport PIN, or an expired one */
 };
 
 enum scheme {
@@ -96,6 +97,21 @@ enum revocation {
     REVOCATION_REVOKED
 };
 enum time_source { TIME_NOW, TIME_SIGNING, TIME_GIVEN };
+/* What a request brings along (struct trust). FORGET drops all of it. */
+enum trust_kind {
+    TRUST_FORGET,
+    TRUST_ANCHORS,     /* only these count */
+    TRUST_CRLS,
+    TRUST_CERTIFICATE, /* the one to check */
+    TRUST_CHAIN,       /* its issuers, any order */
+    TRUST_KINDS
+};
+enum check_purpose { PURPOSE_EMAIL, PURPOSE_ANY };
+enum policy_flag {
+    POLICY_EXPLICIT = 1,
+    POLICY_INHIBIT_MAPPING = 2,
+    POLICY_INHIBIT_ANY = 4
+};
 enum learned {
     LEARNED_NOTHING,
     LEARNED_NEW,

@@ -56,6 +56,14 @@ list_add(struct arguments *a, const char *value)
     }
 }
 
+static void
+each_add(struct arguments *a, int place, const char *value)
+{
+    a->each = mem_resize(a->each, (a->each_count + 1) * sizeof(*a->each));
+    a->each[a->each_count++] =
+        (struct argument_each){.place = place, .value = value};
+}
+
 /* Takes one option at argv[*at]; moves *at when its value is a word of its
  * own. */
 static bool
@@ -85,6 +93,8 @@ option_take(struct arguments *a, int argc, char **argv, int *at)
     if (a->value[place] && row->kind == OPTION_VALUE)
         return usage_error(a->command, "--%s is there twice", row->name) == 0;
     a->value[place] = value;
+    if (row->kind == OPTION_EACH)
+        each_add(a, place, value);
     if (row->kind == OPTION_LIST)
         list_add(a, value);
     return true;
@@ -149,6 +159,7 @@ arguments_drop(struct arguments *a)
     for (size_t i = 0; i < a->list_count; i++)
         free(a->list[i]);
     free(a->list);
+    free(a->each);
     free(a->operand);
     *a = (struct arguments){.command = NULL};
 }
@@ -161,6 +172,19 @@ arguments_value(const struct arguments *a, const char *name)
     if (place < 0)
         bug("an option that is not in the command's table");
     return a->value[place];
+}
+
+const char *
+arguments_each(const struct arguments *a, const char *name, size_t i)
+{
+    int place = option_find(a->command, name, strlen(name));
+
+    if (place < 0)
+        bug("an option that is not in the command's table");
+    for (size_t k = 0; k < a->each_count; k++)
+        if (a->each[k].place == place && i-- == 0)
+            return a->each[k].value;
+    return NULL;
 }
 
 bool

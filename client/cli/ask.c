@@ -116,3 +116,24 @@ ask_secret(const char *prompt)
     signals_restore(old);
     return has ? TAKE(answer) : NULL;
 }
+
+bool
+ask_yes(const char *question)
+{
+    AUTO(secret) struct secret *answer = secret_new();
+    AUTO(fd) int tty = terminal_open();
+    struct sigaction old[ARRAY_COUNT(watched)];
+    struct slice s;
+    char line[1024];
+    bool has;
+
+    if (tty < 0)
+        return false;
+    text_escape(slice_text(question), line, sizeof(line));
+    signals_catch(old);
+    has = fd_write_all(tty, line, strlen(line)) &&
+          fd_write_all(tty, " [y/N] ", 7) && line_read(tty, answer);
+    signals_restore(old);
+    s = secret_slice(answer);
+    return has && s.n > 0 && (s.p[0] == 'y' || s.p[0] == 'Y');
+}

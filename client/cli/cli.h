@@ -19,6 +19,7 @@ enum exit_code {
     EXIT_NO = 1, /* a clear no */
     EXIT_USAGE = 2,
     EXIT_TOKEN = 7,
+    EXIT_REFUSED = 8,
     EXIT_INPUT = 9,
     EXIT_FAULT = 70,
     EXIT_OUTPUT = 71
@@ -38,7 +39,8 @@ json_drop(json_t **j)
 enum option_kind {
     OPTION_FLAG,
     OPTION_VALUE,
-    OPTION_LIST /* repeatable, and each value may be a list with commas */
+    OPTION_LIST, /* repeatable, and each value may be a list with commas */
+    OPTION_EACH  /* repeatable, each value whole: arguments_each */
 };
 
 struct option_row {
@@ -62,16 +64,26 @@ struct command {
 extern const struct command command_status, command_doctor, command_tokens,
     command_keys, command_import, command_lock, command_unlock, command_sign,
     command_encrypt, command_decrypt, command_verify, command_open,
-    command_harvest, command_contacts;
+    command_harvest, command_contacts, command_anchors, command_check,
+    command_pin, command_generate,
+    command_install;
 
 /* ---- arguments.c
  * ------------------------------------------------------------- */
+
+/* One value of an OPTION_EACH, by the option's row. */
+struct argument_each {
+    int place;
+    const char *value;
+};
 
 /* A parsed command line; the texts are borrowed from argv but for those of
  * the list, which it owns. */
 struct arguments {
     const struct command *command;
     const char *value[LIMIT_OPTIONS]; /* by the option's row; NULL: absent */
+    struct argument_each *each; /* in the order of the command line */
+    size_t each_count;
     char **list;
     size_t list_count;
     const char **operand; /* NULL-terminated */
@@ -88,6 +100,18 @@ void arguments_drop(struct arguments *a);
 /* NULL when absent; a flag that is there is "". NAME must be in the table. */
 const char *arguments_value(const struct arguments *a, const char *name);
 bool arguments_flag(const struct arguments *a, const char *name);
+
+/* The value number I of the option NAME, an OPTION_EACH; NULL after the
+ * last. */
+const char *arguments_each(const struct arguments *a, const char *name,
+                           size_t i);
+
+/* A time as RFC 3339 writes it, a bare date is its first second in UTC; false
+ * (and said) when it is none. *out is untouched when the option is absent. */
+bool arguments_moment(const struct arguments *a, const char *name,
+                      int64_t *out);
+/* Seconds since 1970; false when TEXT is no time. */
+bool moment_read(const char *text, int64_t *out);
 
 /* A whole number in [0, most]; false (and said) when it is none. *out is
  * untouched when the option is absent. */
@@ -122,6 +146,12 @@ int call_add_fd(struct call *c, const char *name, int fd);
 int call_set_input(struct call *c, const char *file);
 int call_set_output(struct call *c);
 
+/* Opens the files that OPTION (an OPTION_EACH) names and sets them as the
+ * list PARAMETER: several go into one descriptor. EXIT_DONE too when there is
+ * none. */
+int call_set_files(struct call *c, const struct arguments *a,
+                   const char *option, const char *parameter);
+
 /* Adds the terminal and display a prompt may use. */
 void call_set_caller(struct call *c);
 
@@ -147,6 +177,38 @@ int error_say(const struct smime_error *error);
 int failure_say(int exit_code, const char *next, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ---- call_asking.c
+ * ----------------------------------------------------------- */
+
+/* Fills a call from the command line: EXIT_DONE, or said and the exit code.
+ * It may be needed twice: descriptors are opened anew. */
+typedef int call_maker(struct call *c, const struct arguments *a);
+
+/* Calls on the manage socket; where the agent had no way to ask for the
+ * token's PIN, asks at the terminal, unlocks, and calls once more. */
+int call_unlocking(const struct arguments *a, const char *method,
+                   call_maker *make, json_t **out);
+
+/* A secret that a call needs; rows end with NULL. */
+struct wanted_secret {
+    const char *option;    /* the descriptor's option, "pin-fd" */
+    const char *parameter; /* of the method */
+    const char *prompt;
+    bool is_new; /* typed twice */
+};
+
+/* The same with secrets of the call's own: from descriptors, else asked for
+ * by the agent, else at the terminal. */
+int call_with_secrets(const struct arguments *a, const char *method,
+                      call_maker *make, const struct wanted_secret *secrets,
+                      json_t **out);
+
+/* ---- parts of commands -------------------------------------------------- */
+
+int keys_remove_run(const struct arguments *a);
+int keys_export_run(const struct arguments *a);
+int tokens_init_run(const struct arguments *a);
+
 /* Remembers whether stdin and stdout were open, then fills the gaps. */
 void standard_fds_check(void);
 
@@ -157,6 +219,8 @@ void standard_fds_check(void);
 void show_text(FILE *to, const char *text);
 /* The reply as it came, on TO. */
 int show_json(FILE *to, json_t *reply);
+/* PEM that the agent made itself, on stdout; what is no PEM is a fault. */
+int pem_say(const char *pem);
 /* Member NAME of an object as text; "" when it is absent or no text. */
 const char *text_of(json_t *object, const char *name);
 int64_t number_of(json_t *object, const char *name);
@@ -191,6 +255,8 @@ int output_finish(int exit_code);
 /* ---- report.c
  * ------------------------------------------------------------------ */
 
+/* The sentence of a reason's word. */
+const char *reason_sentence(const char *word);
 /* Says a Report in words. */
 void report_say(FILE *to, json_t *report);
 /* One line for each encrypted layer. */
@@ -206,6 +272,8 @@ bool can_ask(void);
 /* Asks at the terminal without echo. Gives, or NULL when there was no answer
  * (the person may have pressed Ctrl-C: then the signal comes first). */
 struct secret *ask_secret(const char *prompt);
+/* Asks at the terminal; only a word that begins with y is a yes. */
+bool ask_yes(const char *question);
 /* Gives the read end of a pipe that holds the secret's line, or -1. */
 int secret_pipe(const struct secret *answer);
 

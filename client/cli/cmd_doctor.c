@@ -6,7 +6,9 @@
 
 #define SOON_SECONDS (30 * 24 * 3600)
 
-static const struct option_row options[] = {{"json", OPTION_FLAG},
+static const struct option_row options[] = {{"clean", OPTION_FLAG},
+                                            {"token", OPTION_VALUE},
+                                            {"json", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
 
 /* Each finding is an object: what, and what to type next. */
@@ -20,9 +22,11 @@ find(json_t *findings, const char *next, const char *what, const char *about)
                                               buf_text(&text), "next", next));
 }
 
-/* A label that a shell takes as one word is spelt out. */
+/* COMMAND for a token; a label that a shell takes as one word is spelt
+ * out. */
 static void
-locked_find(json_t *findings, const char *label)
+token_find(json_t *findings, const char *command, const char *what,
+           const char *label)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "abcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -30,8 +34,8 @@ locked_find(json_t *findings, const char *label)
                     strspn(label, plain) == strlen(label);
     AUTO(buf) struct buf next = {0};
 
-    buf_addf(&next, "smime unlock --token %s", is_plain ? label : "LABEL");
-    find(findings, buf_text(&next), "this token is locked: ", label);
+    buf_addf(&next, "%s --token %s", command, is_plain ? label : "LABEL");
+    find(findings, buf_text(&next), what, label);
 }
 
 static void
@@ -42,23 +46,28 @@ look_at_tokens(json_t *tokens, json_t *findings)
 
     if (json_array_size(tokens) == 0)
         find(findings,
-             "insert one, or make one to try with: softhsm2-util --init-token "
-             "--free --label mail",
+             "insert one, or install SoftHSM to try with: apt install softhsm2",
              "no token is there", "");
     json_array_foreach(tokens, i, token)
     {
         const char *state = text_of(token, "state");
         const char *label = text_of(token, "label");
 
-        if (strcmp(state, "locked") == 0)
-            locked_find(findings, label);
+        if (flag_of(token, "pin_must_change"))
+            token_find(findings, "smime pin change",
+                       "the PIN must be changed before it is used: ", label);
+        else if (json_is_false(json_object_get(token, "pin_set")) &&
+                 strcmp(state, "locked") == 0)
+            token_find(findings, "smime pin unblock",
+                       "this token has no PIN yet: ", label);
+        else if (strcmp(state, "locked") == 0)
+            token_find(findings, "smime unlock",
+                       "this token is locked: ", label);
         else if (strcmp(state, "blocked") == 0)
-            find(findings, "unblock it with its PUK and its vendor's tool",
-                 "the PIN of this token is blocked: ", label);
+            token_find(findings, "smime pin unblock",
+                       "the PIN of this token is blocked: ", label);
         else if (strcmp(state, "empty") == 0 && json_array_size(tokens) == 1)
-            find(findings,
-                 "initialise it with its vendor's tool (SoftHSM: "
-                 "softhsm2-util --init-token --free --label mail)",
+            find(findings, "smime tokens init LABEL",
                  "the only token is not initialised", "");
     }
 }
@@ -71,7 +80,8 @@ look_at_keys(json_t *keys, json_t *findings)
     size_t i;
 
     if (json_array_size(keys) == 0)
-        find(findings, "smime import FILE.p12", "no key is there", "");
+        find(findings, "smime import FILE.p12, or: smime generate --address A",
+             "no key is there", "");
     json_array_foreach(keys, i, key)
     {
         const char *state = text_of(key, "state");
@@ -83,15 +93,88 @@ look_at_keys(json_t *keys, json_t *findings)
             address = text_of(key, "label");
         if (strcmp(state, "expired") == 0)
             find(findings,
-                 "get a new certificate; keep the key to read old mail",
+                 "get a new certificate, then: smime install CERT  Keep the "
+                 "key to read old mail",
                  "this certificate has expired: ", address);
         else if (strcmp(state, "no_certificate") == 0)
-            find(findings, "import the certificate together with its key",
+            find(findings, "send its request to a CA, then: smime install CERT",
                  "this key has no certificate: ", address);
         else if (end != 0 && end - now < SOON_SECONDS)
-            find(findings, "ask for a new certificate in time",
+            find(findings, "get a new one in time, then: smime install CERT",
                  "this certificate expires within 30 days: ", address);
     }
+}
+
+static bool
+can_decrypt(json_t *key)
+{
+    json_t *use;
+    size_t i;
+
+    json_array_foreach(json_object_get(key, "uses"), i,
+                       use) if (strcmp(json_string_value(use), "decrypt") ==
+                                0) return strcmp(text_of(key, "private"),
+                                                 "yes") == 0;
+    return false;
+}
+
+/* On how many tokens the key lies, as far as they are unlocked; 0 when an
+ * entry before this one tells of it already. */
+static size_t
+copies_of(json_t *keys, size_t at)
+{
+    const char *id = text_of(json_array_get(keys, at), "id");
+    const char *uri = text_of(json_array_get(keys, at), "uri");
+    size_t copies = 1;
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        if (strcmp(text_of(key, "id"), id) != 0)
+            continue;
+        if (i < at)
+            return 0;
+        copies += strcmp(text_of(key, "uri"), uri) != 0;
+    }
+    return copies;
+}
+
+/* A key that was generated on its token cannot be copied; one from a file
+ * still can, from that file. */
+static void
+look_for_copies(json_t *keys, json_t *findings)
+{
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        char addresses[512];
+
+        if (!can_decrypt(key) || copies_of(keys, i) != 1)
+            continue;
+        texts_join(json_object_get(key, "addresses"), addresses,
+                   sizeof(addresses));
+        find(findings,
+             "if it came from a .p12, keep that file in a safe place, or put "
+             "the key on a second token: smime import FILE.p12 --token OTHER",
+             "this key decrypts and exists only once; if its token is lost, "
+             "so is the mail: ",
+             addresses[0] ? addresses : text_of(key, "label"));
+    }
+}
+
+static void
+look_for_remains(json_t *half_made, json_t *findings)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(half_made, i, one)
+        token_find(findings, "smime doctor --clean",
+                   "a write was cut off and left half-made keys on: ",
+                   text_of(one, "token"));
 }
 
 static void
@@ -149,11 +232,12 @@ findings_say(json_t *findings)
 }
 
 static int
-run(const struct arguments *a)
+look(const struct arguments *a)
 {
     AUTO(json) json_t *status = NULL;
     AUTO(json) json_t *tokens = NULL;
     AUTO(json) json_t *keys = NULL;
+    AUTO(json) json_t *half_made = NULL;
     AUTO(json) json_t *findings = json_array();
     AUTO(json) json_t *reply = NULL;
     int e = list_get("io.smimeagent.Agent.Status", NULL, &status);
@@ -165,21 +249,57 @@ run(const struct arguments *a)
         e = list_get("io.smimeagent.Keys.Tokens", "tokens", &tokens);
         if (e == EXIT_DONE)
             e = list_get("io.smimeagent.Keys.List", "keys", &keys);
+        if (e == EXIT_DONE)
+            e = list_get("io.smimeagent.Keys.Check", "half_made", &half_made);
         if (e != EXIT_DONE)
             return e;
         look_at_tokens(tokens, findings);
         look_at_keys(keys, findings);
+        look_for_copies(keys, findings);
+        look_for_remains(half_made, findings);
     }
     reply = json_pack("{s:O}", "findings", findings);
     return arguments_flag(a, "json") ? show_json(stdout, reply)
                                      : findings_say(findings);
 }
 
+static int
+make_clean(struct call *c, const struct arguments *a)
+{
+    call_set_text(c, "token", arguments_value(a, "token"));
+    return EXIT_DONE;
+}
+
+static int
+clean(const struct arguments *a)
+{
+    AUTO(json) json_t *reply = NULL;
+    int e = call_unlocking(a, "io.smimeagent.Keys.Clean", make_clean, &reply);
+
+    if (e != EXIT_DONE)
+        return e;
+    if (arguments_flag(a, "json"))
+        return show_json(stdout, reply);
+    printf("Removed: %lld half-made objects\n",
+           (long long)number_of(reply, "removed"));
+    return output_finish(EXIT_DONE);
+}
+
+static int
+run(const struct arguments *a)
+{
+    return arguments_flag(a, "clean") ? clean(a) : look(a);
+}
+
 const struct command command_doctor = {
     .name = "doctor",
     .summary = "what is missing, and what to type next",
-    .usage = "doctor [--json]",
-    .help = "  --json   a list of findings, each with what and next\n",
+    .usage = "doctor [--json]\n"
+             "       smime doctor --clean [--token T]",
+    .help = "  --clean     remove half-made keys that a write left on a token\n"
+            "              when it was cut off\n"
+            "  --token T   which one: its label, serial or pkcs11: URI\n"
+            "  --json      a list of findings, each with what and next\n",
     .options = options,
     .run = run,
 };

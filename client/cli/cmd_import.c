@@ -27,7 +27,8 @@ import_try(const struct arguments *a, const struct secret *password,
         (void)call_add_fd(&c, "password", secret_pipe(password));
     call_set_text(&c, "token", arguments_value(a, "token"));
     call_set_flag(&c, "no_mac", arguments_flag(a, "no-mac"));
-    call_set_text(&c, "file", slash && slash[1] ? slash + 1 : file);
+    if (strcmp(file, "-") != 0)
+        call_set_text(&c, "file", slash && slash[1] ? slash + 1 : file);
     call_set_caller(&c);
     e = call_set_fd_option(&c, a, "password-fd", "password");
     if (e == EXIT_DONE)
@@ -60,9 +61,22 @@ unlock_here(const struct arguments *a, const struct smime_error *error)
                     &reply) == EXIT_DONE;
 }
 
-/* What the agent could not ask for itself we ask at the terminal: the file's
- * password, and without pinentry the token's PIN. Gives false when the error
- * stands. */
+/* False: pinentry asked, and no answer opened the file. Else the agent says
+ * in detail why it could not ask; or what was typed here was wrong. */
+static bool
+is_ours_to_ask(const struct smime_error *error, bool typed)
+{
+    AUTO(json) json_t *facts = NULL;
+
+    if (strcmp(error->name, "WrongPassword") != 0)
+        return false;
+    facts = json_loads(error->facts ? error->facts : "{}", 0, NULL);
+    return typed || text_of(facts, "detail")[0] != '\0';
+}
+
+/* What the agent could not ask for itself, without pinentry, we ask at the
+ * terminal: the file's password and the token's PIN. Gives false when the
+ * error stands. */
 static bool
 ask_what_is_missing(const struct arguments *a, const struct smime_error *error,
                     struct secret **password)
@@ -76,7 +90,7 @@ ask_what_is_missing(const struct arguments *a, const struct smime_error *error,
         return false;
     if (strcmp(error->name, "TokenLocked") == 0)
         return unlock_here(a, error);
-    if (strcmp(error->name, "WrongPassword") != 0)
+    if (!is_ours_to_ask(error, *password != NULL))
         return false;
     answer = ask_secret(prompt);
     if (!answer)
@@ -156,7 +170,7 @@ const struct command command_import = {
         "  --token T         which token: its label, serial or pkcs11: URI\n"
         "  --no-mac          take a file without an integrity check\n"
         "  --password-fd N   read the file's password from descriptor N (its\n"
-        "                    first line); else the agent asks for it\n"
+        "                    first line); else it is asked for\n"
         "  --json            the agent's answer as it is\n",
     .options = options,
     .least_operands = 1,

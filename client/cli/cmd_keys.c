@@ -7,8 +7,10 @@
 #define DAY_SECONDS    (24 * 3600)
 #define SHORT_ID_CHARS 16
 
-static const struct option_row options[] = {
-    {"expiring", OPTION_VALUE}, {"json", OPTION_FLAG}, {NULL, OPTION_FLAG}};
+static const struct option_row options[] = {{"expiring", OPTION_VALUE},
+                                            {"yes", OPTION_FLAG},
+                                            {"json", OPTION_FLAG},
+                                            {NULL, OPTION_FLAG}};
 
 /* "until 2027-01-02", "EXPIRED 2025-01-02", ... */
 static void
@@ -82,7 +84,7 @@ expiring_keep(json_t *keys, long days)
 }
 
 static int
-run(const struct arguments *a)
+list(const struct arguments *a)
 {
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *reply = NULL;
@@ -102,14 +104,39 @@ run(const struct arguments *a)
     return keys_say(json_object_get(reply, "keys"), days < 0);
 }
 
+static int
+run(const struct arguments *a)
+{
+    const char *what = a->operand_count > 0 ? a->operand[0] : "list";
+    bool removes = strcmp(what, "remove") == 0;
+
+    if (strcmp(what, "list") == 0 && a->operand_count < 2)
+        return list(a);
+    if (!removes && strcmp(what, "export") != 0)
+        return usage_error(a->command,
+                           "keys can list, remove or export, not %s", what);
+    if (a->operand_count < 2)
+        return usage_error(a->command, "keys %s wants an id", what);
+    return removes ? keys_remove_run(a) : keys_export_run(a);
+}
+
 const struct command command_keys = {
     .name = "keys",
     .summary = "your own keys",
-    .usage = "keys [--expiring DAYS] [--json]",
+    .usage = "keys [--expiring DAYS] [--json]\n"
+             "       smime keys remove ID [--yes] [--json]\n"
+             "       smime keys export ID [--json]",
     .help = "A line is: address, algorithm, validity, token, uses, id.\n"
             "\n"
+            "  remove ID         delete the key and its certificates\n"
+            "  export ID         your certificate as PEM, to hand out\n"
+            "\n"
+            "ID is the beginning of an id (at least 4 digits), or a URI.\n"
+            "\n"
+            "  --yes             remove without asking\n"
             "  --expiring DAYS   only those that expire within DAYS\n"
             "  --json            the agent's answer as it is\n",
     .options = options,
+    .most_operands = 2,
     .run = run,
 };

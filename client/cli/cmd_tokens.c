@@ -3,7 +3,10 @@
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
-static const struct option_row options[] = {{"json", OPTION_FLAG},
+static const struct option_row options[] = {{"token", OPTION_VALUE},
+                                            {"so-pin-fd", OPTION_VALUE},
+                                            {"pin-fd", OPTION_VALUE},
+                                            {"json", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
 
 static void
@@ -43,7 +46,7 @@ tokens_say(json_t *tokens)
 }
 
 static int
-run(const struct arguments *a)
+list(const struct arguments *a)
 {
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *reply = NULL;
@@ -58,13 +61,40 @@ run(const struct arguments *a)
     return tokens_say(json_object_get(reply, "tokens"));
 }
 
+static int
+run(const struct arguments *a)
+{
+    const char *what = a->operand_count > 0 ? a->operand[0] : "list";
+
+    if (strcmp(what, "list") == 0 && a->operand_count < 2)
+        return list(a);
+    if (strcmp(what, "init") != 0)
+        return usage_error(a->command, "tokens can list or init, not %s", what);
+    if (a->operand_count < 2)
+        return usage_error(a->command, "tokens init wants a label");
+    if (a->operand[1][0] == '\0' || strlen(a->operand[1]) > 32)
+        return usage_error(a->command, "a label has 1 to 32 bytes");
+    return tokens_init_run(a);
+}
+
 const struct command command_tokens = {
     .name = "tokens",
     .summary = "the tokens that are there, and their state",
-    .usage = "tokens [--json]",
-    .help = "A line is: label, state, tries left, model, serial number.\n"
-            "\n"
-            "  --json   the agent's answer as it is\n",
+    .usage = "tokens [--json]\n"
+             "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N] "
+             "[--pin-fd N]",
+    .help =
+        "A line is: label, state, tries left, model, serial number.\n"
+        "\n"
+        "  init LABEL       make an empty token ready; one that is not empty\n"
+        "                   is never touched\n"
+        "  --token SERIAL   which empty one, when there are several\n"
+        "  --so-pin-fd N    read the new SO PIN (the PUK) from descriptor N\n"
+        "  --pin-fd N       read the new PIN from descriptor N (the first "
+        "line\n"
+        "                   of each); what is not given is asked for\n"
+        "  --json           the agent's answer as it is\n",
     .options = options,
+    .most_operands = 2,
     .run = run,
 };

@@ -21,7 +21,7 @@ static const struct reason_row reasons[] = {
 };
 
 /* A word from a newer agent is shown as it is. */
-static const char *
+const char *
 reason_sentence(const char *word)
 {
     for (size_t i = 0; i < ARRAY_COUNT(reasons); i++)

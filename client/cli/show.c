@@ -42,6 +42,18 @@ output_finish(int exit_code)
     return exit_code;
 }
 
+int
+pem_say(const char *pem)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "abcdefghijklmnopqrstuvwxyz0123456789+/=- \n";
+
+    if (pem[0] == '\0' || strspn(pem, plain) != strlen(pem))
+        return failure_say(EXIT_FAULT, NULL, "the agent's answer is no PEM");
+    fputs(pem, stdout);
+    return output_finish(EXIT_DONE);
+}
+
 const char *
 text_of(json_t *object, const char *name)
 {

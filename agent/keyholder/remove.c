@@ -1,0 +1,138 @@
+/*
+ * MSG_KEY_REMOVE, MSG_CHECK, MSG_CLEAN: what is taken off a token.
+ */
+#include <stdio.h>
+
+#include "agent/keyholder/list.h"
+#include "agent/keyholder/reference.h"
+#include "agent/keyholder/token_problem.h"
+#include "agent/keyholder/unlock.h"
+
+#define LIMIT_TOKENS 64
+
+/* ---- removing a key ---------------------------------------------------- */
+
+static void
+find_label(struct token *t, struct slice id, char *out, size_t size)
+{
+    const struct token_identities *list = NULL;
+
+    out[0] = '\0';
+    if (token_identities_read(t, &list) != TOKENS_OK)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        if (slice_equal(slice_of(list->all[i].id, list->all[i].id_len), id))
+            snprintf(out, size, "%s", list->all[i].label);
+    token_identities_drop(&list);
+}
+
+/* Objects out of sight would stay behind: a token that is locked is unlocked
+ * first. */
+static enum err
+remove_found(struct client *c, struct token *t, struct slice id,
+             uint32_t *out_count, struct problem *p)
+{
+    struct purpose why = {.token = t, .operation = "remove a key for good"};
+    enum err e = ERR_OK;
+    enum tokens_err removed;
+    size_t count = 0;
+
+    find_label(t, id, why.key, sizeof(why.key));
+    if (unlock_is_needed(t))
+        e = unlock_by_prompt(c, &why, p);
+    if (e != ERR_OK)
+        return e;
+    removed = token_remove_identity(t, id.p, id.n, &count);
+    if (removed != TOKENS_OK)
+        return token_problem(removed, t, p);
+    *out_count = (uint32_t)count;
+    return ERR_OK;
+}
+
+enum err
+key_remove(struct client *c, const struct key_choice *request,
+           struct count_reply *out, struct problem *p)
+{
+    struct token *t = NULL;
+    struct slice id = {0};
+    enum err e = reference_find(c->keyholder->store, request->key, &t, &id, p);
+
+    if (e == ERR_OK)
+        e = remove_found(c, t, id, &out->count, p);
+    client_audit(c, "remove", t, id, e);
+    return e;
+}
+
+/* ---- what a write left behind ------------------------------------------ */
+
+/* One record for each token with something half-made; a token that fails
+ * hides only its own. */
+enum err
+tokens_check(struct client *c, const struct page *request,
+             struct list_reply *out, struct reply_room *room, struct problem *p)
+{
+    struct token *all[LIMIT_TOKENS];
+    size_t n = token_store_list(c->keyholder->store, all, LIMIT_TOKENS);
+    size_t end[LIMIT_TOKENS];
+    size_t made = 0, at = 0;
+
+    (void)request;
+    (void)p;
+    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
+        char name[TOKEN_LABEL_BYTES];
+        struct check_record record = {0};
+        size_t count = 0;
+
+        if (token_count_broken(all[i], false, &count) != TOKENS_OK ||
+            count == 0)
+            continue;
+        token_name(all[i], name);
+        record.token = slice_text(name);
+        record.half_made = (uint32_t)count;
+        record_encode(RECORD_check_record, &record, &room->bytes);
+        end[made++] = room->bytes.len;
+    }
+    for (size_t i = 0; i < made; at = end[i++])
+        if (!slice_list_add(&out->records,
+                            slice_of(room->bytes.data + at, end[i] - at)))
+            bug("a page of more records than a list takes");
+    return ERR_OK;
+}
+
+static enum err
+clean(struct client *c, struct token *t, uint32_t *out_count, struct problem *p)
+{
+    const struct purpose why = {.token = t,
+                                .operation = "remove half-made keys"};
+    size_t before = 0, left = 0;
+    enum err e = ERR_OK;
+    enum tokens_err done;
+
+    if (unlock_is_needed(t))
+        e = unlock_by_prompt(c, &why, p);
+    if (e != ERR_OK)
+        return e;
+    done = token_count_broken(t, false, &before);
+    if (done == TOKENS_OK && before > 0)
+        done = token_count_broken(t, true, &left);
+    if (done == TOKENS_OK && left > 0)
+        done = TOKENS_FAILED;
+    if (done != TOKENS_OK)
+        return token_problem(done, t, p);
+    *out_count = (uint32_t)before;
+    return ERR_OK;
+}
+
+enum err
+token_clean(struct client *c, const struct token_choice *request,
+            struct count_reply *out, struct problem *p)
+{
+    struct token *t = NULL;
+    enum err e = token_choose(c->keyholder->store, request->token, &t, p);
+
+    if (e != ERR_OK)
+        return e;
+    e = clean(c, t, &out->count, p);
+    client_audit(c, "clean", t, slice_of(NULL, 0), e);
+    return e;
+}

@@ -1,0 +1,169 @@
+/* The methods of io.smimeagent.Keys that manage one key, or what is left of
+ * one: Remove, Export, Check, Clean. */
+#include <stdio.h>
+
+#include "agent/session/channels.h"
+#include "agent/session/json_text.h"
+#include "agent/session/pem.h"
+
+#define LEAST_ID_CHARACTERS 4
+
+/* ---- which key --------------------------------------------------------- */
+
+static bool
+is_wanted(const struct own_key *k, const char *wanted)
+{
+    size_t n = strlen(wanted);
+
+    if (strncmp(wanted, "pkcs11:", 7) == 0)
+        return strcmp(wanted, k->uri) == 0;
+    return n >= LEAST_ID_CHARACTERS && strncasecmp(k->id, wanted, n) == 0;
+}
+
+static enum err
+not_found(struct request *r, const char *wanted)
+{
+    bool is_short = strncmp(wanted, "pkcs11:", 7) != 0 &&
+                    strlen(wanted) < LEAST_ID_CHARACTERS;
+
+    (void)fail(&r->problem, ERR_NO_KEY, "%s",
+               is_short ? "give at least 4 digits of its id"
+                        : "no key has this id");
+    problem_set_subject(&r->problem, wanted);
+    return ERR_NO_KEY;
+}
+
+static enum err
+ambiguous(struct request *r, const char *wanted, const struct own_key *a,
+          const struct own_key *b)
+{
+    (void)fail(&r->problem, ERR_KEY_CHOICE, "%.16s on %s, %.16s on %s", a->id,
+               a->token, b->id, b->token);
+    problem_set_subject(&r->problem, wanted);
+    return ERR_KEY_CHOICE;
+}
+
+/* The one key that WANTED names. A key with several certificates is listed
+ * several times: then the entry with the newest of them. */
+static enum err
+find_key(struct request *r, const struct own_keys *keys, const char *wanted,
+         const struct own_key **out)
+{
+    const struct own_key *found = NULL;
+
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct own_key *k = &keys->item[i];
+
+        if (!is_wanted(k, wanted))
+            continue;
+        if (found && !slice_equal(buf_slice(&found->ref), buf_slice(&k->ref)))
+            return ambiguous(r, wanted, found, k);
+        if (!found || k->about.not_before > found->about.not_before)
+            found = k;
+    }
+    if (!found)
+        return not_found(r, wanted);
+    *out = found;
+    return ERR_OK;
+}
+
+/* ---- Remove, Export ---------------------------------------------------- */
+
+enum err
+keys_remove(struct request *r, json_t **out)
+{
+    AUTO(own_keys) struct own_keys keys = {0};
+    const struct own_key *k = NULL;
+    struct key_choice choice;
+    struct count_reply reply;
+    enum err e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
+
+    if (e == ERR_OK)
+        e = own_keys_load(r, false, &keys);
+    if (e == ERR_OK)
+        e = find_key(r, &keys, request_text(r, "id"), &k);
+    if (e != ERR_OK)
+        return e;
+    choice.key = buf_slice(&k->ref);
+    e = keyholder_call(r, MSG_KEY_REMOVE, &choice, NULL, 0, &reply);
+    if (e != ERR_OK)
+        return e;
+    *out = json_object();
+    json_object_set_new(*out, "id", json_string(k->id));
+    json_object_set_new(*out, "token", json_text(slice_text(k->token)));
+    json_object_set_new(*out, "removed", json_integer(reply.count));
+    return ERR_OK;
+}
+
+enum err
+keys_export(struct request *r, json_t **out)
+{
+    AUTO(own_keys) struct own_keys keys = {0};
+    const struct own_key *k = NULL;
+    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
+
+    if (e == ERR_OK)
+        e = own_keys_load(r, false, &keys);
+    if (e == ERR_OK)
+        e = find_key(r, &keys, request_text(r, "id"), &k);
+    if (e == ERR_OK && k->certificate.len == 0) {
+        e = fail(&r->problem, ERR_NO_KEY, "it has no certificate");
+        problem_set_subject(&r->problem, k->id);
+    }
+    if (e != ERR_OK)
+        return e;
+    *out = json_object();
+    json_object_set_new(*out, "id", json_string(k->id));
+    json_object_set_new(*out, "certificate",
+                        json_pem("CERTIFICATE", buf_slice(&k->certificate)));
+    return ERR_OK;
+}
+
+/* ---- Check, Clean ------------------------------------------------------ */
+
+enum err
+keys_check(struct request *r, json_t **out)
+{
+    struct page page = {0};
+    struct list_reply reply;
+    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
+    json_t *list;
+
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_CHECK, &page, NULL, 0, &reply);
+    if (e != ERR_OK)
+        return e;
+    list = json_array();
+    *out = json_object();
+    json_object_set_new(*out, "half_made", list);
+    for (size_t i = 0; i < reply.records.n; i++) {
+        struct check_record c;
+        json_t *one = json_object();
+
+        if (!record_decode(RECORD_check_record, reply.records.item[i], &c)) {
+            json_decref(one);
+            return fail(&r->problem, ERR_INTERNAL, "a malformed record");
+        }
+        json_object_set_new(one, "token", json_text(c.token));
+        json_object_set_new(one, "count", json_integer(c.half_made));
+        json_array_append_new(list, one);
+    }
+    return ERR_OK;
+}
+
+enum err
+keys_clean(struct request *r, json_t **out)
+{
+    struct token_choice choice = {.token =
+                                      slice_text(request_text(r, "token"))};
+    struct count_reply reply;
+    enum err e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
+
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_CLEAN, &choice, NULL, 0, &reply);
+    if (e != ERR_OK)
+        return e;
+    *out = json_object();
+    json_object_set_new(*out, "removed", json_integer(reply.count));
+    return ERR_OK;
+}

@@ -1,0 +1,285 @@
+#include "agent/validator/path.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <time.h>
+
+#include "agent/validator/certs.h"
+
+/* What the callback needs while libcrypto walks along one path. */
+struct walk {
+    const struct path_question *q;
+    struct path_verdict *v;
+    X509_CRL *crl;          /* the one in hand: libcrypto forgets it after a
+                               fault of its times */
+    const X509_CRL *faulty; /* nothing it says counts */
+    bool unchecked;         /* a certificate that no CRL speaks of */
+};
+
+void
+path_verdict_drop(struct path_verdict *v)
+{
+    sk_X509_pop_free(v->path, X509_free);
+    *v = (struct path_verdict){0};
+}
+
+/* ---- revocation ---------------------------------------------------------- */
+
+static int64_t
+time_of(const ASN1_TIME *t, int64_t otherwise)
+{
+    struct tm tm;
+
+    return t && ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : otherwise;
+}
+
+/* When the key can no longer be relied on: the earlier of the revocation and
+ * the date the key was lost (RFC 5280 5.3.2). An unreadable date is ever. */
+static int64_t
+revocation_date(X509_REVOKED *r)
+{
+    int64_t date = time_of(X509_REVOKED_get0_revocationDate(r), 1), lost;
+    ASN1_GENERALIZEDTIME *t =
+        X509_REVOKED_get_ext_d2i(r, NID_invalidity_date, NULL, NULL);
+
+    lost = time_of(t, date);
+    ASN1_GENERALIZEDTIME_free(t);
+    return lost < date ? lost : date;
+}
+
+static void
+revocation_note(struct path_verdict *v, int64_t date)
+{
+    if (v->revoked_at == 0 || date < v->revoked_at)
+        v->revoked_at = date > 0 ? date : 1;
+}
+
+/* The CRL names the certificate. */
+static int
+revoked_found(struct walk *w, X509_STORE_CTX *ctx)
+{
+    X509_CRL *crl = w->crl;
+    X509 *x = X509_STORE_CTX_get_current_cert(ctx);
+    X509_REVOKED *r = NULL;
+    int64_t date;
+
+    if (crl && crl == w->faulty && !w->q->crls_required) {
+        w->unchecked = true;
+        return 1;
+    }
+    date = crl && X509_CRL_get0_by_cert(crl, &r, x) != 0 && r
+               ? revocation_date(r)
+               : 1;
+    revocation_note(w->v, date);
+    return date > w->q->at;
+}
+
+/* The anchor's own status is nobody's to say but whoever chose it. */
+static bool
+is_anchor(X509_STORE_CTX *ctx)
+{
+    int last = sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+
+    return last > 0 && X509_STORE_CTX_get_error_depth(ctx) == last;
+}
+
+static int
+crl_is_missing(struct walk *w, X509_STORE_CTX *ctx)
+{
+    if (is_anchor(ctx))
+        return 1;
+    w->unchecked = true;
+    return !w->q->crls_required;
+}
+
+/* On the path of a CRL's own issuer everything has to hold. One thing
+ * libcrypto cannot do there: when that issuer's certificate is itself on the
+ * CRL's account (RFC 5280 6.3.3 (f) would go round), the path looked at is
+ * the very one it asks for. */
+static int
+on_error_of_issuer(X509_STORE_CTX *ctx)
+{
+    X509_CRL *crl = X509_STORE_CTX_get0_current_crl(ctx);
+    X509 *x = X509_STORE_CTX_get_current_cert(ctx);
+
+    if (X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CRL_PATH_VALIDATION_ERROR ||
+        X509_STORE_CTX_get_error_depth(ctx) != 0 || !crl || !x ||
+        X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(x)) !=
+            0 ||
+        X509_CRL_verify(crl, X509_get0_pubkey(x)) != 1)
+        return 0;
+    X509_STORE_CTX_set_error(ctx, X509_V_OK);
+    return 1;
+}
+
+static int
+on_error(int fine, X509_STORE_CTX *ctx)
+{
+    struct walk *w = X509_STORE_CTX_get_app_data(ctx);
+    int goes_on = 0;
+
+    if (fine)
+        return fine;
+    if (!w)
+        return on_error_of_issuer(ctx);
+    if (X509_STORE_CTX_get0_current_crl(ctx))
+        w->crl = X509_STORE_CTX_get0_current_crl(ctx);
+    switch (X509_STORE_CTX_get_error(ctx)) {
+    case X509_V_ERR_CERT_REVOKED:
+        goes_on = revoked_found(w, ctx);
+        break;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+        goes_on = crl_is_missing(w, ctx);
+        break;
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+        /* Judged at a time before it: it knows more, not less. */
+        goes_on = !w->q->crls_required;
+        break;
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+        /* Whom it names stays revoked; of others it says nothing now. */
+        goes_on = crl_is_missing(w, ctx);
+        break;
+    case X509_V_ERR_INVALID_EXTENSION:
+        /* Of a CRL, or of a certificate. */
+        if (!X509_STORE_CTX_get0_current_crl(ctx))
+            break;
+        w->faulty = w->crl;
+        goes_on = crl_is_missing(w, ctx);
+        break;
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+    case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+        if (!w->crl)
+            break;
+        w->faulty = w->crl;
+        goes_on = crl_is_missing(w, ctx);
+        break;
+    default:
+        break;
+    }
+    if (goes_on)
+        X509_STORE_CTX_set_error(ctx, X509_V_OK);
+    return goes_on;
+}
+
+/* libcrypto takes the CRL that was valid at the time judged at; one that is
+ * newer may know of a revocation since. It counts as evidence when the
+ * issuer on the path has signed it. */
+static void
+newer_crls_ask(const struct path_question *q, X509 *x, X509 *issuer,
+               struct path_verdict *v)
+{
+    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
+        X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
+        X509_REVOKED *r = NULL;
+
+        if (time_of(X509_CRL_get0_lastUpdate(crl), 0) <= q->at ||
+            X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(x)) !=
+                0 ||
+            X509_CRL_get0_by_cert(crl, &r, x) != 1 || !r ||
+            X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1)
+            continue;
+        revocation_note(v, revocation_date(r));
+    }
+}
+
+/* Issuers drop a certificate from their CRLs once it has expired: a CRL from
+ * after that which does not name it says nothing. */
+static bool
+is_spoken_of(const struct path_question *q, X509 *x)
+{
+    int64_t until = x509_not_after(x);
+
+    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++)
+        if (time_of(X509_CRL_get0_lastUpdate(sk_X509_CRL_value(q->crls, i)),
+                    INT64_MAX) <= until)
+            return true;
+    return false;
+}
+
+static void
+revocation_conclude(const struct path_question *q, struct walk *w)
+{
+    struct path_verdict *v = w->v;
+    int n = sk_X509_num(v->path);
+
+    if (!q->crls || v->error != X509_V_OK)
+        return;
+    for (int i = 0; i + 1 < n && !q->crls_required; i++) {
+        newer_crls_ask(q, sk_X509_value(v->path, i),
+                       sk_X509_value(v->path, i + 1), v);
+        if (v->revoked_at != 0 && v->revoked_at <= q->at) {
+            v->error = X509_V_ERR_CERT_REVOKED;
+            v->depth = i;
+            break;
+        }
+        w->unchecked |= !is_spoken_of(q, sk_X509_value(v->path, i));
+    }
+    if (v->error != X509_V_ERR_CERT_REVOKED && v->revoked_at == 0 &&
+        !w->unchecked)
+        v->revocation = REVOCATION_CLEAR;
+}
+
+/* ---- one path ------------------------------------------------------------ */
+
+static void
+parameters_set(const struct path_question *q, X509_STORE_CTX *ctx)
+{
+    X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(ctx);
+    const struct path_policy *policy = q->policy;
+    unsigned long flags = X509_V_FLAG_POLICY_CHECK;
+
+    X509_VERIFY_PARAM_set_depth(p, LIMIT_CHAIN_DEPTH);
+    X509_VERIFY_PARAM_set_time(p, (time_t)q->at);
+    if (policy && sk_ASN1_OBJECT_num(policy->initial) > 0)
+        (void)X509_VERIFY_PARAM_set1_policies(p, policy->initial);
+    else /* an empty set would be no policy at all where one is required */
+        (void)X509_VERIFY_PARAM_add0_policy(
+            p, OBJ_dup(OBJ_nid2obj(NID_any_policy)));
+    if (policy) {
+        flags |= policy->explicit_policy ? X509_V_FLAG_EXPLICIT_POLICY : 0;
+        flags |= policy->inhibit_mapping ? X509_V_FLAG_INHIBIT_MAP : 0;
+        flags |= policy->inhibit_any ? X509_V_FLAG_INHIBIT_ANY : 0;
+    }
+    if (q->crls)
+        flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
+                 X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
+    X509_VERIFY_PARAM_set_flags(p, flags);
+}
+
+void
+path_walk(const struct path_question *q, STACK_OF(X509) * untrusted,
+          STACK_OF(X509) * only, struct path_verdict *v)
+{
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    struct walk w = {.q = q, .v = v};
+
+    *v = (struct path_verdict){.revocation = REVOCATION_NOT_CHECKED};
+    if (!ctx || X509_STORE_CTX_init(ctx, anchors_store(q->anchors), q->leaf,
+                                    untrusted) != 1)
+        abort();
+    if (only)
+        X509_STORE_CTX_set0_trusted_stack(ctx, only);
+    X509_STORE_CTX_set0_crls(ctx, q->crls);
+    X509_STORE_CTX_set_app_data(ctx, &w);
+    X509_STORE_CTX_set_verify_cb(ctx, on_error);
+    parameters_set(q, ctx);
+    if (X509_verify_cert(ctx) != 1) {
+        v->error = X509_STORE_CTX_get_error(ctx);
+        v->depth = X509_STORE_CTX_get_error_depth(ctx);
+        if (v->error == X509_V_OK)
+            v->error = X509_V_ERR_UNSPECIFIED;
+    }
+    v->path = X509_STORE_CTX_get1_chain(ctx);
+    X509_STORE_CTX_free(ctx);
+    ERR_clear_error();
+    revocation_conclude(q, &w);
+    if (v->revoked_at != 0)
+        v->revocation = REVOCATION_REVOKED;
+}

@@ -1,0 +1,128 @@
+/* smime keys remove and smime keys export: one key, named by its id. */
+#include <string.h>
+#include <strings.h>
+
+#include "agent/base/mem.h"
+#include "client/cli/cli.h"
+
+#define LEAST_ID_CHARS 4
+
+/* ---- remove ------------------------------------------------------------- */
+
+static bool
+is_named(json_t *key, const char *wanted)
+{
+    size_t n = strlen(wanted);
+
+    if (strncmp(wanted, "pkcs11:", 7) == 0)
+        return strcmp(text_of(key, "uri"), wanted) == 0;
+    return n >= LEAST_ID_CHARS &&
+           strncasecmp(text_of(key, "id"), wanted, n) == 0;
+}
+
+/* The only key that WANTED names; NULL leaves the refusal to the agent. */
+static json_t *
+find_one(json_t *keys, const char *wanted)
+{
+    json_t *found = NULL;
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        if (!is_named(key, wanted))
+            continue;
+        if (found && strcmp(text_of(found, "uri"), text_of(key, "uri")) != 0)
+            return NULL;
+        found = key;
+    }
+    return found;
+}
+
+static bool
+is_confirmed(json_t *key)
+{
+    AUTO(buf) struct buf question = {0};
+    char addresses[512];
+
+    texts_join(json_object_get(key, "addresses"), addresses, sizeof(addresses));
+    buf_addf(&question,
+             "Remove the key of %s (%s, token %s) for good? "
+             "Mail encrypted to it cannot be read afterwards.",
+             addresses[0] ? addresses : text_of(key, "label"),
+             text_of(key, "algorithm"), text_of(key, "token"));
+    return ask_yes(buf_text(&question));
+}
+
+/* Asks unless --yes, or unless no single key is named: then the agent says
+ * so. */
+static int
+confirm(const struct arguments *a)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    json_t *key;
+    int e;
+
+    if (arguments_flag(a, "yes"))
+        return EXIT_DONE;
+    call_init(&c);
+    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.List", &reply);
+    if (e != EXIT_DONE)
+        return e;
+    key = find_one(json_object_get(reply, "keys"), a->operand[1]);
+    if (!key)
+        return EXIT_DONE;
+    if (!can_ask())
+        return failure_say(EXIT_REFUSED, "repeat it with --yes if you are sure",
+                           "nobody is there to say yes");
+    return is_confirmed(key)
+               ? EXIT_DONE
+               : failure_say(EXIT_REFUSED, NULL, "nothing was removed");
+}
+
+static int
+make_remove(struct call *c, const struct arguments *a)
+{
+    call_set_text(c, "id", a->operand[1]);
+    return EXIT_DONE;
+}
+
+int
+keys_remove_run(const struct arguments *a)
+{
+    AUTO(json) json_t *reply = NULL;
+    int e = confirm(a);
+
+    if (e == EXIT_DONE)
+        e = call_unlocking(a, "io.smimeagent.Keys.Remove", make_remove, &reply);
+    if (e != EXIT_DONE)
+        return e;
+    if (arguments_flag(a, "json"))
+        return show_json(stdout, reply);
+    fputs("Removed: ", stdout);
+    show_text(stdout, text_of(reply, "id"));
+    fputs(" from token ", stdout);
+    show_text(stdout, text_of(reply, "token"));
+    printf(" (%lld objects)\n", (long long)number_of(reply, "removed"));
+    return output_finish(EXIT_DONE);
+}
+
+/* ---- export ------------------------------------------------------------- */
+
+int
+keys_export_run(const struct arguments *a)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    int e;
+
+    call_init(&c);
+    call_set_text(&c, "id", a->operand[1]);
+    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.Export", &reply);
+    if (e != EXIT_DONE)
+        return e;
+    if (arguments_flag(a, "json"))
+        return show_json(stdout, reply);
+    return pem_say(text_of(reply, "certificate"));
+}
