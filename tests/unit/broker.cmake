@@ -1,5 +1,6 @@
 smime_unit_test(broker_connection smime-broker)
 smime_unit_test(broker_systemd smime-broker)
+smime_unit_test(broker_builtin smime-broker)
 smime_unit_test(broker_run smime-broker)
 
 # One program under the names of the broker's children.
@@ -17,3 +18,4 @@ foreach(name keyholder keyring validator session)
             ${fake_libexec}/smime-${name})
 endforeach()
 add_dependencies(test_broker_run broker_fake)
+smime_root_test(broker_connection)

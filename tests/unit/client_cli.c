@@ -52,7 +52,8 @@ run_against(struct server *s, const char *line)
 
 static const char *const names[] = {
     "status", "doctor",  "tokens",  "keys",   "import", "unlock",  "lock",
-    "sign",   "encrypt", "decrypt", "verify", "open",   "harvest", "contacts"};
+    "sign",   "encrypt", "decrypt", "verify", "open",   "harvest", "contacts",
+    "pin",    "generate", "install"};
 
 /* ---- usage
  * -------------------------------------------------------------------- */
@@ -341,11 +342,63 @@ doctor_says_what_to_type_next(void **state)
     s.answers[1] = "{\"parameters\":{\"tokens\":[{\"label\":\"mail\","
                    "\"state\":\"locked\"}]}}";
     s.answers[2] = "{\"parameters\":{\"keys\":[]}}";
+    s.answers[3] = "{\"parameters\":{\"half_made\":[{\"token\":\"mail\","
+                   "\"count\":2}]}}";
     assert_int_equal(run_against(&s, "$S doctor"), 0);
+    assert_non_null(strstr(output, "half-made keys on: mail\n  next: smime "
+                                   "doctor --clean --token mail\n"));
     assert_non_null(strstr(output, "no trust anchor is there"));
     assert_non_null(strstr(output, "this token is locked: mail\n  next: smime "
                                    "unlock --token mail\n"));
     assert_non_null(strstr(output, "no key is there\n  next: smime import"));
+}
+
+static void
+doctor_tells_of_a_decryption_key_that_exists_once(void **state)
+{
+    static const char one[] =
+        "{\"parameters\":{\"keys\":[{\"id\":\"0011\",\"uri\":\"pkcs11:a\","
+        "\"private\":\"yes\",\"uses\":[\"decrypt\"],\"addresses\":"
+        "[\"elena@example.org\"],\"state\":\"ok\"}]}}";
+    static const char two[] =
+        "{\"parameters\":{\"keys\":[{\"id\":\"0011\",\"uri\":\"pkcs11:a\","
+        "\"private\":\"yes\",\"uses\":[\"decrypt\"],\"addresses\":[],"
+        "\"state\":\"ok\"},{\"id\":\"0011\",\"uri\":\"pkcs11:b\",\"private\":"
+        "\"yes\",\"uses\":[\"decrypt\"],\"addresses\":[],\"state\":\"ok\"}]}}";
+    const char *const keys[] = {one, two};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        struct server s;
+
+        server_listen(&s, "");
+        s.answers[0] = "{\"parameters\":{\"keyholder\":true,\"keyring\":true,"
+                       "\"anchors\":1,\"contacts\":1}}";
+        s.answers[1] = "{\"parameters\":{\"tokens\":[{\"label\":\"mail\","
+                       "\"state\":\"unlocked\"}]}}";
+        s.answers[2] = keys[i];
+        s.answers[3] = "{\"parameters\":{\"half_made\":[]}}";
+        assert_int_equal(run_against(&s, "$S doctor"), 0);
+        if (i == 0)
+            assert_non_null(strstr(output, "exists only once"));
+        else
+            assert_string_equal(output, "All is well.\n");
+    }
+}
+
+static void
+removing_a_key_wants_a_yes(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"keys\":[{\"id\":\"00112233\",\"uri\":"
+                   "\"pkcs11:a\",\"addresses\":[]}]}}";
+    assert_int_equal(
+        run_against(&s, "setsid -w $S keys remove 0011 </dev/null"), 8);
+    assert_int_equal(s.count, 1);
+    assert_non_null(strstr(errors, "--yes"));
 }
 
 /* ---- harvest
@@ -471,6 +524,8 @@ main(void)
         cmocka_unit_test(
             keys_are_shown_in_lines_and_can_be_chosen_by_their_end),
         cmocka_unit_test(doctor_says_what_to_type_next),
+        cmocka_unit_test(doctor_tells_of_a_decryption_key_that_exists_once),
+        cmocka_unit_test(removing_a_key_wants_a_yes),
         cmocka_unit_test(an_mbox_is_split_into_its_messages),
         cmocka_unit_test(a_maildir_is_sent_in_batches),
         cmocka_unit_test(

@@ -3,7 +3,7 @@
 
 #include "tests/unit/cms_fixture.h"
 
-static struct identity rsa, p256, p384, ed;
+static struct identity rsa, p256, p384;
 static struct buf content;
 
 static int
@@ -13,11 +13,9 @@ make_keys(void **state)
     rsa = identity_make("RSA", NULL);
     p256 = identity_make("P-256", NULL);
     p384 = identity_make("P-384", NULL);
-    ed = identity_make("ED25519", NULL);
     identity_save(&rsa, "rsa");
     identity_save(&p256, "p256");
     identity_save(&p384, "p384");
-    identity_save(&ed, "ed");
     fill_pattern(&content, 100000);
     save_file(scratch("content"), buf_slice(&content));
     return 0;
@@ -30,7 +28,6 @@ drop_keys(void **state)
     identity_drop(&rsa);
     identity_drop(&p256);
     identity_drop(&p384);
-    identity_drop(&ed);
     buf_drop(&content);
     return 0;
 }
@@ -87,17 +84,6 @@ openssl_verifies_what_we_sign(void **state)
     expect_openssl_verifies(&p256, "p256", SCHEME_ECDSA, HASH_SHA256);
     expect_openssl_verifies(&p384, "p384", SCHEME_ECDSA, HASH_SHA384);
     expect_openssl_verifies(&p384, "p384", SCHEME_ECDSA, HASH_SHA512);
-}
-
-/* OpenSSL 3.0 can do Ed25519 in CMS; older ones cannot. */
-static void
-openssl_verifies_ed25519_where_it_can(void **state)
-{
-    (void)state;
-    if (run("openssl cms -sign -binary -in content -signer ed.crt"
-            " -inkey ed.key -md sha512 -outform DER -out probe") != 0)
-        skip();
-    expect_openssl_verifies(&ed, "ed", SCHEME_EDDSA, HASH_SHA512);
 }
 
 static void
@@ -232,7 +218,6 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(openssl_verifies_what_we_sign),
-        cmocka_unit_test(openssl_verifies_ed25519_where_it_can),
         cmocka_unit_test(we_read_what_openssl_signs),
         cmocka_unit_test(openssl_decrypts_what_we_encrypt),
         cmocka_unit_test(we_decrypt_what_openssl_encrypts),

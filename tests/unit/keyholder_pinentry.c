@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/fd.h"
@@ -17,6 +18,9 @@ struct other {
     const char *const *says;
     char heard[4096];
 };
+
+/* When not -1: the client, who leaves when a PIN is asked for. */
+static int leaves_at_getpin = -1;
 
 static void *
 other_thread(void *arg)
@@ -31,6 +35,10 @@ other_thread(void *arg)
             break;
         if (strlen(o->heard) + strlen(line) < sizeof(o->heard))
             strcat(o->heard, line);
+        if (strcmp(line, "GETPIN\n") == 0 && leaves_at_getpin >= 0) {
+            fd_drop(&leaves_at_getpin);
+            (void)fgets(line, sizeof(line), f); /* until it is dropped */
+        }
     }
     fclose(f);
     return NULL;
@@ -65,7 +73,12 @@ talk(const char *const *says, struct other *o, int watch,
 static enum err
 ask_pin(struct pinentry *pinentry, struct secret **out, struct problem *p)
 {
-    return pinentry_ask(pinentry, "one\ntwo 100%\rthree", "Wrong PIN", out, p);
+    const struct pinentry_question question = {.prompt = "PIN:",
+                                               .description =
+                                                   "one\ntwo 100%\rthree",
+                                               .error = "Wrong PIN"};
+
+    return pinentry_ask(pinentry, &question, out, p);
 }
 
 static enum err
@@ -75,8 +88,10 @@ ask_yes(struct pinentry *pinentry, struct secret **out, struct problem *p)
     return pinentry_confirm(pinentry, "sure?", p);
 }
 
-/* greeting, ttyname, ttytype, title, prompt, description, error: then GETPIN */
-#define BEFORE "OK hello\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n"
+/* greeting, ttyname, ttytype, title, pid, description, prompt, error: then
+ * GETPIN */
+#define BEFORE                                                                 \
+    "OK hello\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n"
 
 static void
 a_pin_is_decoded(void **state)
@@ -103,6 +118,7 @@ no_text_can_end_its_line(void **state)
     assert_int_equal(talk(says, &o, -1, ask_pin, &pin, &p), ERR_OK);
     assert_int_equal(secret_slice(pin).n, 0);
     assert_non_null(strstr(o.heard, "SETDESC one%0Atwo 100%25%0Dthree\n"));
+    assert_non_null(strstr(o.heard, "SETPROMPT PIN:\n"));
     assert_non_null(strstr(o.heard, "SETERROR Wrong PIN\n"));
     assert_non_null(strstr(o.heard, "OPTION ttyname= /dev/pts/9\n"));
     assert_null(strstr(o.heard, "lc-ctype"));
@@ -114,6 +130,7 @@ an_option_that_is_not_known_is_no_failure(void **state)
     static const char *const says[] = {"OK hello\n",
                                        "ERR 174 Unknown option\n",
                                        "ERR 174 Unknown option\n",
+                                       "OK\n",
                                        "OK\n",
                                        "OK\n",
                                        "OK\n",
@@ -212,6 +229,43 @@ a_client_that_left_ends_the_prompt(void **state)
     fd_drop(&watch[0]);
 }
 
+/* One that reads a terminal would go on showing its prompt. */
+static void
+a_prompt_that_nobody_waits_for_ends_the_process(void **state)
+{
+    const char *says[] = {"OK hello\n", "OK\n", "OK\n", "OK\n", NULL,
+                          "OK\n",       "OK\n", "OK\n", "OK\n", ""};
+    AUTO(secret) struct secret *pin = NULL;
+    struct problem p = {0};
+    struct other o;
+    char its_pid[64];
+    int watch[2], status = 0;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    snprintf(its_pid, sizeof(its_pid), "D %d\nOK\n", (int)pid);
+    says[4] = its_pid;
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, watch), 0);
+    /* a prompt that was answered ends by itself */
+    says[8] = "D 1\nOK\n";
+    assert_int_equal(talk(says, &o, watch[0], ask_pin, &pin, &p), ERR_OK);
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    says[8] = "";
+    leaves_at_getpin = watch[1];
+    secret_drop(&pin);
+    assert_int_equal(talk(says, &o, watch[0], ask_pin, &pin, &p),
+                     ERR_CANCELLED);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    leaves_at_getpin = -1;
+    fd_drop(&watch[0]);
+}
+
 static void
 every_error_of_a_token_becomes_one_of_ours(void **state)
 {
@@ -237,6 +291,7 @@ main(void)
         cmocka_unit_test(a_yes_is_a_yes_and_a_no_is_cancelled),
         cmocka_unit_test(a_pinentry_that_cannot_ask_or_dies_says_so),
         cmocka_unit_test(a_client_that_left_ends_the_prompt),
+        cmocka_unit_test(a_prompt_that_nobody_waits_for_ends_the_process),
         cmocka_unit_test(every_error_of_a_token_becomes_one_of_ours),
     };
 

@@ -124,6 +124,107 @@ a_prompt_ends_with_its_client(void **state)
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
 }
 
+/* ---- the password of a file --------------------------------------------- */
+
+static void
+a_file_that_wants_a_password_asks_for_it(void **state)
+{
+    struct imported i;
+
+    (void)state;
+    assert_int_equal(unlock("1234\n", RIGHT_MANAGE, VERB_MANAGE, NULL, NULL),
+                     ERR_OK);
+    pinentry_expect("1234", NULL, NULL);
+    i = import_file("modern.p12", NULL, false);
+    assert_int_equal(i.code, ERR_OK);
+    assert_int_equal(i.already, 1);
+    assert_int_equal(pinentry.asked, 1);
+    assert_non_null(strstr(pinentry.seen, "SETPROMPT Password:\n"));
+    assert_non_null(strstr(pinentry.seen, "wants to import modern.p12\n"));
+    assert_null(strstr(pinentry.seen, "SETERROR"));
+    /* one that needs none asks nothing */
+    i = import_file("empty.p12", NULL, false);
+    assert_int_equal(i.code, ERR_OK);
+    /* nor does one that is no such file */
+    assert_int_equal(import_file("rsa.crt", NULL, false).code, ERR_P12_FORMAT);
+    /* nor one that came with its password, right or wrong */
+    assert_int_equal(import_file("modern.p12", "12345", false).code,
+                     ERR_P12_PASSWORD);
+    assert_int_equal(pinentry.asked, 1);
+}
+
+static void
+a_wrong_password_is_asked_for_again_three_times_at_most(void **state)
+{
+    struct imported i;
+
+    (void)state;
+    pinentry_expect("wrong", "", "1234");
+    assert_int_equal(import_file("modern.p12", NULL, false).code, ERR_OK);
+    assert_int_equal(pinentry.asked, 3);
+    assert_non_null(strstr(pinentry.seen, "SETERROR Wrong password\n"));
+    pinentry_expect("wrong", "worse", "worst");
+    i = import_file("modern.p12", NULL, false);
+    assert_int_equal(i.code, ERR_P12_PASSWORD);
+    assert_string_equal(i.problem.detail, "");
+    assert_int_equal(pinentry.asked, 3);
+    pinentry_expect("wrong", NULL, NULL);
+    assert_int_equal(import_file("modern.p12", NULL, false).code,
+                     ERR_CANCELLED);
+    assert_int_equal(pinentry.asked, 2);
+}
+
+/* What begins before the file stays before it, on each try. */
+static void
+a_file_is_read_again_from_where_it_stood(void **state)
+{
+    int fd;
+
+    (void)state;
+    fixture_run("{ printf 'four'; cat modern.p12; } >offset.p12\n");
+    fd = open(fixture_path("offset.p12"), O_RDONLY | O_CLOEXEC);
+    assert_int_equal(lseek(fd, 4, SEEK_SET), 4);
+    pinentry_expect("wrong", "1234", NULL);
+    assert_int_equal(import_fd(fd, "offset.p12", NULL, false).code, ERR_OK);
+    assert_int_equal(pinentry.asked, 2);
+}
+
+static void
+a_password_that_cannot_be_asked_for_is_missing(void **state)
+{
+    struct imported i;
+    struct buf file;
+    int ends[2];
+
+    (void)state;
+    pinentry_expect("1234", NULL, NULL);
+    file = fixture_read(fixture_path("modern.p12"));
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_true(fd_write_all(ends[1], file.data, file.len));
+    fd_drop(&ends[1]);
+    buf_drop(&file);
+    i = import_fd(ends[0], "", NULL, false);
+    assert_int_equal(i.code, ERR_P12_PASSWORD);
+    assert_non_null(strstr(i.problem.detail, "cannot be read twice"));
+    assert_int_equal(pinentry.asked, 0);
+    pinentry.absent = true;
+    i = import_file("modern.p12", NULL, false);
+    assert_int_equal(i.code, ERR_P12_PASSWORD);
+    assert_non_null(strstr(i.problem.detail, "pinentry is not installed"));
+    pinentry.absent = false;
+}
+
+static void
+no_password_stays_in_memory(void **state)
+{
+    (void)state;
+    pinentry_expect("otter-5518-harbour", NULL, NULL);
+    assert_int_equal(import_file("modern.p12", NULL, false).code,
+                     ERR_CANCELLED);
+    assert_int_equal(pinentry.asked, 2);
+    assert_false(memory_holds(slice_text("otter-5518")));
+}
+
 static void
 no_pin_stays_in_memory(void **state)
 {
@@ -176,8 +277,12 @@ a_key_can_want_a_pin_each_time(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+    const struct CMUnitTest root_tests[] = {
+        cmocka_unit_test(no_password_stays_in_memory),
+        cmocka_unit_test(no_pin_stays_in_memory),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_locked_token_asks_and_says_for_what),
         cmocka_unit_test(a_wrong_pin_is_asked_for_again_three_times_at_most),
@@ -185,11 +290,19 @@ main(void)
         cmocka_unit_test(without_pinentry_the_token_stays_locked),
         cmocka_unit_test(two_clients_share_one_prompt),
         cmocka_unit_test(a_prompt_ends_with_its_client),
-        cmocka_unit_test(no_pin_stays_in_memory),
+        cmocka_unit_test(a_file_that_wants_a_password_asks_for_it),
+        cmocka_unit_test(
+            a_wrong_password_is_asked_for_again_three_times_at_most),
+        cmocka_unit_test(a_file_is_read_again_from_where_it_stood),
+        cmocka_unit_test(a_password_that_cannot_be_asked_for_is_missing),
         cmocka_unit_test(a_key_can_want_a_pin_each_time),
     };
 
     if (access(softhsm, R_OK) != 0)
         return 77;
+    if (argc > 1 && strcmp(argv[1], "root") == 0)
+        return geteuid() != 0 ? 77
+                              : cmocka_run_group_tests(root_tests, set_up_keys,
+                                                       tear_down);
     return cmocka_run_group_tests(tests, set_up_keys, tear_down);
 }

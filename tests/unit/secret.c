@@ -285,6 +285,7 @@ a_forked_child_finds_it_empty(void **state)
     secret_drop(&inherited);
 }
 
+#ifndef SMIME_SANITIZED /* AddressSanitizer makes mlock do nothing */
 static void
 work_without_the_right_to_lock(void)
 {
@@ -304,11 +305,9 @@ static void
 a_secret_that_cannot_be_locked_works_and_says_so(void **state)
 {
     (void)state;
-#ifdef SMIME_SANITIZED /* AddressSanitizer makes mlock do nothing */
-    skip();
-#endif
     assert_int_equal(status_of(work_without_the_right_to_lock), 0);
 }
+#endif
 
 int
 main(void)
@@ -327,7 +326,9 @@ main(void)
         cmocka_unit_test(the_memory_is_gone_after_the_drop),
         cmocka_unit_test(the_memory_is_locked_not_dumped_and_not_inherited),
         cmocka_unit_test(a_forked_child_finds_it_empty),
+#ifndef SMIME_SANITIZED
         cmocka_unit_test(a_secret_that_cannot_be_locked_works_and_says_so),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,16 @@
-foreach(name session_varlink session_serve session_methods
+foreach(name session_varlink session_serve session_methods session_pem
              session_shell session_zygote)
   smime_unit_test(${name} smime-session-core Threads::Threads)
 endforeach()
 if(TARGET test_session_zygote)
   add_dependencies(test_session_zygote smime-session)
 endif()
+foreach(name session_spool session_output session_input)
+  smime_unit_test(${name} smime-session-core Threads::Threads)
+endforeach()
+
+# The mail engine, with keys of libcrypto in the tokens' place.
+foreach(name session_signer session_compose session_reading session_layers
+             session_decrypting session_judge session_mail)
+  smime_unit_test(${name} smime-session-core cms-fixture Threads::Threads)
+endforeach()

@@ -223,7 +223,7 @@ every_described_method_is_in_the_table(void **state)
             found++;
         }
     }
-    assert_int_equal(found, 15);
+    assert_true(found >= 24);
     assert_null(method_find("io.smimeagent.Mail.sign"));
 }
 

@@ -1,5 +1,6 @@
 #include "validator_make.h"
 
+#include <openssl/conf.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -65,7 +66,14 @@ make_key(const char *kind)
 static void
 extension_add(X509 *x, int nid, const char *value)
 {
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    CONF *none = NCONF_new(NULL);
+    X509V3_CTX ctx;
+    X509_EXTENSION *e;
+
+    X509V3_set_ctx(&ctx, NULL, x, NULL, NULL, 0);
+    X509V3_set_nconf(&ctx, none);
+    e = X509V3_EXT_nconf_nid(none, &ctx, nid, value);
+    NCONF_free(none);
 
     need(e && X509_add_ext(x, e, -1) == 1, value);
     X509_EXTENSION_free(e);
@@ -142,6 +150,8 @@ make_cert(const struct cert_spec *spec)
     } else if (spec->usage) {
         extension_add(m.x, NID_key_usage, spec->usage);
     }
+    if (spec->extra_nid)
+        extension_add(m.x, spec->extra_nid, spec->extra);
     if (spec->extended)
         extension_add(m.x, NID_ext_key_usage, spec->extended);
     names_add(m.x, spec);
@@ -157,6 +167,50 @@ make_cert(const struct cert_spec *spec)
     m.der = own(&copy);
     certs[cert_count++] = m.x;
     return m;
+}
+
+struct slice
+make_crl(const struct crl_spec *spec)
+{
+    bool usual = spec->from == 0 && spec->until == 0;
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *t = X509_gmtime_adj(NULL, usual ? -DAY : spec->from);
+    unsigned char *der = NULL;
+    struct buf copy = {0};
+    int n;
+
+    X509_CRL_set_version(crl, 1);
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(spec->issuer->x));
+    X509_CRL_set1_lastUpdate(crl, t);
+    X509_gmtime_adj(t, usual ? 30 * DAY : spec->until);
+    X509_CRL_set1_nextUpdate(crl, t);
+    if (spec->revoked) {
+        X509_REVOKED *r = X509_REVOKED_new();
+
+        X509_gmtime_adj(t, spec->when);
+        X509_REVOKED_set_revocationDate(r, t);
+        X509_REVOKED_set_serialNumber(
+            r, X509_get_serialNumber(spec->revoked->x));
+        X509_CRL_add0_revoked(crl, r);
+    }
+    ASN1_TIME_free(t);
+    if (spec->scope) {
+        X509_EXTENSION *e = X509V3_EXT_conf_nid(
+            NULL, NULL, NID_issuing_distribution_point, spec->scope);
+
+        need(e && X509_CRL_add_ext(crl, e, -1) == 1, spec->scope);
+        X509_EXTENSION_free(e);
+    }
+    need(X509_CRL_sign(crl,
+                       spec->forged ? make_key("rsa2048") : spec->issuer->key,
+                       EVP_sha256()) > 0,
+         "a CRL");
+    n = i2d_X509_CRL(crl, &der);
+    need(n > 0, "DER");
+    buf_add(&copy, der, (size_t)n);
+    OPENSSL_free(der);
+    X509_CRL_free(crl);
+    return own(&copy);
 }
 
 void

@@ -35,9 +35,22 @@ struct cert_spec {
     const char *extended;
     const EVP_MD *md; /* NULL: SHA-256, or none for EdDSA */
     bool ca;
+    int extra_nid; /* one more extension, when not 0 */
+    const char *extra;
     long serial; /* 0: a new one */
 };
 struct made make_cert(const struct cert_spec *spec);
+
+struct crl_spec {
+    const struct made *issuer;
+    long from, until; /* seconds from now; 0, 0: -1 to 30 days */
+    const struct made *revoked; /* NULL: nobody */
+    long when;                  /* seconds from now */
+    const char *scope;          /* issuingDistributionPoint, or NULL */
+    bool forged;                /* its signature is not the issuer's */
+};
+/* DER. */
+struct slice make_crl(const struct crl_spec *spec);
 
 /* Writes certificates as PEM to a file. */
 void make_pem(const char *path, const struct made *certs, size_t n);

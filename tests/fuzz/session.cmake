@@ -1,0 +1,1 @@
+smime_fuzz(session_reading smime-session-core)

@@ -1,0 +1,1 @@
+smime_fuzz(validator_check smime-validator-lib)

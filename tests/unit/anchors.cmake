@@ -1,0 +1,1 @@
+smime_unit_test(anchors_nss smime-anchors-lib)

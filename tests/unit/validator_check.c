@@ -1,0 +1,388 @@
+/* One chain judged by itself; other paths; built-in anchors. */
+#include "validator_case.h"
+
+#include <openssl/x509v3.h>
+#include <sys/mman.h>
+
+#include "agent/anchors/list.h"
+
+static struct check_request cq;
+static struct check_reply cr;
+
+static void
+lend(enum trust_kind kind, const struct made *one)
+{
+    const struct lent_trust lent = {
+        .name = 9, .kind = kind, .bytes = one ? one->der : slice_of(NULL, 0)};
+
+    assert_true(trust_add(&v.trust, &lent));
+}
+
+static void
+check(const struct made *leaf, const struct made *const *chain)
+{
+    struct problem p = {0};
+
+    lend(TRUST_FORGET, NULL);
+    lend(TRUST_CERTIFICATE, leaf);
+    for (; chain && *chain; chain++)
+        lend(TRUST_CHAIN, *chain);
+    cq.trust = 9;
+    assert_int_equal(validator_check(&v, &cq, &cr, &p), ERR_OK);
+    cq = (struct check_request){0};
+}
+
+#define CHAIN(...) ((const struct made *const[]){__VA_ARGS__, NULL})
+
+static bool
+check_says(const char *word)
+{
+    for (size_t i = 0; i < cr.reasons.n; i++)
+        if (slice_is(cr.reasons.item[i], word))
+            return true;
+    return false;
+}
+
+/* ---- one chain ----------------------------------------------------------- */
+
+static void
+a_chain_to_an_anchor_is_good(void **state)
+{
+    (void)state;
+    check(&alice, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    assert_int_equal(cr.good, 1);
+    assert_int_equal(cr.path.n, 3);
+    assert_true(cr.anchor.n > 0);
+    check(&alice, NULL);
+    assert_int_equal(cr.chain, CHAIN_UNTRUSTED);
+    assert_int_equal(cr.good, 0);
+}
+
+static void
+strength_is_told_apart(void **state)
+{
+    struct made weak = person((struct cert_spec){.key = "rsa1024"});
+    struct made sha1 = person((struct cert_spec){.md = EVP_sha1()});
+
+    (void)state;
+    check(&weak, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    assert_int_equal(cr.strength, STRENGTH_WEAK_KEY);
+    assert_int_equal(cr.good, 0);
+    check(&sha1, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    assert_int_equal(cr.strength, STRENGTH_WEAK_DIGEST);
+}
+
+static void
+the_address_has_to_be_named(void **state)
+{
+    (void)state;
+    cq.address = slice_text("Alice@EXAMPLE.org");
+    check(&alice, CHAIN(&ca));
+    assert_int_equal(cr.good, 1);
+    cq.address = slice_text("bob@example.org");
+    check(&alice, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    assert_int_equal(cr.sender, SENDER_DIFFERS);
+    assert_int_equal(cr.good, 0);
+}
+
+static void
+a_web_certificate_is_valid_for_anything_but_mail(void **state)
+{
+    struct made web = person((struct cert_spec){.extended = "serverAuth"});
+
+    (void)state;
+    check(&web, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_PURPOSE);
+    cq.purpose = PURPOSE_ANY;
+    check(&web, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_OK);
+}
+
+static void
+a_time_can_be_given(void **state)
+{
+    (void)state;
+    cq.at = (uint64_t)time(NULL) + 400 * DAY;
+    check(&alice, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_EXPIRED);
+    cq.at = (uint64_t)time(NULL) - 40 * DAY;
+    check(&alice, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_NOT_YET);
+}
+
+static void
+asked_for_revocation_must_be_known(void **state)
+{
+    struct lent_trust crl = {.name = 9, .kind = TRUST_CRLS};
+    struct problem p = {0};
+
+    (void)state;
+    lend(TRUST_FORGET, NULL);
+    lend(TRUST_CERTIFICATE, &alice);
+    lend(TRUST_CHAIN, &ca);
+    crl.bytes = make_crl(&(struct crl_spec){.issuer = &ca});
+    assert_true(trust_add(&v.trust, &crl));
+    cq.trust = 9;
+    assert_int_equal(validator_check(&v, &cq, &cr, &p), ERR_OK);
+    assert_int_equal(cr.chain, CHAIN_INVALID);
+    assert_true(check_says("revocation-unknown"));
+    crl.bytes = make_crl(&(struct crl_spec){.issuer = &root});
+    assert_true(trust_add(&v.trust, &crl));
+    assert_int_equal(validator_check(&v, &cq, &cr, &p), ERR_OK);
+    assert_int_equal(cr.chain, CHAIN_OK);
+    assert_int_equal(cr.revocation, REVOCATION_CLEAR);
+    cq = (struct check_request){0};
+}
+
+static void
+a_policy_that_is_no_number_is_refused(void **state)
+{
+    struct problem p = {0};
+
+    (void)state;
+    cq = (struct check_request){.trust = 9};
+    cq.policies.item[cq.policies.n++] = slice_text("anyPolicy");
+    lend(TRUST_FORGET, NULL);
+    lend(TRUST_CERTIFICATE, &alice);
+    assert_int_equal(validator_check(&v, &cq, &cr, &p), ERR_USAGE);
+    cq.policies.item[0] = slice_text("1.2.3");
+    assert_int_equal(validator_check(&v, &cq, &cr, &p), ERR_OK);
+    lend(TRUST_FORGET, NULL);
+    assert_int_equal(validator_check(&v, &cq, &cr, &p), ERR_BAD_CERTIFICATE);
+    cq = (struct check_request){0};
+}
+
+static void
+a_policy_that_is_asked_for_must_be_there(void **state)
+{
+    struct made with = person((struct cert_spec){
+        .extra_nid = NID_certificate_policies, .extra = "1.2.3.4"});
+    struct made ca_with =
+        make_cert(&(struct cert_spec){.name = "CA",
+                                      .key = "p256b",
+                                      .ca = true,
+                                      .issuer = &root,
+                                      .extra_nid = NID_certificate_policies,
+                                      .extra = "1.2.3.4"});
+
+    (void)state;
+    cq.policy_flags = POLICY_EXPLICIT;
+    cq.policies.item[cq.policies.n++] = slice_text("1.2.3.4");
+    check(&with, CHAIN(&ca_with));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    cq.policy_flags = POLICY_EXPLICIT;
+    cq.policies.item[cq.policies.n++] = slice_text("1.2.3.5");
+    check(&with, CHAIN(&ca_with));
+    assert_int_equal(cr.chain, CHAIN_INVALID);
+    assert_true(check_says("policy"));
+    cq.policy_flags = POLICY_EXPLICIT;
+    check(&alice, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_INVALID);
+}
+
+static void
+an_issuer_keeps_to_the_addresses_it_may_name(void **state)
+{
+    struct made bound = make_cert(
+        &(struct cert_spec){.name = "Bound",
+                            .key = "p256d",
+                            .ca = true,
+                            .issuer = &root,
+                            .extra_nid = NID_name_constraints,
+                            .extra = "critical,permitted;email:example.org"});
+    struct made inside =
+        person((struct cert_spec){.email = ALICE, .issuer = &bound});
+    struct made outside = person(
+        (struct cert_spec){.email = "alice@example.com", .issuer = &bound});
+    struct made below = person(
+        (struct cert_spec){.email = "alice@sub.example.org", .issuer = &bound});
+    struct made subject = person(
+        (struct cert_spec){.dn_email = "alice@example.com", .issuer = &bound});
+
+    (void)state;
+    check(&inside, CHAIN(&bound));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    check(&outside, CHAIN(&bound));
+    assert_int_equal(cr.chain, CHAIN_INVALID);
+    check(&below, CHAIN(&bound));
+    assert_int_equal(cr.chain, CHAIN_INVALID);
+    check(&subject, CHAIN(&bound));
+    assert_int_equal(cr.chain, CHAIN_INVALID);
+}
+
+static void
+internationalised_addresses_are_bound_too(void **state)
+{
+    struct made bound = make_cert(
+        &(struct cert_spec){.name = "Bound",
+                            .key = "p256d",
+                            .ca = true,
+                            .issuer = &root,
+                            .extra_nid = NID_name_constraints,
+                            .extra = "critical,permitted;email:example.org"});
+    struct made inside = person((struct cert_spec){
+        .utf8 = "\xc3\xa4lice@example.org", .issuer = &bound});
+    struct made outside = person((struct cert_spec){
+        .utf8 = "\xc3\xa4lice@example.com", .issuer = &bound});
+
+    (void)state;
+    check(&inside, CHAIN(&bound));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    check(&outside, CHAIN(&bound));
+    assert_int_not_equal(cr.chain, CHAIN_OK);
+}
+
+/* ---- other paths --------------------------------------------------------- */
+
+/* The same issuer, certified twice: once by a stranger, once by the root;
+ * and once with a certificate that has expired. */
+static void
+a_path_is_found_among_cross_certificates(void **state)
+{
+    struct made dead = make_cert(&(struct cert_spec){.name = "CA",
+                                                     .key = "p256b",
+                                                     .ca = true,
+                                                     .issuer = &root,
+                                                     .from = -90 * DAY,
+                                                     .until = -2 * DAY});
+    struct made crossed = make_cert(&(struct cert_spec){
+        .name = "CA", .key = "p256b", .ca = true, .issuer = &stranger});
+
+    (void)state;
+    check(&alice, CHAIN(&crossed, &dead, &stranger, &ca));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    check(&alice, CHAIN(&ca, &stranger, &dead, &crossed));
+    assert_int_equal(cr.chain, CHAIN_OK);
+    check(&alice, CHAIN(&crossed, &dead, &stranger));
+    assert_int_not_equal(cr.chain, CHAIN_OK);
+}
+
+static void
+a_heap_of_cross_certificates_costs_little(void **state)
+{
+    struct made heap[48];
+    const struct made *chain[49] = {NULL};
+    char names[2][8] = {"One", "Two"};
+    struct timespec a, b;
+
+    (void)state;
+    /* Two names that certify one another again and again. */
+    struct made one = make_cert(
+        &(struct cert_spec){.name = names[0], .key = "p256f", .ca = true});
+    struct made two = make_cert(
+        &(struct cert_spec){.name = names[1], .key = "p256f", .ca = true});
+    struct made leaf = person((struct cert_spec){.issuer = &one});
+
+    for (size_t i = 0; i < 48; i++) {
+        heap[i] = make_cert(&(struct cert_spec){.name = names[i % 2],
+                                                .key = "p256f",
+                                                .ca = true,
+                                                .issuer = i % 2 ? &one : &two});
+        chain[i] = &heap[i];
+    }
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    check(&leaf, chain);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    assert_int_not_equal(cr.chain, CHAIN_OK);
+    assert_true(b.tv_sec - a.tv_sec < 2);
+}
+
+/* ---- built-in anchors ---------------------------------------------------- */
+
+static int
+list_fd(const struct made *one, uint64_t distrust_after, bool whole)
+{
+    AUTO(buf) struct buf list = {0};
+    int fd = memfd_create("list", MFD_CLOEXEC);
+
+    anchor_item_write(&list,
+                      &(struct anchor_item){.der = one->der,
+                                            .label = slice_text("Built in"),
+                                            .distrust_after = distrust_after});
+    if (whole)
+        anchor_list_end(&list);
+    assert_true(write(fd, list.data, list.len) == (ssize_t)list.len);
+    return fd;
+}
+
+static void
+a_distrusted_root_vouches_for_what_is_older(void **state)
+{
+    struct made leaf = person((struct cert_spec){.issuer = &stranger});
+    int fd = list_fd(&stranger, (uint64_t)time(NULL) - 40 * DAY, true);
+
+    (void)state;
+    assert_true(anchors_add_builtin(v.anchors, fd));
+    close(fd);
+    assert_int_equal(anchors_count(v.anchors), 2);
+    check(&leaf, NULL);
+    assert_int_equal(cr.chain, CHAIN_UNTRUSTED);
+    assert_true(check_says("issuer-distrusted"));
+    fd = list_fd(&stranger, (uint64_t)time(NULL) - 20 * DAY, true);
+    assert_true(anchors_add_builtin(v.anchors, fd));
+    close(fd);
+    check(&leaf, NULL);
+    assert_int_equal(cr.chain, CHAIN_OK);
+    assert_true(slice_is(cr.anchor, ANCHOR_SOURCE_NSS));
+}
+
+static void
+a_list_that_is_cut_short_is_not_taken(void **state)
+{
+    int fd = list_fd(&stranger, 0, false);
+    int empty = memfd_create("empty", MFD_CLOEXEC);
+
+    (void)state;
+    assert_false(anchors_add_builtin(v.anchors, fd));
+    assert_false(anchors_add_builtin(v.anchors, empty));
+    close(fd);
+    close(empty);
+}
+
+static void
+anchors_are_listed_page_by_page(void **state)
+{
+    AUTO(buf) struct buf store = {0};
+    struct list_reply page;
+    struct anchor_record one;
+
+    (void)state;
+    validator_list(&v, 0, &store, &page);
+    assert_int_equal(page.records.n, anchors_count(v.anchors));
+    assert_int_equal(page.next, 0);
+    assert_true(
+        record_decode(RECORD_anchor_record, page.records.item[0], &one));
+    assert_true(one.described.n > 0);
+    assert_true(strstr((const char *)one.source.p, "root.pem") != NULL);
+    validator_list(&v, 1000, &store, &page);
+    assert_int_equal(page.records.n, 0);
+    assert_int_equal(page.next, 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_chain_to_an_anchor_is_good),
+        cmocka_unit_test(strength_is_told_apart),
+        cmocka_unit_test(the_address_has_to_be_named),
+        cmocka_unit_test(a_web_certificate_is_valid_for_anything_but_mail),
+        cmocka_unit_test(a_time_can_be_given),
+        cmocka_unit_test(asked_for_revocation_must_be_known),
+        cmocka_unit_test(a_policy_that_is_no_number_is_refused),
+        cmocka_unit_test(a_policy_that_is_asked_for_must_be_there),
+        cmocka_unit_test(an_issuer_keeps_to_the_addresses_it_may_name),
+        cmocka_unit_test(internationalised_addresses_are_bound_too),
+        cmocka_unit_test(a_path_is_found_among_cross_certificates),
+        cmocka_unit_test(a_heap_of_cross_certificates_costs_little),
+        cmocka_unit_test(a_distrusted_root_vouches_for_what_is_older),
+        cmocka_unit_test(a_list_that_is_cut_short_is_not_taken),
+        cmocka_unit_test(anchors_are_listed_page_by_page),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}
