@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/log.h"
 #include "agent/base/mem.h"
 
 static char *
@@ -225,6 +226,11 @@ places_prepare(const struct places *places, struct complaint *c)
                 own_folder_prepare(data, c) && own_folder_prepare(state, c) &&
                 own_folder_prepare(places->cache, c);
 
+    /* The validator may read only what is there when its fence closes: a
+     * folder for anchors made later would stay shut until a restart. */
+    if (done && !folder_make(places->anchors_user))
+        log_note("the folder %s cannot be made: %s", places->anchors_user,
+                 strerror(errno));
     free(run);
     free(data);
     free(state);

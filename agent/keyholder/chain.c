@@ -94,6 +94,18 @@ walk_up(struct token *t, struct buf *issuer, struct buf *room,
     return TOKENS_OK;
 }
 
+/* Begins later, or in the same second and ends later. */
+static bool
+begins_later(const X509 *x, const X509 *y)
+{
+    int order =
+        ASN1_TIME_compare(X509_get0_notBefore(x), X509_get0_notBefore(y));
+
+    if (order == 0)
+        order = ASN1_TIME_compare(X509_get0_notAfter(x), X509_get0_notAfter(y));
+    return order > 0;
+}
+
 /* A renewed key has several certificates; the newest is the one that signs. */
 static bool
 is_newer(const struct token_identity *k, const struct token_identity *than)
@@ -101,8 +113,7 @@ is_newer(const struct token_identity *k, const struct token_identity *than)
     const unsigned char *a = k->certificate, *b = than->certificate;
     X509 *x = a ? d2i_X509(NULL, &a, (long)k->certificate_len) : NULL;
     X509 *y = b ? d2i_X509(NULL, &b, (long)than->certificate_len) : NULL;
-    bool newer = x && (!y || ASN1_TIME_compare(X509_get0_notBefore(x),
-                                               X509_get0_notBefore(y)) > 0);
+    bool newer = x && (!y || begins_later(x, y));
 
     X509_free(x);
     X509_free(y);

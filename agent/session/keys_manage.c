@@ -58,7 +58,7 @@ find_key(struct request *r, const struct own_keys *keys, const char *wanted,
             continue;
         if (found && !slice_equal(buf_slice(&found->ref), buf_slice(&k->ref)))
             return ambiguous(r, wanted, found, k);
-        if (!found || k->about.not_before > found->about.not_before)
+        if (own_key_is_newer(k, found))
             found = k;
     }
     if (!found)

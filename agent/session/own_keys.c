@@ -127,3 +127,11 @@ own_keys_load(struct request *r, bool purpose, struct own_keys *out)
     *out = keys;
     return ERR_OK;
 }
+
+bool
+own_key_is_newer(const struct own_key *a, const struct own_key *b)
+{
+    if (!b || a->about.not_before != b->about.not_before)
+        return !b || a->about.not_before > b->about.not_before;
+    return a->about.not_after > b->about.not_after;
+}

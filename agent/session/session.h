@@ -133,4 +133,8 @@ MUST_USE enum err own_keys_load(struct request *r, bool purpose,
                                 struct own_keys *out);
 void own_keys_drop(struct own_keys *k);
 
+/* Of two certificates: A begins later than B, or ends later when both begin
+ * in the same second. B may be NULL. */
+bool own_key_is_newer(const struct own_key *a, const struct own_key *b);
+
 #endif

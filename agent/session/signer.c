@@ -96,7 +96,7 @@ choice_consider(struct choice *c, struct own_key *k, const char *from)
     }
     c->usable++;
     c->several_ids |= c->best && strcmp(c->best->id, k->id) != 0;
-    if (!c->best || k->about.not_before > c->best->about.not_before)
+    if (own_key_is_newer(k, c->best))
         c->best = k;
 }
 
@@ -339,7 +339,7 @@ own_keys_find_encryption(struct own_keys *keys, const char *from,
             *reason = "its certificate is expired or not yet valid";
             continue;
         }
-        if (!best || k->about.not_before > best->about.not_before)
+        if (own_key_is_newer(k, best))
             best = k;
     }
     return best;
