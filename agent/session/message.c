@@ -128,7 +128,7 @@ read_piece(int conn, struct message_in *m)
 enum message_got
 message_read(int conn, int deadline_ms, struct message_in *out)
 {
-    enum message_got got = MESSAGE_PART;
+    enum message_got got = read_piece(conn, out); /* often it is there */
     int64_t end = 0;
 
     while (got == MESSAGE_PART) {
