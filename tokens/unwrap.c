@@ -77,8 +77,8 @@ unwrap_oaep(struct token *t, struct operation *op,
     op->mechanism = (CK_MECHANISM){CKM_RSA_PKCS_OAEP, &params, sizeof(params)};
     /* SoftHSM passes over a label without a word and then fails: where there
      * is raw RSA, labels go that way. */
-    bool labelled = padding->label_len > 0 &&
-                    mechanism_is_native(t, CKM_RSA_X_509);
+    bool labelled =
+        padding->label_len > 0 && mechanism_is_native(t, CKM_RSA_X_509);
     if (!labelled && mechanism_is_native(t, CKM_RSA_PKCS_OAEP)) {
         enum tokens_err e = operation_run(t, op);
 

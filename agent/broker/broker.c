@@ -227,8 +227,8 @@ broker_open(struct broker *b, struct complaint *c)
         return complain(c, "try again", "the system refuses: %s",
                         strerror(errno));
     broker_watch(b, b->signals, SOURCE_SIGNAL, 0);
-    b->builtin = builtin_collect(b->children.libexec, &b->places,
-                                 BUILTIN_PATIENCE_MS);
+    b->builtin =
+        builtin_collect(b->children.libexec, &b->places, BUILTIN_PATIENCE_MS);
     children_set_builtin(&b->children, b->builtin);
     return true;
 }
@@ -260,8 +260,7 @@ broker_drop(struct broker *b)
 int
 broker_run(const char *libexec, struct complaint *c)
 {
-    AUTO(broker) struct broker b = {
-        .builtin = -1, .epoll = -1, .signals = -1};
+    AUTO(broker) struct broker b = {.builtin = -1, .epoll = -1, .signals = -1};
 
     b.listeners.lock = -1;
     for (int i = 0; i < LISTENER_COUNT; i++)

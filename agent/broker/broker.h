@@ -35,7 +35,7 @@ struct broker {
     struct connections connections;
     struct spares spares;
     struct frame frame; /* whatever was received last */
-    int builtin; /* what smime-anchors found, or -1 */
+    int builtin;        /* what smime-anchors found, or -1 */
     int epoll;
     int signals;
     bool accepts; /* the listeners are polled */

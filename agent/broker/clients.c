@@ -15,7 +15,7 @@
 /* A fork must not compete with the request that used up a spare. */
 #define REFILL_DELAY_MS   5
 #define REFILL_LEISURE_MS 50 /* while two or more spares wait */
-#define RETRY_DELAY_MS  50
+#define RETRY_DELAY_MS    50
 /* Sessions at work at once: keyholder and keyring take 64, and one that has
  * just ended may still be counted there. */
 #define LIMIT_SERVED 40
@@ -246,8 +246,7 @@ session_serve(struct broker *b, struct connection *c, int place)
 static int
 refill_delay(const struct broker *b)
 {
-    return spares_count(&b->spares) >= 2 ? REFILL_LEISURE_MS
-                                         : REFILL_DELAY_MS;
+    return spares_count(&b->spares) >= 2 ? REFILL_LEISURE_MS : REFILL_DELAY_MS;
 }
 
 static void

@@ -27,7 +27,7 @@ choice_read(void *user, const char *section, const char *name,
 
     if (strcmp(section, "pinentry") == 0 && strcmp(name, "program") == 0 &&
         strlen(value) < sizeof(choice->program))
-        strcpy(choice->program, value);
+        memcpy(choice->program, value, strlen(value) + 1);
     return 1;
 }
 

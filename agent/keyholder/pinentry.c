@@ -201,10 +201,8 @@ set_option(struct pinentry *pinentry, const char *name, const char *value)
 
     if (!value || !value[0])
         return;
-    snprintf(option, sizeof(option), "OPTION %s", name);
-    /* "OPTION name=value": the blank of transact_text is allowed before the
-     * equals sign. */
-    strcat(option, "=");
+    /* The blank that transact_text puts behind the equals sign is allowed. */
+    snprintf(option, sizeof(option), "OPTION %s=", name);
     (void)transact_text(pinentry, option, value);
 }
 

@@ -23,8 +23,8 @@ draft_open(int fd, struct draft *out, struct problem *p)
     input_open(fd, &out->input);
     e = header_read(&out->input.stream.s, &out->entity.header,
                     &out->entity.rest, p);
-    if (e == ERR_OK && out->entity.header.bytes.len == 0
-        && out->entity.rest.len == 0)
+    if (e == ERR_OK && out->entity.header.bytes.len == 0 &&
+        out->entity.rest.len == 0)
         e = fail(p, ERR_NOT_MAIL, "it is empty");
     if (e != ERR_OK) {
         draft_drop(out);
@@ -61,8 +61,8 @@ put_field(struct sink *to, const struct header_field *f, const char *eol,
 static bool
 stays_outside(const struct header_field *f)
 {
-    return !header_is_mime(f) && !slice_is_nocase(f->name, "Bcc")
-           && !slice_is_nocase(f->name, "Resent-Bcc");
+    return !header_is_mime(f) && !slice_is_nocase(f->name, "Bcc") &&
+           !slice_is_nocase(f->name, "Resent-Bcc");
 }
 
 enum err
@@ -222,8 +222,8 @@ put_opaque_content(struct request *r, struct signer *s, struct draft *d,
                         &r->problem));
     TRY(signer_sign(r, s, digests_get(digests, s->hash), &attrs, &signature,
                     &spec));
-    return signed_writer_end(w, &spec, buf_slice(&attrs),
-                             buf_slice(&signature), &r->problem);
+    return signed_writer_end(w, &spec, buf_slice(&attrs), buf_slice(&signature),
+                             &r->problem);
 }
 
 static enum err

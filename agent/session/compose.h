@@ -12,8 +12,8 @@
 struct draft {
     struct input input;
     struct entity entity;
-    bool whole;  /* a message: its fields stay outside */
-    bool crlf;   /* line ends of the input, and so of the result */
+    bool whole; /* a message: its fields stay outside */
+    bool crlf;  /* line ends of the input, and so of the result */
 };
 
 /* Takes FD. Errors: ERR_NOT_MAIL, ERR_INPUT, ERR_LIMIT. */

@@ -15,12 +15,12 @@ is_for(const struct recipient_info *ri, const struct own_key *k)
 {
     struct cert_view v;
 
-    if (k->certificate.len == 0
-        || !cert_view_parse(buf_slice(&k->certificate), &v))
+    if (k->certificate.len == 0 ||
+        !cert_view_parse(buf_slice(&k->certificate), &v))
         return false;
     if (ri->issuer.n > 0)
-        return slice_equal(ri->issuer, v.issuer)
-               && slice_equal(ri->serial, v.serial);
+        return slice_equal(ri->issuer, v.issuer) &&
+               slice_equal(ri->serial, v.serial);
     return ri->key_id.n > 0 && slice_equal(ri->key_id, v.key_id);
 }
 
@@ -30,11 +30,10 @@ can_try(const struct recipient_info *ri, const struct own_key *k)
     bool transport = ri->kind == RECIPIENT_KEY_TRANSPORT;
     bool agreement = ri->kind == RECIPIENT_KEY_AGREEMENT;
 
-    return ri->supported
-           && ((transport && k->type == KEY_RSA)
-               || (agreement
-                   && (k->type == KEY_EC || k->type == KEY_X25519)))
-           && (k->flags & (KEY_HAS_PRIVATE | KEY_PRIVATE_UNKNOWN)) != 0;
+    return ri->supported &&
+           ((transport && k->type == KEY_RSA) ||
+            (agreement && (k->type == KEY_EC || k->type == KEY_X25519))) &&
+           (k->flags & (KEY_HAS_PRIVATE | KEY_PRIVATE_UNKNOWN)) != 0;
 }
 
 static enum err

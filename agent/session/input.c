@@ -83,7 +83,8 @@ stream_digested_drop(struct stream_digested *d)
     crlf_writer_drop(&d->canonical);
 }
 
-/* ---- entities: a header that may turn out to be none ------------------------ */
+/* ---- entities: a header that may turn out to be none ------------------------
+ */
 
 /* Keeps a copy of what passes, so that it can be given back, and whether
  * it was this stream that failed. */

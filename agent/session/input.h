@@ -48,7 +48,7 @@ struct entity {
     bool is_entity;
     struct header header;
     struct stream *body;
-    struct buf rest;               /* read beyond the header */
+    struct buf rest; /* read beyond the header */
     struct stream_joined joined;
 };
 /* Errors: those of FROM. */

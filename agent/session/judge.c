@@ -17,14 +17,14 @@ word(const char *const *words, size_t count, uint32_t value)
 {
     return value < count ? words[value] : words[count - 1];
 }
-#define WORD(value, ...) \
+#define WORD(value, ...)                                                       \
     word(WORDS(__VA_ARGS__), ARRAY_COUNT(WORDS(__VA_ARGS__)), value)
 
 struct verdict {
     json_t *reasons; /* each word once */
     bool any_signed;
-    bool good;       /* every signed layer has a good signer */
-    bool unseen;     /* ... or one that lacks nothing but a header */
+    bool good;   /* every signed layer has a good signer */
+    bool unseen; /* ... or one that lacks nothing but a header */
 };
 
 static void
@@ -33,22 +33,22 @@ add_reason(json_t *reasons, const char *reason)
     size_t i;
     json_t *known;
 
-    json_array_foreach(reasons, i, known)
-        if (strcmp(json_string_value(known), reason) == 0)
-            return;
+    json_array_foreach(reasons, i, known) if (strcmp(json_string_value(known),
+                                                     reason) == 0) return;
     json_array_append_new(reasons, json_string(reason));
 }
 
-/* ---- evidence ------------------------------------------------------------------------- */
+/* ---- evidence
+ * ------------------------------------------------------------------------- */
 
 static bool
 evidence_fits(const struct signer_info *s, const struct layer *l)
 {
-    return s->issuer.n <= LIMIT_NAME_BYTES && s->serial.n <= 64
-           && s->key_id.n <= 64 && s->digest_algorithm.n <= 256
-           && s->signature_algorithm.n <= 512
-           && s->signed_attrs.n <= LIMIT_SIGNED_ATTRS_BYTES
-           && s->signature.n <= 2048 && l->data.content_type.n <= 32;
+    return s->issuer.n <= LIMIT_NAME_BYTES && s->serial.n <= 64 &&
+           s->key_id.n <= 64 && s->digest_algorithm.n <= 256 &&
+           s->signature_algorithm.n <= 512 &&
+           s->signed_attrs.n <= LIMIT_SIGNED_ATTRS_BYTES &&
+           s->signature.n <= 2048 && l->data.content_type.n <= 32;
 }
 
 static void
@@ -131,7 +131,8 @@ revocation_word(uint32_t revocation)
     return WORD(revocation, "not_checked", "clear", "revoked");
 }
 
-/* ---- one signer --------------------------------------------------------------------- */
+/* ---- one signer
+ * --------------------------------------------------------------------- */
 
 static json_t *
 signer_json(const struct verify_reply *v, bool covers)
@@ -173,9 +174,9 @@ note_reasons(json_t *reasons, const struct slice_list *words)
 static bool
 is_unseen(const struct verify_reply *v, bool covers)
 {
-    return covers && v->integrity == INTEGRITY_OK && v->chain == CHAIN_OK
-           && v->sender == SENDER_NOT_SEEN && v->strength == STRENGTH_OK
-           && (v->revoked_at == 0 || v->time_source == TIME_GIVEN);
+    return covers && v->integrity == INTEGRITY_OK && v->chain == CHAIN_OK &&
+           v->sender == SENDER_NOT_SEEN && v->strength == STRENGTH_OK &&
+           (v->revoked_at == 0 || v->time_source == TIME_GIVEN);
 }
 
 struct layer_verdict {
@@ -185,9 +186,8 @@ struct layer_verdict {
 
 static enum err
 judge_signer(struct reading *g, const struct layer *l,
-             const struct signer_info *s, const struct judging *how,
-             bool learn, struct verdict *v, struct layer_verdict *lv,
-             json_t *signers)
+             const struct signer_info *s, const struct judging *how, bool learn,
+             struct verdict *v, struct layer_verdict *lv, json_t *signers)
 {
     struct verify_request q;
     struct verify_reply reply = {.integrity = INTEGRITY_UNSUPPORTED,
@@ -208,7 +208,9 @@ judge_signer(struct reading *g, const struct layer *l,
     return ERR_OK;
 }
 
-/* ---- layers ----------------------------------------------------------------------------- */
+/* ---- layers
+ * -----------------------------------------------------------------------------
+ */
 
 static enum err
 judge_signed(struct reading *g, const struct layer *l,
@@ -222,8 +224,7 @@ judge_signed(struct reading *g, const struct layer *l,
         add_reason(v->reasons, l->flaw);
     for (size_t i = 0; i < l->data.signer_count && e == ERR_OK; i++)
         e = judge_signer(g, l, &l->data.signer[i], how,
-                         how->learn && (v->good || v->unseen), v, &lv,
-                         signers);
+                         how->learn && (v->good || v->unseen), v, &lv, signers);
     v->any_signed = true;
     v->good &= lv.good;
     v->unseen &= lv.unseen;
@@ -299,9 +300,9 @@ judge_report(struct reading *g, const struct judging *how, json_t **out)
         json_decref(v.reasons);
         return e;
     }
-    *out = json_pack("{s:s, s:b, s:b, s:o, s:o, s:o}", "verdict",
-                     verdict_word(&v), "good", v.any_signed && v.good,
-                     "encrypted", encrypted, "from", from_json(g), "reasons",
-                     v.reasons, "layers", layers);
+    *out =
+        json_pack("{s:s, s:b, s:b, s:o, s:o, s:o}", "verdict", verdict_word(&v),
+                  "good", v.any_signed && v.good, "encrypted", encrypted,
+                  "from", from_json(g), "reasons", v.reasons, "layers", layers);
     return ERR_OK;
 }

@@ -187,8 +187,8 @@ put_envelope(struct request *r, struct signer *s, struct draft *d,
     struct enveloped_writer *w = NULL;
     enum err e;
 
-    e = enveloped_writer_begin(base64_writer_sink(base64), cipher,
-                               a->recipient, a->count, &w, &r->problem);
+    e = enveloped_writer_begin(base64_writer_sink(base64), cipher, a->recipient,
+                               a->count, &w, &r->problem);
     if (e == ERR_OK)
         e = put_plaintext(r, s, d, enveloped_writer_content(w));
     if (e == ERR_OK)

@@ -6,8 +6,8 @@
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
-#include "agent/session/judge.h"
 #include "agent/session/json_text.h"
+#include "agent/session/judge.h"
 #include "agent/session/output.h"
 #include "agent/session/trust.h"
 #include "agent/session/try.h"
@@ -121,14 +121,15 @@ mail_verify(struct request *r, json_t **out)
     return ERR_OK;
 }
 
-/* ---- harvest ----------------------------------------------------------------------- */
+/* ---- harvest
+ * ----------------------------------------------------------------------- */
 
 /* The best of what a report's signers taught, and whom. */
 static json_t *
 harvested_json(const char *origin, json_t *report)
 {
-    static const char *const better[]
-        = {"changed", "new", "known", "failed", "nothing"};
+    static const char *const better[] = {"changed", "new", "known", "failed",
+                                         "nothing"};
     const char *result = "nothing", *address = NULL, *reason = NULL;
     size_t rank = ARRAY_COUNT(better) - 1;
     size_t i, j;
@@ -138,8 +139,8 @@ harvested_json(const char *origin, json_t *report)
     {
         json_array_foreach(json_object_get(layer, "signers"), j, signer)
         {
-            const char *learned
-                = json_string_value(json_object_get(signer, "learned"));
+            const char *learned =
+                json_string_value(json_object_get(signer, "learned"));
 
             for (size_t k = 0; k < rank; k++)
                 if (learned && strcmp(learned, better[k]) == 0) {
@@ -206,8 +207,7 @@ contacts_harvest(struct request *r, json_t **out)
         if (n < 0 || n >= r->fd_count || r->fds[n] < 0)
             e = fail(&r->problem, ERR_USAGE, "inputs");
         else
-            e = harvest_one(r, fd_take(&r->fds[n]), origin ? origin : "",
-                            list);
+            e = harvest_one(r, fd_take(&r->fds[n]), origin ? origin : "", list);
     }
     if (e == ERR_OK)
         *out = json_pack("{s:O}", "harvested", list);

@@ -44,8 +44,8 @@ find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
     if (kept && r->session->verb == VERB_SIGN && r->session->key_len > 0)
         return ERR_OK;
     signer_drop(&kept);
-    if (!from && !wanted
-        && sender_of(&d->entity.header, sender, sizeof(sender)))
+    if (!from && !wanted &&
+        sender_of(&d->entity.header, sender, sizeof(sender)))
         from = sender;
     return signer_choose(r, VERB_SIGN, wanted, from, keys, &kept);
 }

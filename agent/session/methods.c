@@ -45,8 +45,7 @@ static const struct method methods[] = {
     {KEYS "Check", EVERY_RIGHT, false, keys_check, parameters_of_nothing},
     {KEYS "Clean", RIGHT_MANAGE, false, keys_clean, parameters_of_clean},
     {MAIL "Check", RIGHT_MAIL, false, mail_check, parameters_of_check},
-    {AGENT "Anchors", EVERY_RIGHT, false, agent_anchors,
-     parameters_of_nothing},
+    {AGENT "Anchors", EVERY_RIGHT, false, agent_anchors, parameters_of_nothing},
     {AGENT "Status", EVERY_RIGHT, false, agent_status, parameters_of_nothing},
 };
 

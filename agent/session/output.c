@@ -16,7 +16,7 @@ struct output {
     struct sink sink;
     int fd;
     int scratch;
-    bool direct;        /* a regular file whose end is where we write */
+    bool direct; /* a regular file whose end is where we write */
     bool committed;
     off_t start;        /* of a regular file: its size before */
     struct buf waiting; /* small writes gathered, or a small result */

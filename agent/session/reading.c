@@ -11,8 +11,8 @@ static enum err read_entity(struct reading *g, struct entity *e, size_t depth,
 bool
 is_shape_error(enum err e)
 {
-    return e == ERR_NOT_MAIL || e == ERR_BAD_MESSAGE || e == ERR_LIMIT
-           || e == ERR_UNSUPPORTED;
+    return e == ERR_NOT_MAIL || e == ERR_BAD_MESSAGE || e == ERR_LIMIT ||
+           e == ERR_UNSUPPORTED;
 }
 
 enum err
@@ -44,14 +44,12 @@ layer_add(struct reading *g, enum layer_kind kind)
 static enum err
 too_deep(struct reading *g)
 {
-    return fail(&g->r->problem, ERR_LIMIT, "more than %d layers",
-                LIMIT_LAYERS);
+    return fail(&g->r->problem, ERR_LIMIT, "more than %d layers", LIMIT_LAYERS);
 }
 
 /* What is inside a layer: an entity again, or bytes that are none. */
 static enum err
-read_inner(struct reading *g, struct stream *content, size_t depth,
-           bool covers)
+read_inner(struct reading *g, struct stream *content, size_t depth, bool covers)
 {
     struct entity inner = {0};
     enum err e = entity_read(content, &inner, &g->r->problem);
@@ -64,7 +62,8 @@ read_inner(struct reading *g, struct stream *content, size_t depth,
     return e == ERR_OK ? stream_drain(content, &g->r->problem) : e;
 }
 
-/* ---- CMS objects ------------------------------------------------------------------ */
+/* ---- CMS objects
+ * ------------------------------------------------------------------ */
 
 static enum err
 read_signed(struct reading *g, struct cms_object *o, size_t depth, bool covers)
@@ -82,9 +81,8 @@ read_signed(struct reading *g, struct cms_object *o, size_t depth, bool covers)
     l->digests = digests_new(l->data.hashes | 1U << HASH_SHA256);
     stream_digested_init(&digested, signed_reader_content(reader), l->digests,
                          false);
-    e = l->data.has_content
-            ? read_inner(g, &digested.s, depth + 1, covers)
-            : stream_drain(&digested.s, p);
+    e = l->data.has_content ? read_inner(g, &digested.s, depth + 1, covers)
+                            : stream_drain(&digested.s, p);
     stream_digested_drop(&digested);
     if (e == ERR_OK)
         e = signed_reader_finish(reader, &l->data, p);
@@ -209,7 +207,8 @@ read_pkcs7(struct reading *g, struct entity *e,
     return use(g, &whole.s, depth, covers);
 }
 
-/* ---- multipart/signed (RFC 8551 3.5.3) ------------------------------------------------ */
+/* ---- multipart/signed (RFC 8551 3.5.3)
+ * ------------------------------------------------ */
 
 /* The digests that micalg announces; SHA-256 beside it, for senders that
  * announce wrongly; all when it says nothing that is known. */
@@ -346,19 +345,20 @@ read_multipart(struct reading *g, struct entity *e,
     return read_epilogue(g, m, l);
 }
 
-/* ---- the recursion, one step a layer ---------------------------------------------------- */
+/* ---- the recursion, one step a layer
+ * ---------------------------------------------------- */
 
 static enum err
 read_entity(struct reading *g, struct entity *e, size_t depth, bool covers)
 {
     struct content_type type;
-    enum smime_kind kind
-        = e->is_entity ? header_smime_kind(&e->header, &type) : SMIME_NONE;
+    enum smime_kind kind =
+        e->is_entity ? header_smime_kind(&e->header, &type) : SMIME_NONE;
 
     /* Readers disagree about which of two counts. */
-    if (kind != SMIME_NONE
-        && (header_count(&e->header, "Content-Type") > 1
-            || header_count(&e->header, "Content-Transfer-Encoding") > 1))
+    if (kind != SMIME_NONE &&
+        (header_count(&e->header, "Content-Type") > 1 ||
+         header_count(&e->header, "Content-Transfer-Encoding") > 1))
         return fail(&g->r->problem, ERR_BAD_MESSAGE,
                     "its header says twice what kind of content it has");
     switch (kind) {

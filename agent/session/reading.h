@@ -15,8 +15,8 @@
 #include "agent/session/input.h"
 #include "agent/session/session.h"
 
-#define LIMIT_LAYERS 8      /* deeper nesting is nobody's honest mail */
-#define LIMIT_KEY_TRIES 16  /* recipients tried with one's own keys */
+#define LIMIT_LAYERS       8  /* deeper nesting is nobody's honest mail */
+#define LIMIT_KEY_TRIES    16 /* recipients tried with one's own keys */
 #define LIMIT_SIGNED_PARTS 8
 
 enum layer_kind { LAYER_SIGNED, LAYER_ENCRYPTED };
@@ -26,7 +26,7 @@ enum layer_kind { LAYER_SIGNED, LAYER_ENCRYPTED };
 struct layer {
     enum layer_kind kind;
     /* signed */
-    bool covers;      /* it covers all that its message shows */
+    bool covers; /* it covers all that its message shows */
     const char *flaw;
     struct signed_data data;
     struct digests *digests;
@@ -34,7 +34,7 @@ struct layer {
     bool opened;
     struct cipher_algorithm cipher;
     size_t recipients;
-    char key[129];    /* id of the key that opened it */
+    char key[129]; /* id of the key that opened it */
 };
 
 struct reading {
@@ -43,7 +43,7 @@ struct reading {
     struct own_keys keys; /* for decryption */
     struct input input;
     struct entity top;
-    struct sink *to;      /* what is readable; NULL: nobody wants it */
+    struct sink *to; /* what is readable; NULL: nobody wants it */
     struct layer layer[LIMIT_LAYERS];
     size_t layer_count;
     struct mailbox_list from;
@@ -66,7 +66,8 @@ MUST_USE enum err reading_open(struct request *r, enum verb verb, int fd,
 MUST_USE enum err reading_run(struct reading *g);
 void reading_drop(struct reading *g);
 
-/* ---- inside the engine --------------------------------------------------------- */
+/* ---- inside the engine
+ * --------------------------------------------------------- */
 
 /* decrypting.c: finds the key of one recipient among one's own and gets the
  * content-encryption key. */

@@ -95,10 +95,9 @@ static bool
 names_field(const struct header *h, struct slice name)
 {
     for (size_t i = 0; i < h->count; i++)
-        if (h->fields[i].name.n == name.n
-            && strncasecmp((const char *)h->fields[i].name.p,
-                           (const char *)name.p, name.n)
-                   == 0)
+        if (h->fields[i].name.n == name.n &&
+            strncasecmp((const char *)h->fields[i].name.p, (const char *)name.p,
+                        name.n) == 0)
             return true;
     return false;
 }
@@ -119,9 +118,9 @@ put_header(struct reading *g, const struct entity *e, struct sink *to)
         if (!header_is_mime(&outer->fields[i]))
             TRY(put_field(to, &outer->fields[i], p));
     for (size_t i = 0; i < inner->count; i++)
-        if (!names_field(outer, inner->fields[i].name)
-            || (header_is_mime(&inner->fields[i])
-                && !slice_is_nocase(inner->fields[i].name, "MIME-Version")))
+        if (!names_field(outer, inner->fields[i].name) ||
+            (header_is_mime(&inner->fields[i]) &&
+             !slice_is_nocase(inner->fields[i].name, "MIME-Version")))
             TRY(put_field(to, &inner->fields[i], p));
     return put(to, "\n", p);
 }

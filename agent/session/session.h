@@ -14,9 +14,9 @@
 
 #include "agent/wire/channel.h"
 
-#define LIMIT_REQUEST_BYTES (256 * 1024) /* one Varlink message */
-#define LIMIT_REQUEST_FDS 8
-#define LIMIT_SESSION_OPERATIONS 1000    /* signatures without a fresh fork */
+#define LIMIT_REQUEST_BYTES      (256 * 1024) /* one Varlink message */
+#define LIMIT_REQUEST_FDS        8
+#define LIMIT_SESSION_OPERATIONS 1000 /* signatures without a fresh fork */
 
 struct session {
     uint64_t id;
@@ -24,13 +24,13 @@ struct session {
     int broker;    /* MSG_HANDBACK */
     int keyholder; /* channels, as marked by the broker */
     int keyring;
-    int scratch;   /* unlinked file; what goes there is encrypted */
+    int scratch; /* unlinked file; what goes there is encrypted */
     uint32_t rights;
     enum verb verb; /* VERB_NONE until narrowed */
     uint32_t ops_left;
     uint8_t key[LIMIT_REF_BYTES]; /* the signing key named, or none */
     size_t key_len;
-    bool lost;     /* a channel broke: hand back after this request */
+    bool lost; /* a channel broke: hand back after this request */
     struct frame keyholder_frame; /* replies borrow from these */
     struct frame keyring_frame;
 };
@@ -78,7 +78,8 @@ method_handler agent_status;
 method_handler agent_anchors;
 method_handler mail_check;
 
-/* ---- a request's parameters (borrowed) -------------------------------------- */
+/* ---- a request's parameters (borrowed) --------------------------------------
+ */
 
 /* NULL / fallback when absent. A value of the wrong type is ERR_USAGE from
  * request_check, which methods.c runs before the handler. */
@@ -90,7 +91,8 @@ int64_t request_number(const struct request *r, const char *name,
  * (caller owns). Errors: ERR_USAGE when missing or out of range. */
 MUST_USE enum err request_fd(struct request *r, const char *name, int *out);
 
-/* ---- the channels ------------------------------------------------------------- */
+/* ---- the channels
+ * ------------------------------------------------------------- */
 
 /* Narrows both channels before the first byte of mail: verb, most key
  * operations, the one signing key (empty: none yet). Sends the caller's
@@ -106,7 +108,8 @@ MUST_USE enum err keyholder_call(struct request *r, enum message m,
 MUST_USE enum err keyring_call(struct request *r, enum message m,
                                const void *request, void *reply);
 
-/* ---- own keys -------------------------------------------------------------------- */
+/* ---- own keys
+ * -------------------------------------------------------------------- */
 
 /* One of the person's keys with what the validator says of its certificate;
  * owns copies. */

@@ -46,8 +46,8 @@ has_private(const struct own_key *k)
     return (k->flags & (KEY_HAS_PRIVATE | KEY_PRIVATE_UNKNOWN)) != 0;
 }
 
-static const char no_private[]
-    = "the token holds its certificate, but not the private key";
+static const char no_private[] =
+    "the token holds its certificate, but not the private key";
 
 /* Why a key of the right address cannot sign now; NULL when it can. */
 static const char *
@@ -75,7 +75,7 @@ obstacle(const struct own_key *k, char out[128])
 
 struct choice {
     struct own_key *best;
-    size_t matching;  /* keys that were asked for */
+    size_t matching; /* keys that were asked for */
     size_t usable;
     bool several_ids; /* ... which are not one key on several tokens */
     char why[128];    /* of the last one that cannot be used */
@@ -114,7 +114,7 @@ no_key(struct request *r, const char *wanted, const char *from,
         fail(p, ERR_NO_KEY, "no certificate on your tokens names it");
     else
         fail(p, ERR_NO_KEY, "there is no key on any token");
-    problem_set_subject(p, from ? from
+    problem_set_subject(p, from                ? from
                            : wanted && *wanted ? wanted
                                                : "this message");
     return ERR_NO_KEY;
@@ -129,8 +129,7 @@ choose(struct request *r, struct signer *s, const char *wanted,
     for (size_t i = 0; i < s->keys.count; i++) {
         struct own_key *k = &s->keys.item[i];
 
-        if (wanted ? is_wanted(k, wanted)
-                   : !from || has_address(k, from))
+        if (wanted ? is_wanted(k, wanted) : !from || has_address(k, from))
             choice_consider(&c, k, from);
     }
     if (!c.best)
@@ -200,8 +199,8 @@ load_chain(struct request *r, struct signer *s)
     for (size_t i = 0; i < reply.certificates.n; i++)
         buf_add_slice(&s->chain_bytes, reply.certificates.item[i]);
     for (size_t i = 0; i < reply.certificates.n; i++) {
-        s->chain[i] = slice_of(s->chain_bytes.data + at,
-                               reply.certificates.item[i].n);
+        s->chain[i] =
+            slice_of(s->chain_bytes.data + at, reply.certificates.item[i].n);
         at += reply.certificates.item[i].n;
     }
     s->chain_count = reply.certificates.n;
@@ -258,8 +257,8 @@ ask_signature(struct request *r, struct signer *s, struct slice attrs,
     enum err e;
 
     if (s->algorithm.scheme != SCHEME_EDDSA) {
-        if (EVP_Digest(attrs.p, attrs.n, digest, &n, hash_md(s->hash), NULL)
-            != 1)
+        if (EVP_Digest(attrs.p, attrs.n, digest, &n, hash_md(s->hash), NULL) !=
+            1)
             bug("a digest that was fetched does not work");
         q.data = slice_of(digest, n);
     }

@@ -50,7 +50,6 @@ bool sender_of(const struct header *h, char *out, size_t size);
  * address): the newest that is valid now and whose private key is there.
  * NULL with *reason set. */
 struct own_key *own_keys_find_encryption(struct own_keys *keys,
-                                         const char *from,
-                                         const char **reason);
+                                         const char *from, const char **reason);
 
 #endif

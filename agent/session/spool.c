@@ -31,10 +31,8 @@ cipher_start(const struct secret *key)
     static const uint8_t counter[16];
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
 
-    if (!c
-        || EVP_EncryptInit_ex(c, EVP_aes_256_ctr(), NULL, secret_slice(key).p,
-                              counter)
-               != 1)
+    if (!c || EVP_EncryptInit_ex(c, EVP_aes_256_ctr(), NULL,
+                                 secret_slice(key).p, counter) != 1)
         bug("AES-256-CTR is missing");
     return c;
 }
@@ -89,8 +87,8 @@ static enum err
 spool_read(struct stream *stream, uint8_t *out, size_t size, size_t *got,
            struct problem *p)
 {
-    struct spool *s
-        = (struct spool *)((char *)stream - offsetof(struct spool, stream));
+    struct spool *s =
+        (struct spool *)((char *)stream - offsetof(struct spool, stream));
     off_t left = s->written - s->read_at;
     ssize_t n;
 

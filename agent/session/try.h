@@ -5,11 +5,11 @@
 #ifndef AGENT_SESSION_TRY_H
 #define AGENT_SESSION_TRY_H
 
-#define TRY(call)                    \
-    do {                             \
-        enum err try_error = (call); \
-        if (try_error != ERR_OK)     \
-            return try_error;        \
+#define TRY(call)                                                              \
+    do {                                                                       \
+        enum err try_error = (call);                                           \
+        if (try_error != ERR_OK)                                               \
+            return try_error;                                                  \
     } while (0)
 
 #endif

@@ -66,7 +66,8 @@ struct slice_list {
  * caller is for prompts; the keyholder checks that it is the peer's. */
 #define FIELDS_narrow(U32, U64, BYTES, TEXT, LIST)                             \
     U32(verb)                                                                  \
-    U32(ops) BYTES(key, LIMIT_REF_BYTES) TEXT(tty, 256) TEXT(term, 64)         \
+    U32(ops)                                                                   \
+    BYTES(key, LIMIT_REF_BYTES) TEXT(tty, 256) TEXT(term, 64)                  \
         TEXT(display, 256) TEXT(locale, 64)
 
 /* Lists are read in pages: cursor 0 first, then what `next` said until it
@@ -81,18 +82,18 @@ struct slice_list {
  * enum key_flag. certificate is empty when there is none. */
 #define FIELDS_key_record(U32, U64, BYTES, TEXT, LIST)                         \
     BYTES(ref, LIMIT_REF_BYTES)                                                \
-    BYTES(id, 64) TEXT(label, LIMIT_LABEL_BYTES)                               \
-        TEXT(token, LIMIT_LABEL_BYTES) TEXT(uri, LIMIT_TEXT_BYTES) U32(type)   \
-            U32(bits) U32(uses) U32(flags)                                     \
-                BYTES(certificate, LIMIT_CERT_BYTES)
+    BYTES(id, 64)                                                              \
+    TEXT(label, LIMIT_LABEL_BYTES) TEXT(token, LIMIT_LABEL_BYTES)              \
+        TEXT(uri, LIMIT_TEXT_BYTES) U32(type) U32(bits) U32(uses) U32(flags)   \
+            BYTES(certificate, LIMIT_CERT_BYTES)
 
 /* flags: set of enum token_flag; tries_left as in struct problem, +1 (so
  * 0 means unknown). */
 #define FIELDS_token_record(U32, U64, BYTES, TEXT, LIST)                       \
     TEXT(label, LIMIT_LABEL_BYTES)                                             \
-    TEXT(serial, 64) TEXT(manufacturer, 128) TEXT(model, 64)                   \
-        TEXT(module, LIMIT_TEXT_BYTES) TEXT(uri, LIMIT_TEXT_BYTES) U32(flags)  \
-            U32(tries)
+    TEXT(serial, 64)                                                           \
+    TEXT(manufacturer, 128) TEXT(model, 64) TEXT(module, LIMIT_TEXT_BYTES)     \
+        TEXT(uri, LIMIT_TEXT_BYTES) U32(flags) U32(tries)
 
 #define FIELDS_key_choice(U32, U64, BYTES, TEXT, LIST)                         \
     BYTES(key, LIMIT_REF_BYTES)
@@ -116,7 +117,8 @@ struct slice_list {
  * (OAEP only): as long as it is, else ERR_CANNOT_DECRYPT. */
 #define FIELDS_unwrap_request(U32, U64, BYTES, TEXT, LIST)                     \
     BYTES(key, LIMIT_REF_BYTES)                                                \
-    U32(scheme) U32(hash) U32(mgf_hash) BYTES(label, 512) BYTES(wrapped, 1024) \
+    U32(scheme)                                                                \
+    U32(hash) U32(mgf_hash) BYTES(label, 512) BYTES(wrapped, 1024)             \
         U32(key_bytes)
 #define FIELDS_unwrap_reply(U32, U64, BYTES, TEXT, LIST) BYTES(key, 64)
 
@@ -144,9 +146,9 @@ struct slice_list {
  * names something odd (legacy encryption, a key without certificate). */
 #define FIELDS_import_record(U32, U64, BYTES, TEXT, LIST)                      \
     BYTES(ref, LIMIT_REF_BYTES)                                                \
-    BYTES(id, 64) TEXT(label, LIMIT_LABEL_BYTES)                               \
-        TEXT(token, LIMIT_LABEL_BYTES) U32(already)                            \
-            BYTES(certificate, LIMIT_CERT_BYTES)
+    BYTES(id, 64)                                                              \
+    TEXT(label, LIMIT_LABEL_BYTES) TEXT(token, LIMIT_LABEL_BYTES) U32(already) \
+        BYTES(certificate, LIMIT_CERT_BYTES)
 #define FIELDS_import_reply(U32, U64, BYTES, TEXT, LIST)                       \
     LIST(records, LIMIT_RECORD_BYTES, 16)                                      \
     U32(chain_certificates) LIST(warnings, LIMIT_TEXT_BYTES, 8)
@@ -191,7 +193,8 @@ struct slice_list {
  * noteworthy in label. */
 #define FIELDS_p12_item(U32, U64, BYTES, TEXT, LIST)                           \
     U32(kind)                                                                  \
-    U32(type) U32(bits) TEXT(label, LIMIT_LABEL_BYTES) BYTES(spki, 2048)       \
+    U32(type)                                                                  \
+    U32(bits) TEXT(label, LIMIT_LABEL_BYTES) BYTES(spki, 2048)                 \
         LIST(value, LIMIT_CERT_BYTES, 8) U32(key_usage)                        \
             BYTES(subject, LIMIT_NAME_BYTES) BYTES(issuer, LIMIT_NAME_BYTES)   \
                 BYTES(serial, 64) U32(is_ca)
@@ -222,18 +225,17 @@ struct slice_list {
  */
 #define FIELDS_verify_request(U32, U64, BYTES, TEXT, LIST)                     \
     BYTES(sid_issuer, LIMIT_NAME_BYTES)                                        \
-    BYTES(sid_serial, 64) BYTES(sid_key_id, 64) BYTES(digest_algorithm, 256)   \
-        BYTES(signature_algorithm, 512)                                        \
-            BYTES(signed_attrs, LIMIT_SIGNED_ATTRS_BYTES)                      \
-                BYTES(signature, 2048) BYTES(content_digest, 64)               \
-                    BYTES(content_type, 32)                                    \
-                        LIST(certificates, LIMIT_CERT_BYTES, 32)               \
-                            LIST(from, LIMIT_ADDRESS_BYTES, 8)                 \
-                                TEXT(sender, LIMIT_ADDRESS_BYTES) U64(at)      \
-                                    U32(learn) U32(covers) U32(header_flags)   \
-                                        TEXT(message_id, LIMIT_TEXT_BYTES)     \
-                                            TEXT(origin, LIMIT_TEXT_BYTES)     \
-                                                U32(trust)
+    BYTES(sid_serial, 64)                                                      \
+    BYTES(sid_key_id, 64) BYTES(digest_algorithm,                              \
+                                256) BYTES(signature_algorithm, 512)           \
+        BYTES(signed_attrs, LIMIT_SIGNED_ATTRS_BYTES) BYTES(signature, 2048)   \
+            BYTES(content_digest, 64) BYTES(content_type, 32)                  \
+                LIST(certificates, LIMIT_CERT_BYTES, 32)                       \
+                    LIST(from, LIMIT_ADDRESS_BYTES, 8)                         \
+                        TEXT(sender, LIMIT_ADDRESS_BYTES) U64(at) U32(learn)   \
+                            U32(covers) U32(header_flags)                      \
+                                TEXT(message_id, LIMIT_TEXT_BYTES)             \
+                                    TEXT(origin, LIMIT_TEXT_BYTES) U32(trust)
 
 /*
  * The verdict on one signer. good is 1 only when every field below is what
@@ -246,8 +248,9 @@ struct slice_list {
  */
 #define FIELDS_verify_reply(U32, U64, BYTES, TEXT, LIST)                       \
     U32(good)                                                                  \
-    U32(integrity) U32(chain) U32(sender) U32(strength) U32(learned)           \
-        U32(revocation) U32(time_source) U64(judged_at) U64(signing_time)      \
+    U32(integrity)                                                             \
+    U32(chain) U32(sender) U32(strength) U32(learned) U32(revocation)          \
+        U32(time_source) U64(judged_at) U64(signing_time)                      \
             LIST(reasons, 128, 16) BYTES(certificate, LIMIT_CERT_BYTES)        \
                 BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)     \
                     TEXT(signature_name, 64) BYTES(capabilities, 4096)         \
@@ -259,7 +262,7 @@ struct slice_list {
 /* Anchors and CRLs that count for one request only, and the certificates to
  * check: kind is enum trust_kind, bytes (PEM or DER) are appended to what
  * came before. To the validator they come under a name. */
-#define FIELDS_trust_part(U32, U64, BYTES, TEXT, LIST)                              \
+#define FIELDS_trust_part(U32, U64, BYTES, TEXT, LIST)                         \
     U32(kind) BYTES(bytes, LIMIT_TRUST_CHUNK_BYTES)
 #define FIELDS_lent_trust(U32, U64, BYTES, TEXT, LIST)                         \
     U32(name) U32(kind) BYTES(bytes, LIMIT_TRUST_CHUNK_BYTES)
@@ -270,22 +273,23 @@ struct slice_list {
  * enum policy_flag (RFC 5280 6.1.1). */
 #define FIELDS_check_request(U32, U64, BYTES, TEXT, LIST)                      \
     U32(purpose)                                                               \
-    TEXT(address, LIMIT_ADDRESS_BYTES) U64(at) LIST(policies, 128, 16)         \
-        U32(policy_flags) U32(trust)
+    TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
+    U64(at) LIST(policies, 128, 16) U32(policy_flags) U32(trust)
 /* As in verify_reply. path: descriptions, the certificate first, as far as
  * it was found; anchor: where the last one is from, when the chain is ok. */
 #define FIELDS_check_reply(U32, U64, BYTES, TEXT, LIST)                        \
     U32(good)                                                                  \
-    U32(chain) U32(strength) U32(sender) U32(revocation) U32(time_source)      \
-        U64(judged_at) U64(revoked_at) LIST(reasons, 128, 16)                  \
+    U32(chain)                                                                 \
+    U32(strength) U32(sender) U32(revocation) U32(time_source) U64(judged_at)  \
+        U64(revoked_at) LIST(reasons, 128, 16)                                 \
             LIST(path, LIMIT_RECORD_BYTES, 12) TEXT(anchor, LIMIT_TEXT_BYTES)
 
 /* One trust anchor: source is its file, or "NSS"; distrust_after as in
  * agent/anchors/list.h. */
 #define FIELDS_anchor_record(U32, U64, BYTES, TEXT, LIST)                      \
     TEXT(source, LIMIT_TEXT_BYTES)                                             \
-    TEXT(label, LIMIT_LABEL_BYTES) U64(distrust_after)                         \
-        BYTES(described, LIMIT_RECORD_BYTES)
+    TEXT(label, LIMIT_LABEL_BYTES)                                             \
+    U64(distrust_after) BYTES(described, LIMIT_RECORD_BYTES)
 
 /* What a certificate says, as the validator read it. uses: set of
  * enum key_use that keyUsage and extendedKeyUsage leave for mail.
@@ -295,10 +299,10 @@ struct slice_list {
 #define FIELDS_description(U32, U64, BYTES, TEXT, LIST)                        \
     LIST(addresses, LIMIT_ADDRESS_BYTES, 32)                                   \
     TEXT(subject, LIMIT_TEXT_BYTES)                                            \
-    TEXT(issuer, LIMIT_TEXT_BYTES) TEXT(name, LIMIT_LABEL_BYTES)               \
-        TEXT(serial, 80) BYTES(fingerprint, 32) BYTES(key_hash, 32)            \
-            U64(not_before) U64(not_after)                                     \
-            U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)
+    TEXT(issuer, LIMIT_TEXT_BYTES)                                             \
+    TEXT(name, LIMIT_LABEL_BYTES) TEXT(serial, 80) BYTES(fingerprint, 32)      \
+        BYTES(key_hash, 32) U64(not_before) U64(not_after) U32(uses) U32(type) \
+            U32(bits) U32(chain) U32(is_ca)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
  * description record for each certificate; empty for one that cannot be
@@ -316,8 +320,9 @@ struct slice_list {
     TEXT(address, LIMIT_ADDRESS_BYTES)
 #define FIELDS_recipient_reply(U32, U64, BYTES, TEXT, LIST)                    \
     U32(state)                                                                 \
-    BYTES(certificate, LIMIT_CERT_BYTES) BYTES(capabilities, 4096)             \
-        TEXT(reason, LIMIT_TEXT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)
+    BYTES(certificate, LIMIT_CERT_BYTES)                                       \
+    BYTES(capabilities, 4096) TEXT(reason, LIMIT_TEXT_BYTES)                   \
+        BYTES(described, LIMIT_RECORD_BYTES)
 
 /* match: empty for all, else part of an address or name. */
 #define FIELDS_contacts_request(U32, U64, BYTES, TEXT, LIST)                   \
@@ -325,38 +330,39 @@ struct slice_list {
 /* One certificate of one contact. state: enum contact_state. */
 #define FIELDS_contact_record(U32, U64, BYTES, TEXT, LIST)                     \
     TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
-    TEXT(name, LIMIT_LABEL_BYTES) U32(state) U64(first_seen) U64(last_seen)    \
-        TEXT(origin, LIMIT_TEXT_BYTES) TEXT(message_id, LIMIT_TEXT_BYTES)      \
-            U32(can_encrypt) BYTES(certificate, LIMIT_CERT_BYTES)              \
+    TEXT(name, LIMIT_LABEL_BYTES)                                              \
+    U32(state) U64(first_seen) U64(last_seen) TEXT(origin, LIMIT_TEXT_BYTES)   \
+        TEXT(message_id, LIMIT_TEXT_BYTES) U32(can_encrypt)                    \
+            BYTES(certificate, LIMIT_CERT_BYTES)                               \
                 BYTES(described, LIMIT_RECORD_BYTES)
 
 #define FIELDS_count_reply(U32, U64, BYTES, TEXT, LIST) U32(count)
 
 #define FIELDS_keyring_status(U32, U64, BYTES, TEXT, LIST)                     \
     U32(contacts)                                                              \
-    U32(certificates) U32(anchors) TEXT(path, LIMIT_TEXT_BYTES)                \
+    U32(certificates)                                                          \
+    U32(anchors) TEXT(path, LIMIT_TEXT_BYTES)                                  \
         LIST(anchor_folders, LIMIT_TEXT_BYTES, 8)
 
 /* Every record there is: X(name). */
 #define RECORDS(X)                                                             \
     X(empty)                                                                   \
-    X(attach) X(serve) X(spawn) X(narrow) X(page) X(list_reply) X(key_record)  \
-        X(token_record) X(key_choice) X(chain_reply) X(sign_request)           \
-            X(sign_reply) X(unwrap_request) X(unwrap_reply) X(agree_request)   \
-                X(agree_reply) X(token_choice) X(import_request)               \
-                    X(import_record) X(import_reply) X(pin_request)            \
-                    X(generate_request) X(generate_reply) X(install_request)   \
-                    X(check_record) X(p12_request)            \
-                        X(p12_item) X(verify_request) X(verify_reply)          \
-                            X(description) X(describe_request)                 \
+    X(attach)                                                                  \
+    X(serve) X(spawn) X(narrow) X(page) X(list_reply) X(key_record)            \
+        X(token_record) X(key_choice) X(chain_reply) X(sign_request) X(        \
+            sign_reply) X(unwrap_request) X(unwrap_reply) X(agree_request)     \
+            X(agree_reply) X(token_choice) X(import_request) X(import_record)  \
+                X(import_reply) X(pin_request) X(generate_request)             \
+                    X(generate_reply) X(install_request) X(check_record)       \
+                        X(p12_request) X(p12_item) X(verify_request)           \
+                            X(verify_reply) X(description) X(describe_request) \
                                 X(describe_reply) X(address)                   \
                                     X(recipient_reply) X(contacts_request)     \
                                         X(contact_record) X(count_reply)       \
                                             X(keyring_status) X(trust_part)    \
-                                                X(lent_trust)                  \
-                                                    X(check_request)           \
-                                                        X(check_reply)         \
-                                                            X(anchor_record)
+                                                X(lent_trust) X(check_request) \
+                                                    X(check_reply)             \
+                                                        X(anchor_record)
 
 #define RECORD_U32(name)               uint32_t name;
 #define RECORD_U64(name)               uint64_t name;

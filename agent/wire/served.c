@@ -96,8 +96,8 @@ packet_read_problem(const struct frame *frame, uint16_t code, enum err lost,
 static bool
 row_is_mine(const struct served *s, const struct message_row *row)
 {
-    return (row->receiver == s->self || row->receiver == PROCESS_ANY)
-           && (row->rights != 0) == (s->rights != 0);
+    return (row->receiver == s->self || row->receiver == PROCESS_ANY) &&
+           (row->rights != 0) == (s->rights != 0);
 }
 
 /* A verb once taken stays; operations only go down; the one signing key is

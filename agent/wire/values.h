@@ -100,7 +100,7 @@ enum time_source { TIME_NOW, TIME_SIGNING, TIME_GIVEN };
 /* What a request brings along (struct trust). FORGET drops all of it. */
 enum trust_kind {
     TRUST_FORGET,
-    TRUST_ANCHORS,     /* only these count */
+    TRUST_ANCHORS, /* only these count */
     TRUST_CRLS,
     TRUST_CERTIFICATE, /* the one to check */
     TRUST_CHAIN,       /* its issuers, any order */

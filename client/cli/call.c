@@ -178,8 +178,8 @@ output_cut_back(void)
 {
     struct stat st;
 
-    if (output_start < 0 || fstat(STDOUT_FILENO, &st) != 0
-        || st.st_size <= output_start)
+    if (output_start < 0 || fstat(STDOUT_FILENO, &st) != 0 ||
+        st.st_size <= output_start)
         return;
     if (ftruncate(STDOUT_FILENO, output_start) != 0)
         (void)failure_say(EXIT_OUTPUT, "remove what was written of it",

@@ -65,8 +65,7 @@ extern const struct command command_status, command_doctor, command_tokens,
     command_keys, command_import, command_lock, command_unlock, command_sign,
     command_encrypt, command_decrypt, command_verify, command_open,
     command_harvest, command_contacts, command_anchors, command_check,
-    command_pin, command_generate,
-    command_install;
+    command_pin, command_generate, command_install;
 
 /* ---- arguments.c
  * ------------------------------------------------------------- */
@@ -82,7 +81,7 @@ struct argument_each {
 struct arguments {
     const struct command *command;
     const char *value[LIMIT_OPTIONS]; /* by the option's row; NULL: absent */
-    struct argument_each *each; /* in the order of the command line */
+    struct argument_each *each;       /* in the order of the command line */
     size_t each_count;
     char **list;
     size_t list_count;

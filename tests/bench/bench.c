@@ -78,8 +78,8 @@ struct bench {
     struct null_trip *null;
     struct smime_client *client;
     const char *smime;
-    int mail[2];   /* for each kind: a plain mail of 2 KiB */
-    int secret;    /* encrypted to rsa@example.org */
+    int mail[2]; /* for each kind: a plain mail of 2 KiB */
+    int secret;  /* encrypted to rsa@example.org */
     int result;
     uint8_t wrapped[512];
     size_t wrapped_len;
@@ -104,8 +104,7 @@ call(struct bench *b, const char *method, const char *parameters, int in)
         die("ftruncate");
     lseek(b->result, 0, SEEK_SET);
     if (smime_client_call(b->client, method, parameters, fds, in >= 0 ? 2 : 0,
-                          30000, &reply, &error)
-        != 0)
+                          30000, &reply, &error) != 0)
         die("%s: %s", method, error.message);
     free(reply);
 }
@@ -149,11 +148,11 @@ cold(struct bench *b, const char *verb, int in)
         die("smime %s ended with %d", verb, status);
 }
 
-#define MEASURE(samples, ...)                          \
-    do {                                               \
-        double measured_from = now_us();               \
-        __VA_ARGS__;                                   \
-        samples_add(samples, now_us() - measured_from); \
+#define MEASURE(samples, ...)                                                  \
+    do {                                                                       \
+        double measured_from = now_us();                                       \
+        __VA_ARGS__;                                                           \
+        samples_add(samples, now_us() - measured_from);                        \
     } while (0)
 
 static void
@@ -240,8 +239,7 @@ make_secret(struct bench *b)
     if (smime_client_call(b->client, "io.smimeagent.Mail.Encrypt",
                           "{\"input\":0,\"output\":1,"
                           "\"to\":[\"rsa@example.org\"]}",
-                          fds, 2, 30000, &reply, &error)
-        != 0)
+                          fds, 2, 30000, &reply, &error) != 0)
         die("encrypt: %s", error.message);
     free(reply);
 }

@@ -78,9 +78,9 @@ look(struct watch *w)
     while (d && (e = readdir(d))) {
         int pid = (int)strtol(e->d_name, NULL, 10);
 
-        if (pid > 0 && read_status(pid, &s)
-            && (pid == w->agent || s.parent == w->agent
-                || (read_status(s.parent, &up) && up.parent == w->agent)))
+        if (pid > 0 && read_status(pid, &s) &&
+            (pid == w->agent || s.parent == w->agent ||
+             (read_status(s.parent, &up) && up.parent == w->agent)))
             note(w, &s);
     }
     if (d)
@@ -127,8 +127,8 @@ large_run(const char *what, int agent_pid, const char *input,
     double start, took;
     int status;
 
-    if (stat(input, &st) != 0
-        || pthread_create(&thread, NULL, watching, &w) != 0)
+    if (stat(input, &st) != 0 ||
+        pthread_create(&thread, NULL, watching, &w) != 0)
         die("%s: cannot begin", what);
     start = now_us();
     status = run(input, output, argv);

@@ -47,9 +47,9 @@ session(int fd, int to_keyholder)
         if (recvmsg(fd, &m, 0) <= 0)
             _exit(0);
         memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fds));
-        if (send(to_keyholder, bytes, SIGN_BYTES, MSG_NOSIGNAL) < 0
-            || recv(to_keyholder, bytes, sizeof(bytes), 0) <= 0
-            || send(fd, bytes, REPLY_BYTES, MSG_NOSIGNAL) < 0)
+        if (send(to_keyholder, bytes, SIGN_BYTES, MSG_NOSIGNAL) < 0 ||
+            recv(to_keyholder, bytes, sizeof(bytes), 0) <= 0 ||
+            send(fd, bytes, REPLY_BYTES, MSG_NOSIGNAL) < 0)
             _exit(0);
         close(fds[0]);
         close(fds[1]);
@@ -62,8 +62,8 @@ null_trip_open(void)
     struct null_trip *n = calloc(1, sizeof(*n));
     int a[2], b[2];
 
-    if (!n || socketpair(AF_UNIX, SOCK_STREAM, 0, a) != 0
-        || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, b) != 0)
+    if (!n || socketpair(AF_UNIX, SOCK_STREAM, 0, a) != 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET, 0, b) != 0)
         die("no socket pair");
     for (int i = 0; i < 2; i++)
         n->memory[i] = memfd_create("null", 0);
@@ -106,9 +106,8 @@ null_trip_run(struct null_trip *n)
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(2 * sizeof(int));
     memcpy(CMSG_DATA(c), n->memory, 2 * sizeof(int));
-    if (sendmsg(n->to_session, &m, 0) < 0
-        || recv(n->to_session, bytes, sizeof(bytes), MSG_WAITALL)
-               != REPLY_BYTES)
+    if (sendmsg(n->to_session, &m, 0) < 0 ||
+        recv(n->to_session, bytes, sizeof(bytes), MSG_WAITALL) != REPLY_BYTES)
         die("the null round trip broke");
 }
 

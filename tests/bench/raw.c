@@ -43,8 +43,8 @@ find_slot(struct raw *r, const char *token)
 
     must(r->f->C_GetSlotList(CK_TRUE, slots, &n), "C_GetSlotList");
     for (CK_ULONG i = 0; i < n; i++)
-        if (r->f->C_GetTokenInfo(slots[i], &info) == CKR_OK
-            && strncmp((char *)info.label, token, strlen(token)) == 0)
+        if (r->f->C_GetTokenInfo(slots[i], &info) == CKR_OK &&
+            strncmp((char *)info.label, token, strlen(token)) == 0)
             return slots[i];
     die("no token %s", token);
 }
@@ -86,8 +86,7 @@ raw_sign(struct raw *r, int is_rsa)
 
     must(r->f->C_SignInit(r->session, &m, is_rsa ? r->rsa : r->ec),
          "C_SignInit");
-    must(r->f->C_Sign(r->session, digest_info, is_rsa ? 51 : 32, signature,
-                      &n),
+    must(r->f->C_Sign(r->session, digest_info, is_rsa ? 51 : 32, signature, &n),
          "C_Sign");
 }
 

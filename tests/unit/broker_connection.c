@@ -147,8 +147,7 @@ main(int argc, char **argv)
     };
 
     if (argc > 1 && strcmp(argv[1], "root") == 0)
-        return geteuid() != 0
-                   ? 77
-                   : cmocka_run_group_tests(root_tests, NULL, NULL);
+        return geteuid() != 0 ? 77
+                              : cmocka_run_group_tests(root_tests, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

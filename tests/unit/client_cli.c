@@ -51,9 +51,9 @@ run_against(struct server *s, const char *line)
 }
 
 static const char *const names[] = {
-    "status", "doctor",  "tokens",  "keys",   "import", "unlock",  "lock",
-    "sign",   "encrypt", "decrypt", "verify", "open",   "harvest", "contacts",
-    "pin",    "generate", "install"};
+    "status",  "doctor",   "tokens",  "keys",     "import", "unlock",
+    "lock",    "sign",     "encrypt", "decrypt",  "verify", "open",
+    "harvest", "contacts", "pin",     "generate", "install"};
 
 /* ---- usage
  * -------------------------------------------------------------------- */

@@ -301,8 +301,8 @@ main(int argc, char **argv)
     if (access(softhsm, R_OK) != 0)
         return 77;
     if (argc > 1 && strcmp(argv[1], "root") == 0)
-        return geteuid() != 0 ? 77
-                              : cmocka_run_group_tests(root_tests, set_up_keys,
-                                                       tear_down);
+        return geteuid() != 0
+                   ? 77
+                   : cmocka_run_group_tests(root_tests, set_up_keys, tear_down);
     return cmocka_run_group_tests(tests, set_up_keys, tear_down);
 }

@@ -189,8 +189,8 @@ make_crl(const struct crl_spec *spec)
 
         X509_gmtime_adj(t, spec->when);
         X509_REVOKED_set_revocationDate(r, t);
-        X509_REVOKED_set_serialNumber(
-            r, X509_get_serialNumber(spec->revoked->x));
+        X509_REVOKED_set_serialNumber(r,
+                                      X509_get_serialNumber(spec->revoked->x));
         X509_CRL_add0_revoked(crl, r);
     }
     ASN1_TIME_free(t);

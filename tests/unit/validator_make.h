@@ -43,7 +43,7 @@ struct made make_cert(const struct cert_spec *spec);
 
 struct crl_spec {
     const struct made *issuer;
-    long from, until; /* seconds from now; 0, 0: -1 to 30 days */
+    long from, until;           /* seconds from now; 0, 0: -1 to 30 days */
     const struct made *revoked; /* NULL: nobody */
     long when;                  /* seconds from now */
     const char *scope;          /* issuingDistributionPoint, or NULL */
