@@ -1,3 +1,5 @@
 smime_unit_test(client_lib smime-client smime-base)
-smime_unit_test(client_cli smime-base Threads::Threads)
-add_dependencies(test_client_cli smime)
+foreach(name client_cli client_doctor)
+  smime_unit_test(${name} smime-base Threads::Threads)
+  add_dependencies(test_${name} smime)
+endforeach()

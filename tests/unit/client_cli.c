@@ -1,54 +1,4 @@
-#include "client_server.h"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
-#define SMIME SMIME_BUILD_DIR "/bin/smime"
-
-static char output[65536]; /* stdout of the last run */
-static char errors[65536]; /* stderr of the last run */
-
-static void
-file_read_all(const char *path, char *out, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = read(fd, out, size - 1);
-
-    assert_true(n >= 0);
-    out[n] = '\0';
-    close(fd);
-    unlink(path);
-}
-
-/* Runs a shell line with $S as the command; gives its exit code. */
-static int
-run(const char *line)
-{
-    char out[64], err[64], whole[4096];
-    int status;
-
-    snprintf(out, sizeof(out), "/tmp/client-cli-%d.out", (int)getpid());
-    snprintf(err, sizeof(err), "/tmp/client-cli-%d.err", (int)getpid());
-    snprintf(whole, sizeof(whole), "S=%s; exec >%s 2>%s; %s", SMIME, out, err,
-             line);
-    status = system(whole);
-    file_read_all(out, output, sizeof(output));
-    file_read_all(err, errors, sizeof(errors));
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static int
-run_against(struct server *s, const char *line)
-{
-    int exit_code;
-
-    server_start(s);
-    exit_code = run(line);
-    server_stop(s);
-    return exit_code;
-}
+#include "client_command.h"
 
 static const char *const names[] = {
     "status",  "doctor",   "tokens",  "keys",     "import", "unlock",
@@ -331,62 +281,6 @@ keys_are_shown_in_lines_and_can_be_chosen_by_their_end(void **state)
 }
 
 static void
-doctor_says_what_to_type_next(void **state)
-{
-    struct server s;
-
-    (void)state;
-    server_listen(&s, "");
-    s.answers[0] = "{\"parameters\":{\"keyholder\":true,\"keyring\":true,"
-                   "\"anchors\":0}}";
-    s.answers[1] = "{\"parameters\":{\"tokens\":[{\"label\":\"mail\","
-                   "\"state\":\"locked\"}]}}";
-    s.answers[2] = "{\"parameters\":{\"keys\":[]}}";
-    s.answers[3] = "{\"parameters\":{\"half_made\":[{\"token\":\"mail\","
-                   "\"count\":2}]}}";
-    assert_int_equal(run_against(&s, "$S doctor"), 0);
-    assert_non_null(strstr(output, "half-made keys on: mail\n  next: smime "
-                                   "doctor --clean --token mail\n"));
-    assert_non_null(strstr(output, "no trust anchor is there"));
-    assert_non_null(strstr(output, "this token is locked: mail\n  next: smime "
-                                   "unlock --token mail\n"));
-    assert_non_null(strstr(output, "no key is there\n  next: smime import"));
-}
-
-static void
-doctor_tells_of_a_decryption_key_that_exists_once(void **state)
-{
-    static const char one[] =
-        "{\"parameters\":{\"keys\":[{\"id\":\"0011\",\"uri\":\"pkcs11:a\","
-        "\"private\":\"yes\",\"uses\":[\"decrypt\"],\"addresses\":"
-        "[\"elena@example.org\"],\"state\":\"ok\"}]}}";
-    static const char two[] =
-        "{\"parameters\":{\"keys\":[{\"id\":\"0011\",\"uri\":\"pkcs11:a\","
-        "\"private\":\"yes\",\"uses\":[\"decrypt\"],\"addresses\":[],"
-        "\"state\":\"ok\"},{\"id\":\"0011\",\"uri\":\"pkcs11:b\",\"private\":"
-        "\"yes\",\"uses\":[\"decrypt\"],\"addresses\":[],\"state\":\"ok\"}]}}";
-    const char *const keys[] = {one, two};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
-        struct server s;
-
-        server_listen(&s, "");
-        s.answers[0] = "{\"parameters\":{\"keyholder\":true,\"keyring\":true,"
-                       "\"anchors\":1,\"contacts\":1}}";
-        s.answers[1] = "{\"parameters\":{\"tokens\":[{\"label\":\"mail\","
-                       "\"state\":\"unlocked\"}]}}";
-        s.answers[2] = keys[i];
-        s.answers[3] = "{\"parameters\":{\"half_made\":[]}}";
-        assert_int_equal(run_against(&s, "$S doctor"), 0);
-        if (i == 0)
-            assert_non_null(strstr(output, "exists only once"));
-        else
-            assert_string_equal(output, "All is well.\n");
-    }
-}
-
-static void
 removing_a_key_wants_a_yes(void **state)
 {
     struct server s;
@@ -523,8 +417,6 @@ main(void)
         cmocka_unit_test(without_a_terminal_a_locked_token_is_an_error),
         cmocka_unit_test(
             keys_are_shown_in_lines_and_can_be_chosen_by_their_end),
-        cmocka_unit_test(doctor_says_what_to_type_next),
-        cmocka_unit_test(doctor_tells_of_a_decryption_key_that_exists_once),
         cmocka_unit_test(removing_a_key_wants_a_yes),
         cmocka_unit_test(an_mbox_is_split_into_its_messages),
         cmocka_unit_test(a_maildir_is_sent_in_batches),

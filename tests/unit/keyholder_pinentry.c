@@ -37,7 +37,8 @@ other_thread(void *arg)
             strcat(o->heard, line);
         if (strcmp(line, "GETPIN\n") == 0 && leaves_at_getpin >= 0) {
             fd_drop(&leaves_at_getpin);
-            (void)fgets(line, sizeof(line), f); /* until it is dropped */
+            if (!fgets(line, sizeof(line), f)) /* until it is dropped */
+                break;
         }
     }
     fclose(f);
