@@ -33,6 +33,13 @@ sign_report(const struct signer *s, const char *from_header)
                      signature_name(&s->algorithm), "warnings", warnings);
 }
 
+/* True when the session has its signer already. */
+static bool
+goes_on(const struct request *r)
+{
+    return kept && r->session->verb == VERB_SIGN && r->session->key_len > 0;
+}
+
 /* Who signs: `from`, else the key's owner, else the message's sender. */
 static enum err
 find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
@@ -41,7 +48,7 @@ find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
     const char *wanted = request_text(r, "key");
     char sender[LIMIT_ADDRESS_BYTES + 1] = "";
 
-    if (kept && r->session->verb == VERB_SIGN && r->session->key_len > 0)
+    if (goes_on(r))
         return ERR_OK;
     signer_drop(&kept);
     if (!from && !wanted &&
@@ -74,11 +81,11 @@ mail_sign(struct request *r, json_t **out)
     d.input.fd = in_fd; /* owned from here on */
     TRY(request_fd(r, "output", &out_fd));
     AUTO(fd) int result = out_fd;
-    if (r->session->verb == VERB_NONE) {
+    if (!goes_on(r))
         TRY(own_keys_load(r, false, &keys));
+    if (r->session->verb == VERB_NONE)
         TRY(session_narrow(r, VERB_SIGN, LIMIT_SESSION_OPERATIONS,
                            slice_of(NULL, 0)));
-    }
     TRY(draft_open(fd_take(&d.input.fd), &d, &r->problem));
     TRY(find_signer(r, &d, &keys));
     TRY(sign_draft(r, &d, fd_take(&result)));
