@@ -45,6 +45,7 @@ struct module {
     char name[64];
     struct token_store *store;
     CK_FUNCTION_LIST *f;
+    char *init; /* C_Initialize's pReserved, or NULL */
     pthread_t thread;
     enum token_module_state state; /* these four: store->mutex */
     bool running;                  /* its thread is */

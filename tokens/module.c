@@ -90,12 +90,24 @@ wait_for_work(struct module *m, unsigned long *out_wanted)
     return go_on;
 }
 
+/* p11-kit's managed list hands arguments that it is given to the module, and
+ * counts this as its own p11_kit_module_initialize. */
+static CK_RV
+initialize(struct module *m)
+{
+    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK,
+                                 .pReserved = m->init};
+
+    return m->init ? m->f->C_Initialize(&args)
+                   : p11_kit_module_initialize(m->f);
+}
+
 void *
 module_main(void *arg)
 {
     struct module *m = arg;
     struct token_store *store = m->store;
-    CK_RV rv = p11_kit_module_initialize(m->f);
+    CK_RV rv = initialize(m);
     unsigned long wanted = 0;
 
     if (rv != CKR_OK) {

@@ -68,8 +68,11 @@ load_modules(struct token_store *store, const struct token_config *c)
         CK_FUNCTION_LIST *f = p11_kit_module_load(m->path, 0);
 
         add_module(store, m->name, f);
-        if (!f)
-            store->modules[store->module_count - 1].state = TOKEN_MODULE_FAILED;
+        struct module *added = &store->modules[store->module_count - 1];
+        if (m->init)
+            added->init = strdup(m->init);
+        if (!f || (m->init && !added->init))
+            added->state = TOKEN_MODULE_FAILED;
     }
     if (c->use_system)
         load_system(store, c);
@@ -81,7 +84,7 @@ start_modules(struct token_store *store)
     for (size_t i = 0; i < store->module_count; i++) {
         struct module *m = &store->modules[i];
 
-        if (!m->f)
+        if (m->state == TOKEN_MODULE_FAILED)
             continue;
         pthread_mutex_lock(&store->mutex);
         m->running = true;
@@ -190,6 +193,8 @@ store_unref(struct token_store *store)
         token_drop(&store->tokens[i]);
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->mutex);
+    for (size_t i = 0; i < store->module_count; i++)
+        free(store->modules[i].init);
     free(store->modules);
     free(store->vtoken_path);
     free(store);

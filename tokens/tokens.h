@@ -68,6 +68,8 @@ struct token; /* borrowed from its store; valid until token_store_drop, also
 struct token_module {
     const char *name; /* shown in token_info.module */
     const char *path; /* absolute path of the .so */
+    const char *init; /* for C_Initialize (pReserved), or NULL: what NSS's
+                       * softokn wants to know */
 };
 
 /* Zero means the default. Borrowed for the call of token_store_new only. */

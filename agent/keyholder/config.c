@@ -31,6 +31,7 @@ config_drop(struct config *c)
     for (size_t i = 0; i < c->module_count; i++) {
         free(c->module[i].name);
         free(c->module[i].path);
+        free(c->module[i].init);
     }
     names_clear(c->allow);
     names_clear(c->deny);
@@ -105,9 +106,14 @@ set_module(struct config *c, const char *module, const char *name,
         m->path = mem_text(slice_text(value));
         return true;
     }
-    /* A module that runs out of process or wants an init string needs
-     * p11-kit's own configuration: never silently run without it. */
-    m->refused |= strcmp(name, "remote") == 0 || strcmp(name, "init") == 0;
+    if (strcmp(name, "init") == 0) {
+        free(m->init);
+        m->init = mem_text(slice_text(value));
+        return true;
+    }
+    /* A module that runs out of process needs p11-kit's own configuration:
+     * never silently run here. */
+    m->refused |= strcmp(name, "remote") == 0;
     return false;
 }
 
@@ -195,8 +201,8 @@ config_for_tokens(const struct config *c, struct token_module *modules,
                                  : "it has no path");
             continue;
         }
-        modules[t.module_count++] =
-            (struct token_module){.name = m->name, .path = m->path};
+        modules[t.module_count++] = (struct token_module){
+            .name = m->name, .path = m->path, .init = m->init};
     }
     return t;
 }

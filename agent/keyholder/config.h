@@ -16,6 +16,7 @@
 struct config_module {
     char *name;
     char *path;
+    char *init;   /* for C_Initialize, or NULL */
     bool refused; /* asks for something that we cannot do */
 };
 

@@ -105,6 +105,22 @@ a_module_that_should_run_elsewhere_never_runs_here(void **state)
     assert_string_equal(modules[0].name, "near");
 }
 
+static void
+what_a_module_wants_to_be_told_is_kept(void **state)
+{
+    AUTO(config) struct config c;
+    struct token_module modules[LIMIT_CONFIG_MODULES];
+
+    (void)state;
+    config_init(&c);
+    load(&c, "[module nss]\npath = /n.so\ninit = configdir='sql:/a' flags=\n"
+             "[module plain]\npath = /p.so\n");
+    load(&c, "[module nss]\ninit = configdir='sql:/b' flags=\n");
+    assert_int_equal(config_for_tokens(&c, modules, NULL).module_count, 2);
+    assert_string_equal(modules[0].init, "configdir='sql:/b' flags=");
+    assert_null(modules[1].init);
+}
+
 int
 main(void)
 {
@@ -113,6 +129,7 @@ main(void)
         cmocka_unit_test(a_later_file_overrides_an_earlier_one),
         cmocka_unit_test(what_is_wrong_is_passed_over),
         cmocka_unit_test(a_module_that_should_run_elsewhere_never_runs_here),
+        cmocka_unit_test(what_a_module_wants_to_be_told_is_kept),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

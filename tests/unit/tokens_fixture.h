@@ -113,7 +113,8 @@ make_token(const char *label)
 static UNUSED enum tokens_err
 open_store_with(struct token_config config)
 {
-    static const struct token_module modules[] = {{"fault", FAULTMOD_PATH}};
+    static const struct token_module modules[] = {
+        {.name = "fault", .path = FAULTMOD_PATH}};
 
     if (!config.modules) {
         config.modules = modules;

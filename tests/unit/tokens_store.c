@@ -103,7 +103,9 @@ static void
 a_module_that_hangs_in_its_start_hides_no_other(void **state)
 {
     static const struct token_module modules[] = {
-        {"fault", FAULTMOD_PATH}, {"soft", SOFTHSM}, {"none", "/none.so"}};
+        {.name = "fault", .path = FAULTMOD_PATH},
+        {.name = "soft", .path = SOFTHSM},
+        {.name = "none", .path = "/none.so"}};
     struct token_config c = {
         .modules = modules, .module_count = 3, .start_timeout_ms = 100};
     enum token_module_state s;
@@ -127,8 +129,9 @@ a_module_that_hangs_in_its_start_hides_no_other(void **state)
 static void
 one_token_behind_two_modules_is_one(void **state)
 {
-    static const struct token_module modules[] = {{"soft", SOFTHSM},
-                                                  {"fault", FAULTMOD_PATH}};
+    static const struct token_module modules[] = {
+        {.name = "soft", .path = SOFTHSM},
+        {.name = "fault", .path = FAULTMOD_PATH}};
     struct token_config c = {.modules = modules, .module_count = 2};
     struct token *all[16], *t = NULL;
     enum token_module_state s;
