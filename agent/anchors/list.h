@@ -9,12 +9,8 @@
 #define AGENT_ANCHORS_LIST_H
 
 #include "agent/base/err.h"
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
-
-#define LIMIT_BUILTIN_ANCHORS     1024
-#define LIMIT_BUILTIN_DER_BYTES   (32 * 1024)
-#define LIMIT_BUILTIN_LABEL_BYTES 256
-#define LIMIT_BUILTIN_LIST_BYTES  (8 * 1024 * 1024)
 
 struct anchor_item {
     struct slice der;

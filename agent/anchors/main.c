@@ -16,9 +16,8 @@
 #include "agent/anchors/nss.h"
 #include "agent/base/fd.h"
 #include "agent/base/harden.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
-
-#define CPU_SECONDS 5
 
 struct setting {
     char path[PATH_MAX]; /* empty: look in the usual places */
@@ -70,7 +69,8 @@ settings_read(int argc, char **argv, struct setting *s)
 int
 main(int argc, char **argv)
 {
-    const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
+    const struct rlimit cpu = {LIMIT_ANCHORS_CPU_SECONDS,
+                               LIMIT_ANCHORS_CPU_SECONDS};
     static struct setting setting;
     AUTO(buf) struct buf list = {0};
     AUTO(nss) struct nss *module = NULL;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "agent/anchors/list.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 
 /* NSS's own numbers (its pkcs11n.h), below the vendor's range "NSCP". */
@@ -13,9 +14,6 @@
 #define NSS_EMAIL_DISTRUST_AFTER (NSS_VENDOR + 36)
 #define NSS_TRUST_EMAIL          (NSS_VENDOR + 0x2000 + 11)
 #define NSS_TRUSTED_DELEGATOR    (NSS_VENDOR + 2)
-#define LIMIT_SLOTS              16
-#define LIMIT_NSS_NAME_BYTES     4096
-#define LIMIT_NSS_SERIAL_BYTES   64
 
 #ifndef SMIME_MULTIARCH
 #define SMIME_MULTIARCH ""
@@ -269,8 +267,8 @@ bool
 nss_list(struct nss *n, struct buf *out, size_t *count)
 {
     CK_C_INITIALIZE_ARGS how = {.flags = CKF_OS_LOCKING_OK};
-    CK_SLOT_ID slots[LIMIT_SLOTS];
-    CK_ULONG slot_count = LIMIT_SLOTS;
+    CK_SLOT_ID slots[LIMIT_NSS_SLOTS];
+    CK_ULONG slot_count = LIMIT_NSS_SLOTS;
     AUTO(buf) struct buf list = {0};
     size_t read = 0;
 
@@ -280,7 +278,7 @@ nss_list(struct nss *n, struct buf *out, size_t *count)
         n->is_initialized = true;
     }
     if (n->call->C_GetSlotList(CK_TRUE, slots, &slot_count) != CKR_OK ||
-        slot_count > LIMIT_SLOTS)
+        slot_count > LIMIT_NSS_SLOTS)
         return false;
     for (CK_ULONG i = 0; i < slot_count; i++)
         if (!slot_read(n, slots[i], &list, &read))

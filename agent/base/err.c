@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
-
-/* Each byte of a fact can become four: \xHH. */
-#define LIMIT_SHOWN_FACT_BYTES (4 * LIMIT_FACT_BYTES)
 
 struct err_row {
     const char *name;

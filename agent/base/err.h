@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#include "agent/base/limits.h"
+
 enum err {
     ERR_OK = 0,
 #define X(name, varlink, exit_code, sentence, next) name,
@@ -19,8 +21,6 @@ enum err {
 };
 
 #define MUST_USE __attribute__((warn_unused_result))
-
-#define LIMIT_FACT_BYTES 2048
 
 /* What went wrong and the facts its sentence needs; foreign text inside is
  * escaped when shown, not here. A zeroed struct means "nothing is wrong". */

@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
-
-#define LIMIT_LINE_BYTES 2048
-#define LIMIT_UTF8_BYTES 4
+#include "agent/base/limits.h"
 
 static const char *process_name = "smime-agent";
 static bool debug_is_on;

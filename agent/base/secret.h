@@ -7,9 +7,8 @@
 #define AGENT_BASE_SECRET_H
 
 #include "agent/base/err.h"
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
-
-#define LIMIT_SECRET_BYTES 1024
 
 struct secret;
 

@@ -228,7 +228,7 @@ broker_open(struct broker *b, struct complaint *c)
                         strerror(errno));
     broker_watch(b, b->signals, SOURCE_SIGNAL, 0);
     b->builtin =
-        builtin_collect(b->children.libexec, &b->places, BUILTIN_PATIENCE_MS);
+        builtin_collect(b->children.libexec, &b->places, LIMIT_BUILTIN_MS);
     children_set_builtin(&b->children, b->builtin);
     return true;
 }

@@ -5,9 +5,8 @@
 #ifndef AGENT_BROKER_BUILTIN_H
 #define AGENT_BROKER_BUILTIN_H
 
+#include "agent/base/limits.h"
 #include "agent/broker/places.h"
-
-#define BUILTIN_PATIENCE_MS 5000
 
 /* Gives a descriptor of the list (no file has its name), or -1 when there is
  * none: a program that is missing, fails or takes longer than

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/broker/spawn.h"
@@ -16,7 +17,6 @@
 #define STEADY_AFTER_MS  10000 /* one that lived so long failed by chance */
 #define STOP_PATIENCE_MS 700
 #define COMING_MS        200
-#define LIMIT_ARGUMENTS  12
 
 static const char *const names[CHILD_COUNT] = {
     [CHILD_KEYHOLDER] = "smime-keyholder",

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/base/limits.h"
 #include "agent/broker/places.h"
 #include "agent/wire/channel.h"
 
@@ -40,10 +41,6 @@ struct child {
     int64_t started_at;
     int64_t since; /* clock_ms of the last change of state */
 };
-
-/* Deaths in a row after which the start of the agent goes on without (the
- * keyholder: a vendor's module may crash) or fails (all others). */
-#define LIMIT_START_FAILURES 4
 
 struct children {
     struct child one[CHILD_COUNT];

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/broker/broker.h"
 
@@ -16,12 +17,6 @@
 #define REFILL_DELAY_MS   5
 #define REFILL_LEISURE_MS 50 /* while two or more spares wait */
 #define RETRY_DELAY_MS    50
-/* Sessions at work at once: keyholder and keyring take 64, and one that has
- * just ended may still be counted there. */
-#define LIMIT_SERVED 40
-/* When every place is taken and somebody waits at the door, a connection
- * that has said nothing for so long makes room. */
-#define IDLE_PATIENCE_MS 10000
 
 static uint64_t
 event_name(enum source source, int index)
@@ -316,7 +311,8 @@ overdue_find(struct broker *b)
 {
     struct connection *c = connection_find_idlest(&b->connections);
 
-    if (!c || clock_ms() - c->since < IDLE_PATIENCE_MS || !somebody_knocks(b))
+    if (!c || clock_ms() - c->since < LIMIT_IDLE_PATIENCE_MS ||
+        !somebody_knocks(b))
         return NULL;
     return c;
 }

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#define LIMIT_COMPLAINT_BYTES 512
+#include "agent/base/limits.h"
 
 struct complaint {
     char what[LIMIT_COMPLAINT_BYTES];

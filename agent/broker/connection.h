@@ -10,9 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/base/limits.h"
 #include "agent/wire/values.h"
-
-#define LIMIT_CONNECTIONS 64
 
 enum connection_state {
     CONNECTION_FREE,    /* this place is empty */

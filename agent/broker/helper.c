@@ -7,11 +7,10 @@
 #include <sys/socket.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/broker/spawn.h"
-
-#define LIMIT_PROGRAM_BYTES 4096
 
 /* ---- which pinentry ------------------------------------------------------ */
 

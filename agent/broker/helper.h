@@ -8,10 +8,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "agent/base/limits.h"
 #include "agent/broker/places.h"
 #include "agent/wire/channel.h"
-
-#define LIMIT_HELPERS 8
 
 struct helpers {
     pid_t pid[LIMIT_HELPERS]; /* 0: free */

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 
-#define FIRST_PASSED_FD  3
-#define LIMIT_PASSED_FDS 16
+#define FIRST_PASSED_FD 3
 
 static struct sockaddr_un notify_address;
 static socklen_t notify_length;

@@ -1,8 +1,9 @@
 #include "agent/cms/ber.h"
 
-#define CONSTRUCTED         0x20
-#define HIGH_TAG_NUMBER     0x1f
-#define LIMIT_LENGTH_OCTETS 8
+#include "agent/base/limits.h"
+
+#define CONSTRUCTED     0x20
+#define HIGH_TAG_NUMBER 0x1f
 
 static const char ends_early[] = "the structure ends early";
 
@@ -113,7 +114,7 @@ read_length(struct ber *b, struct ber_header *h, struct problem *p)
         h->length = h->indefinite ? 0 : octet;
         return ERR_OK;
     }
-    if ((octet & 0x7f) > LIMIT_LENGTH_OCTETS)
+    if ((octet & 0x7f) > LIMIT_BER_LENGTH_OCTETS)
         return bad(b, p, "a length is too large");
     for (unsigned n = octet & 0x7f; n > 0; n--) {
         if ((e = next_octet(b, &octet, p)) != ERR_OK)

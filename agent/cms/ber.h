@@ -11,12 +11,11 @@
 #ifndef AGENT_CMS_BER_H
 #define AGENT_CMS_BER_H
 
+#include "agent/base/limits.h"
 #include "agent/base/stream.h"
 #include "agent/cms/der.h"
 
-#define LIMIT_BER_DEPTH    48
-#define LIMIT_STRING_DEPTH 8 /* constructed OCTET STRINGs in each other */
-#define BER_BUFFER_BYTES   (16 * 1024)
+#define BER_BUFFER_BYTES (16 * 1024)
 
 struct ber_header {
     uint8_t tag; /* the first identifier octet */

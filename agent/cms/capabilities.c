@@ -1,8 +1,7 @@
+#include "agent/base/limits.h"
 #include "agent/cms/der.h"
 #include "agent/cms/enveloped.h"
 #include "agent/cms/signed.h"
-
-#define LIMIT_CAPABILITIES 64
 
 /* Best first; parameters absent (RFC 8551 section 2.5.2, RFC 5084 4). */
 static const enum oid ours[] = {OID_AES256_GCM, OID_AES128_GCM, OID_AES256_CBC,

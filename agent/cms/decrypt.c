@@ -1,10 +1,9 @@
 #include "agent/cms/decrypt.h"
 
+#include "agent/base/limits.h"
 #include "agent/cms/fetched.h"
 #include "agent/cms/late_aad.h"
 
-#define LIMIT_BLOCK_BYTES 16
-#define LIMIT_AAD_BYTES   (64 * 1024)
 #define AUTH_ATTRS        (TAG_CONTEXT_CONSTRUCTED + 1)
 #define UNPROTECTED_ATTRS (TAG_CONTEXT_CONSTRUCTED + 1)
 #define UNAUTH_ATTRS      (TAG_CONTEXT_CONSTRUCTED + 2)

@@ -1,7 +1,8 @@
 #include "agent/cms/der.h"
 
-#define LIMIT_LENGTH_OCTETS 4
-#define HIGH_TAG_NUMBER     0x1f
+#include "agent/base/limits.h"
+
+#define HIGH_TAG_NUMBER 0x1f
 
 /* Splits the item that begins D->rest; false when it does not fit. */
 static bool
@@ -15,7 +16,8 @@ item_split(struct slice rest, struct der_item *out)
     if (length > 0x7f) {
         size_t octets = length & 0x7f;
 
-        if (octets == 0 || octets > LIMIT_LENGTH_OCTETS || octets > rest.n - at)
+        if (octets == 0 || octets > LIMIT_DER_LENGTH_OCTETS ||
+            octets > rest.n - at)
             return false;
         length = 0;
         for (size_t i = 0; i < octets; i++)

@@ -1,7 +1,7 @@
+#include "agent/base/limits.h"
 #include "agent/cms/signed.h"
 
-#define HASH_COUNT         (HASH_MD5 + 1)
-#define LIMIT_DIGEST_BYTES 64
+#define HASH_COUNT (HASH_MD5 + 1)
 
 struct digests {
     struct sink sink;

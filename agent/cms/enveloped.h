@@ -7,12 +7,10 @@
 #ifndef AGENT_CMS_ENVELOPED_H
 #define AGENT_CMS_ENVELOPED_H
 
+#include "agent/base/limits.h"
 #include "agent/base/secret.h"
 #include "agent/cms/algorithm.h"
 #include "agent/cms/object.h"
-
-#define LIMIT_RECIPIENTS      1000
-#define LIMIT_RECIPIENT_BYTES (2 * 1024 * 1024)
 
 /* ---- reading ----------------------------------------------------------------
  */

@@ -1,12 +1,12 @@
+#include "agent/base/limits.h"
 #include "agent/cms/ber.h"
 #include "agent/cms/decrypt.h"
 #include "agent/cms/enveloped.h"
 #include "agent/cms/recipient.h"
 
-#define LIMIT_CONTENT_HEAD_BYTES 4096
-#define ORIGINATOR_INFO          TAG_CONTEXT_CONSTRUCTED
-#define ENCRYPTED_CONTENT        TAG_CONTEXT
-#define CONSTRUCTED              0x20
+#define ORIGINATOR_INFO   TAG_CONTEXT_CONSTRUCTED
+#define ENCRYPTED_CONTENT TAG_CONTEXT
+#define CONSTRUCTED       0x20
 
 struct enveloped_reader {
     struct cms_object *object;

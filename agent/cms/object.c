@@ -1,8 +1,7 @@
 #include "agent/cms/object.h"
 
+#include "agent/base/limits.h"
 #include "agent/cms/ber.h"
-
-#define LIMIT_OID_BYTES 64
 
 struct cms_object {
     struct ber ber;

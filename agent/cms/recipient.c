@@ -1,5 +1,6 @@
 #include "agent/cms/recipient.h"
 
+#include "agent/base/limits.h"
 #include "agent/cms/rsa_params.h"
 #include "agent/cms/signer_info.h"
 #include "agent/cms/wrap.h"
@@ -15,12 +16,6 @@
 #define UKM              (TAG_CONTEXT_CONSTRUCTED + 1)
 #define RECIPIENT_KEY_ID TAG_CONTEXT_CONSTRUCTED
 
-/* What the keyholder accepts: nothing real is longer. */
-#define LIMIT_KEY_ID_BYTES        64
-#define LIMIT_ENCRYPTED_KEY_BYTES 1024
-#define LIMIT_OAEP_LABEL_BYTES    512
-#define LIMIT_ORIGINATOR_BYTES    256
-#define LIMIT_SHARED_INFO_BYTES   1024
 /* What ECC-CMS-SharedInfo adds to its parts, generously. */
 #define SHARED_INFO_OVERHEAD_BYTES 64
 

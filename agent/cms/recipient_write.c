@@ -1,3 +1,4 @@
+#include "agent/base/limits.h"
 #include "agent/cms/recipient.h"
 
 #include <openssl/core_names.h>
@@ -10,10 +11,9 @@
 #include "agent/cms/signer_info.h"
 #include "agent/cms/wrap.h"
 
-#define KEY_AGREEMENT            (TAG_CONTEXT_CONSTRUCTED + 1)
-#define ORIGINATOR               TAG_CONTEXT_CONSTRUCTED
-#define ORIGINATOR_KEY           (TAG_CONTEXT_CONSTRUCTED + 1)
-#define LIMIT_SECRET_POINT_BYTES 128
+#define KEY_AGREEMENT  (TAG_CONTEXT_CONSTRUCTED + 1)
+#define ORIGINATOR     TAG_CONTEXT_CONSTRUCTED
+#define ORIGINATOR_KEY (TAG_CONTEXT_CONSTRUCTED + 1)
 
 static enum err
 unusable(size_t n, struct problem *p)

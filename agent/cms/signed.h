@@ -7,13 +7,10 @@
 #ifndef AGENT_CMS_SIGNED_H
 #define AGENT_CMS_SIGNED_H
 
+#include "agent/base/limits.h"
 #include "agent/cms/algorithm.h"
 #include "agent/cms/object.h"
 #include "agent/wire/values.h"
-
-#define LIMIT_SIGNERS           16
-#define LIMIT_CERTIFICATES      32
-#define LIMIT_SIGNED_TAIL_BYTES (512 * 1024) /* certificates to the end */
 
 /* ---- several digests over one pass ----------------------------------------
  */

@@ -1,11 +1,7 @@
+#include "agent/base/limits.h"
 #include "agent/cms/ber.h"
 #include "agent/cms/signed.h"
 #include "agent/cms/signer_info.h"
-
-#define LIMIT_HEAD_BYTES         4096
-#define LIMIT_CONTENT_TYPE_BYTES 32
-#define LIMIT_CERTIFICATE_BYTES  (32 * 1024) /* longer ones are passed over */
-#define LIMIT_CHOICES            1000 /* other certificate formats and CRLs */
 
 #define CONTENT_FIELD      TAG_CONTEXT_CONSTRUCTED
 #define CERTIFICATES_FIELD TAG_CONTEXT_CONSTRUCTED

@@ -1,16 +1,9 @@
 #include "agent/cms/signer_info.h"
 
+#include "agent/base/limits.h"
+
 #define SIGNED_ATTRS   TAG_CONTEXT_CONSTRUCTED
 #define UNSIGNED_ATTRS (TAG_CONTEXT_CONSTRUCTED + 1)
-
-/* What other processes accept of these: nothing real is longer. */
-#define LIMIT_ISSUER_BYTES              4096
-#define LIMIT_SERIAL_BYTES              64
-#define LIMIT_KEY_ID_BYTES              64
-#define LIMIT_DIGEST_ALGORITHM_BYTES    256
-#define LIMIT_SIGNATURE_ALGORITHM_BYTES 512
-#define LIMIT_ATTRS_BYTES               (32 * 1024)
-#define LIMIT_SIGNATURE_BYTES           2048
 
 enum err
 signer_info_collect(struct ber *b, struct buf *out, size_t limit,

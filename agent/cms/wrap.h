@@ -7,10 +7,9 @@
 #ifndef AGENT_CMS_WRAP_H
 #define AGENT_CMS_WRAP_H
 
+#include "agent/base/limits.h"
 #include "agent/cms/algorithm.h"
 #include "agent/cms/oid.h"
-
-#define LIMIT_WRAPPED_BYTES 80 /* of a key of 64 */
 
 /* AES key wrap of KEY (a multiple of 8 octets, at most 64) with KEK. */
 MUST_USE bool kek_wrap(struct slice kek, struct slice key, struct buf *out);

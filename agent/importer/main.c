@@ -8,24 +8,23 @@
 #include <unistd.h>
 
 #include "agent/base/harden.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/importer/p12.h"
 #include "agent/importer/serve.h"
 
-#define CHANNEL_FD   3
-#define CPU_SECONDS  30
-#define LIFE_SECONDS 180
+#define CHANNEL_FD 3
 
 int
 main(void)
 {
-    const struct rlimit cpu = {CPU_SECONDS, CPU_SECONDS};
+    const struct rlimit cpu = {LIMIT_P12_CPU_SECONDS, LIMIT_P12_CPU_SECONDS};
 
     log_open("importer");
     harden_process(true);
     if (setrlimit(RLIMIT_CPU, &cpu) != 0)
         log_note("the processor time is not limited");
-    (void)alarm(LIFE_SECONDS);
+    (void)alarm(LIMIT_P12_LIFE_SECONDS);
     p12_warm();
     sandbox_files(NULL);
     sandbox_calls(SANDBOX_IMPORTER);

@@ -9,17 +9,10 @@
 #define AGENT_IMPORTER_P12_H
 
 #include "agent/base/err.h"
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/base/secret.h"
 #include "agent/wire/records.h"
-
-#define LIMIT_P12_BYTES        (1024 * 1024)
-#define LIMIT_P12_KEYS         8
-#define LIMIT_P12_CERTIFICATES 32
-#define LIMIT_P12_BAGS         128
-#define LIMIT_P12_DEPTH        4
-#define LIMIT_P12_ITERATIONS   10000000
-#define LIMIT_P12_RSA_BITS     8192
 
 struct p12;
 

@@ -1,13 +1,11 @@
 #include "agent/importer/serve.h"
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/base/stream.h"
 #include "agent/importer/p12.h"
 #include "agent/wire/channel.h"
-
-/* A person may still be typing the password into its descriptor. */
-#define PASSWORD_TIMEOUT_MS 60000
 
 struct importer {
     struct served served;
@@ -38,7 +36,7 @@ open_file(struct importer *i, const struct p12_request *request,
     if (e != ERR_OK)
         return e;
     if (request->has_password) {
-        e = secret_read(i->frame.fds[1], PASSWORD_TIMEOUT_MS, &password, p);
+        e = secret_read(i->frame.fds[1], LIMIT_SECRET_MS, &password, p);
         if (e != ERR_OK)
             return e;
     }

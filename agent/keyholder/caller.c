@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 
-#define LIMIT_PARENTS 3
-#define NAME_BYTES    32
+#define NAME_BYTES 32
 
 /* The file name of a process's program; false when it cannot be told. */
 static bool

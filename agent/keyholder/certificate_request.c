@@ -4,9 +4,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#define LIMIT_LOCAL_BYTES  64 /* RFC 5321 4.5.3.1 */
-#define LIMIT_DOMAIN_BYTES 255
-#define LIMIT_NAME_CHARS   64 /* ub-common-name, RFC 5280 appendix A */
+#include "agent/base/limits.h"
 
 struct certificate_request {
     X509_REQ *req;

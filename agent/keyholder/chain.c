@@ -6,12 +6,10 @@
  */
 #include <openssl/x509.h>
 
+#include "agent/base/limits.h"
 #include "agent/keyholder/keyholder.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
-
-#define LIMIT_CHAIN       8
-#define LIMIT_CHAIN_BYTES (128 * 1024)
 
 /* The names of a certificate of the token, as DER. A token stores them as
  * attributes too, but those can disagree with the certificate. */

@@ -6,12 +6,11 @@
 #ifndef AGENT_KEYHOLDER_CONFIG_H
 #define AGENT_KEYHOLDER_CONFIG_H
 
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "tokens/tokens.h"
 
-#define LIMIT_CONFIG_MODULES 16
-#define LIMIT_CONFIG_NAMES   32
-#define CONFIG_PIN_PROMPTS   3
+#define CONFIG_PIN_PROMPTS 3
 
 struct config_module {
     char *name;

@@ -3,14 +3,13 @@
  */
 #include <stdio.h>
 
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/p12_items.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
-
-#define LIMIT_TOKENS 64
 
 /* keyUsage bits (RFC 5280 4.2.1.3) as libcrypto numbers them. */
 #define USAGE_SIGNATURE (0x80U | 0x40U) /* digitalSignature, nonRepudiation */
@@ -289,9 +288,6 @@ add_record(const struct importing *w, size_t i, struct buf *bytes)
         record.certificate = c->record.value.item[0];
     record_encode(RECORD_import_record, &record, bytes);
 }
-
-/* Eight certificates of the largest size are more than a frame holds. */
-#define LIMIT_REPORT_BYTES (120 * 1024)
 
 static void
 report(const struct importing *w, struct import_reply *out,

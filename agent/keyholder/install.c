@@ -4,15 +4,11 @@
  */
 #include <stdio.h>
 
+#include "agent/base/limits.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
-
-#define LIMIT_TOKENS       64
-#define LIMIT_CERTIFICATES 32
-#define LIMIT_INSTALLED    16
-#define LIMIT_REPORT_BYTES (120 * 1024)
 
 /* A certificate's key on the token at hand; id_len 0: it has none there. */
 struct match {
@@ -25,9 +21,9 @@ struct installing {
     struct client *client;
     const struct slice_list *certificates;
     struct token *token;
-    struct match match[LIMIT_CERTIFICATES];
+    struct match match[LIMIT_INSTALL_CERTIFICATES];
     size_t matches;
-    bool already[LIMIT_CERTIFICATES];
+    bool already[LIMIT_INSTALL_CERTIFICATES];
     struct token_import *transaction;
     /* of all tokens */
     struct buf *records;

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "agent/base/limits.h"
 #include "agent/keyholder/audit.h"
 #include "agent/keyholder/broker_link.h"
 #include "agent/keyholder/caller.h"
@@ -17,8 +18,6 @@
 #include "agent/wire/channel.h"
 #include "agent/wire/values.h"
 #include "tokens/tokens.h"
-
-#define LIMIT_CLIENTS 64
 
 struct client;
 

@@ -6,12 +6,12 @@
 #include <stdio.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/base/secret.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 
-#define LIMIT_TOKENS 64
 #define PAGE_RECORDS 16
 /* A page stays well inside a frame, whatever its certificates weigh. */
 #define PAGE_BYTES (96 * 1024)

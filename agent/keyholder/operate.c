@@ -6,14 +6,11 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 
+#include "agent/base/limits.h"
 #include "agent/base/secret.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
-
-#define LIMIT_UNWRAPPED 64
-#define LIMIT_PLAIN     1024 /* of RSA: as long as the modulus */
-#define LIMIT_SHARED    128  /* the x coordinate of P-521 has 66 bytes */
 
 /* One operation with one key: call is tried, and once more after a login that
  * turned out to be needed. */
@@ -223,7 +220,7 @@ static enum err
 give_whole(enum tokens_err result, const struct secret *plain, size_t n,
            struct unwrap_reply *out, struct problem *p)
 {
-    if (result != TOKENS_OK || n == 0 || n > LIMIT_UNWRAPPED)
+    if (result != TOKENS_OK || n == 0 || n > LIMIT_UNWRAPPED_BYTES)
         return fail(p, ERR_CANNOT_DECRYPT, NULL);
     out->key = slice_of(secret_slice(plain).p, n);
     return ERR_OK;
@@ -237,19 +234,20 @@ key_unwrap(struct client *c, const struct unwrap_request *request,
                            .audited = "unwrap",
                            .why = {.operation = "decrypt a message"},
                            .request = request,
-                           .room = LIMIT_PLAIN,
+                           .room = LIMIT_PLAIN_BYTES,
                            .call = call_unwrap};
     AUTO(secret) struct secret *fake = secret_new();
     size_t n = request->key_bytes;
     enum tokens_err result = TOKENS_OK;
-    uint8_t *f = secret_room(fake, LIMIT_UNWRAPPED);
+    uint8_t *f = secret_room(fake, LIMIT_UNWRAPPED_BYTES);
     enum err e;
 
-    if (n > LIMIT_UNWRAPPED || (n == 0 && request->scheme != SCHEME_RSA_OAEP))
+    if (n > LIMIT_UNWRAPPED_BYTES ||
+        (n == 0 && request->scheme != SCHEME_RSA_OAEP))
         return fail(p, ERR_USAGE, "a content key of %zu bytes", n);
     room->secret = secret_new();
-    op.out = secret_room(room->secret, LIMIT_PLAIN);
-    if ((e = make_fake(f, LIMIT_UNWRAPPED, p)) != ERR_OK ||
+    op.out = secret_room(room->secret, LIMIT_PLAIN_BYTES);
+    if ((e = make_fake(f, LIMIT_UNWRAPPED_BYTES, p)) != ERR_OK ||
         (e = run(&op, request->key, &result, p)) != ERR_OK)
         return e;
     if (n == 0)
@@ -325,7 +323,7 @@ key_agree(struct client *c, const struct agree_request *request,
                            .audited = "agree",
                            .why = {.operation = "decrypt a message"},
                            .request = request,
-                           .room = LIMIT_SHARED,
+                           .room = LIMIT_SHARED_BYTES,
                            .call = call_agree};
     AUTO(secret) struct secret *shared = secret_new();
     enum tokens_err result = TOKENS_OK;
@@ -334,7 +332,7 @@ key_agree(struct client *c, const struct agree_request *request,
 
     if (e != ERR_OK)
         return e;
-    op.out = secret_room(shared, LIMIT_SHARED);
+    op.out = secret_room(shared, LIMIT_SHARED_BYTES);
     room->secret = secret_new();
     kek = secret_room(room->secret, request->kek_bytes);
     if ((e = make_fake(kek, request->kek_bytes, p)) != ERR_OK ||

@@ -4,11 +4,8 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/keyholder/prompt.h"
-
-/* Ten million iterations, and a person who types a password. */
-#define OPEN_TIMEOUT_MS 120000
-#define NEXT_TIMEOUT_MS 10000
 
 static void
 item_init(struct item *i)
@@ -47,10 +44,11 @@ call(struct client *c, int fd, enum message m, const void *request,
      const int *fds, int fd_count, struct frame *frame, void *reply,
      struct problem *p)
 {
-    const struct channel_wait wait = {
-        .lost = ERR_P12_FORMAT,
-        .watch = c->served.fd,
-        .timeout_ms = m == MSG_P12_OPEN ? OPEN_TIMEOUT_MS : NEXT_TIMEOUT_MS};
+    const struct channel_wait wait = {.lost = ERR_P12_FORMAT,
+                                      .watch = c->served.fd,
+                                      .timeout_ms = m == MSG_P12_OPEN
+                                                        ? LIMIT_P12_OPEN_MS
+                                                        : LIMIT_P12_NEXT_MS};
     struct problem q = {0};
     enum err e =
         channel_call(fd, m, request, fds, fd_count, &wait, frame, reply, &q);

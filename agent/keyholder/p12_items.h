@@ -4,10 +4,8 @@
 #ifndef AGENT_KEYHOLDER_P12_ITEMS_H
 #define AGENT_KEYHOLDER_P12_ITEMS_H
 
+#include "agent/base/limits.h"
 #include "agent/keyholder/keyholder.h"
-
-#define LIMIT_ITEM_KEYS         8
-#define LIMIT_ITEM_CERTIFICATES 32
 
 struct item {
     struct frame frame; /* owns the bytes; dropping wipes them */

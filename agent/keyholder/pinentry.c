@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 
-#define ANSWER_TIMEOUT_MS (5 * 60 * 1000)
-#define LINE_BYTES        900 /* an Assuan line takes 1000 */
+#define LINE_BYTES 900 /* an Assuan line takes 1000 */
 
 struct pinentry {
     assuan_context_t assuan;
@@ -108,7 +108,7 @@ hook_read(assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size)
     struct pinentry *pinentry = assuan_get_pointer(ctx);
     struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
                             {.fd = pinentry->watch, .events = POLLRDHUP}};
-    int64_t end = clock_ms() + ANSWER_TIMEOUT_MS;
+    int64_t end = clock_ms() + LIMIT_PINENTRY_MS;
 
     for (;;) {
         int64_t left = end - clock_ms();

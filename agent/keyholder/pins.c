@@ -4,13 +4,10 @@
  */
 #include <openssl/crypto.h>
 
+#include "agent/base/limits.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
-
-#define PIN_TIMEOUT_MS 60000
-#define LIMIT_TOKENS   64
-#define LIMIT_ROUNDS   3 /* of typing a new PIN twice alike */
 
 /* Texts follow "... wants to". */
 struct pin_words {
@@ -60,9 +57,9 @@ read_given(struct client *c, const struct pin_request *r, struct pins *out,
     if (c->frame.fd_count != want)
         return fail(p, ERR_USAGE, "descriptors that do not fit the request");
     if (r->has_first)
-        e = secret_read(c->frame.fds[at++], PIN_TIMEOUT_MS, &out->first, p);
+        e = secret_read(c->frame.fds[at++], LIMIT_SECRET_MS, &out->first, p);
     if (e == ERR_OK && r->has_second)
-        e = secret_read(c->frame.fds[at], PIN_TIMEOUT_MS, &out->second, p);
+        e = secret_read(c->frame.fds[at], LIMIT_SECRET_MS, &out->second, p);
     return e;
 }
 

@@ -3,7 +3,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define LIMIT_TOKENS 64
+#include "agent/base/limits.h"
 
 void
 reference_of_token(const struct token_info *info,

@@ -3,12 +3,11 @@
  */
 #include <stdio.h>
 
+#include "agent/base/limits.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
-
-#define LIMIT_TOKENS 64
 
 /* ---- removing a key ---------------------------------------------------- */
 

@@ -2,12 +2,10 @@
 
 #include <stdio.h>
 
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/token_problem.h"
-
-#define PIN_TIMEOUT_MS 60000
-#define LIMIT_TOKENS   64
 
 bool
 unlock_is_needed(struct token *t)
@@ -126,7 +124,7 @@ unlock_by_descriptor(struct client *c, struct token *t, struct problem *p)
 {
     AUTO(secret) struct secret *pin = NULL;
     enum tokens_err e;
-    enum err read = secret_read(c->frame.fds[0], PIN_TIMEOUT_MS, &pin, p);
+    enum err read = secret_read(c->frame.fds[0], LIMIT_SECRET_MS, &pin, p);
 
     if (read != ERR_OK)
         return read;

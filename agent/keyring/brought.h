@@ -7,12 +7,11 @@
 #ifndef AGENT_KEYRING_BROUGHT_H
 #define AGENT_KEYRING_BROUGHT_H
 
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/wire/channel.h"
 #include "agent/wire/records.h"
 #include "agent/wire/values.h"
-
-#define LIMIT_BROUGHT_BYTES (64 * 1024 * 1024) /* of all sessions */
 
 struct keyring;
 

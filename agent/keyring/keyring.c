@@ -115,7 +115,7 @@ keyring_ask(struct keyring *k, enum message m, const void *request, void *reply,
 {
     const struct channel_wait wait = {.lost = ERR_KEYRING_LOST,
                                       .watch = -1,
-                                      .timeout_ms = VALIDATOR_ANSWER_MS};
+                                      .timeout_ms = LIMIT_VALIDATOR_ANSWER_MS};
 
     for (int attempt = 0; attempt < 2; attempt++) {
         enum err e;

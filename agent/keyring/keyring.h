@@ -6,15 +6,12 @@
 #ifndef AGENT_KEYRING_KEYRING_H
 #define AGENT_KEYRING_KEYRING_H
 
+#include "agent/base/limits.h"
 #include "agent/keyring/brought.h"
 #include "agent/keyring/store.h"
 #include "agent/wire/channel.h"
 
-#define LIMIT_SESSIONS            64
-#define VALIDATOR_ANSWER_MS       10000
-#define VALIDATOR_RESTART_MS      5000
-#define LIMIT_CONTACTS_PAGE       16
-#define LIMIT_CONTACTS_PAGE_BYTES (100 * 1024)
+#define VALIDATOR_RESTART_MS 5000
 
 struct keyring {
     struct store *store;

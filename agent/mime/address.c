@@ -1,8 +1,7 @@
 #include "agent/mime/address.h"
 
+#include "agent/base/limits.h"
 #include "agent/mime/letters.h"
-
-#define LIMIT_COMMENT_DEPTH 32
 
 /*
  * One element of the list while it is read. The words that come first are a

@@ -5,10 +5,8 @@
 #ifndef AGENT_MIME_ADDRESS_H
 #define AGENT_MIME_ADDRESS_H
 
+#include "agent/base/limits.h"
 #include "agent/mime/header.h"
-
-#define LIMIT_MAILBOXES     256
-#define LIMIT_MAILBOX_BYTES 320
 
 struct mailbox {
     char address[LIMIT_MAILBOX_BYTES + 1]; /* addr-spec without comments */

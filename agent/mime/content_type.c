@@ -5,11 +5,9 @@
  * one parameter the first counts, also when it has to be dropped: a second
  * one never takes its place.
  */
+#include "agent/base/limits.h"
 #include "agent/mime/header.h"
 #include "agent/mime/letters.h"
-
-/* Parameters before their continuations are joined. */
-#define LIMIT_SEGMENTS 96
 
 struct segment {
     size_t at, name_n, value_n; /* in the buffer of texts, side by side */

@@ -6,11 +6,9 @@
 #ifndef AGENT_MIME_HEADER_H
 #define AGENT_MIME_HEADER_H
 
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/base/stream.h"
-
-#define LIMIT_HEADER_BYTES  (256 * 1024)
-#define LIMIT_HEADER_FIELDS 2000
 
 struct header_field {
     struct slice whole; /* with its line end(s), folded lines included */
@@ -59,8 +57,6 @@ bool header_is_message(const struct header *h);
 
 /* ---- Content-Type and friends (RFC 2045 5.1, RFC 2231) --------------------
  */
-
-#define LIMIT_PARAMETERS 32
 
 struct content_type {
     char type[128]; /* "multipart/signed", lower case */

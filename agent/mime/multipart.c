@@ -2,12 +2,8 @@
 
 #include <sys/random.h>
 
+#include "agent/base/limits.h"
 #include "agent/mime/letters.h"
-
-#define LIMIT_BOUNDARY_BYTES 512
-/* Blanks behind a boundary (RFC 2046 5.1.1, transport-padding): as many as a
- * line may have (RFC 5322 2.1.1). With more it is a line of text. */
-#define LIMIT_PADDING_BYTES 998
 
 /* Holds a whole delimiter line and still reads in large steps. */
 #define WINDOW_BYTES (STREAM_CHUNK_BYTES + 4096)

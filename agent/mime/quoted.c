@@ -4,12 +4,9 @@
  * What stands between escapes and line ends is copied in runs; only what may
  * vanish goes byte by byte: blanks before a line end, soft line breaks.
  */
+#include "agent/base/limits.h"
 #include "agent/mime/letters.h"
 #include "agent/mime/transfer.h"
-
-/* Blanks that may turn out to end a line. More of them are text: no mail
- * has lines over 998 characters (RFC 5322 2.1.1). */
-#define LIMIT_HELD_BYTES 1024
 
 enum quoted_state { QUOTED_TEXT, QUOTED_ESCAPE, QUOTED_ENDED };
 

@@ -97,7 +97,7 @@ keyholder_call(struct request *r, enum message m, const void *request,
     if (is_key_operation(m) && r->session->ops_left > 0)
         r->session->ops_left--;
     return call(r, &side, m, request, fds, fd_count,
-                may_prompt ? CHANNEL_PROMPT_MS : CHANNEL_CALL_MS, reply);
+                may_prompt ? LIMIT_PROMPT_MS : LIMIT_CALL_MS, reply);
 }
 
 enum err
@@ -106,7 +106,7 @@ keyring_call(struct request *r, enum message m, const void *request,
 {
     struct side side = keyring_side(r->session);
 
-    return call(r, &side, m, request, NULL, 0, CHANNEL_CALL_MS, reply);
+    return call(r, &side, m, request, NULL, 0, LIMIT_CALL_MS, reply);
 }
 
 /* ---- narrowing ------------------------------------------------------------

@@ -5,11 +5,8 @@
 #ifndef AGENT_SESSION_CHANNELS_H
 #define AGENT_SESSION_CHANNELS_H
 
+#include "agent/base/limits.h"
 #include "agent/session/session.h"
-
-/* For prompts a person has to answer, and for everything else. */
-#define CHANNEL_PROMPT_MS 300000
-#define CHANNEL_CALL_MS   30000
 
 /* Narrows one channel to VERB without key operations, for a report that
  * must not fail when one side is lost. The session's own verb is not

@@ -1,8 +1,6 @@
 #include "agent/session/describe.h"
 
-/* So that both frames hold: a description takes at most 13 KB. */
-#define LIMIT_BATCH_ITEMS 12
-#define LIMIT_BATCH_BYTES (LIMIT_FRAME_BYTES - 1024)
+#include "agent/base/limits.h"
 
 /* Which certificates are asked for in one call. */
 struct batch {

@@ -1,9 +1,8 @@
 #include "agent/session/json_text.h"
 
 #include "agent/base/err.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
-
-#define LIMIT_HEX_BYTES 64
 
 json_t *
 json_text(struct slice text)

@@ -2,13 +2,10 @@
 
 #include <stdio.h>
 
+#include "agent/base/limits.h"
 #include "agent/session/certificate_json.h"
 #include "agent/session/json_text.h"
 #include "agent/session/try.h"
-
-/* What of a message's certificates goes to the validator: enough for every
- * honest chain, and it fits the frame. */
-#define LIMIT_EVIDENCE_BYTES (96 * 1024)
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__})
 

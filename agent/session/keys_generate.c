@@ -1,6 +1,7 @@
 /* The methods of io.smimeagent.Keys for a key of one's own making: Generate
  * a request for a CA, Install what the CA returned. */
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/stream.h"
 #include "agent/session/channels.h"
 #include "agent/session/json_text.h"
@@ -61,8 +62,6 @@ keys_generate(struct request *r, json_t **out)
 }
 
 /* ---- Install ----------------------------------------------------------- */
-
-#define LIMIT_INSTALL_BYTES (128 * 1024) /* well inside a frame */
 
 static enum err
 read_bundle(struct request *r, struct certificate_bundle *out)

@@ -3,13 +3,12 @@
 #include <stdio.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/session/certificate_json.h"
 #include "agent/session/clock.h"
 #include "agent/session/describe.h"
 #include "agent/session/keys_written.h"
-
-#define LIMIT_IMPORTED 16 /* as FIELDS_import_reply has it */
 
 /* What came in, with descriptions. */
 struct imported {

@@ -5,13 +5,12 @@
 #include <stdio.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/cms/enveloped.h"
 #include "agent/mime/address.h"
 #include "agent/session/compose.h"
 #include "agent/session/output.h"
 #include "agent/session/try.h"
-
-#define LIMIT_TO 500
 
 /* Everyone the message is encrypted to; owns copies of certificates. */
 struct audience {

@@ -6,9 +6,8 @@
 #ifndef AGENT_SESSION_MESSAGE_H
 #define AGENT_SESSION_MESSAGE_H
 
+#include "agent/base/limits.h"
 #include "agent/session/session.h"
-
-#define MESSAGE_DEADLINE_MS 30000
 
 /* Owns its descriptors; fds_cut: there were more than we take. */
 struct message_in {
@@ -33,7 +32,7 @@ enum message_got {
 enum message_got message_read(int conn, int deadline_ms,
                               struct message_in *out);
 
-/* Waits for a message to begin, at most IDLE_MS (MESSAGE_PART then), and
+/* Waits for a message to begin, at most LIMIT_IDLE_MS (MESSAGE_PART then), and
  * copies it into OUT (without its NUL), leaving it, and its descriptors,
  * unread. */
 enum message_got message_peek(int conn, int idle_ms, struct buf *out);

@@ -1,9 +1,8 @@
 #include "agent/session/methods.h"
 
 #include "agent/base/fd.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
-
-#define LIMIT_SENTENCE_BYTES 2048
 
 #define MAIL     "io.smimeagent.Mail."
 #define KEYS     "io.smimeagent.Keys."

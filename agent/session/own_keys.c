@@ -2,10 +2,9 @@
  * validator. */
 #include <stdio.h>
 
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/session/describe.h"
-
-#define LIMIT_OWN_KEYS 4096
 
 static void
 own_key_drop(struct own_key *k)

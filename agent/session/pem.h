@@ -8,14 +8,12 @@
 #include <jansson.h>
 
 #include "agent/base/err.h"
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/wire/records.h"
 
 /* Gives DER as PEM text under LABEL ("CERTIFICATE"). */
 json_t *json_pem(const char *label, struct slice der);
-
-#define LIMIT_BUNDLE_BYTES        (512 * 1024)
-#define LIMIT_BUNDLE_CERTIFICATES 32
 
 /* Certificates as DER; the slices borrow from bytes. */
 struct certificate_bundle {

@@ -10,14 +10,11 @@
 #ifndef AGENT_SESSION_READING_H
 #define AGENT_SESSION_READING_H
 
+#include "agent/base/limits.h"
 #include "agent/cms/enveloped.h"
 #include "agent/mime/address.h"
 #include "agent/session/input.h"
 #include "agent/session/session.h"
-
-#define LIMIT_LAYERS       8  /* deeper nesting is nobody's honest mail */
-#define LIMIT_KEY_TRIES    16 /* recipients tried with one's own keys */
-#define LIMIT_SIGNED_PARTS 8
 
 enum layer_kind { LAYER_SIGNED, LAYER_ENCRYPTED };
 

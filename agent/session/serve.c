@@ -2,12 +2,9 @@
 
 #include <sys/socket.h>
 
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/session/methods.h"
-
-/* How long a session waits for another request of its client: as long as
- * bursts need, not so long that idle clients hold all the sessions. */
-#define IDLE_MS 1000
 
 /* The parameters that must be as they were for a session to go on: what
  * signs, whether it signs, and where a prompt would be shown. */
@@ -54,7 +51,7 @@ next_is_ours(struct session *s, const struct varlink_call *previous,
     AUTO(buf) struct buf text = {0};
     AUTO(varlink_call) struct varlink_call next = {0};
     struct problem ignored = {0};
-    enum message_got got = message_peek(s->conn, IDLE_MS, &text);
+    enum message_got got = message_peek(s->conn, LIMIT_IDLE_MS, &text);
 
     *out_end = got == MESSAGE_HUNG_UP ? SERVE_CLOSED : SERVE_HANDBACK;
     return got == MESSAGE_WHOLE &&
@@ -77,7 +74,7 @@ read_call(struct session *s, struct message_in *in, struct varlink_call *out)
 {
     struct problem why = {0};
 
-    switch (message_read(s->conn, MESSAGE_DEADLINE_MS, in)) {
+    switch (message_read(s->conn, LIMIT_MESSAGE_MS, in)) {
     case MESSAGE_WHOLE:
         break;
     case MESSAGE_PART:
@@ -104,8 +101,7 @@ answer(struct session *s, const struct varlink_call *call,
 {
     json_t *reply = varlink_is_service(call) ? varlink_service(call)
                                              : method_call(s, call, in);
-    bool done =
-        call->oneway || message_write(s->conn, reply, MESSAGE_DEADLINE_MS);
+    bool done = call->oneway || message_write(s->conn, reply, LIMIT_MESSAGE_MS);
 
     json_decref(reply);
     if (!done)

@@ -12,11 +12,8 @@
 
 #include <jansson.h>
 
+#include "agent/base/limits.h"
 #include "agent/wire/channel.h"
-
-#define LIMIT_REQUEST_BYTES      (256 * 1024) /* one Varlink message */
-#define LIMIT_REQUEST_FDS        8
-#define LIMIT_SESSION_OPERATIONS 1000 /* signatures without a fresh fork */
 
 struct session {
     uint64_t id;

@@ -2,9 +2,8 @@
 
 #include <stdio.h>
 
+#include "agent/base/limits.h"
 #include "agent/session/json_text.h"
-
-#define LIMIT_SENTENCE_BYTES 4096
 
 /* ---- calls ----------------------------------------------------------------
  */

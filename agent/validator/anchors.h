@@ -14,13 +14,10 @@
 #include <openssl/x509.h>
 
 #include "agent/base/err.h"
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
 
-#define LIMIT_ANCHOR_FOLDERS    8
-#define LIMIT_ANCHOR_FILE_BYTES (4 * 1024 * 1024)
-#define LIMIT_ANCHOR_FILES      4096
-#define LIMIT_ANCHORS           8192
-#define ANCHORS_LOOK_MS         20
+#define ANCHORS_LOOK_MS 20
 
 /* Where a built-in anchor is from, in place of a file. */
 #define ANCHOR_SOURCE_NSS "NSS"

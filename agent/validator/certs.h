@@ -9,13 +9,10 @@
 #include <openssl/x509.h>
 
 #include "agent/base/err.h"
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/wire/records.h"
 #include "agent/wire/values.h"
-
-#define LIMIT_CACHED_CERTS   256
-#define LIMIT_CERT_ADDRESSES 32
-#define LIMIT_RSA_BITS       16384
 
 struct facts {
     char *addresses[LIMIT_CERT_ADDRESSES];

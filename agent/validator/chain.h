@@ -6,12 +6,10 @@
 #ifndef AGENT_VALIDATOR_CHAIN_H
 #define AGENT_VALIDATOR_CHAIN_H
 
+#include "agent/base/limits.h"
 #include "agent/validator/anchors.h"
 #include "agent/validator/certs.h"
 #include "agent/validator/path.h"
-
-#define LIMIT_INTERMEDIATES  64
-#define LIMIT_CHAIN_VERDICTS 256
 
 struct chain_verdict {
     enum chain chain;

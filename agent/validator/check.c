@@ -5,9 +5,8 @@
 #include <openssl/x509v3.h>
 #include <time.h>
 
+#include "agent/base/limits.h"
 #include "agent/validator/validator.h"
-
-#define LIMIT_PATH_BYTES (120 * 1024)
 
 struct checking {
     struct validator *v;

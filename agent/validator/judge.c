@@ -5,14 +5,12 @@
 #include <openssl/err.h>
 #include <time.h>
 
+#include "agent/base/limits.h"
 #include "agent/cms/algorithm.h"
 #include "agent/validator/address.h"
 #include "agent/validator/attributes.h"
 #include "agent/validator/signature.h"
 #include "agent/validator/validator.h"
-
-/* Room in one answer beside the certificates themselves. */
-#define LIMIT_ISSUER_BYTES_TOTAL (48 * 1024)
 
 static const char ID_DATA[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
 

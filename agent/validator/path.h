@@ -9,14 +9,9 @@
 
 #include <openssl/x509.h>
 
+#include "agent/base/limits.h"
 #include "agent/validator/anchors.h"
 #include "agent/wire/values.h"
-
-#define LIMIT_CHAIN_DEPTH  10
-#define LIMIT_PATHS        32  /* tried for one certificate */
-#define LIMIT_PATH_STEPS   512 /* certificates looked at to find them */
-#define LIMIT_POLICIES     16
-#define LIMIT_POLICY_BYTES 128
 
 /* The inputs (c) to (g) of RFC 5280 6.1.1. */
 struct path_policy {

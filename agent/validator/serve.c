@@ -2,12 +2,10 @@
 #include <poll.h>
 #include <time.h>
 
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/validator/validator.h"
 #include "agent/wire/channel.h"
-
-/* What one answer may hold; the frame's own overhead is the rest. */
-#define LIMIT_DESCRIBED_BYTES (140 * 1024)
 
 void
 validator_init(struct validator *v, const char *const *folders)

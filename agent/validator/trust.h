@@ -7,13 +7,10 @@
 #ifndef AGENT_VALIDATOR_TRUST_H
 #define AGENT_VALIDATOR_TRUST_H
 
+#include "agent/base/limits.h"
 #include "agent/validator/anchors.h"
 #include "agent/wire/records.h"
 #include "agent/wire/values.h"
-
-#define LIMIT_TRUST_ANCHORS 1024
-#define LIMIT_TRUST_CRLS    256
-#define LIMIT_TRUST_CERTS   62 /* with the leaf they fit one question */
 
 struct trust {
     uint32_t name; /* 0: nothing is lent */

@@ -16,23 +16,8 @@
 #include <stdint.h>
 
 #include "agent/base/err.h"
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
-
-#define LIMIT_FRAME_BYTES (160 * 1024)
-#define LIMIT_FRAME_FDS   8
-#define LIMIT_LIST_ITEMS  64
-
-#define LIMIT_REF_BYTES          96 /* a key reference: token hash, CKA_ID */
-#define LIMIT_LABEL_BYTES        256
-#define LIMIT_ADDRESS_BYTES      320 /* RFC 5321: 64 + 1 + 255 */
-#define LIMIT_CERT_BYTES         (32 * 1024)
-#define LIMIT_SIGNED_ATTRS_BYTES (32 * 1024)
-#define LIMIT_NAME_BYTES         4096 /* an issuer or subject, DER */
-#define LIMIT_TEXT_BYTES         1024
-#define LIMIT_RECORD_BYTES       (48 * 1024) /* a record inside a list */
-#define LIMIT_TRUST_CHUNK_BYTES  (128 * 1024)
-#define LIMIT_CHECK_POLICIES     16
-#define LIMIT_TRUST_BYTES        (16 * 1024 * 1024) /* of one request */
 
 struct slice_list {
     size_t n;
@@ -67,8 +52,8 @@ struct slice_list {
 #define FIELDS_narrow(U32, U64, BYTES, TEXT, LIST)                             \
     U32(verb)                                                                  \
     U32(ops)                                                                   \
-    BYTES(key, LIMIT_REF_BYTES) TEXT(tty, 256) TEXT(term, 64)                  \
-        TEXT(display, 256) TEXT(locale, 64)
+    BYTES(key, LIMIT_REF_BYTES)                                                \
+    TEXT(tty, 256) TEXT(term, 64) TEXT(display, 256) TEXT(locale, 64)
 
 /* Lists are read in pages: cursor 0 first, then what `next` said until it
  * is 0. */
@@ -83,17 +68,20 @@ struct slice_list {
 #define FIELDS_key_record(U32, U64, BYTES, TEXT, LIST)                         \
     BYTES(ref, LIMIT_REF_BYTES)                                                \
     BYTES(id, 64)                                                              \
-    TEXT(label, LIMIT_LABEL_BYTES) TEXT(token, LIMIT_LABEL_BYTES)              \
-        TEXT(uri, LIMIT_TEXT_BYTES) U32(type) U32(bits) U32(uses) U32(flags)   \
-            BYTES(certificate, LIMIT_CERT_BYTES)
+    TEXT(label, LIMIT_LABEL_BYTES)                                             \
+    TEXT(token, LIMIT_LABEL_BYTES)                                             \
+    TEXT(uri, LIMIT_TEXT_BYTES) U32(type) U32(bits) U32(uses) U32(flags)       \
+        BYTES(certificate, LIMIT_CERT_BYTES)
 
 /* flags: set of enum token_flag; tries_left as in struct problem, +1 (so
  * 0 means unknown). */
 #define FIELDS_token_record(U32, U64, BYTES, TEXT, LIST)                       \
     TEXT(label, LIMIT_LABEL_BYTES)                                             \
     TEXT(serial, 64)                                                           \
-    TEXT(manufacturer, 128) TEXT(model, 64) TEXT(module, LIMIT_TEXT_BYTES)     \
-        TEXT(uri, LIMIT_TEXT_BYTES) U32(flags) U32(tries)
+    TEXT(manufacturer, 128)                                                    \
+    TEXT(model, 64)                                                            \
+    TEXT(module, LIMIT_TEXT_BYTES) TEXT(uri, LIMIT_TEXT_BYTES) U32(flags)      \
+        U32(tries)
 
 #define FIELDS_key_choice(U32, U64, BYTES, TEXT, LIST)                         \
     BYTES(key, LIMIT_REF_BYTES)
@@ -118,8 +106,8 @@ struct slice_list {
 #define FIELDS_unwrap_request(U32, U64, BYTES, TEXT, LIST)                     \
     BYTES(key, LIMIT_REF_BYTES)                                                \
     U32(scheme)                                                                \
-    U32(hash) U32(mgf_hash) BYTES(label, 512) BYTES(wrapped, 1024)             \
-        U32(key_bytes)
+    U32(hash)                                                                  \
+    U32(mgf_hash) BYTES(label, 512) BYTES(wrapped, 1024) U32(key_bytes)
 #define FIELDS_unwrap_reply(U32, U64, BYTES, TEXT, LIST) BYTES(key, 64)
 
 /* ECDH (RFC 5753) with the X9.63 KDF over hash: peer is the originator's
@@ -147,8 +135,9 @@ struct slice_list {
 #define FIELDS_import_record(U32, U64, BYTES, TEXT, LIST)                      \
     BYTES(ref, LIMIT_REF_BYTES)                                                \
     BYTES(id, 64)                                                              \
-    TEXT(label, LIMIT_LABEL_BYTES) TEXT(token, LIMIT_LABEL_BYTES) U32(already) \
-        BYTES(certificate, LIMIT_CERT_BYTES)
+    TEXT(label, LIMIT_LABEL_BYTES)                                             \
+    TEXT(token, LIMIT_LABEL_BYTES)                                             \
+    U32(already) BYTES(certificate, LIMIT_CERT_BYTES)
 #define FIELDS_import_reply(U32, U64, BYTES, TEXT, LIST)                       \
     LIST(records, LIMIT_RECORD_BYTES, 16)                                      \
     U32(chain_certificates) LIST(warnings, LIMIT_TEXT_BYTES, 8)
@@ -194,10 +183,11 @@ struct slice_list {
 #define FIELDS_p12_item(U32, U64, BYTES, TEXT, LIST)                           \
     U32(kind)                                                                  \
     U32(type)                                                                  \
-    U32(bits) TEXT(label, LIMIT_LABEL_BYTES) BYTES(spki, 2048)                 \
-        LIST(value, LIMIT_CERT_BYTES, 8) U32(key_usage)                        \
-            BYTES(subject, LIMIT_NAME_BYTES) BYTES(issuer, LIMIT_NAME_BYTES)   \
-                BYTES(serial, 64) U32(is_ca)
+    U32(bits)                                                                  \
+    TEXT(label, LIMIT_LABEL_BYTES)                                             \
+    BYTES(spki, 2048) LIST(value, LIMIT_CERT_BYTES, 8) U32(key_usage)          \
+        BYTES(subject, LIMIT_NAME_BYTES) BYTES(issuer, LIMIT_NAME_BYTES)       \
+            BYTES(serial, 64) U32(is_ca)
 
 /* ---- session to keyring, keyring to validator --------------------------- */
 
@@ -226,8 +216,9 @@ struct slice_list {
 #define FIELDS_verify_request(U32, U64, BYTES, TEXT, LIST)                     \
     BYTES(sid_issuer, LIMIT_NAME_BYTES)                                        \
     BYTES(sid_serial, 64)                                                      \
-    BYTES(sid_key_id, 64) BYTES(digest_algorithm,                              \
-                                256) BYTES(signature_algorithm, 512)           \
+    BYTES(sid_key_id, 64)                                                      \
+    BYTES(digest_algorithm, 256)                                               \
+    BYTES(signature_algorithm, 512)                                            \
         BYTES(signed_attrs, LIMIT_SIGNED_ATTRS_BYTES) BYTES(signature, 2048)   \
             BYTES(content_digest, 64) BYTES(content_type, 32)                  \
                 LIST(certificates, LIMIT_CERT_BYTES, 32)                       \
@@ -249,9 +240,11 @@ struct slice_list {
 #define FIELDS_verify_reply(U32, U64, BYTES, TEXT, LIST)                       \
     U32(good)                                                                  \
     U32(integrity)                                                             \
-    U32(chain) U32(sender) U32(strength) U32(learned) U32(revocation)          \
-        U32(time_source) U64(judged_at) U64(signing_time)                      \
-            LIST(reasons, 128, 16) BYTES(certificate, LIMIT_CERT_BYTES)        \
+    U32(chain)                                                                 \
+    U32(sender)                                                                \
+    U32(strength) U32(learned) U32(revocation) U32(time_source) U64(judged_at) \
+        U64(signing_time) LIST(reasons, 128, 16)                               \
+            BYTES(certificate, LIMIT_CERT_BYTES)                               \
                 BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)     \
                     TEXT(signature_name, 64) BYTES(capabilities, 4096)         \
                         BYTES(encryption_certificate, LIMIT_CERT_BYTES)        \
@@ -280,9 +273,11 @@ struct slice_list {
 #define FIELDS_check_reply(U32, U64, BYTES, TEXT, LIST)                        \
     U32(good)                                                                  \
     U32(chain)                                                                 \
-    U32(strength) U32(sender) U32(revocation) U32(time_source) U64(judged_at)  \
-        U64(revoked_at) LIST(reasons, 128, 16)                                 \
-            LIST(path, LIMIT_RECORD_BYTES, 12) TEXT(anchor, LIMIT_TEXT_BYTES)
+    U32(strength)                                                              \
+    U32(sender)                                                                \
+    U32(revocation) U32(time_source) U64(judged_at) U64(revoked_at)            \
+        LIST(reasons, 128, 16) LIST(path, LIMIT_RECORD_BYTES, 12)              \
+            TEXT(anchor, LIMIT_TEXT_BYTES)
 
 /* One trust anchor: source is its file, or "NSS"; distrust_after as in
  * agent/anchors/list.h. */
@@ -300,9 +295,10 @@ struct slice_list {
     LIST(addresses, LIMIT_ADDRESS_BYTES, 32)                                   \
     TEXT(subject, LIMIT_TEXT_BYTES)                                            \
     TEXT(issuer, LIMIT_TEXT_BYTES)                                             \
-    TEXT(name, LIMIT_LABEL_BYTES) TEXT(serial, 80) BYTES(fingerprint, 32)      \
-        BYTES(key_hash, 32) U64(not_before) U64(not_after) U32(uses) U32(type) \
-            U32(bits) U32(chain) U32(is_ca)
+    TEXT(name, LIMIT_LABEL_BYTES)                                              \
+    TEXT(serial, 80)                                                           \
+    BYTES(fingerprint, 32) BYTES(key_hash, 32) U64(not_before) U64(not_after)  \
+        U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
  * description record for each certificate; empty for one that cannot be
@@ -321,8 +317,8 @@ struct slice_list {
 #define FIELDS_recipient_reply(U32, U64, BYTES, TEXT, LIST)                    \
     U32(state)                                                                 \
     BYTES(certificate, LIMIT_CERT_BYTES)                                       \
-    BYTES(capabilities, 4096) TEXT(reason, LIMIT_TEXT_BYTES)                   \
-        BYTES(described, LIMIT_RECORD_BYTES)
+    BYTES(capabilities, 4096)                                                  \
+    TEXT(reason, LIMIT_TEXT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)
 
 /* match: empty for all, else part of an address or name. */
 #define FIELDS_contacts_request(U32, U64, BYTES, TEXT, LIST)                   \
@@ -331,7 +327,9 @@ struct slice_list {
 #define FIELDS_contact_record(U32, U64, BYTES, TEXT, LIST)                     \
     TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
     TEXT(name, LIMIT_LABEL_BYTES)                                              \
-    U32(state) U64(first_seen) U64(last_seen) TEXT(origin, LIMIT_TEXT_BYTES)   \
+    U32(state)                                                                 \
+    U64(first_seen)                                                            \
+    U64(last_seen) TEXT(origin, LIMIT_TEXT_BYTES)                              \
         TEXT(message_id, LIMIT_TEXT_BYTES) U32(can_encrypt)                    \
             BYTES(certificate, LIMIT_CERT_BYTES)                               \
                 BYTES(described, LIMIT_RECORD_BYTES)
@@ -341,21 +339,23 @@ struct slice_list {
 #define FIELDS_keyring_status(U32, U64, BYTES, TEXT, LIST)                     \
     U32(contacts)                                                              \
     U32(certificates)                                                          \
-    U32(anchors) TEXT(path, LIMIT_TEXT_BYTES)                                  \
-        LIST(anchor_folders, LIMIT_TEXT_BYTES, 8)
+    U32(anchors)                                                               \
+    TEXT(path, LIMIT_TEXT_BYTES) LIST(anchor_folders, LIMIT_TEXT_BYTES, 8)
 
 /* Every record there is: X(name). */
 #define RECORDS(X)                                                             \
     X(empty)                                                                   \
     X(attach)                                                                  \
-    X(serve) X(spawn) X(narrow) X(page) X(list_reply) X(key_record)            \
-        X(token_record) X(key_choice) X(chain_reply) X(sign_request) X(        \
-            sign_reply) X(unwrap_request) X(unwrap_reply) X(agree_request)     \
-            X(agree_reply) X(token_choice) X(import_request) X(import_record)  \
-                X(import_reply) X(pin_request) X(generate_request)             \
-                    X(generate_reply) X(install_request) X(check_record)       \
-                        X(p12_request) X(p12_item) X(verify_request)           \
-                            X(verify_reply) X(description) X(describe_request) \
+    X(serve)                                                                   \
+    X(spawn)                                                                   \
+    X(narrow) X(page) X(list_reply) X(key_record) X(token_record)              \
+        X(key_choice) X(chain_reply) X(sign_request) X(sign_reply) X(          \
+            unwrap_request) X(unwrap_reply) X(agree_request) X(agree_reply)    \
+            X(token_choice) X(import_request) X(import_record) X(import_reply) \
+                X(pin_request) X(generate_request) X(generate_reply)           \
+                    X(install_request) X(check_record) X(p12_request)          \
+                        X(p12_item) X(verify_request) X(verify_reply)          \
+                            X(description) X(describe_request)                 \
                                 X(describe_reply) X(address)                   \
                                     X(recipient_reply) X(contacts_request)     \
                                         X(contact_record) X(count_reply)       \
