@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* samples.c */
 double now_us(void);
 _Noreturn void die(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
