@@ -93,10 +93,18 @@ buf_move(struct buf *b, size_t cap)
         die_without_memory();
     if (b->len > 0)
         memcpy(grown, b->data, b->len);
-    wipe(b->data, b->cap);
+    wipe(b->data, b->touched);
     free(b->data);
     b->data = grown;
     b->cap = cap;
+    b->touched = b->len;
+}
+
+static void
+buf_touch(struct buf *b, size_t n)
+{
+    if (b->touched < n)
+        b->touched = n;
 }
 
 void
@@ -106,8 +114,10 @@ buf_reserve(struct buf *b, size_t more)
 
     if (b->len > b->cap)
         bug("a buffer is longer than its room");
-    if (more <= b->cap - b->len)
+    if (more <= b->cap - b->len) {
+        buf_touch(b, b->len + more);
         return;
+    }
     if (more > PTRDIFF_MAX - b->len)
         die_without_memory();
     if (cap < LEAST_BUF_BYTES)
@@ -115,6 +125,7 @@ buf_reserve(struct buf *b, size_t more)
     while (cap < b->len + more)
         cap = cap > PTRDIFF_MAX / 2 ? PTRDIFF_MAX : cap * 2;
     buf_move(b, cap);
+    buf_touch(b, b->len + more);
 }
 
 void
@@ -167,14 +178,34 @@ buf_addf(struct buf *b, const char *format, ...)
 void
 buf_clear(struct buf *b)
 {
-    wipe(b->data, b->cap);
+    wipe(b->data, b->touched);
     b->len = 0;
+    b->touched = 0;
+}
+
+uint8_t *
+buf_room(struct buf *b, size_t n)
+{
+    size_t touched = b->touched;
+
+    buf_reserve(b, n);
+    b->touched = touched > b->len ? touched : b->len;
+    return b->data + b->len;
+}
+
+void
+buf_written(struct buf *b, size_t n)
+{
+    if (n > b->cap - b->len)
+        bug("more was written than there was room for");
+    b->len += n;
+    buf_touch(b, b->len);
 }
 
 void
 buf_drop(struct buf *b)
 {
-    wipe(b->data, b->cap);
+    wipe(b->data, b->touched);
     free(b->data);
     *b = (struct buf){0};
 }

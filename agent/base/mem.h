@@ -74,6 +74,7 @@ struct buf {
     uint8_t *data;
     size_t len;
     size_t cap;
+    size_t touched; /* room that was ever handed out: what has to be wiped */
 };
 
 void buf_reserve(struct buf *b, size_t more);
@@ -85,6 +86,10 @@ void buf_addf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void buf_clear(struct buf *b); /* wipes, keeps the room */
 void buf_drop(struct buf *b);  /* wipes and frees */
+/* Room for N bytes behind B's, borrowed; only what buf_written then tells of
+ * is wiped one day. For reading into: a large room for a small packet. */
+uint8_t *buf_room(struct buf *b, size_t n);
+void buf_written(struct buf *b, size_t n);
 
 static inline struct slice
 buf_slice(const struct buf *b)

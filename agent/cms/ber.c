@@ -11,7 +11,8 @@ void
 ber_init(struct ber *b, struct stream *from)
 {
     *b = (struct ber){.from = from};
-    b->buffer = mem_new(BER_BUFFER_BYTES);
+    /* Not cleared: a small message would pay for pages it never uses. */
+    b->buffer = mem_raw(BER_BUFFER_BYTES);
 }
 
 void

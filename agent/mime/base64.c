@@ -34,6 +34,7 @@ struct base64_reader {
     uint8_t whole[3];  /* decoded, but the caller had no room */
     unsigned whole_at, whole_n;
     uint8_t table[256]; /* value | LETTER */
+    size_t most;        /* of IN was ever filled: what has to be wiped */
     uint8_t in[STREAM_CHUNK_BYTES];
 };
 
@@ -143,6 +144,8 @@ base64_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
             return e;
         r->at = 0;
         r->filled = n;
+        if (r->most < n)
+            r->most = n;
         if (n == 0)
             end_quantum(r);
     }
@@ -151,8 +154,9 @@ base64_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
 struct base64_reader *
 base64_reader_new(struct stream *from)
 {
-    struct base64_reader *r = mem_new(sizeof(*r));
+    struct base64_reader *r = mem_raw(sizeof(*r));
 
+    memset(r, 0, offsetof(struct base64_reader, in));
     r->s.read = base64_read;
     r->from = from;
     for (uint8_t i = 0; i < 64; i++)
@@ -170,7 +174,7 @@ void
 base64_reader_drop(struct base64_reader **r)
 {
     if (*r)
-        explicit_bzero(*r, sizeof(**r));
+        explicit_bzero(*r, offsetof(struct base64_reader, in) + (*r)->most);
     free(*r);
     *r = NULL;
 }

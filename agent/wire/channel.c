@@ -149,19 +149,18 @@ packet_receive(int fd, struct frame *frame, struct packet_header *out)
 
     frame_close_fds(frame);
     frame->bytes.len = 0;
-    buf_reserve(&frame->bytes, LIMIT_FRAME_BYTES + PACKET_HEADER_BYTES);
-    iov.iov_base = frame->bytes.data;
     iov.iov_len = LIMIT_FRAME_BYTES + PACKET_HEADER_BYTES;
+    iov.iov_base = buf_room(&frame->bytes, iov.iov_len);
     do
         got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
     if (got <= 0)
         return (int)got;
+    buf_written(&frame->bytes, (size_t)got);
     if (!packet_take_fds(&msg, frame) || (size_t)got < PACKET_HEADER_BYTES) {
         errno = EBADMSG;
         return -1;
     }
-    frame->bytes.len = (size_t)got;
     d = frame->bytes.data;
     out->message = (uint16_t)(d[0] << 8 | d[1]);
     out->kind = d[2];
@@ -217,17 +216,13 @@ wait_reply(int fd, const struct channel_wait *wait, struct problem *p)
 }
 
 enum err
-channel_call(int fd, enum message m, const void *request, const int *fds,
-             int fd_count, const struct channel_wait *wait, struct frame *frame,
-             void *reply, struct problem *p)
+channel_collect(int fd, enum message m, const struct channel_wait *wait,
+                struct frame *frame, void *reply, struct problem *p)
 {
     const struct message_row *row = &rows[m];
     struct packet_header h;
-    enum err e;
+    enum err e = wait_reply(fd, wait, p);
 
-    if (!channel_send(fd, m, request, fds, fd_count))
-        return fail(p, wait->lost, NULL);
-    e = wait_reply(fd, wait, p);
     if (e != ERR_OK)
         return e;
     if (packet_receive(fd, frame, &h) != 1 || h.message != m)
@@ -238,4 +233,14 @@ channel_call(int fd, enum message m, const void *request, const int *fds,
         !record_decode(row->reply, packet_body(frame), reply))
         return fail(p, wait->lost, NULL);
     return ERR_OK;
+}
+
+enum err
+channel_call(int fd, enum message m, const void *request, const int *fds,
+             int fd_count, const struct channel_wait *wait, struct frame *frame,
+             void *reply, struct problem *p)
+{
+    if (!channel_send(fd, m, request, fds, fd_count))
+        return fail(p, wait->lost, NULL);
+    return channel_collect(fd, m, wait, frame, reply, p);
 }

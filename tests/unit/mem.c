@@ -113,8 +113,40 @@ clearing_wipes_and_keeps_the_room(void **state)
     buf_clear(&b);
     assert_int_equal(b.len, 0);
     assert_int_equal(b.cap, cap);
-    for (size_t i = 0; i < cap; i++)
+    for (size_t i = 0; i < strlen("plaintext"); i++)
         assert_int_equal(b.data[i], 0);
+}
+
+/* Room that was written and given back is wiped, however short the buffer
+ * is by then. */
+static void
+what_was_once_written_is_wiped(void **state)
+{
+    AUTO(buf) struct buf b = {0};
+
+    (void)state;
+    memcpy(buf_room(&b, 100), "a longer plaintext", 18);
+    buf_written(&b, 18);
+    b.len = 0;
+    memcpy(buf_room(&b, 100), "short", 5);
+    buf_written(&b, 5);
+    assert_true(slice_is(buf_slice(&b), "short"));
+    buf_clear(&b);
+    for (size_t i = 0; i < 18; i++)
+        assert_int_equal(b.data[i], 0);
+}
+
+static void
+room_that_was_not_written_is_not_wiped(void **state)
+{
+    AUTO(buf) struct buf b = {0};
+
+    (void)state;
+    buf_add_text(&b, "x");
+    buf_room(&b, 100)[50] = 7;
+    buf_clear(&b);
+    assert_int_equal(b.data[0], 0);
+    assert_int_equal(b.data[51], 7);
 }
 
 static void
@@ -176,6 +208,8 @@ main(void)
         cmocka_unit_test(a_buffer_takes_text_slices_and_formats),
         cmocka_unit_test(the_text_of_an_empty_buffer_is_empty),
         cmocka_unit_test(clearing_wipes_and_keeps_the_room),
+        cmocka_unit_test(what_was_once_written_is_wiped),
+        cmocka_unit_test(room_that_was_not_written_is_not_wiped),
         cmocka_unit_test(a_dropped_buffer_is_empty_and_may_be_dropped_again),
         cmocka_unit_test(take_hands_over_and_leaves_null),
         cmocka_unit_test(an_impossible_reservation_ends_the_process),
