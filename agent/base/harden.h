@@ -42,6 +42,10 @@ enum sandbox {
 /* Installs the filter for the calling process (all threads) for good. */
 void sandbox_calls(enum sandbox which);
 
+/* Builds the filter of WHICH now, for the children that will ask for it: it
+ * costs as much as a fork. Before this process's own sandbox. */
+void sandbox_prepare(enum sandbox which);
+
 /* True when a seccomp filter is in force here (for status and tests). */
 bool sandbox_is_on(void);
 

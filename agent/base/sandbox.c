@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -28,6 +30,17 @@
 #define ARG_LACKS(index, bits) SCMP_CMP((index), SCMP_CMP_MASKED_EQ, (bits), 0)
 
 static bool filter_is_on;
+
+/* Stands for the number of the process that a filter is built for later; no
+ * system call and no constant in the lists above is like it. */
+#define LATER_PID 0x7ead51de
+
+/* What sandbox_prepare built. */
+static struct {
+    enum sandbox which;
+    struct sock_fprog program;
+    struct sock_filter *own_pid; /* where LATER_PID is compared */
+} prepared;
 
 /* sysinfo: glibc's qsort asks how much memory there is (before 2.37). */
 static const int calls_of_all[] = {
@@ -159,10 +172,10 @@ allow_fcntl(scmp_filter_ctx filter, const int *commands, size_t n)
 /* abort() raises SIGABRT; a process that cannot fork may raise it only in
  * itself. */
 static void
-allow_abort(scmp_filter_ctx filter, bool may_fork)
+allow_abort(scmp_filter_ctx filter, bool may_fork, pid_t pid)
 {
     struct scmp_arg_cmp conditions[] = {ARG_IS(2, SIGABRT),
-                                        ARG_IS(0, (scmp_datum_t)getpid())};
+                                        ARG_IS(0, (scmp_datum_t)pid)};
     int rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
                                     may_fork ? 1 : 2, conditions);
 
@@ -234,26 +247,103 @@ kernel_has_filters(void)
             errno == EFAULT);
 }
 
+static scmp_filter_ctx
+filter_new(enum sandbox which, pid_t pid)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    int rc;
+
+    if (!filter)
+        die("a filter", -ENOMEM);
+    allow_session(filter);
+    allow_abort(filter, which == SANDBOX_ZYGOTE, pid);
+    allow_role(filter, which);
+    if ((rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
+                               SCMP_ACT_KILL_PROCESS)) != 0 ||
+        (rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1)) != 0)
+        die("a filter's attributes", rc);
+    return filter;
+}
+
+/* The filter as the kernel takes it: libseccomp gives it to a file only. */
+static void
+program_read(scmp_filter_ctx filter, struct sock_fprog *out)
+{
+    int fd = memfd_create("filter", MFD_CLOEXEC);
+    off_t size;
+    int rc;
+
+    if (fd < 0)
+        die("a place for a filter", -errno);
+    if ((rc = seccomp_export_bpf(filter, fd)) != 0)
+        die("exporting a filter", rc);
+    size = lseek(fd, 0, SEEK_END);
+    out->filter = mem_new((size_t)size);
+    out->len = (unsigned short)((size_t)size / sizeof(struct sock_filter));
+    if (pread(fd, out->filter, (size_t)size, 0) != size)
+        die("reading a filter", -EIO);
+    close(fd);
+}
+
+static struct sock_filter *
+own_pid_find(const struct sock_fprog *program)
+{
+    struct sock_filter *found = NULL;
+
+    for (unsigned i = 0; i < program->len; i++) {
+        struct sock_filter *f = &program->filter[i];
+
+        if (f->code != (BPF_JMP | BPF_JEQ | BPF_K) || f->k != LATER_PID)
+            continue;
+        if (found)
+            bug("a filter compares two process numbers");
+        found = f;
+    }
+    if (!found)
+        bug("a filter compares no process number");
+    return found;
+}
+
+void
+sandbox_prepare(enum sandbox which)
+{
+    AUTO(filter) scmp_filter_ctx filter = NULL;
+
+    if (!kernel_has_filters())
+        return;
+    filter = filter_new(which, LATER_PID);
+    program_read(filter, &prepared.program);
+    prepared.own_pid = own_pid_find(&prepared.program);
+    prepared.which = which;
+}
+
+static void
+prepared_load(void)
+{
+    prepared.own_pid->k = (uint32_t)getpid();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prepared.program, 0, 0) !=
+            0)
+        die("putting the prepared filter in force", -errno);
+    filter_is_on = true;
+}
+
 void
 sandbox_calls(enum sandbox which)
 {
     AUTO(filter) scmp_filter_ctx filter = NULL;
     int rc;
 
+    if (prepared.own_pid && prepared.which == which) {
+        prepared_load();
+        return;
+    }
     if (!kernel_has_filters()) {
         log_note("this kernel has no seccomp: system calls are not confined");
         return;
     }
-    filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    if (!filter)
-        die("a filter", -ENOMEM);
-    allow_session(filter);
-    allow_abort(filter, which == SANDBOX_ZYGOTE);
-    allow_role(filter, which);
-    if ((rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
-                               SCMP_ACT_KILL_PROCESS)) != 0 ||
-        (rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1)) != 0 ||
-        (rc = seccomp_load(filter)) != 0)
+    filter = filter_new(which, getpid());
+    if ((rc = seccomp_load(filter)) != 0)
         die("putting the filter in force", rc);
     filter_is_on = true;
 }
