@@ -159,28 +159,57 @@ clients_spare(struct broker *b, int place)
 
 /* ---- sessions ------------------------------------------------------------ */
 
-/*
- * Makes a marked channel to CHILD and gives the session's end. A child that
- * is down, or that takes no messages, gets none: then the session finds its
- * channel ended and says so to the client, and the others go on.
- */
-static bool
-channel_attach(struct child *child, const struct attach *mark, int *out)
-{
-    int pair[2];
+/* A session's two channels, before anybody is told of them. */
+struct wires {
+    int keyholder[2]; /* the child's end, the session's end */
+    int keyring[2];
+};
 
-    if (!channel_pair(pair))
-        return false;
-    if (child_is_up(child) &&
-        !channel_send(child->served.fd, MSG_ATTACH, mark, &pair[0], 1)) {
-        log_error("%s takes no new session: %s", child_name(child->id),
-                  strerror(errno));
-        if (errno == EPIPE || errno == ECONNRESET)
+static void
+wires_drop(struct wires *w)
+{
+    for (int i = 0; i < 2; i++) {
+        fd_drop(&w->keyholder[i]);
+        fd_drop(&w->keyring[i]);
+    }
+}
+
+static bool
+wires_make(struct wires *out)
+{
+    return channel_pair(out->keyholder) && channel_pair(out->keyring);
+}
+
+/*
+ * Gives CHILD its marked end. A child that is down, or that takes no
+ * messages, gets none: then the session finds its channel ended and says so
+ * to the client, and the others go on.
+ */
+static void
+channel_attach(struct child *child, const struct attach *mark, int end)
+{
+    if (!child_is_up(child) ||
+        channel_send(child->served.fd, MSG_ATTACH, mark, &end, 1))
+        return;
+    log_error("%s takes no new session: %s", child_name(child->id),
+              strerror(errno));
+    if (errno == EPIPE || errno == ECONNRESET)
+        child_kill(child, "its channel ended");
+}
+
+/* Notices children that have ended before their end is reported. */
+static void
+children_probe(struct broker *b)
+{
+    static const enum child_id which[] = {CHILD_KEYHOLDER, CHILD_KEYRING};
+
+    for (size_t i = 0; i < ARRAY_COUNT(which); i++) {
+        struct child *child = &b->children.one[which[i]];
+        struct pollfd end = {.fd = child->served.fd};
+
+        if (child_is_up(child) && poll(&end, 1, 0) > 0)
             child_kill(child, "its channel ended");
     }
-    fd_drop(&pair[0]);
-    *out = pair[1];
-    return true;
 }
 
 /* A child that was just killed by accident is back in a moment: its clients
@@ -213,20 +242,22 @@ session_serve(struct broker *b, struct connection *c, int place)
                                 .rights = mark.rights,
                                 .pid = mark.pid,
                                 .uid = mark.uid};
-    AUTO(fd) int keyholder = -1;
-    AUTO(fd) int keyring = -1;
+    AUTO(wires) struct wires w = {{-1, -1}, {-1, -1}};
     int ctl = b->spares.ctl[place];
 
-    if (!channel_attach(&b->children.one[CHILD_KEYHOLDER], &mark, &keyholder) ||
-        !channel_attach(&b->children.one[CHILD_KEYRING], &mark, &keyring)) {
+    if (!wires_make(&w)) {
         log_error("no channels for a session: %s", strerror(errno));
         return SERVING_FAILED;
     }
+    children_probe(b);
     if (a_child_is_coming(b))
         return SERVING_LATER;
+    /* The session first: it reads its request while the others are told. */
     if (!channel_send(ctl, MSG_SERVE, &serve,
-                      (int[]){c->fd, keyholder, keyring}, 3))
+                      (int[]){c->fd, w.keyholder[1], w.keyring[1]}, 3))
         return SERVING_FAILED;
+    channel_attach(&b->children.one[CHILD_KEYRING], &mark, w.keyring[0]);
+    channel_attach(&b->children.one[CHILD_KEYHOLDER], &mark, w.keyholder[0]);
     c->ctl = fd_take(&b->spares.ctl[place]);
     connection_set_state(&b->connections, c, CONNECTION_SERVED);
     broker_rewatch(b, c->ctl, SOURCE_SESSION, index_of(b, c));

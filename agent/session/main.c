@@ -33,6 +33,7 @@ main(void)
     harden_process(true);
     zygote_warm_up();
     sandbox_files(NULL);
+    sandbox_prepare(SANDBOX_SESSION);
     sandbox_calls(SANDBOX_ZYGOTE);
     return zygote_run(CONTROL_FD);
 }

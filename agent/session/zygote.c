@@ -13,6 +13,12 @@
 #include "agent/base/log.h"
 #include "agent/session/serve.h"
 
+/* What a mail of a few KiB needs is faulted in while the session waits as a
+ * spare, not while somebody waits for it. */
+#define TOUCHED_STACK_BYTES (128 * 1024)
+#define TOUCHED_HEAP_BYTES  (160 * 1024)
+#define PAGE_BYTES          4096
+
 /* ---- a session's life -----------------------------------------------------
  */
 
@@ -28,15 +34,24 @@ session_init(struct session *s, int broker, int scratch)
     frame_init(&s->keyring_frame);
 }
 
-/* While it waits as a spare: what every request writes is not shared with
- * the zygote any more. Clearing wipes, and so touches, the whole room. */
-static void
-session_touch(struct session *s)
+/* One write a page. Not inlined: the frame must end with the call. */
+__attribute__((noinline)) static void
+touch_stack(void)
 {
-    buf_reserve(&s->keyholder_frame.bytes, LIMIT_FRAME_BYTES + 64);
-    buf_clear(&s->keyholder_frame.bytes);
-    buf_reserve(&s->keyring_frame.bytes, LIMIT_FRAME_BYTES + 64);
-    buf_clear(&s->keyring_frame.bytes);
+    volatile uint8_t room[TOUCHED_STACK_BYTES];
+
+    for (size_t i = 0; i < sizeof(room); i += PAGE_BYTES)
+        room[i] = 0;
+}
+
+static void
+touch_heap(void)
+{
+    volatile uint8_t *room = mem_raw(TOUCHED_HEAP_BYTES);
+
+    for (size_t i = 0; i < TOUCHED_HEAP_BYTES; i += PAGE_BYTES)
+        room[i] = 0;
+    free((void *)(uintptr_t)room);
 }
 
 static bool
@@ -77,7 +92,8 @@ session_run(int ctl, int broker, int scratch)
         _exit(err_exit_code(ERR_INTERNAL));
     sandbox_calls(SANDBOX_SESSION);
     session_init(&s, broker, scratch);
-    session_touch(&s);
+    touch_stack();
+    touch_heap();
     if (!session_wait(&s))
         _exit(0);
     if (serve_connection(&s) == SERVE_HANDBACK &&
