@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "agent/base/fd.h"
+#include "agent/session/try.h"
 
 /* ---- calls ----------------------------------------------------------------
  */
@@ -32,7 +33,25 @@ struct side {
     int *fd;
     struct frame *frame;
     enum err lost;
+    bool *owes;
 };
+
+/* Sends, then takes the replies in order: that of a narrowing first. */
+static enum err
+send_and_collect(const struct side *side, enum message m, const void *request,
+                 const int *fds, int fd_count, const struct channel_wait *wait,
+                 void *reply, struct problem *p)
+{
+    struct empty nothing;
+
+    if (!channel_send(*side->fd, m, request, fds, fd_count))
+        return fail(p, side->lost, NULL);
+    if (*side->owes)
+        TRY(channel_collect(*side->fd, MSG_NARROW, wait, side->frame, &nothing,
+                            p));
+    *side->owes = false;
+    return channel_collect(*side->fd, m, wait, side->frame, reply, p);
+}
 
 static enum err
 call(struct request *r, const struct side *side, enum message m,
@@ -47,9 +66,9 @@ call(struct request *r, const struct side *side, enum message m,
 
     if (*side->fd < 0)
         return fail(&r->problem, side->lost, NULL);
-    e = channel_call(*side->fd, m, request, fds, fd_count, &wait, side->frame,
-                     reply, &r->problem);
-    if (is_out_of_step(s, &wait, e, begun)) {
+    e = send_and_collect(side, m, request, fds, fd_count, &wait, reply,
+                         &r->problem);
+    if (*side->owes || is_out_of_step(s, &wait, e, begun)) {
         fd_drop(side->fd);
         s->lost = true;
     }
@@ -61,14 +80,15 @@ call(struct request *r, const struct side *side, enum message m,
 static struct side
 keyholder_side(struct session *s)
 {
-    return (struct side){&s->keyholder, &s->keyholder_frame,
-                         ERR_KEYHOLDER_LOST};
+    return (struct side){&s->keyholder, &s->keyholder_frame, ERR_KEYHOLDER_LOST,
+                         &s->keyholder_owes};
 }
 
 static struct side
 keyring_side(struct session *s)
 {
-    return (struct side){&s->keyring, &s->keyring_frame, ERR_KEYRING_LOST};
+    return (struct side){&s->keyring, &s->keyring_frame, ERR_KEYRING_LOST,
+                         &s->keyring_owes};
 }
 
 static bool
@@ -151,6 +171,44 @@ keyring_narrow(struct request *r, enum verb verb)
     return keyring_call(r, MSG_NARROW, &n, &nothing);
 }
 
+static enum err
+narrow_side(struct request *r, const struct side *side, const struct narrow *n)
+{
+    struct empty nothing;
+
+    if (*side->owes)
+        return call(r, side, MSG_NARROW, n, NULL, 0, CHANNEL_CALL_MS, &nothing);
+    if (*side->fd < 0 || !channel_send(*side->fd, MSG_NARROW, n, NULL, 0))
+        return fail(&r->problem, side->lost, NULL);
+    *side->owes = true;
+    return ERR_OK;
+}
+
+static bool
+never_uses_keys(enum verb verb)
+{
+    return verb == VERB_VERIFY || verb == VERB_HARVEST;
+}
+
+static enum err
+narrow_keyholder(struct request *r, const struct narrow *n)
+{
+    struct side side = keyholder_side(r->session);
+
+    if (!never_uses_keys((enum verb)n->verb))
+        return narrow_side(r, &side, n);
+    fd_drop(side.fd);
+    return ERR_OK;
+}
+
+static enum err
+narrow_keyring(struct request *r, const struct narrow *n)
+{
+    struct side side = keyring_side(r->session);
+
+    return narrow_side(r, &side, n);
+}
+
 static void
 session_note_narrowing(struct session *s, const struct narrow *n)
 {
@@ -168,7 +226,6 @@ session_narrow(struct request *r, enum verb verb, uint32_t ops,
     struct session *s = r->session;
     struct slice named = slice_of(s->key, s->key_len);
     struct narrow n = narrow_of(r, verb, ops, key);
-    struct empty nothing;
     enum err e;
 
     if (key.n > LIMIT_REF_BYTES)
@@ -181,9 +238,9 @@ session_narrow(struct request *r, enum verb verb, uint32_t ops,
                     "a session can only narrow itself");
     if (s->verb != VERB_NONE && n.ops > s->ops_left)
         n.ops = s->ops_left;
-    e = keyholder_call(r, MSG_NARROW, &n, NULL, 0, &nothing);
+    e = narrow_keyholder(r, &n);
     if (e == ERR_OK)
-        e = keyring_call(r, MSG_NARROW, &n, &nothing);
+        e = narrow_keyring(r, &n);
     if (e == ERR_OK)
         session_note_narrowing(s, &n);
     return e;

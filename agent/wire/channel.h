@@ -88,6 +88,13 @@ MUST_USE enum err channel_call(int fd, enum message m, const void *request,
                                struct frame *frame, void *reply,
                                struct problem *p);
 
+/* channel_call's second half alone, for a request that was sent before:
+ * replies come in the order of the requests. */
+MUST_USE enum err channel_collect(int fd, enum message m,
+                                  const struct channel_wait *wait,
+                                  struct frame *frame, void *reply,
+                                  struct problem *p);
+
 /*
  * A served channel: what it may do and what it has done. rights as marked by
  * the broker (0 between trusted processes); narrowed by MSG_NARROW, which

@@ -203,15 +203,55 @@ a_session_narrows_both_channels_and_only_once(void **state)
     world_open(&w, RIGHT_MAIL);
     assert_int_equal(session_narrow(&r, VERB_SIGN, 9, none), ERR_OK);
     assert_int_equal(session_narrow(&r, VERB_SIGN, 9, none), ERR_OK);
-    assert_int_equal(w.keyholder.narrowings, 1);
-    assert_int_equal(w.keyring.narrowings, 1);
     assert_int_equal(session_narrow(&r, VERB_SIGN, 20, slice_text("key")),
                      ERR_OK);
     assert_int_equal(w.s.ops_left, 9);
     assert_int_equal(w.s.key_len, 3);
     assert_int_equal(session_narrow(&r, VERB_SIGN, 9, none), ERR_OK);
-    assert_int_equal(w.keyholder.narrowings, 2);
     world_close(&w);
+    assert_int_equal(w.keyholder.narrowings, 2);
+    assert_int_equal(w.keyring.narrowings, 2);
+}
+
+/* The narrowing's own reply is taken with the next one. */
+static void
+a_refused_narrowing_fails_the_next_call(void **state)
+{
+    struct world w = {0};
+    struct request r = {.session = &w.s};
+    struct page page = {0};
+    struct list_reply reply;
+
+    (void)state;
+    world_open(&w, RIGHT_MAIL);
+    w.keyholder.served.verb = VERB_OPEN;
+    assert_int_equal(session_narrow(&r, VERB_SIGN, 9, slice_of(NULL, 0)),
+                     ERR_OK);
+    assert_int_equal(keyholder_call(&r, MSG_KEYS, &page, NULL, 0, &reply),
+                     ERR_NOT_ALLOWED);
+    assert_true(w.s.lost);
+    assert_int_equal(w.s.keyholder, -1);
+    world_close(&w);
+}
+
+static void
+who_only_verifies_has_no_keyholder(void **state)
+{
+    struct world w = {0};
+    struct request r = {.session = &w.s};
+    struct page page = {0};
+    struct list_reply reply;
+
+    (void)state;
+    world_open(&w, RIGHT_MAIL);
+    assert_int_equal(session_narrow(&r, VERB_VERIFY, 0, slice_of(NULL, 0)),
+                     ERR_OK);
+    assert_int_equal(w.s.keyholder, -1);
+    assert_int_equal(keyholder_call(&r, MSG_KEYS, &page, NULL, 0, &reply),
+                     ERR_KEYHOLDER_LOST);
+    world_close(&w);
+    assert_int_equal(w.keyholder.requests, 0);
+    assert_int_equal(w.keyring.narrowings, 1);
 }
 
 static void
@@ -229,8 +269,8 @@ a_session_does_not_widen_itself(void **state)
     assert_int_equal(session_narrow(&r, VERB_OPEN, 9, slice_of(NULL, 0)),
                      ERR_NOT_ALLOWED);
     assert_int_equal(w.s.verb, VERB_SIGN);
-    assert_int_equal(w.keyholder.narrowings, 1);
     world_close(&w);
+    assert_int_equal(w.keyholder.narrowings, 1);
 }
 
 static void
@@ -266,6 +306,8 @@ main(void)
         cmocka_unit_test(a_failure_carries_its_facts_as_valid_text),
         cmocka_unit_test(a_method_that_is_not_there_is_answered),
         cmocka_unit_test(a_session_narrows_both_channels_and_only_once),
+        cmocka_unit_test(a_refused_narrowing_fails_the_next_call),
+        cmocka_unit_test(who_only_verifies_has_no_keyholder),
         cmocka_unit_test(a_session_does_not_widen_itself),
         cmocka_unit_test(a_channel_out_of_step_is_not_asked_again),
     };
