@@ -1,18 +1,18 @@
-/* Half-made key objects: what a write that was cut off leaves behind. */
+/* Half-made objects: what a write that was cut off leaves behind. */
 #include "tokens/internal.h"
 
-static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY};
+static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
+                                          CKO_CERTIFICATE};
 
 /* Nothing that names it, nothing that it could be used with. A key of another
  * program that merely has no CKA_ID is not among them. */
 static bool
 is_broken(struct hold *h, CK_OBJECT_HANDLE o)
 {
-    CK_ATTRIBUTE a[] = {{CKA_ID, NULL, 0},
-                        {CKA_LABEL, NULL, 0},
-                        {CKA_MODULUS, NULL, 0},
-                        {CKA_EC_PARAMS, NULL, 0},
-                        {CKA_PRIME, NULL, 0}};
+    CK_ATTRIBUTE a[] = {{CKA_ID, NULL, 0},      {CKA_LABEL, NULL, 0},
+                        {CKA_MODULUS, NULL, 0}, {CKA_EC_PARAMS, NULL, 0},
+                        {CKA_PRIME, NULL, 0},   {CKA_SUBJECT, NULL, 0},
+                        {CKA_ISSUER, NULL, 0},  {CKA_URL, NULL, 0}};
     bool empty = true;
 
     if (object_read(h, o, a, ARRAY_COUNT(a)) != CKR_OK)
@@ -23,8 +23,8 @@ is_broken(struct hold *h, CK_OBJECT_HANDLE o)
     return empty;
 }
 
-static enum tokens_err
-count_held(struct hold *h, bool remove, size_t *count)
+enum tokens_err
+broken_count(struct hold *h, bool remove, size_t *count)
 {
     *count = 0;
     for (size_t c = 0; c < ARRAY_COUNT(classes); c++) {
@@ -56,9 +56,9 @@ token_count_broken(struct token *t, bool remove, size_t *out_count)
     enum tokens_err e = hold_begin(t, remove, &h);
     if (e)
         return e;
-    e = count_held(&h, remove, &count);
+    e = broken_count(&h, remove, &count);
     if (e == TOKENS_OK && remove)
-        e = count_held(&h, false, &count);
+        e = broken_count(&h, false, &count);
     if (remove)
         token_forget_objects(t);
     hold_drop(&h);

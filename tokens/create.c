@@ -9,6 +9,10 @@
 #include <openssl/param_build.h>
 #include <openssl/sha.h>
 
+#ifndef CKM_EC_MONTGOMERY_KEY_PAIR_GEN
+#define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x1056UL
+#endif
+
 static bool
 key_is_complete(const struct token_private_key *k)
 {
@@ -20,9 +24,9 @@ key_is_complete(const struct token_private_key *k)
     case TOKEN_KEY_EC:
         return k->curve.n && k->point.n && k->value.n;
     case TOKEN_KEY_ED25519:
+    case TOKEN_KEY_X25519:
         return k->point.n == 32 && k->value.n == 32;
     case TOKEN_KEY_UNKNOWN:
-    case TOKEN_KEY_X25519:
         break;
     }
     return false;
@@ -85,15 +89,22 @@ push_ec(OSSL_PARAM_BLD *b, BIGNUM **n, const struct token_private_key *k,
     return n[0] && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_PRIV_KEY, n[0]);
 }
 
+static EVP_PKEY *
+build_raw(const struct token_private_key *k, bool with_private)
+{
+    int type = k->type == TOKEN_KEY_X25519 ? EVP_PKEY_X25519 : EVP_PKEY_ED25519;
+
+    return with_private ? EVP_PKEY_new_raw_private_key(type, NULL, k->value.p,
+                                                       k->value.n)
+                        : EVP_PKEY_new_raw_public_key(type, NULL, k->point.p,
+                                                      k->point.n);
+}
+
 EVP_PKEY *
 key_build(const struct token_private_key *k, bool with_private)
 {
-    if (k->type == TOKEN_KEY_ED25519)
-        return with_private
-                   ? EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
-                                                  k->value.p, k->value.n)
-                   : EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
-                                                 k->point.p, k->point.n);
+    if (k->type == TOKEN_KEY_ED25519 || k->type == TOKEN_KEY_X25519)
+        return build_raw(k, with_private);
     bool rsa = k->type == TOKEN_KEY_RSA;
     OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
     BIGNUM *n[8] = {0};
@@ -139,6 +150,12 @@ rv_wants_wrapping(CK_RV rv)
            rv == CKR_MECHANISM_INVALID;
 }
 
+bool
+token_has_montgomery(struct hold *h)
+{
+    return token_has_mechanism(h, CKM_EC_MONTGOMERY_KEY_PAIR_GEN);
+}
+
 enum tokens_err
 create_private_key(struct hold *h, const struct token_private_key *k,
                    struct token_bytes id, CK_OBJECT_HANDLE *out)
@@ -148,6 +165,7 @@ create_private_key(struct hold *h, const struct token_private_key *k,
 
     if (!key_is_complete(k))
         return TOKENS_ARGUMENT;
+    whole.montgomery = attributes.montgomery = token_has_montgomery(h);
     template_private(&whole, k, id);
     template_private_secrets(&whole, k);
     enum tokens_err e = create_object(h, &whole, out);

@@ -5,6 +5,12 @@
 #include <openssl/asn1.h>
 #include <openssl/rand.h>
 
+#ifndef CKM_EC_EDWARDS_KEY_PAIR_GEN
+#define CKM_EC_EDWARDS_KEY_PAIR_GEN 0x1055UL
+#endif
+
+#define ED25519_BYTES 32
+
 /* A new pair in the making. */
 struct pair {
     CK_OBJECT_HANDLE public, private;
@@ -20,6 +26,15 @@ pair_drop(struct pair *p)
     ASN1_OCTET_STRING_free(p->point);
 }
 
+static CK_MECHANISM_TYPE
+generator_of(enum token_key_type type)
+{
+    if (type == TOKEN_KEY_RSA)
+        return CKM_RSA_PKCS_KEY_PAIR_GEN;
+    return type == TOKEN_KEY_EC ? CKM_EC_KEY_PAIR_GEN
+                                : CKM_EC_EDWARDS_KEY_PAIR_GEN;
+}
+
 static enum tokens_err
 make(struct hold *h, const struct token_generation *what, struct pair *pair,
      struct token_bytes id)
@@ -28,15 +43,14 @@ make(struct hold *h, const struct token_generation *what, struct pair *pair,
     AUTO(template) struct template public = {0};
     AUTO(template) struct template private = {0};
     bool rsa = what->type == TOKEN_KEY_RSA;
-    CK_MECHANISM m = {.mechanism = rsa ? CKM_RSA_PKCS_KEY_PAIR_GEN
-                                       : CKM_EC_KEY_PAIR_GEN};
+    CK_MECHANISM m = {.mechanism = generator_of(what->type)};
 
     template_public_start(&public, &pair->key, id);
     if (rsa) {
         template_add_ulong(&public, CKA_MODULUS_BITS, what->bits);
         template_add(&public, CKA_PUBLIC_EXPONENT, exponent, sizeof(exponent));
     } else {
-        template_add(&public, CKA_EC_PARAMS, what->curve.p, what->curve.n);
+        template_add_curve(&public, &pair->key);
     }
     template_private(&private, &pair->key, id);
     if (public.failed || private.failed)
@@ -52,7 +66,9 @@ static struct token_bytes
 point_of(struct pair *p, const CK_ATTRIBUTE *a)
 {
     const struct token_bytes curve = p->key.curve;
-    size_t bare = 1 + 2 * ((curve_bits(curve.p, curve.n) + 7) / 8);
+    size_t bare = p->key.type == TOKEN_KEY_ED25519
+                      ? ED25519_BYTES
+                      : 1 + 2 * ((curve_bits(curve.p, curve.n) + 7) / 8);
     const unsigned char *at = a->pValue;
 
     if (!attribute_has(a) || a->ulValueLen == bare)
@@ -74,7 +90,7 @@ read_public(struct hold *h, struct pair *p, uint8_t id[TOKEN_KEY_ID_BYTES])
         return h->result;
     p->key.modulus = (struct token_bytes){p->a[0].pValue, p->a[0].ulValueLen};
     p->key.exponent = (struct token_bytes){p->a[1].pValue, p->a[1].ulValueLen};
-    if (p->key.type == TOKEN_KEY_EC)
+    if (p->key.type != TOKEN_KEY_RSA)
         p->key.point = point_of(p, &p->a[2]);
     h->rv = CKR_OK;
     return token_key_id(&p->key, id) ? TOKENS_FAILED : TOKENS_OK;
@@ -105,6 +121,17 @@ rename_pair(struct hold *h, const struct pair *p, uint8_t *id,
     return TOKENS_OK;
 }
 
+/* Both halves, before they are made or renamed. */
+static enum tokens_err
+note_pair(struct token_import *i, const uint8_t *id)
+{
+    const struct token_bytes bytes = {id, TOKEN_KEY_ID_BYTES}, none = {0};
+    enum tokens_err e =
+        import_note(i, TOKEN_OBJECT_PRIVATE, bytes, none, false);
+
+    return e ? e : import_note(i, TOKEN_OBJECT_PUBLIC, bytes, none, false);
+}
+
 static enum tokens_err
 adopt(struct token_import *i, struct pair *p, uint8_t id[TOKEN_KEY_ID_BYTES])
 {
@@ -114,6 +141,8 @@ adopt(struct token_import *i, struct pair *p, uint8_t id[TOKEN_KEY_ID_BYTES])
 
     if (e == TOKENS_OK)
         e = read_public(&i->hold, p, better);
+    if (e == TOKENS_OK)
+        e = note_pair(i, better);
     if (e == TOKENS_OK)
         e = rename_pair(&i->hold, p, id, better);
     if (e)
@@ -135,8 +164,9 @@ is_possible(const struct token_generation *what)
 {
     if (what->type == TOKEN_KEY_RSA)
         return what->bits >= 2048 && what->bits <= 16384;
-    return what->type == TOKEN_KEY_EC &&
-           curve_bits(what->curve.p, what->curve.n) > 0;
+    return what->type == TOKEN_KEY_ED25519 ||
+           (what->type == TOKEN_KEY_EC &&
+            curve_bits(what->curve.p, what->curve.n) > 0);
 }
 
 enum tokens_err
@@ -151,9 +181,10 @@ token_import_generate(struct token_import *import,
                                 .label = what->label,
                                 .uses = TOKEN_USE_SIGN}};
 
-    pair.key.uses |= what->type == TOKEN_KEY_RSA
-                         ? TOKEN_USE_DECRYPT | TOKEN_USE_UNWRAP
-                         : TOKEN_USE_DERIVE;
+    if (what->type == TOKEN_KEY_RSA)
+        pair.key.uses |= TOKEN_USE_DECRYPT | TOKEN_USE_UNWRAP;
+    if (what->type == TOKEN_KEY_EC)
+        pair.key.uses |= TOKEN_USE_DERIVE;
     if (import->committed || !is_possible(what) ||
         import->key_count == LIMIT_IMPORT_OBJECTS ||
         import->created_count + 2 > LIMIT_IMPORT_OBJECTS)
@@ -161,8 +192,10 @@ token_import_generate(struct token_import *import,
     if (RAND_bytes(id, sizeof(id)) != 1)
         return TOKENS_FAILED;
     import->hold.rv = CKR_OK;
-    enum tokens_err e =
-        make(&import->hold, what, &pair, (struct token_bytes){id, sizeof(id)});
+    enum tokens_err e = note_pair(import, id);
+    if (e == TOKENS_OK)
+        e = make(&import->hold, what, &pair,
+                 (struct token_bytes){id, sizeof(id)});
     if (e == TOKENS_OK) {
         import->created[import->created_count++] = pair.public;
         import->created[import->created_count++] = pair.private;

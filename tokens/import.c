@@ -34,6 +34,28 @@ token_import_begin(struct token *t, struct token_import **out)
     return TOKENS_OK;
 }
 
+void
+token_import_set_journal(struct token_import *import,
+                         const struct token_journal *journal)
+{
+    import->journal = journal;
+}
+
+enum tokens_err
+import_note(struct token_import *i, enum token_object object,
+            struct token_bytes id, struct token_bytes der, bool was_there)
+{
+    struct token_written w = {
+        .object = object, .id_len = id.n, .was_there = was_there};
+
+    if (!i->journal)
+        return TOKENS_OK;
+    memcpy(w.id, id.p, id.n);
+    if (der.n > 0)
+        SHA256(der.p, der.n, w.digest);
+    return i->journal->note(i->journal->arg, i->hold.token, &w);
+}
+
 /* An error of a module, or its reason: the token is gone. */
 enum tokens_err
 import_err(struct token_import *i, enum tokens_err e)
@@ -145,8 +167,11 @@ static enum tokens_err
 add_private(struct token_import *i, const struct token_private_key *k,
             struct token_bytes id, CK_OBJECT_HANDLE *handle)
 {
-    enum tokens_err e = create_private_key(&i->hold, k, id, handle);
+    enum tokens_err e = import_note(i, TOKEN_OBJECT_PRIVATE, id,
+                                    (struct token_bytes){0}, false);
 
+    if (e == TOKENS_OK)
+        e = create_private_key(&i->hold, k, id, handle);
     if (e)
         return e;
     remember(i, *handle);
@@ -168,6 +193,10 @@ add_public(struct token_import *i, const struct token_private_key *k,
 
     if (e || found.count)
         return e;
+    e = import_note(i, TOKEN_OBJECT_PUBLIC, id, (struct token_bytes){0}, false);
+    if (e)
+        return e;
+    t.montgomery = token_has_montgomery(&i->hold);
     template_public(&t, k, id);
     e = create_object(&i->hold, &t, &o);
     if (e == TOKENS_OK)
@@ -280,7 +309,7 @@ certificate_template(struct template *t, X509 *x, struct token_bytes der,
 
 static enum tokens_err
 add_certificate(struct token_import *i, struct template *t,
-                struct token_bytes der, bool *already)
+                struct token_bytes der, struct token_bytes id, bool *already)
 {
     CK_OBJECT_CLASS class = CKO_CERTIFICATE;
     CK_ATTRIBUTE match[] = {{CKA_CLASS, &class, sizeof(class)},
@@ -291,6 +320,8 @@ add_certificate(struct token_import *i, struct template *t,
         objects_find(&i->hold, match, ARRAY_COUNT(match), &found);
 
     *already = found.count > 0;
+    if (e == TOKENS_OK)
+        e = import_note(i, TOKEN_OBJECT_CERTIFICATE, id, der, *already);
     if (e || found.count)
         return e;
     e = create_object(&i->hold, t, &o);
@@ -325,7 +356,7 @@ token_import_add_certificate(struct token_import *import, const uint8_t *der,
         return TOKENS_ARGUMENT;
     import->hold.rv = CKR_OK;
     enum tokens_err e =
-        import_err(import, add_certificate(import, &t, value, &already));
+        import_err(import, add_certificate(import, &t, value, id, &already));
     if (e == TOKENS_OK)
         *out_already = already;
     return e;

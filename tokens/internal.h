@@ -338,7 +338,8 @@ struct template
 {
     CK_ATTRIBUTE all[LIMIT_TEMPLATE];
     size_t count;
-    bool failed; /* no memory or no room: latched */
+    bool failed;     /* no memory or no room: latched */
+    bool montgomery; /* set before: the token knows CKK_EC_MONTGOMERY */
 };
 void template_add(struct template *t, CK_ATTRIBUTE_TYPE type, const void *p,
                   size_t n);
@@ -348,6 +349,7 @@ void template_add_bool(struct template *t, CK_ATTRIBUTE_TYPE type, bool value);
 void template_drop(struct template *t);
 void template_private(struct template *t, const struct token_private_key *k,
                       struct token_bytes id);
+void template_add_curve(struct template *t, const struct token_private_key *k);
 void template_private_secrets(struct template *t,
                               const struct token_private_key *k);
 void template_public(struct template *t, const struct token_private_key *k,
@@ -371,6 +373,7 @@ struct import_key {
 
 struct token_import {
     struct hold hold;
+    const struct token_journal *journal; /* NULL: none */
     bool committed;
     CK_OBJECT_HANDLE created[LIMIT_IMPORT_OBJECTS];
     size_t created_count;
@@ -380,6 +383,18 @@ struct token_import {
 
 /* The CKA_ID that fits a certificate's own public key (import.c). */
 bool certificate_id(struct x509_st *x, uint8_t out[TOKEN_KEY_ID_BYTES]);
+
+/* Tells the journal; DER is a certificate's, or n 0 (import.c). */
+enum tokens_err import_note(struct token_import *i, enum token_object object,
+                            struct token_bytes id, struct token_bytes der,
+                            bool was_there);
+
+/* Destroys, or with !remove counts, half-made objects (broken.c). */
+enum tokens_err broken_count(struct hold *h, bool remove, size_t *count);
+
+/* True when the token says that it has Montgomery curves under their own key
+ * type; SoftHSM2 keeps X25519 among the Edwards ones. */
+bool token_has_montgomery(struct hold *h);
 
 /* E, or TOKENS_REMOVED when the import's session is dead (import.c). */
 enum tokens_err import_err(struct token_import *i, enum tokens_err e);

@@ -175,7 +175,8 @@ prove_key(struct hold *h, const struct import_key *k)
         return prove_sign(h, k);
     if ((k->uses & TOKEN_USE_DECRYPT) && k->type == TOKEN_KEY_RSA)
         return prove_decrypt(h, k);
-    if ((k->uses & TOKEN_USE_DERIVE) && k->type == TOKEN_KEY_EC)
+    if ((k->uses & TOKEN_USE_DERIVE) &&
+        (k->type == TOKEN_KEY_EC || k->type == TOKEN_KEY_X25519))
         return prove_derive(h, k);
     return TOKENS_OK;
 }

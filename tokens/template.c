@@ -8,7 +8,12 @@
 #define CKK_EC_EDWARDS 0x40UL
 #endif
 
+#ifndef CKK_EC_MONTGOMERY
+#define CKK_EC_MONTGOMERY 0x41UL
+#endif
+
 static const uint8_t ed25519_oid[] = {6, 3, 0x2b, 0x65, 0x70};
+static const uint8_t x25519_oid[] = {6, 3, 0x2b, 0x65, 0x6e};
 
 struct token_bytes
 bytes_trim(struct token_bytes b)
@@ -75,18 +80,22 @@ add_names(struct template *t, const struct token_private_key *k,
 }
 
 static CK_KEY_TYPE
-key_type(const struct token_private_key *k)
+key_type(const struct template *t, const struct token_private_key *k)
 {
     if (k->type == TOKEN_KEY_RSA)
         return CKK_RSA;
+    if (k->type == TOKEN_KEY_X25519 && t->montgomery)
+        return CKK_EC_MONTGOMERY;
     return k->type == TOKEN_KEY_EC ? CKK_EC : CKK_EC_EDWARDS;
 }
 
-static void
-add_curve(struct template *t, const struct token_private_key *k)
+void
+template_add_curve(struct template *t, const struct token_private_key *k)
 {
     if (k->type == TOKEN_KEY_EC)
         add_bytes(t, CKA_EC_PARAMS, k->curve);
+    else if (k->type == TOKEN_KEY_X25519)
+        template_add(t, CKA_EC_PARAMS, x25519_oid, sizeof(x25519_oid));
     else
         template_add(t, CKA_EC_PARAMS, ed25519_oid, sizeof(ed25519_oid));
 }
@@ -97,7 +106,7 @@ template_private(struct template *t, const struct token_private_key *k,
                  struct token_bytes id)
 {
     template_add_ulong(t, CKA_CLASS, CKO_PRIVATE_KEY);
-    template_add_ulong(t, CKA_KEY_TYPE, key_type(k));
+    template_add_ulong(t, CKA_KEY_TYPE, key_type(t, k));
     template_add_bool(t, CKA_TOKEN, true);
     template_add_bool(t, CKA_PRIVATE, true);
     template_add_bool(t, CKA_SENSITIVE, true);
@@ -120,7 +129,8 @@ add_scalar(struct template *t, const struct token_private_key *k)
     if (k->type == TOKEN_KEY_EC)
         size = (curve_bits(k->curve.p, k->curve.n) + 7) / 8;
     else
-        v = k->value; /* an Ed25519 seed is a string, not a number */
+        v = k->value; /* an Ed25519 seed or X25519 key is a string, not a number
+                       */
     if (v.n > size || size == 0 || size > sizeof(padded)) {
         t->failed = true;
         return;
@@ -134,7 +144,7 @@ void
 template_private_secrets(struct template *t, const struct token_private_key *k)
 {
     if (k->type != TOKEN_KEY_RSA) {
-        add_curve(t, k);
+        template_add_curve(t, k);
         add_scalar(t, k);
         return;
     }
@@ -170,7 +180,7 @@ template_public_start(struct template *t, const struct token_private_key *k,
                       struct token_bytes id)
 {
     template_add_ulong(t, CKA_CLASS, CKO_PUBLIC_KEY);
-    template_add_ulong(t, CKA_KEY_TYPE, key_type(k));
+    template_add_ulong(t, CKA_KEY_TYPE, key_type(t, k));
     template_add_bool(t, CKA_TOKEN, true);
     template_add_bool(t, CKA_PRIVATE, false);
     template_add_bool(t, CKA_VERIFY, k->uses & TOKEN_USE_SIGN);
@@ -188,7 +198,7 @@ template_public(struct template *t, const struct token_private_key *k,
         add_bytes(t, CKA_MODULUS, bytes_trim(k->modulus));
         add_bytes(t, CKA_PUBLIC_EXPONENT, bytes_trim(k->exponent));
     } else {
-        add_curve(t, k);
+        template_add_curve(t, k);
         add_point(t, k);
     }
 }

@@ -384,7 +384,7 @@ struct token_bytes {
 
 /* A private key in the clear, borrowed. Integers are unsigned big-endian. */
 struct token_private_key {
-    enum token_key_type type;   /* RSA, EC, ED25519 */
+    enum token_key_type type;   /* RSA, EC, ED25519, X25519 */
     unsigned uses;              /* of enum token_key_use, nothing else is set */
     const char *label;          /* CKA_LABEL; may be NULL */
     struct token_bytes id;      /* CKA_ID; n 0: token_key_id */
@@ -393,7 +393,7 @@ struct token_private_key {
     struct token_bytes modulus, exponent, private_exponent, prime1, prime2,
         exponent1, exponent2, coefficient;
     /* EC: DER of the named curve's OID, uncompressed point, scalar (padded
-     * here). ED25519: curve ignored, point and value of 32 bytes. */
+     * here). ED25519, X25519: curve ignored, point and value of 32 bytes. */
     struct token_bytes curve, point, value;
 };
 
@@ -412,6 +412,46 @@ struct token_import;
 /* Needs a login. TOKENS_LOCKED, TOKENS_READ_ONLY, TOKENS_ABSENT,
  * TOKENS_BUSY. */
 enum tokens_err token_import_begin(struct token *t, struct token_import **out);
+
+/* One object that an import is about to create, or found on the token. */
+enum token_object {
+    TOKEN_OBJECT_PRIVATE,
+    TOKEN_OBJECT_PUBLIC,
+    TOKEN_OBJECT_CERTIFICATE,
+    TOKEN_OBJECT_COUNT
+};
+
+#define TOKEN_DIGEST_BYTES 32
+
+struct token_written {
+    enum token_object object;
+    uint8_t id[TOKEN_ID_BYTES]; /* its CKA_ID */
+    size_t id_len;
+    uint8_t digest[TOKEN_DIGEST_BYTES]; /* SHA-256 of a certificate's DER */
+    bool was_there;                     /* a certificate that stays */
+};
+
+/* Told of each object before it is created, so that it can be found after a
+ * crash. What note returns ends the import unless it is TOKENS_OK. Called
+ * while the token is held: it makes no call on a token. */
+struct token_journal {
+    enum tokens_err (*note)(void *arg, struct token *t,
+                            const struct token_written *w);
+    void *arg;
+};
+
+/* JOURNAL is borrowed until the import is dropped. */
+void token_import_set_journal(struct token_import *import,
+                              const struct token_journal *journal);
+
+/* Takes back what a journal of an import that was cut off names, and
+ * half-made objects: *out_count destroyed. An identity that meanwhile has a
+ * certificate the journal does not know was finished by somebody else, and
+ * stays. Needs a login. TOKENS_FAILED when a fresh look still finds one;
+ * the errors of token_import_begin. */
+enum tokens_err token_import_undo(struct token *t,
+                                  const struct token_written *all, size_t count,
+                                  size_t *out_count);
 
 /* Stores private and public key object (private: TOKEN, PRIVATE, SENSITIVE,
  * not EXTRACTABLE, uses as given), reads the attributes back. A token that
@@ -435,7 +475,7 @@ enum tokens_err token_import_add_certificate(struct token_import *import,
 
 /* What to generate. */
 struct token_generation {
-    enum token_key_type type; /* RSA or EC */
+    enum token_key_type type; /* RSA, EC or ED25519 */
     unsigned bits;            /* RSA: of the modulus */
     struct token_bytes curve; /* EC: DER of the named curve's OID */
     const char *label;        /* CKA_LABEL; may be NULL */

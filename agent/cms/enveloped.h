@@ -40,6 +40,8 @@ struct recipient_info {
     struct slice shared_info; /* DER of ECC-CMS-SharedInfo */
     size_t kek_bytes;         /* key agreement: 16, 24, 32 */
     bool cofactor;
+    bool hkdf;         /* HKDF (RFC 8418), else the X9.63 KDF */
+    struct slice salt; /* HKDF: the message's ukm, or empty */
 };
 
 struct enveloped_reader;

@@ -79,6 +79,10 @@
     X(COFACTOR_DH_SHA256, SECG "\x0e\x01")                                     \
     X(COFACTOR_DH_SHA384, SECG "\x0e\x02")                                     \
     X(COFACTOR_DH_SHA512, SECG "\x0e\x03")                                     \
+    /* RFC 8418 */                                                             \
+    X(STD_DH_HKDF_SHA256, PKCS "\x01\x09\x10\x03\x13")                         \
+    X(STD_DH_HKDF_SHA384, PKCS "\x01\x09\x10\x03\x14")                         \
+    X(STD_DH_HKDF_SHA512, PKCS "\x01\x09\x10\x03\x15")                         \
     /* certificate extensions: RFC 5280 4.2.1 */                               \
     X(SUBJECT_KEY_ID, "\x55\x1d\x0e")                                          \
     X(KEY_USAGE, "\x55\x1d\x0f")

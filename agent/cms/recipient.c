@@ -102,7 +102,7 @@ read_agreement_algorithm(struct slice algorithm, struct slice ukm,
     enum oid oid;
 
     if (!der_algorithm(algorithm, &oid, &wrap) ||
-        !agreement_scheme(oid, &out->hash, &out->cofactor) ||
+        !agreement_scheme(oid, &out->hash, &out->cofactor, &out->hkdf) ||
         !der_algorithm(wrap, &oid, &parameters) ||
         (out->kek_bytes = wrap_kek_bytes(oid)) == 0)
         return false;
@@ -110,6 +110,8 @@ read_agreement_algorithm(struct slice algorithm, struct slice ukm,
         bug("shared info without room");
     shared_info_write(wrap, ukm, out->kek_bytes, shared);
     out->shared_info = slice_of(shared->data + start, shared->len - start);
+    if (out->hkdf)
+        out->salt = ukm;
     return out->shared_info.n <= LIMIT_SHARED_INFO_BYTES;
 }
 

@@ -93,29 +93,34 @@ wrap_kek_bytes(enum oid wrap)
 }
 
 bool
-agreement_scheme(enum oid oid, enum hash *hash, bool *cofactor)
+agreement_scheme(enum oid oid, enum hash *hash, bool *cofactor, bool *hkdf)
 {
     static const struct {
         enum oid oid;
         enum hash hash;
         bool cofactor;
+        bool hkdf;
     } schemes[] = {
-        {OID_STD_DH_SHA1, HASH_SHA1, false},
-        {OID_STD_DH_SHA224, HASH_SHA224, false},
-        {OID_STD_DH_SHA256, HASH_SHA256, false},
-        {OID_STD_DH_SHA384, HASH_SHA384, false},
-        {OID_STD_DH_SHA512, HASH_SHA512, false},
-        {OID_COFACTOR_DH_SHA1, HASH_SHA1, true},
-        {OID_COFACTOR_DH_SHA224, HASH_SHA224, true},
-        {OID_COFACTOR_DH_SHA256, HASH_SHA256, true},
-        {OID_COFACTOR_DH_SHA384, HASH_SHA384, true},
-        {OID_COFACTOR_DH_SHA512, HASH_SHA512, true},
+        {OID_STD_DH_SHA1, HASH_SHA1, false, false},
+        {OID_STD_DH_SHA224, HASH_SHA224, false, false},
+        {OID_STD_DH_SHA256, HASH_SHA256, false, false},
+        {OID_STD_DH_SHA384, HASH_SHA384, false, false},
+        {OID_STD_DH_SHA512, HASH_SHA512, false, false},
+        {OID_COFACTOR_DH_SHA1, HASH_SHA1, true, false},
+        {OID_COFACTOR_DH_SHA224, HASH_SHA224, true, false},
+        {OID_COFACTOR_DH_SHA256, HASH_SHA256, true, false},
+        {OID_COFACTOR_DH_SHA384, HASH_SHA384, true, false},
+        {OID_COFACTOR_DH_SHA512, HASH_SHA512, true, false},
+        {OID_STD_DH_HKDF_SHA256, HASH_SHA256, false, true},
+        {OID_STD_DH_HKDF_SHA384, HASH_SHA384, false, true},
+        {OID_STD_DH_HKDF_SHA512, HASH_SHA512, false, true},
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(schemes); i++)
         if (schemes[i].oid == oid) {
             *hash = schemes[i].hash;
             *cofactor = schemes[i].cofactor;
+            *hkdf = schemes[i].hkdf;
             return true;
         }
     return false;

@@ -17,8 +17,10 @@ MUST_USE bool kek_wrap(struct slice kek, struct slice key, struct buf *out);
 /* The KEK's octets for a wrap algorithm, or 0. */
 size_t wrap_kek_bytes(enum oid wrap);
 
-/* The key derivation of an agreement scheme (RFC 5753 section 7.1.4). */
-MUST_USE bool agreement_scheme(enum oid oid, enum hash *hash, bool *cofactor);
+/* The key derivation of an agreement scheme: X9.63 (RFC 5753 section 7.1.4),
+ * or HKDF (RFC 8418 section 2.2). */
+MUST_USE bool agreement_scheme(enum oid oid, enum hash *hash, bool *cofactor,
+                               bool *hkdf);
 
 /* ECC-CMS-SharedInfo (RFC 5753 section 7.2); WRAP_ALGORITHM as it stands in
  * the message, UKM may be empty. */

@@ -130,7 +130,7 @@ set_ascii(GENERAL_NAME *g, struct slice address)
     return true;
 }
 
-/* RFC 8398: id-on-SmtpUTF8Mailbox, a UTF8String. */
+/* RFC 9598: id-on-SmtpUTF8Mailbox, a UTF8String. */
 static bool
 set_utf8(GENERAL_NAME *g, struct slice address)
 {
@@ -182,6 +182,15 @@ add_text_extension(STACK_OF(X509_EXTENSION) * *extensions, int nid,
     return done;
 }
 
+static const char *
+usage_of(enum key_type type)
+{
+    if (type == KEY_ED25519)
+        return "critical,digitalSignature";
+    return type == KEY_RSA ? "critical,digitalSignature,keyEncipherment"
+                           : "critical,digitalSignature,keyAgreement";
+}
+
 static bool
 add_extensions(X509_REQ *req, enum key_type type, struct slice address)
 {
@@ -189,10 +198,7 @@ add_extensions(X509_REQ *req, enum key_type type, struct slice address)
     bool bare = X509_NAME_entry_count(X509_REQ_get_subject_name(req)) == 0;
     bool done =
         add_address(&extensions, address, bare) &&
-        add_text_extension(&extensions, NID_key_usage,
-                           type == KEY_RSA
-                               ? "critical,digitalSignature,keyEncipherment"
-                               : "critical,digitalSignature,keyAgreement") &&
+        add_text_extension(&extensions, NID_key_usage, usage_of(type)) &&
         add_text_extension(&extensions, NID_ext_key_usage, "emailProtection") &&
         X509_REQ_add_extensions(req, extensions) == 1;
 
@@ -254,6 +260,8 @@ signature_nid(enum key_type type, enum hash hash)
         return hash == HASH_SHA384   ? NID_sha384WithRSAEncryption
                : hash == HASH_SHA512 ? NID_sha512WithRSAEncryption
                                      : NID_sha256WithRSAEncryption;
+    if (type == KEY_ED25519)
+        return NID_ED25519;
     return hash == HASH_SHA384   ? NID_ecdsa_with_SHA384
            : hash == HASH_SHA512 ? NID_ecdsa_with_SHA512
                                  : NID_ecdsa_with_SHA256;

@@ -20,7 +20,7 @@ MUST_USE enum err certificate_request_check(struct slice address,
 
 /* Builds CertificationRequestInfo for the public key SPKI (DER): subject CN
  * (name, else the address), subjectAltName rfc822Name, or SmtpUTF8Mailbox
- * (RFC 8398) where the local part is not ASCII, and the key usages of S/MIME
+ * (RFC 9598) where the local part is not ASCII, and the key usages of S/MIME
  * that fit TYPE. Gives *out; the bytes to sign go to TBS. ERR_BAD_REQUEST,
  * ERR_INTERNAL. */
 MUST_USE enum err certificate_request_new(struct slice spki, enum key_type type,
@@ -29,7 +29,8 @@ MUST_USE enum err certificate_request_new(struct slice spki, enum key_type type,
                                           struct certificate_request **out,
                                           struct buf *tbs, struct problem *p);
 
-/* Adds the signature (PKCS#1 v1.5, or ECDSA as DER) made with HASH and writes
+/* Adds the signature (PKCS#1 v1.5, ECDSA as DER, Ed25519) made with HASH and
+ * writes
  * the whole request as DER. */
 MUST_USE enum err certificate_request_finish(struct certificate_request *r,
                                              enum hash hash,

@@ -1,5 +1,6 @@
 /*
- * MSG_IMPORT: all keys and certificates of a .p12 onto one token, or none.
+ * MSG_IMPORT: all keys and certificates of a .p12 onto one token, or onto two
+ * at once, or nothing.
  */
 #include <stdio.h>
 
@@ -9,21 +10,29 @@
 #include "agent/keyholder/p12_items.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
-#include "agent/keyholder/unlock.h"
+#include "agent/keyholder/writing.h"
+
+#define TARGETS 2
 
 /* keyUsage bits (RFC 5280 4.2.1.3) as libcrypto numbers them. */
 #define USAGE_SIGNATURE (0x80U | 0x40U) /* digitalSignature, nonRepudiation */
 #define USAGE_ENCIPHER  (0x20U | 0x10U) /* key-, dataEncipherment */
 #define USAGE_AGREEMENT 0x08U
 
+struct target {
+    struct token *token;
+    bool already[LIMIT_ITEM_KEYS];
+};
+
 struct importing {
     struct client *client;
-    struct token *token;
+    struct target target[TARGETS];
+    struct token_import *transaction[TARGETS];
+    size_t targets;
     struct p12_items items;
-    struct token_import *transaction;
+    struct journal *journal;
     /* of each key */
     uint8_t id[LIMIT_ITEM_KEYS][TOKEN_KEY_ID_BYTES];
-    bool already[LIMIT_ITEM_KEYS];
     const struct item *certificate[LIMIT_ITEM_KEYS]; /* NULL: none */
     uint32_t chain_certificates;
 };
@@ -31,7 +40,9 @@ struct importing {
 static void
 importing_drop(struct importing *w)
 {
-    token_import_drop(&w->transaction);
+    for (size_t i = 0; i < TARGETS; i++)
+        token_import_drop(&w->transaction[i]);
+    journal_drop(&w->journal);
     p12_items_drop(&w->items);
 }
 
@@ -66,30 +77,44 @@ static enum err
 choose_token(struct importing *w, struct slice which, struct problem *p)
 {
     struct token_store *store = w->client->keyholder->store;
-    struct token_info info;
-    enum err e = which.n > 0 ? token_choose(store, which, &w->token, p)
-                             : choose_writable(store, &w->token, p);
+    struct token **out = &w->target[w->targets].token;
+    enum err e = which.n > 0 ? token_choose(store, which, out, p)
+                             : choose_writable(store, out, p);
 
-    if (e != ERR_OK)
-        return e;
-    token_get_info(w->token, &info);
-    if (!info.initialized)
-        return token_problem(TOKENS_UNINITIALIZED, w->token, p);
-    if (info.write_protected)
-        return token_problem(TOKENS_READ_ONLY, w->token, p);
-    return ERR_OK;
+    if (e == ERR_OK)
+        e = writing_check(*out, p);
+    w->targets += e == ERR_OK;
+    return e;
+}
+
+static enum err
+choose_tokens(struct importing *w, const struct import_request *request,
+              struct problem *p)
+{
+    enum err e = choose_token(w, request->token, p);
+
+    if (e == ERR_OK && request->also_to.n > 0)
+        e = choose_token(w, request->also_to, p);
+    if (e == ERR_OK && w->targets == 2 &&
+        w->target[0].token == w->target[1].token)
+        return fail(p, ERR_USAGE, "the second token is the first one");
+    return e;
 }
 
 static enum err
 unlock_for_import(struct importing *w, struct slice file, struct problem *p)
 {
-    struct purpose why = {.token = w->token, .operation = "import a key file"};
+    enum err e = ERR_OK;
 
-    if (!unlock_is_needed(w->token))
-        return ERR_OK;
-    if (file.n > 0 && file.n < sizeof(why.key))
-        memcpy(why.key, file.p, file.n);
-    return unlock_by_prompt(w->client, &why, p);
+    for (size_t i = 0; e == ERR_OK && i < w->targets; i++) {
+        struct purpose why = {.token = w->target[i].token,
+                              .operation = "import a key file"};
+
+        if (file.n > 0 && file.n < sizeof(why.key))
+            memcpy(why.key, file.p, file.n);
+        e = writing_unlock(w->client, &why, p);
+    }
+    return e;
 }
 
 /* ---- keys -------------------------------------------------------------- */
@@ -99,6 +124,8 @@ uses_that_fit(uint32_t type)
 {
     if (type == KEY_RSA)
         return TOKEN_USE_SIGN | TOKEN_USE_DECRYPT | TOKEN_USE_UNWRAP;
+    if (type == KEY_X25519)
+        return TOKEN_USE_DERIVE;
     return type == KEY_EC ? TOKEN_USE_SIGN | TOKEN_USE_DERIVE : TOKEN_USE_SIGN;
 }
 
@@ -139,22 +166,22 @@ fill_rsa(struct token_private_key *key, const struct slice *value)
     key->coefficient = bytes_of(value[7]);
 }
 
-static bool
+static void
 fill_key(struct token_private_key *key, const struct p12_item *r)
 {
     key->uses = uses_of(r);
     key->subject = bytes_of(r->subject);
     if (r->type == KEY_RSA) {
         fill_rsa(key, r->value.item);
-        return true;
+        return;
     }
-    if (r->type != KEY_EC && r->type != KEY_ED25519)
-        return false;
-    key->type = r->type == KEY_EC ? TOKEN_KEY_EC : TOKEN_KEY_ED25519;
+    key->type = r->type == KEY_EC        ? TOKEN_KEY_EC
+                : r->type == KEY_ED25519 ? TOKEN_KEY_ED25519
+                : r->type == KEY_X25519  ? TOKEN_KEY_X25519
+                                         : TOKEN_KEY_UNKNOWN;
     key->curve = bytes_of(r->value.item[0]);
     key->point = bytes_of(r->value.item[1]);
     key->value = bytes_of(r->value.item[2]);
-    return true;
 }
 
 static void
@@ -167,8 +194,18 @@ text_of(struct slice s, char *out, size_t size)
     out[n] = '\0';
 }
 
+/* An import's error, or why its journal could not be written. */
 static enum err
-add_key(struct importing *w, size_t i, struct problem *p)
+import_problem(struct importing *w, enum tokens_err e, size_t target,
+               struct problem *p)
+{
+    if (e == TOKENS_OK || journal_problem(w->journal, p) != ERR_OK)
+        return p->code;
+    return token_problem(e, w->target[target].token, p);
+}
+
+static enum err
+add_key(struct importing *w, size_t target, size_t i, struct problem *p)
 {
     const struct p12_item *r = &w->items.key[i].record;
     struct token_private_key key = {0};
@@ -177,85 +214,106 @@ add_key(struct importing *w, size_t i, struct problem *p)
 
     text_of(r->label, label, sizeof(label));
     key.label = label;
-    if (!fill_key(&key, r))
-        return fail(p, ERR_P12_UNSUPPORTED,
-                    "a key of a type that cannot be put on a token (X25519)");
+    fill_key(&key, r);
     e = token_key_id(&key, w->id[i]);
     if (e == TOKENS_OK)
-        e = token_import_add_key(w->transaction, &key, &w->already[i]);
-    return e == TOKENS_OK ? ERR_OK : token_problem(e, w->token, p);
+        e = token_import_add_key(w->transaction[target], &key,
+                                 &w->target[target].already[i]);
+    return import_problem(w, e, target, p);
+}
+
+/* The CKA_ID of the key that C certifies; n 0: none of the file's. */
+static struct token_bytes
+id_of_certificate(struct importing *w, const struct item *c)
+{
+    for (size_t i = 0; i < w->items.key_count; i++) {
+        if (!p12_items_pair(&w->items.key[i], c))
+            continue;
+        if (!w->certificate[i])
+            w->certificate[i] = c;
+        return (struct token_bytes){w->id[i], TOKEN_KEY_ID_BYTES};
+    }
+    return (struct token_bytes){0};
 }
 
 static enum err
-add_certificate(struct importing *w, const struct item *c, struct problem *p)
+add_certificate(struct importing *w, size_t target, const struct item *c,
+                struct problem *p)
 {
     struct slice der = c->record.value.item[0];
-    struct token_bytes id = {0};
+    struct token_bytes id = id_of_certificate(w, c);
     char label[LIMIT_LABEL_BYTES + 1];
-    bool already, has_key = false;
+    bool already;
     enum tokens_err e;
 
     text_of(c->record.label, label, sizeof(label));
-    for (size_t i = 0; i < w->items.key_count && !has_key; i++) {
-        has_key = p12_items_pair(&w->items.key[i], c);
-        if (!has_key)
-            continue;
-        id = (struct token_bytes){w->id[i], TOKEN_KEY_ID_BYTES};
-        if (!w->certificate[i])
-            w->certificate[i] = c;
-    }
-    e = token_import_add_certificate(w->transaction, der.p, der.n, id, label,
-                                     &already);
+    e = token_import_add_certificate(w->transaction[target], der.p, der.n, id,
+                                     label, &already);
     if (e == TOKENS_ARGUMENT)
         return fail(p, ERR_P12_FORMAT, "a certificate is malformed");
-    if (e != TOKENS_OK)
-        return token_problem(e, w->token, p);
-    w->chain_certificates += !has_key;
-    return ERR_OK;
+    if (e == TOKENS_OK && target == 0)
+        w->chain_certificates += id.n == 0;
+    return import_problem(w, e, target, p);
 }
 
 static enum err
-add_all(struct importing *w, struct problem *p)
+add_all(struct importing *w, size_t target, struct problem *p)
 {
     enum err e = ERR_OK;
     enum tokens_err t;
 
     for (size_t i = 0; e == ERR_OK && i < w->items.key_count; i++)
-        e = add_key(w, i, p);
+        e = add_key(w, target, i, p);
     for (size_t i = 0; e == ERR_OK && i < w->items.certificate_count; i++)
-        e = add_certificate(w, &w->items.certificate[i], p);
+        e = add_certificate(w, target, &w->items.certificate[i], p);
     if (e != ERR_OK)
         return e;
-    t = token_import_prove(w->transaction);
+    t = token_import_prove(w->transaction[target]);
     if (t == TOKENS_DIFFERENT)
         return fail(p, ERR_P12_MISMATCH, NULL);
-    if (t == TOKENS_OK)
-        t = token_import_commit(w->transaction);
-    return t == TOKENS_OK ? ERR_OK : token_problem(t, w->token, p);
+    return import_problem(w, t, target, p);
 }
 
+/* Two imports that go to the same two tokens take them in the same order. */
+static enum err
+begin_all(struct importing *w, struct problem *p)
+{
+    size_t first =
+        w->targets == 2 && w->target[1].token < w->target[0].token ? 1 : 0;
+
+    w->journal = journal_new(&w->client->keyholder->journals);
+    for (size_t n = 0; n < w->targets; n++) {
+        size_t i = n ^ first;
+        enum tokens_err t =
+            token_import_begin(w->target[i].token, &w->transaction[i]);
+
+        if (t != TOKENS_OK)
+            return token_problem(t, w->target[i].token, p);
+        token_import_set_journal(w->transaction[i], journal_notes(w->journal));
+    }
+    return ERR_OK;
+}
+
+/* What counts is that the journal is closed: from then on nobody takes
+ * anything back. */
 static enum err
 write_all(struct importing *w, struct problem *p)
 {
     struct problem first = {0};
-    enum tokens_err t = token_import_begin(w->token, &w->transaction);
-    enum err e;
+    enum err e = begin_all(w, &first);
 
-    if (t != TOKENS_OK)
-        return token_problem(t, w->token, p);
-    e = add_all(w, &first);
-    if (e != ERR_OK) {
-        t = token_import_rollback(w->transaction);
-        *p = first;
-        if (t != TOKENS_OK)
-            (void)fail(p, ERR_TOKEN_FAILED,
-                       "after %s, and what was written could not be removed",
-                       err_name(first.code));
-        if (t != TOKENS_OK)
-            problem_set_token(p, first.token);
+    for (size_t i = 0; e == ERR_OK && i < w->targets; i++)
+        e = add_all(w, i, &first);
+    if (e == ERR_OK)
+        e = journal_close(w->journal, &first);
+    if (e != ERR_OK)
+        return writing_undo(w->transaction, w->targets, w->journal, &first, p);
+    for (size_t i = 0; i < w->targets; i++) {
+        if (token_import_commit(w->transaction[i]) != TOKENS_OK)
+            bug("a commit that fails");
+        token_import_drop(&w->transaction[i]);
     }
-    token_import_drop(&w->transaction);
-    return e == ERR_OK ? ERR_OK : p->code;
+    return ERR_OK;
 }
 
 /* ---- the report -------------------------------------------------------- */
@@ -269,7 +327,8 @@ warn(struct import_reply *out, const char *text)
 }
 
 static void
-add_record(const struct importing *w, size_t i, struct buf *bytes)
+add_record(const struct importing *w, const struct target *target, size_t i,
+           struct buf *bytes)
 {
     const struct item *c = w->certificate[i];
     struct token_info info;
@@ -277,10 +336,10 @@ add_record(const struct importing *w, size_t i, struct buf *bytes)
     struct import_record record = {
         .id = slice_of(w->id[i], TOKEN_KEY_ID_BYTES),
         .label = w->items.key[i].record.label,
-        .already = w->already[i],
+        .already = target->already[i],
     };
 
-    token_get_info(w->token, &info);
+    token_get_info(target->token, &info);
     reference_add(&ref, &info, record.id);
     record.ref = buf_slice(&ref);
     record.token = slice_text(info.label);
@@ -290,19 +349,33 @@ add_record(const struct importing *w, size_t i, struct buf *bytes)
 }
 
 static void
+report_warning(const struct importing *w, struct import_reply *out,
+               struct reply_room *room)
+{
+    size_t n = strlen(w->items.warning);
+
+    if (n > 0 &&
+        !slice_list_add(&out->warnings,
+                        slice_of(room->bytes.data + room->bytes.len - n, n)))
+        bug("more warnings than a list takes");
+}
+
+static void
 report(const struct importing *w, struct import_reply *out,
        struct reply_room *room)
 {
-    size_t end[LIMIT_ITEM_KEYS];
+    size_t end[TARGETS * LIMIT_ITEM_KEYS];
+    size_t all = w->targets * w->items.key_count;
     size_t n = 0, at = 0;
     bool bare = false;
 
-    for (; n < w->items.key_count; n++) {
-        add_record(w, n, &room->bytes);
-        bare |= w->certificate[n] == NULL;
-        end[n] = room->bytes.len;
-        if (room->bytes.len > LIMIT_REPORT_BYTES)
-            break;
+    while (n < all && room->bytes.len <= LIMIT_REPORT_BYTES) {
+        const struct target *target = &w->target[n / w->items.key_count];
+        size_t key = n % w->items.key_count;
+
+        add_record(w, target, key, &room->bytes);
+        bare |= w->certificate[key] == NULL;
+        end[n++] = room->bytes.len;
     }
     /* The warning's text lies behind the records. */
     buf_add_text(&room->bytes, w->items.warning);
@@ -311,15 +384,10 @@ report(const struct importing *w, struct import_reply *out,
                             slice_of(room->bytes.data + at, end[i] - at)))
             bug("more records than a list takes");
     out->chain_certificates = w->chain_certificates;
-    if (w->items.warning[0])
-        if (!slice_list_add(&out->warnings,
-                            slice_of(room->bytes.data + room->bytes.len -
-                                         strlen(w->items.warning),
-                                     strlen(w->items.warning))))
-            bug("more warnings than a list takes");
+    report_warning(w, out, room);
     if (bare)
         warn(out, "a key without a certificate was imported");
-    if (n < w->items.key_count)
+    if (n < all)
         warn(out, "more keys were imported than are listed");
 }
 
@@ -330,7 +398,7 @@ import_into(struct importing *w, const struct import_request *request,
     enum err e = p12_items_read(w->client, request, &w->items, p);
 
     if (e == ERR_OK)
-        e = choose_token(w, request->token, p);
+        e = choose_tokens(w, request, p);
     if (e == ERR_OK)
         e = unlock_for_import(w, request->file, p);
     if (e == ERR_OK)
@@ -345,11 +413,12 @@ p12_import(struct client *c, const struct import_request *request,
     AUTO(importing) struct importing w = {.client = c};
     enum err e = import_into(&w, request, p);
 
-    for (size_t i = 0; e == ERR_OK && i < w.items.key_count; i++)
-        client_audit(c, "import", w.token,
-                     slice_of(w.id[i], TOKEN_KEY_ID_BYTES), ERR_OK);
+    for (size_t t = 0; e == ERR_OK && t < w.targets; t++)
+        for (size_t i = 0; i < w.items.key_count; i++)
+            client_audit(c, "import", w.target[t].token,
+                         slice_of(w.id[i], TOKEN_KEY_ID_BYTES), ERR_OK);
     if (e != ERR_OK) {
-        client_audit(c, "import", w.token, slice_of(NULL, 0), e);
+        client_audit(c, "import", w.target[0].token, slice_of(NULL, 0), e);
         return e;
     }
     report(&w, out, room);

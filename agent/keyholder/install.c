@@ -8,7 +8,7 @@
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
-#include "agent/keyholder/unlock.h"
+#include "agent/keyholder/writing.h"
 
 /* A certificate's key on the token at hand; id_len 0: it has none there. */
 struct match {
@@ -69,9 +69,9 @@ match_unlocked(struct installing *w, struct problem *p)
     size_t bad = 0;
     enum err e;
 
-    if (w->matches == 0 || !unlock_is_needed(w->token))
+    if (w->matches == 0)
         return ERR_OK;
-    if ((e = unlock_by_prompt(w->client, &why, p)) != ERR_OK)
+    if ((e = writing_unlock(w->client, &why, p)) != ERR_OK)
         return e;
     t = match_all(w, &bad);
     return t == TOKENS_OK ? ERR_OK : token_problem(t, w->token, p);
@@ -93,18 +93,32 @@ add_one(struct installing *w, size_t i)
 }
 
 static enum err
-store_all(struct installing *w, struct problem *p)
+store_noted(struct installing *w, struct journal *journal, struct problem *p)
 {
+    struct problem first = {0};
     enum tokens_err t = token_import_begin(w->token, &w->transaction);
-    enum err e = ERR_OK;
 
+    if (t == TOKENS_OK)
+        token_import_set_journal(w->transaction, journal_notes(journal));
     for (size_t i = 0; t == TOKENS_OK && i < w->certificates->n; i++)
         t = add_one(w, i);
-    if (t == TOKENS_OK)
+    if (t == TOKENS_OK && journal_close(journal, &first) == ERR_OK)
         t = token_import_commit(w->transaction);
-    if (t != TOKENS_OK)
-        e = token_problem(t, w->token, p);
+    if (t != TOKENS_OK && journal_problem(journal, &first) == ERR_OK)
+        (void)token_problem(t, w->token, &first);
+    if (first.code != ERR_OK)
+        return writing_undo(&w->transaction, 1, journal, &first, p);
     token_import_drop(&w->transaction);
+    return ERR_OK;
+}
+
+static enum err
+store_all(struct installing *w, struct problem *p)
+{
+    struct journal *journal = journal_new(&w->client->keyholder->journals);
+    enum err e = store_noted(w, journal, p);
+
+    journal_drop(&journal);
     return e;
 }
 

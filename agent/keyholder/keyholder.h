@@ -15,6 +15,7 @@
 #include "agent/keyholder/broker_link.h"
 #include "agent/keyholder/caller.h"
 #include "agent/keyholder/config.h"
+#include "agent/keyholder/journal.h"
 #include "agent/wire/channel.h"
 #include "agent/wire/values.h"
 #include "tokens/tokens.h"
@@ -26,6 +27,7 @@ struct keyholder {
     struct token_store *store;
     struct broker_link broker;
     struct audit audit;
+    struct journals journals;
     pthread_mutex_t prompt; /* one prompt at a time */
     pthread_mutex_t mutex;  /* guards what follows */
     pthread_cond_t gone;

@@ -102,6 +102,7 @@ main(int argc, char **argv)
         _exit(2);
     }
     audit_open(&k.audit, arguments.audit);
+    journals_open(&k.journals, arguments.audit);
     if (!open_tokens(&k, arguments.vtoken) ||
         !channel_send(CHANNEL_FD, MSG_READY, NULL, NULL, 0))
         _exit(1);
@@ -112,6 +113,7 @@ main(int argc, char **argv)
     if (clients_end(&k, END_TIMEOUT_S))
         token_store_drop(&k.store);
     audit_drop(&k.audit);
+    journals_drop(&k.journals);
     config_drop(&k.config);
     _exit(well ? 0 : 1);
 }

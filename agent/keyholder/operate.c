@@ -281,19 +281,27 @@ kdf_hash(uint32_t hash)
     return hash < ARRAY_COUNT(names) ? names[hash] : NULL;
 }
 
-/* ANSI X9.63 KDF (SEC 1 3.6.1), as RFC 5753 section 7.1 uses it. */
+static OSSL_PARAM
+octets(const char *name, struct slice s)
+{
+    return OSSL_PARAM_construct_octet_string(name, (void *)(uintptr_t)s.p, s.n);
+}
+
+/* ANSI X9.63 KDF (SEC 1 3.6.1), as RFC 5753 section 7.1 uses it, or HKDF
+ * (RFC 5869) as RFC 8418 section 2.2 does. */
 static bool
 derive(const struct agree_request *r, struct slice shared, uint8_t *out)
 {
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "X963KDF", NULL);
+    bool hkdf = r->kdf == KDF_HKDF;
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, hkdf ? "HKDF" : "X963KDF", NULL);
     EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(
             OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)kdf_hash(r->hash), 0),
-        OSSL_PARAM_construct_octet_string(
-            OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)shared.p, shared.n),
-        OSSL_PARAM_construct_octet_string(
-            OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)r->info.p, r->info.n),
+        octets(OSSL_KDF_PARAM_KEY, shared),
+        octets(OSSL_KDF_PARAM_INFO, r->info),
+        hkdf && r->salt.n > 0 ? octets(OSSL_KDF_PARAM_SALT, r->salt)
+                              : OSSL_PARAM_construct_end(),
         OSSL_PARAM_construct_end()};
     bool done = ctx && EVP_KDF_derive(ctx, out, r->kek_bytes, params) == 1;
 
@@ -308,8 +316,8 @@ check_agree(const struct agree_request *r, struct problem *p)
     if (r->kek_bytes != 16 && r->kek_bytes != 24 && r->kek_bytes != 32)
         return fail(p, ERR_USAGE, "a key-encryption key of %u bytes",
                     (unsigned)r->kek_bytes);
-    if (!kdf_hash(r->hash))
-        return fail(p, ERR_USAGE, "unknown hash");
+    if (!kdf_hash(r->hash) || (r->kdf != KDF_X963 && r->kdf != KDF_HKDF))
+        return fail(p, ERR_USAGE, "unknown key derivation");
     return ERR_OK;
 }
 

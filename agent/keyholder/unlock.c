@@ -6,6 +6,7 @@
 #include "agent/base/log.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/token_problem.h"
+#include "agent/keyholder/writing.h"
 
 bool
 unlock_is_needed(struct token *t)
@@ -56,8 +57,8 @@ try_prompts(struct prompt *prompt, const struct purpose *why, struct problem *p)
     }
 }
 
-enum err
-unlock_by_prompt(struct client *c, const struct purpose *why, struct problem *p)
+static enum err
+login_by_prompt(struct client *c, const struct purpose *why, struct problem *p)
 {
     AUTO(prompt) struct prompt prompt;
     struct token_info info;
@@ -74,6 +75,18 @@ unlock_by_prompt(struct client *c, const struct purpose *why, struct problem *p)
     else if (t == TOKENS_OK)
         return try_prompts(&prompt, why, p);
     return t == TOKENS_OK ? ERR_OK : token_problem(t, why->token, p);
+}
+
+/* The prompt is given back before the token is written to. */
+enum err
+unlock_by_prompt(struct client *c, const struct purpose *why, struct problem *p)
+{
+    bool was_in = token_is_logged_in(why->token);
+    enum err e = login_by_prompt(c, why, p);
+
+    if (e == ERR_OK && !was_in)
+        writing_recover(c, why->token);
+    return e;
 }
 
 /* The prompt's own problem is kept: a token's error cannot carry it. */
@@ -156,6 +169,7 @@ token_unlock(struct client *c, const struct token_choice *request,
     client_audit(c, "unlock", t, slice_of(NULL, 0), e);
     if (e != ERR_OK)
         return e;
+    writing_recover(c, t);
     token_record_fill(t, out, &room->bytes);
     return ERR_OK;
 }

@@ -65,11 +65,13 @@ agree(struct request *r, const struct recipient_info *ri,
                               .hash = ri->hash,
                               .info = ri->shared_info,
                               .kek_bytes = (uint32_t)ri->kek_bytes,
+                              .kdf = ri->hkdf ? KDF_HKDF : KDF_X963,
+                              .salt = ri->salt,
                               .cofactor = ri->cofactor};
     AUTO(secret) struct secret *key = secret_new();
     struct agree_reply reply;
 
-    if (q.peer.n > 256 || q.info.n > 1024)
+    if (q.peer.n > 256 || q.info.n > 1024 || q.salt.n > 1024)
         return fail(&r->problem, ERR_CANNOT_DECRYPT, NULL);
     TRY(keyholder_call(r, MSG_AGREE, &q, NULL, 0, &reply));
     /* On failure KEY is a random one, and the message fails later, as with

@@ -17,6 +17,7 @@ static const struct algorithm_name {
     {"rsa3072", KEY_RSA, 3072}, /* the default */
     {"rsa2048", KEY_RSA, 2048}, {"rsa4096", KEY_RSA, 4096},
     {"p256", KEY_EC, 256},      {"p384", KEY_EC, 384},
+    {"p521", KEY_EC, 521},      {"ed25519", KEY_ED25519, 255},
 };
 
 static enum err
@@ -30,7 +31,8 @@ find_algorithm(struct request *r, const struct algorithm_name **out)
             return ERR_OK;
         }
     return fail(&r->problem, ERR_BAD_REQUEST,
-                "an algorithm is rsa2048, rsa3072, rsa4096, p256 or p384");
+                "an algorithm is rsa2048, rsa3072, rsa4096, p256, p384, p521 "
+                "or ed25519");
 }
 
 enum err

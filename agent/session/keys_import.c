@@ -108,6 +108,7 @@ import(struct request *r, struct import_reply *out)
 {
     struct import_request request = {
         .token = slice_text(request_text(r, "token")),
+        .also_to = slice_text(request_text(r, "also_to")),
         .file = slice_text(request_text(r, "file")),
         .no_mac = request_flag(r, "no_mac")};
     AUTO(fd) int file = -1;

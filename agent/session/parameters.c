@@ -93,13 +93,10 @@ const struct parameter parameters_of_unlock[] = {
 const struct parameter parameters_of_lock[] = {TOKEN, END};
 
 const struct parameter parameters_of_import[] = {
-    INPUT,
-    {"password", PARAMETER_FD, OPTIONAL, 0},
-    TOKEN,
-    FLAG("no_mac"),
-    {"file", PARAMETER_TEXT, OPTIONAL, LIMIT_LABEL_BYTES},
-    CALLER,
-    END};
+    INPUT,          {"password", PARAMETER_FD, OPTIONAL, 0},
+    TOKEN,          {"also_to", PARAMETER_TEXT, OPTIONAL, LIMIT_TEXT_BYTES},
+    FLAG("no_mac"), {"file", PARAMETER_TEXT, OPTIONAL, LIMIT_LABEL_BYTES},
+    CALLER,         END};
 
 const struct parameter parameters_of_key[] = {
     {"id", PARAMETER_TEXT, REQUIRED, LIMIT_TEXT_BYTES}, CALLER, END};

@@ -110,14 +110,16 @@ struct slice_list {
     U32(mgf_hash) BYTES(label, 512) BYTES(wrapped, 1024) U32(key_bytes)
 #define FIELDS_unwrap_reply(U32, U64, BYTES, TEXT, LIST) BYTES(key, 64)
 
-/* ECDH (RFC 5753) with the X9.63 KDF over hash: peer is the originator's
+/* ECDH (RFC 5753) with a key derivation over hash (kdf: enum kdf; HKDF as in
+ * RFC 8418, with salt): peer is the originator's
  * public point, uncompressed (or an X25519 key); info is the DER of
  * ECC-CMS-SharedInfo; kek_bytes 16, 24 or 32. cofactor: the "cofactor"
  * variant of the scheme. Never the raw secret. A point that is not on the
  * curve is the message's fault and answered with a random key. */
 #define FIELDS_agree_request(U32, U64, BYTES, TEXT, LIST)                      \
     BYTES(key, LIMIT_REF_BYTES)                                                \
-    BYTES(peer, 256) U32(hash) BYTES(info, 1024) U32(kek_bytes) U32(cofactor)
+    BYTES(peer, 256) U32(hash) BYTES(info, 1024) U32(kek_bytes) U32(cofactor)  \
+        U32(kdf) BYTES(salt, 1024)
 #define FIELDS_agree_reply(U32, U64, BYTES, TEXT, LIST) BYTES(kek, 32)
 
 /* token: a label, serial or pkcs11: URI; empty: the only one there is (lock:
@@ -125,10 +127,12 @@ struct slice_list {
 #define FIELDS_token_choice(U32, U64, BYTES, TEXT, LIST)                       \
     TEXT(token, LIMIT_TEXT_BYTES)
 
-/* Descriptors: the .p12, and the password's line when has_password. */
+/* Descriptors: the .p12, and the password's line when has_password. also_to:
+ * a second token for the same keys, or empty. */
 #define FIELDS_import_request(U32, U64, BYTES, TEXT, LIST)                     \
     TEXT(token, LIMIT_TEXT_BYTES)                                              \
-    TEXT(file, LIMIT_LABEL_BYTES) U32(no_mac) U32(has_password)
+    TEXT(file, LIMIT_LABEL_BYTES)                                              \
+    U32(no_mac) U32(has_password) TEXT(also_to, LIMIT_TEXT_BYTES)
 
 /* One imported identity: already != 0 when it was there before; warning
  * names something odd (legacy encryption, a key without certificate). */

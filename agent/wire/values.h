@@ -45,6 +45,8 @@ enum token_flag {
     TOKEN_PIN_MUST_CHANGE = 256 /* a transport PIN, or an expired one */
 };
 
+enum kdf { KDF_X963, KDF_HKDF };
+
 enum scheme {
     SCHEME_RSA_PKCS1 = 1,
     SCHEME_RSA_PSS,

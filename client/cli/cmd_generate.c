@@ -49,7 +49,8 @@ const struct command command_generate = {
         "\n"
         "  --address A       the mail address the certificate is for\n"
         "  --token T         which token: its label, serial or pkcs11: URI\n"
-        "  --algorithm ALG   rsa3072 (default), rsa2048, rsa4096, p256, p384\n"
+        "  --algorithm ALG   rsa3072 (default), rsa2048, rsa4096, p256,\n"
+        "                    p384, p521, ed25519 (signs only)\n"
         "  --name CN         the common name, else the address\n"
         "  --json            the agent's answer as it is\n",
     .options = options,

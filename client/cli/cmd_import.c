@@ -3,13 +3,12 @@
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
-static const struct option_row options[] = {{"token", OPTION_VALUE},
-                                            {"no-mac", OPTION_FLAG},
-                                            {"password-fd", OPTION_VALUE},
-                                            {"json", OPTION_FLAG},
-                                            {NULL, OPTION_FLAG}};
+static const struct option_row options[] = {
+    {"token", OPTION_VALUE}, {"also-to", OPTION_VALUE},
+    {"no-mac", OPTION_FLAG}, {"password-fd", OPTION_VALUE},
+    {"json", OPTION_FLAG},   {NULL, OPTION_FLAG}};
 
-#define LIMIT_TRIES 4 /* the file's password, the PIN, and a slip */
+#define LIMIT_TRIES 5 /* the file's password, two PINs, and two slips */
 
 /* One attempt; the file is opened anew each time, for its position is shared
  * with the agent. PASSWORD may be NULL. */
@@ -26,6 +25,7 @@ import_try(const struct arguments *a, const struct secret *password,
     if (password)
         (void)call_add_fd(&c, "password", secret_pipe(password));
     call_set_text(&c, "token", arguments_value(a, "token"));
+    call_set_text(&c, "also_to", arguments_value(a, "also-to"));
     call_set_flag(&c, "no_mac", arguments_flag(a, "no-mac"));
     if (strcmp(file, "-") != 0)
         call_set_text(&c, "file", slash && slash[1] ? slash + 1 : file);
@@ -39,6 +39,17 @@ import_try(const struct arguments *a, const struct secret *password,
                     error);
 }
 
+/* The token that is locked: as it was named here, unless there are two. */
+static const char *
+locked_token(const struct arguments *a, json_t *facts)
+{
+    const char *named = arguments_value(a, "token");
+
+    if (named && !arguments_value(a, "also-to"))
+        return named;
+    return text_of(facts, "token")[0] != '\0' ? text_of(facts, "token") : named;
+}
+
 /* Unlocks the token with a PIN that is typed here. */
 static bool
 unlock_here(const struct arguments *a, const struct smime_error *error)
@@ -46,16 +57,16 @@ unlock_here(const struct arguments *a, const struct smime_error *error)
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *facts = NULL;
     AUTO(json) json_t *reply = NULL;
-    const char *token = arguments_value(a, "token");
-    AUTO(secret) struct secret *pin = ask_secret("PIN of the token");
+    AUTO(secret) struct secret *pin = NULL;
+    AUTO(buf) struct buf prompt = {0};
 
+    facts = json_loads(error->facts ? error->facts : "{}", 0, NULL);
+    buf_addf(&prompt, "PIN of the token %s", text_of(facts, "token"));
+    pin = ask_secret(buf_text(&prompt));
     if (!pin)
         return false;
-    facts = json_loads(error->facts ? error->facts : "{}", 0, NULL);
-    if (!token && text_of(facts, "token")[0] != '\0')
-        token = text_of(facts, "token");
     call_init(&c);
-    call_set_text(&c, "token", token);
+    call_set_text(&c, "token", locked_token(a, facts));
     (void)call_add_fd(&c, "pin", secret_pipe(pin));
     return call_run(&c, SMIME_SOCKET_MANAGE, "io.smimeagent.Keys.Unlock",
                     &reply) == EXIT_DONE;
@@ -163,11 +174,14 @@ run(const struct arguments *a)
 const struct command command_import = {
     .name = "import",
     .summary = "put the keys of a .p12 or .pfx file on a token",
-    .usage = "import FILE [--token T] [--no-mac] [--password-fd N] [--json]",
+    .usage = "import FILE [--token T] [--also-to T2] [--no-mac]\n"
+             "                    [--password-fd N] [--json]",
     .help =
         "All keys and certificates of the file go to the token, or none.\n"
         "\n"
         "  --token T         which token: its label, serial or pkcs11: URI\n"
+        "  --also-to T2      the same to a second token: on both, or on\n"
+        "                    neither. Later no key leaves its token any more\n"
         "  --no-mac          take a file without an integrity check\n"
         "  --password-fd N   read the file's password from descriptor N (its\n"
         "                    first line); else it is asked for\n"

@@ -6,10 +6,12 @@
  *     C_Sign 0x32 1              the next C_Sign returns 0x32
  *     C_GetSlotList ~2000 -1     every C_GetSlotList takes 2 s longer
  *     C_Sign 0x5 2 3             two C_Sign fail after three went through
+ *     * ! 1 40                   the process is killed at the 41st call of any
  *     # anything                 ignored
  *
  * The third number is how often (-1: always), the fourth how many calls pass
- * first. A line that returns a value does not call the module. Delays and
+ * first. "*" is any function; "!" kills the process (SIGKILL) instead of the
+ * call. A line that returns a value does not call the module. Delays and
  * values for one function may be combined. Each time a line acts, its
  * function's name is appended to the file FAULT_SEEN names, so that a test
  * can wait for the moment.
@@ -20,6 +22,7 @@
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,7 +49,9 @@ static const char *const names[CALL_COUNT] = {
 
 struct rule {
     enum call call;
+    bool any; /* of all functions */
     bool delay;
+    bool kills;
     unsigned long value; /* CKR or milliseconds */
     long times;
     long skip;
@@ -91,9 +96,12 @@ add_rule(const char *line)
     if (n <= 0 || name[0] == '#')
         return;
     for (size_t i = 0; i < CALL_COUNT; i++)
-        if (n >= 2 && strcmp(names[i], name) == 0 && rule_count < LIMIT_RULES) {
+        if (n >= 2 && rule_count < LIMIT_RULES &&
+            (strcmp(names[i], name) == 0 || strcmp(name, "*") == 0)) {
             r.call = (enum call)i;
+            r.any = name[0] == '*';
             r.delay = value[0] == '~';
+            r.kills = value[0] == '!';
             r.value = strtoul(value + (r.delay ? 1 : 0), NULL, 0);
             rules[rule_count++] = r;
             return;
@@ -172,8 +180,11 @@ plan_says(enum call call, CK_RV *out)
     for (size_t i = 0; i < rule_count; i++) {
         struct rule *r = &rules[i];
 
-        if (r->call != call || (fails && !r->delay) || !rule_acts(r))
+        if ((r->call != call && !r->any) || (fails && !r->delay) ||
+            !rule_acts(r))
             continue;
+        if (r->kills)
+            raise(SIGKILL);
         if (r->delay) {
             delay_ms = r->value;
         } else {

@@ -251,23 +251,30 @@ soft_ec(struct soft_key *k)
 }
 
 static UNUSED void
-soft_ed25519(struct soft_key *k)
+soft_25519(struct soft_key *k, enum token_key_type type)
 {
     size_t pn = 32, vn = 32;
+    bool ed = type == TOKEN_KEY_ED25519;
 
     memset(k, 0, sizeof(*k));
-    k->key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    k->key = EVP_PKEY_Q_keygen(NULL, NULL, ed ? "ED25519" : "X25519");
     assert_non_null(k->key);
     assert_int_equal(EVP_PKEY_get_raw_public_key(k->key, k->bytes[0], &pn), 1);
     assert_int_equal(EVP_PKEY_get_raw_private_key(k->key, k->bytes[1], &vn), 1);
     k->parts = (struct token_private_key){
-        .type = TOKEN_KEY_ED25519,
-        .uses = TOKEN_USE_SIGN,
-        .label = "ed",
+        .type = type,
+        .uses = ed ? TOKEN_USE_SIGN : TOKEN_USE_DERIVE,
+        .label = ed ? "ed" : "x",
         .point = {k->bytes[0], pn},
         .value = {k->bytes[1], vn},
     };
     assert_int_equal(token_key_id(&k->parts, k->id), TOKENS_OK);
+}
+
+static UNUSED void
+soft_ed25519(struct soft_key *k)
+{
+    soft_25519(k, TOKEN_KEY_ED25519);
 }
 
 static UNUSED void
