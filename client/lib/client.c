@@ -149,6 +149,15 @@ exchange(struct smime_client *c, const char *text, const int *fds, int fd_count,
     return transfer_error(t, error);
 }
 
+/* "io.smimeagent.Mail.NoKey": something stands behind the last dot. */
+static bool
+is_named(const char *error)
+{
+    const char *dot = strrchr(error, '.');
+
+    return (dot ? dot[1] : error[0]) != '\0';
+}
+
 static int
 answer_read(const char *text, json_t **out, struct smime_error *error)
 {
@@ -157,7 +166,9 @@ answer_read(const char *text, json_t **out, struct smime_error *error)
     const char *name = json_string_value(json_object_get(answer, "error"));
     int result = 0;
 
-    if (!json_is_object(answer) || (parameters && !json_is_object(parameters)))
+    if (!json_is_object(answer) ||
+        (parameters && !json_is_object(parameters)) ||
+        (name && !is_named(name)))
         result = error_own(error, "AgentLost", "its answer makes no sense");
     else if (name)
         result = error_reply(error, name, parameters);

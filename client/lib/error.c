@@ -100,7 +100,7 @@ fact_text(json_t *facts, const char *name)
 {
     const char *value = json_string_value(json_object_get(facts, name));
 
-    return value ? strdup(value) : NULL;
+    return value && value[0] ? strdup(value) : NULL;
 }
 
 /* Errors of the protocol itself: client and agent are of different age. */

@@ -1,35 +1,15 @@
 /*
  * The EnvelopedData and AuthEnvelopedData readers, decrypting with a key of
- * zeros: what comes out does not depend on the pieces, and every failure
- * behind the first octet of ciphertext is the one answer.
+ * zeros: what comes out does not depend on the pieces, every failure behind
+ * the first octet of ciphertext is the one answer, and under a tag no
+ * changed bit of the object gives another plaintext.
  */
 #include "agent/cms/enveloped.h"
 
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/drops.h"
+#include "tests/fuzz/mutate.h"
 
-/* At most MOST bytes at a time. */
-struct drops {
-    struct stream s;
-    struct slice rest;
-    size_t most;
-};
-
-static enum err
-drops_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
-           struct problem *p)
-{
-    struct drops *d = (struct drops *)s;
-    size_t n = d->rest.n < d->most ? d->rest.n : d->most;
-
-    (void)p;
-    *got = n < size ? n : size;
-    if (*got > 0) {
-        memcpy(out, d->rest.p, *got);
-        d->rest.p += *got;
-        d->rest.n -= *got;
-    }
-    return ERR_OK;
-}
+MUTATES_DER(0)
 
 static void
 check_recipients(const struct enveloped_reader *r)
@@ -52,7 +32,8 @@ check_recipients(const struct enveloped_reader *r)
 }
 
 static enum err
-decrypt_object(struct cms_object *o, struct buf *out, struct problem *p)
+decrypt_object(struct cms_object *o, struct buf *out, bool *aead,
+               struct problem *p)
 {
     static const uint8_t zeros[128];
     AUTO(enveloped_reader) struct enveloped_reader *r = NULL;
@@ -66,6 +47,7 @@ decrypt_object(struct cms_object *o, struct buf *out, struct problem *p)
     if ((e = enveloped_reader_begin(o, &r, p)) != ERR_OK)
         return e;
     check_recipients(r);
+    *aead = cipher_is_aead(enveloped_cipher(r)->cipher);
     key = secret_copy(zeros, enveloped_cipher(r)->key_bytes);
     if ((e = enveloped_reader_content(r, key, &content, p)) != ERR_OK)
         return e;
@@ -76,16 +58,40 @@ decrypt_object(struct cms_object *o, struct buf *out, struct problem *p)
 }
 
 static enum err
-decrypt_in_drops(struct slice input, size_t most, struct buf *out)
+decrypt_in_drops(struct slice input, size_t most, struct buf *out, bool *aead)
 {
     AUTO(cms_object) struct cms_object *o = NULL;
-    struct drops d = {.s = {.read = drops_read}, .rest = input, .most = most};
+    struct drops d = drops_of(input, most);
     struct problem p = {0};
     enum err e;
 
     if ((e = cms_object_open(&d.s, &o, &p)) != ERR_OK)
         return e;
-    return decrypt_object(o, out, &p);
+    return decrypt_object(o, out, aead, &p);
+}
+
+/* Flips one bit after the other, some of them, from the end: there content,
+ * attributes and tag are. */
+static void
+check_authenticity(struct slice input, struct slice plain)
+{
+    AUTO(buf) struct buf changed = {0};
+    size_t step = input.n / 16 + 1;
+
+    buf_add_slice(&changed, input);
+    for (size_t back = 1; back <= input.n; back += back < 40 ? 5 : step) {
+        uint8_t *at = changed.data + input.n - back;
+        uint8_t bit = (uint8_t)(1 << back % 8);
+        AUTO(buf) struct buf out = {0};
+        bool aead = false;
+
+        *at ^= bit;
+        if (decrypt_in_drops(buf_slice(&changed), input.n, &out, &aead) ==
+                ERR_OK &&
+            aead)
+            REQUIRE(slice_equal(buf_slice(&out), plain));
+        *at ^= bit;
+    }
 }
 
 int
@@ -94,9 +100,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO(buf) struct buf a = {0};
     AUTO(buf) struct buf b = {0};
     struct slice input = slice_of(data, size);
-    enum err e = decrypt_in_drops(input, size, &a);
+    bool aead = false;
+    enum err e = decrypt_in_drops(input, size, &a, &aead);
 
-    REQUIRE(decrypt_in_drops(input, 1, &b) == e);
+    REQUIRE(decrypt_in_drops(input, 1, &b, &aead) == e);
     REQUIRE(slice_equal(buf_slice(&a), buf_slice(&b)));
+    if (e == ERR_OK && aead)
+        check_authenticity(input, buf_slice(&a));
     return 0;
 }

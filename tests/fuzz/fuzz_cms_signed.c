@@ -1,37 +1,20 @@
 /*
  * cms_object_open and the SignedData reader: what comes out does not depend
- * on the pieces the object comes in, and everything borrowed lies inside
- * what the reader owns.
+ * on the pieces the object comes in, everything borrowed lies inside what
+ * the reader owns, and signers, certificates and content are those that
+ * OpenSSL finds where it can read the object too.
  */
 #include "agent/cms/signed.h"
 
+#include <openssl/cms.h>
+#include <openssl/err.h>
+
 #include "agent/cms/certview.h"
 #include "agent/cms/der.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/drops.h"
+#include "tests/fuzz/mutate.h"
 
-/* At most MOST bytes at a time. */
-struct drops {
-    struct stream s;
-    struct slice rest;
-    size_t most;
-};
-
-static enum err
-drops_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
-           struct problem *p)
-{
-    struct drops *d = (struct drops *)s;
-    size_t n = d->rest.n < d->most ? d->rest.n : d->most;
-
-    (void)p;
-    *got = n < size ? n : size;
-    if (*got > 0) {
-        memcpy(out, d->rest.p, *got);
-        d->rest.p += *got;
-        d->rest.n -= *got;
-    }
-    return ERR_OK;
-}
+MUTATES_DER(0)
 
 static enum err
 read_object(struct cms_object *o, struct signed_data *out, struct buf *content,
@@ -54,7 +37,7 @@ read_in_drops(struct slice input, size_t most, struct signed_data *out,
               struct buf *content)
 {
     AUTO(cms_object) struct cms_object *o = NULL;
-    struct drops d = {.s = {.read = drops_read}, .rest = input, .most = most};
+    struct drops d = drops_of(input, most);
     struct problem p = {0};
     enum err e;
 
@@ -86,6 +69,56 @@ check_signer(const struct signer_info *s, const struct buf *tail)
         REQUIRE(signature_name(&a)[0] != '\0');
 }
 
+static struct slice
+string_of(const ASN1_STRING *s)
+{
+    return s ? slice_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s))
+             : slice_of(NULL, 0);
+}
+
+static void
+compare_signer(const struct signer_info *ours, CMS_SignerInfo *theirs)
+{
+    ASN1_OCTET_STRING *key_id = NULL;
+    X509_NAME *issuer = NULL;
+    ASN1_INTEGER *serial = NULL;
+
+    REQUIRE(slice_equal(ours->signature,
+                        string_of(CMS_SignerInfo_get0_signature(theirs))));
+    REQUIRE(CMS_SignerInfo_get0_signer_id(theirs, &key_id, &issuer, &serial));
+    REQUIRE((key_id != NULL) == (ours->serial.n == 0));
+    if (key_id)
+        REQUIRE(slice_equal(ours->key_id, string_of(key_id)));
+    REQUIRE((CMS_signed_get_attr_count(theirs) > 0) ==
+            (ours->signed_attrs.n > 2));
+}
+
+/* What two readers make of one object must not differ. */
+static void
+compare(struct slice input, const struct signed_data *d, struct slice content)
+{
+    const uint8_t *p = input.p;
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)input.n);
+    STACK_OF(CMS_SignerInfo) *signers = cms ? CMS_get0_SignerInfos(cms) : NULL;
+    ASN1_OCTET_STRING **theirs = cms ? CMS_get0_content(cms) : NULL;
+    STACK_OF(X509) *certificates = cms ? CMS_get1_certs(cms) : NULL;
+
+    if (cms) {
+        int n = sk_CMS_SignerInfo_num(signers);
+
+        REQUIRE((n < 0 ? 0 : (size_t)n) == d->signer_count);
+        for (int i = 0; i < n; i++)
+            compare_signer(&d->signer[i], sk_CMS_SignerInfo_value(signers, i));
+        REQUIRE(sk_X509_num(certificates) <= 0 ||
+                (size_t)sk_X509_num(certificates) >= d->certificate_count);
+        if (theirs && *theirs)
+            REQUIRE(d->has_content && slice_equal(content, string_of(*theirs)));
+    }
+    sk_X509_pop_free(certificates, X509_free);
+    CMS_ContentInfo_free(cms);
+    ERR_clear_error();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -105,6 +138,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(whole.certificate_count <= LIMIT_CERTIFICATES);
     REQUIRE(whole.tail.len <= LIMIT_SIGNED_TAIL_BYTES + 1024);
     REQUIRE(whole.has_content || a.len == 0);
+    compare(input, &whole, buf_slice(&a));
     for (size_t i = 0; i < whole.signer_count; i++)
         check_signer(&whole.signer[i], &whole.tail);
     for (size_t i = 0; i < whole.certificate_count; i++) {

@@ -13,6 +13,39 @@ is_ascii(const char *s)
     return *s == '\0';
 }
 
+/* "name" <address>, each byte of the name quoted: reads as itself. */
+static void
+check_formatted(const struct mailbox *m, const char *name)
+{
+    AUTO(mailbox_list) struct mailbox_list again = {0};
+    AUTO(buf) struct buf text = {0};
+
+    buf_add_byte(&text, '"');
+    for (const char *c = name; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            buf_add_byte(&text, '\\');
+        buf_add_byte(&text, (uint8_t)*c);
+    }
+    buf_addf(&text, "\" <%s>", m->address);
+    mailbox_list_parse(buf_slice(&text), &again);
+    REQUIRE(!again.malformed && !again.group && again.count == 1);
+    REQUIRE(strcmp(again.item[0].address, m->address) == 0);
+    REQUIRE(again.item[0].name && strcmp(again.item[0].name, name) == 0);
+}
+
+/* Names whose reading again is no question of encoded words and blanks. */
+static bool
+is_plain_name(const char *name)
+{
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < n; i++)
+        if (name[i] < 0x20 || name[i] == 0x7f ||
+            (name[i] == ' ' && (i == 0 || i + 1 == n || name[i + 1] == ' ')))
+            return false;
+    return n > 0 && !strstr(name, "=?");
+}
+
 static void
 check_mailbox(const struct mailbox *m)
 {
@@ -26,7 +59,12 @@ check_mailbox(const struct mailbox *m)
     REQUIRE(!again.malformed && !again.group && again.count == 1);
     REQUIRE(strcmp(again.item[0].address, m->address) == 0);
     REQUIRE(!again.item[0].name);
-    (void)mailbox_is_deceiving(m);
+    if (m->name && is_plain_name(m->name))
+        check_formatted(m, m->name);
+    /* Behind a name that holds another address it always deceives. */
+    bare.name = (char[]){"mallory@example.net"};
+    REQUIRE(mailbox_is_deceiving(&bare) ||
+            address_equal(address, slice_text(bare.name)));
     /* A local part that is an encoded word, or has a letter that looks like
      * an at sign, reads as something else. */
     if (address_is_plausible(address) && !strpbrk(m->address, "\"[':") &&

@@ -3,28 +3,8 @@
  * the input, whatever the size of the pieces it comes in.
  */
 #include "agent/mime/header.h"
+#include "tests/fuzz/drops.h"
 #include "tests/fuzz/fuzz.h"
-
-/* One byte at a time. */
-struct drops {
-    struct stream s;
-    struct slice rest;
-};
-
-static enum err
-drops_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
-           struct problem *p)
-{
-    struct drops *d = (struct drops *)s;
-
-    (void)size;
-    (void)p;
-    *got = d->rest.n > 0;
-    if (*got)
-        *out = *d->rest.p++;
-    d->rest.n -= *got;
-    return ERR_OK;
-}
 
 static void
 check_fields(const struct header *h, struct slice input, struct slice rest)
@@ -71,7 +51,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice input = slice_of(data, size);
-    struct drops drops = {.s = {.read = drops_read}, .rest = input};
+    struct drops drops = drops_of(input, 1);
     struct stream_memory memory;
     AUTO(header) struct header a = {0};
     AUTO(header) struct header b = {0};

@@ -1,7 +1,8 @@
 /*
  * Runs a fuzz target over the files of the folders (or single files) given:
- * what libFuzzer's own main does, for compilers without it. Fails when there
- * was nothing to run.
+ * what libFuzzer's own main does, for compilers without it. A target with a
+ * mutator of its own sees some changes of each seed too, the same each time.
+ * Fails when there was nothing to run.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -12,26 +13,69 @@
 
 #define LIMIT_SEED_BYTES (16 * 1024 * 1024)
 
+#define MUTATIONS 16
+
+#pragma weak LLVMFuzzerCustomMutator
+
+/* In libFuzzer's place: one bit, or one byte more or less. */
+size_t
+LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most)
+{
+    static size_t step;
+
+    step += 7919;
+    if (size == 0 || (step % 5 == 0 && size < most)) {
+        data[size] = (uint8_t)step;
+        return most > 0 ? size + 1 : 0;
+    }
+    if (step % 7 == 0)
+        return size - 1;
+    data[step % size] ^= (uint8_t)(1 << step % 8);
+    return size;
+}
+
+/* Exactly as large as the input, so that reading beyond it is seen. */
+static void
+run_copy(struct slice bytes)
+{
+    uint8_t *copy = mem_raw(bytes.n ? bytes.n : 1);
+
+    if (bytes.n > 0)
+        memcpy(copy, bytes.p, bytes.n);
+    LLVMFuzzerTestOneInput(copy, bytes.n);
+    free(copy);
+}
+
+static void
+run_mutations(struct slice bytes)
+{
+    size_t room = bytes.n + 4096;
+    uint8_t *changed = mem_raw(room);
+
+    for (unsigned i = 0; i < MUTATIONS && LLVMFuzzerCustomMutator; i++) {
+        size_t n;
+
+        if (bytes.n > 0)
+            memcpy(changed, bytes.p, bytes.n);
+        n = LLVMFuzzerCustomMutator(changed, bytes.n, room, i + 1);
+        run_copy(slice_of(changed, n));
+    }
+    free(changed);
+}
+
 static bool
 replay_file(const char *path)
 {
     AUTO(buf) struct buf bytes = {0};
     struct problem p = {0};
-    uint8_t *copy;
 
     if (file_read(path, LIMIT_SEED_BYTES, &bytes, &p) != ERR_OK) {
         fprintf(stderr, "%s: %s\n", path, p.detail);
         return false;
     }
-    /* Exactly as large as the input, so that reading beyond it is seen. */
-    copy = malloc(bytes.len ? bytes.len : 1);
-    if (!copy)
-        return false;
-    if (bytes.len > 0)
-        memcpy(copy, bytes.data, bytes.len);
     fprintf(stderr, "%s\n", path);
-    LLVMFuzzerTestOneInput(copy, bytes.len);
-    free(copy);
+    run_copy(buf_slice(&bytes));
+    run_mutations(buf_slice(&bytes));
     return true;
 }
 

@@ -1,1 +1,3 @@
-smime_fuzz(validator_check smime-validator-lib)
+foreach(name validator_check validator_facts validator_armour)
+  smime_fuzz(${name} smime-validator-lib)
+endforeach()

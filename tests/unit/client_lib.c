@@ -142,6 +142,8 @@ an_answer_that_makes_no_sense_is_no_answer(void **state)
     (void)state;
     lost("{\"parameters\":[]}", 0);
     lost("hello", 0);
+    lost("{\"error\":\"\"}", 0);
+    lost("{\"error\":\"org.varlink.service.\"}", 0);
     lost("{}\0{}", 6);
 }
 

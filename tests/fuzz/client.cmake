@@ -1,0 +1,1 @@
+smime_fuzz(client_reply smime-client)

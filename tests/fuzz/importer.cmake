@@ -1,0 +1,1 @@
+smime_fuzz(importer_p12 smime-importer-code)

@@ -1,0 +1,1 @@
+smime_fuzz(wire_records smime-wire)
