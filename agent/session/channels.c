@@ -177,7 +177,7 @@ narrow_side(struct request *r, const struct side *side, const struct narrow *n)
     struct empty nothing;
 
     if (*side->owes)
-        return call(r, side, MSG_NARROW, n, NULL, 0, CHANNEL_CALL_MS, &nothing);
+        return call(r, side, MSG_NARROW, n, NULL, 0, LIMIT_CALL_MS, &nothing);
     if (*side->fd < 0 || !channel_send(*side->fd, MSG_NARROW, n, NULL, 0))
         return fail(&r->problem, side->lost, NULL);
     *side->owes = true;
