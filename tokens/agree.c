@@ -46,6 +46,7 @@ derive_once(struct hold *h, CK_OBJECT_HANDLE key, const uint8_t *peer,
         {CKA_VALUE_LEN, &bytes, sizeof(bytes)},
     };
 
+    rv_about(CKM_ECDH1_DERIVE);
     return CALL(h, C_DeriveKey, h->session, &m, key, t, ARRAY_COUNT(t), out);
 }
 

@@ -1,7 +1,13 @@
 #include "tokens/internal.h"
 
+#ifndef CKM_EDDSA
+#define CKM_EDDSA 0x1057UL
+#endif
+
 static __thread CK_RV last_rv;
 static __thread const char *last_call = "";
+static __thread const char *about = "";
+static __thread const char *last_mechanism = "";
 
 static const char *const texts[TOKENS_ERR_COUNT] = {
     [TOKENS_OK] = "done",
@@ -108,8 +114,39 @@ rv_note(const char *call, CK_RV rv)
     if (rv != CKR_OK) {
         last_rv = rv;
         last_call = call;
+        last_mechanism = about;
     }
     return rv_err(rv);
+}
+
+static const struct {
+    CK_MECHANISM_TYPE type;
+    const char *name;
+} mechanisms[] = {
+    {CKM_RSA_PKCS, "RSA (PKCS #1 v1.5)"},
+    {CKM_RSA_X_509, "raw RSA"},
+    {CKM_RSA_PKCS_PSS, "RSA-PSS"},
+    {CKM_RSA_PKCS_OAEP, "RSA-OAEP"},
+    {CKM_RSA_PKCS_KEY_PAIR_GEN, "RSA keys"},
+    {CKM_EC_KEY_PAIR_GEN, "EC keys"},
+    {CKM_ECDSA, "ECDSA"},
+    {CKM_EDDSA, "EdDSA"},
+    {CKM_ECDH1_DERIVE, "ECDH"},
+};
+
+void
+rv_about(CK_MECHANISM_TYPE mechanism)
+{
+    about = "";
+    for (size_t i = 0; i < ARRAY_COUNT(mechanisms); i++)
+        if (mechanisms[i].type == mechanism)
+            about = mechanisms[i].name;
+}
+
+const char *
+tokens_last_mechanism(void)
+{
+    return last_mechanism;
 }
 
 void
@@ -117,4 +154,6 @@ rv_forget(void)
 {
     last_rv = 0;
     last_call = "";
+    about = "";
+    last_mechanism = "";
 }

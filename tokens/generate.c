@@ -35,6 +35,24 @@ generator_of(enum token_key_type type)
                                 : CKM_EC_EDWARDS_KEY_PAIR_GEN;
 }
 
+static CK_RV
+generate(struct hold *h, CK_MECHANISM *m, struct template *public,
+         struct template *private, struct pair *pair)
+{
+    return CALL(h, C_GenerateKeyPair, h->session, m, public->all, public->count,
+                private->all, private->count, &pair->public, &pair->private);
+}
+
+/* A TPM knows its own uses of the public half, and takes a word about them
+ * for an error of whatever name. They are nothing we insist on. */
+static bool
+is_about_the_template(CK_RV rv)
+{
+    return rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_GENERAL_ERROR ||
+           rv == CKR_ATTRIBUTE_VALUE_INVALID ||
+           rv == CKR_ATTRIBUTE_TYPE_INVALID;
+}
+
 static enum tokens_err
 make(struct hold *h, const struct token_generation *what, struct pair *pair,
      struct token_bytes id)
@@ -55,10 +73,13 @@ make(struct hold *h, const struct token_generation *what, struct pair *pair,
     template_private(&private, &pair->key, id);
     if (public.failed || private.failed)
         return TOKENS_MEMORY;
-    if (CALL(h, C_GenerateKeyPair, h->session, &m, public.all, public.count,
-             private.all, private.count, &pair->public, &pair->private))
-        return h->result;
-    return TOKENS_OK;
+    rv_about(m.mechanism);
+    CK_RV rv = generate(h, &m, &public, &private, pair);
+    if (is_about_the_template(rv)) {
+        template_remove_uses(&public);
+        rv = generate(h, &m, &public, &private, pair);
+    }
+    return rv == CKR_OK ? TOKENS_OK : h->result;
 }
 
 /* An OCTET STRING by the book, bare on some tokens. */

@@ -37,6 +37,8 @@ struct x509_st; /* OpenSSL's X509 */
 enum tokens_err rv_note(const char *call, CK_RV rv);
 enum tokens_err rv_err(CK_RV rv);
 void rv_forget(void);
+/* The next calls are about this mechanism. */
+void rv_about(CK_MECHANISM_TYPE mechanism);
 
 /* ---- modules (module.c) ---------------------------------------------------
  */
@@ -347,6 +349,8 @@ void template_add_ulong(struct template *t, CK_ATTRIBUTE_TYPE type,
                         CK_ULONG value);
 void template_add_bool(struct template *t, CK_ATTRIBUTE_TYPE type, bool value);
 void template_drop(struct template *t);
+/* Takes what a public key may be used for out again. */
+void template_remove_uses(struct template *t);
 void template_private(struct template *t, const struct token_private_key *k,
                       struct token_bytes id);
 void template_add_curve(struct template *t, const struct token_private_key *k);

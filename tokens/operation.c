@@ -57,6 +57,7 @@ context_login(struct hold *h, const struct pin *pin)
 static CK_RV
 operation_start(struct hold *h, struct operation *op, CK_OBJECT_HANDLE key)
 {
+    rv_about(op->mechanism.mechanism);
     CK_RV rv = op->decrypt
                    ? CALL(h, C_DecryptInit, h->session, &op->mechanism, key)
                    : CALL(h, C_SignInit, h->session, &op->mechanism, key);

@@ -18,6 +18,7 @@ raw_sign(struct hold *h, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type,
 {
     CK_MECHANISM m = {.mechanism = type};
 
+    rv_about(type);
     if (CALL(h, C_SignInit, h->session, &m, key) ||
         CALL(h, C_Sign, h->session, (CK_BYTE *)data, n, out, out_len))
         return h->result;
@@ -114,6 +115,7 @@ prove_decrypt(struct hold *h, const struct import_key *k)
     EVP_PKEY_CTX_free(c);
     if (!ok)
         return TOKENS_FAILED;
+    rv_about(CKM_RSA_PKCS);
     if (CALL(h, C_DecryptInit, h->session, &m, k->handle) ||
         CALL(h, C_Decrypt, h->session, wrapped, wn, back, &n))
         return h->result;

@@ -15,6 +15,22 @@
 static const uint8_t ed25519_oid[] = {6, 3, 0x2b, 0x65, 0x70};
 static const uint8_t x25519_oid[] = {6, 3, 0x2b, 0x65, 0x6e};
 
+void
+template_remove_uses(struct template *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        CK_ATTRIBUTE_TYPE type = t->all[i].type;
+
+        if (type == CKA_VERIFY || type == CKA_ENCRYPT || type == CKA_WRAP)
+            attributes_wipe(&t->all[i], 1);
+        else
+            t->all[n++] = t->all[i];
+    }
+    t->count = n;
+}
+
 struct token_bytes
 bytes_trim(struct token_bytes b)
 {

@@ -58,6 +58,14 @@ const char *tokens_err_text(enum tokens_err e);
 unsigned long tokens_last_rv(void);
 const char *tokens_last_call(void);
 
+/* The name of a CKR_ value ("CKR_MECHANISM_INVALID"), NULL for an unknown
+ * one. Static. */
+const char *tokens_rv_name(unsigned long rv);
+
+/* What the failed call was to do, in a person's words ("ECDSA"), and "" when
+ * it was about no mechanism. Static. */
+const char *tokens_last_mechanism(void);
+
 /* ---- the store --------------------------------------------------------- */
 
 struct token_store;

@@ -79,21 +79,64 @@ shows_detail(enum tokens_err e)
            e == TOKENS_CANNOT || e == TOKENS_ARGUMENT || e == TOKENS_BAD_URI;
 }
 
+/* What a token cannot, in the words of whoever asked for it. */
+static const char *
+what_it_lacks(const char *call)
+{
+    static const struct {
+        const char *call, *text;
+    } table[] = {
+        {"C_CreateObject", "it takes no such key from outside"},
+        {"C_UnwrapKey", "it takes no such key from outside"},
+        {"C_GenerateKeyPair", "it makes no such key"},
+        {"C_Sign", "it makes no such signature with this key"},
+        {"C_SignInit", "it makes no such signature with this key"},
+        {"C_Decrypt", "it does not decrypt this with this key"},
+        {"C_DecryptInit", "it does not decrypt this with this key"},
+        {"C_DeriveKey", "it does not agree on keys with this key"},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++)
+        if (strcmp(table[i].call, call) == 0)
+            return table[i].text;
+    return NULL;
+}
+
+/* In words first, then what the module said, for those who look it up. */
+static void
+add_detail(enum tokens_err e, struct problem *p)
+{
+    unsigned long rv = tokens_last_rv();
+    const char *about = tokens_last_mechanism();
+    const char *name = tokens_rv_name(rv);
+    const char *text = e == TOKENS_CANNOT   ? what_it_lacks(tokens_last_call())
+                       : e == TOKENS_FAILED ? NULL
+                                            : tokens_err_text(e);
+    AUTO(buf) struct buf detail = {0};
+
+    if (text)
+        buf_addf(&detail, "%s%s%s", text, about[0] ? ", " : "", about);
+    if (rv)
+        buf_addf(&detail, "%s%s: ", text ? " (" : "", tokens_last_call());
+    if (rv && name)
+        buf_addf(&detail, "%s", name);
+    else if (rv)
+        buf_addf(&detail, "0x%lx", rv);
+    if (rv && text)
+        buf_addf(&detail, ")");
+    (void)fail(p, code_of(e), "%s", buf_text(&detail));
+}
+
 enum err
 token_problem(enum tokens_err e, struct token *token, struct problem *p)
 {
-    unsigned long rv = tokens_last_rv();
-    const char *call = tokens_last_call();
     char name[TOKEN_LABEL_BYTES];
     struct token_info info;
 
-    if (!shows_detail(e))
-        (void)fail(p, code_of(e), NULL);
-    else if (rv != 0)
-        (void)fail(p, code_of(e), "%s (%s: 0x%lx)", tokens_err_text(e), call,
-                   rv);
+    if (shows_detail(e))
+        add_detail(e, p);
     else
-        (void)fail(p, code_of(e), "%s", tokens_err_text(e));
+        (void)fail(p, code_of(e), NULL);
     if (!token)
         return p->code;
     token_name(token, name);
