@@ -90,7 +90,8 @@ flags_of_token(const struct token_info *info)
            (info->write_protected ? TOKEN_READ_ONLY : 0U) |
            (info->protected_path ? TOKEN_PINPAD : 0U) |
            (info->user_pin_initialized ? 0U : TOKEN_NO_PIN_SET) |
-           (info->pin_to_be_changed ? TOKEN_PIN_MUST_CHANGE : 0U);
+           (info->pin_to_be_changed ? TOKEN_PIN_MUST_CHANGE : 0U) |
+           (info->login_required ? 0U : TOKEN_NO_LOGIN);
 }
 
 /* Where a text lies in the room, until it no longer moves. */

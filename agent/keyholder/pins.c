@@ -287,6 +287,9 @@ initialize(struct client *c, struct token *t, const struct pin_request *r,
     if (done == TOKENS_OK)
         return ERR_OK;
     (void)token_problem(done, t, p);
+    /* There is no PUK yet: what was wrong is the vendor's first SO PIN. */
+    if (done == TOKENS_PUK_WRONG)
+        (void)fail(p, ERR_SO_PIN_WRONG, NULL);
     problem_set_token(p, label);
     return p->code;
 }

@@ -106,6 +106,8 @@ token_state(uint32_t flags)
         return "empty";
     if (flags & TOKEN_PIN_BLOCKED)
         return "blocked";
+    if (flags & TOKEN_NO_LOGIN)
+        return "open";
     return flags & TOKEN_UNLOCKED ? "unlocked" : "locked";
 }
 
@@ -130,6 +132,7 @@ token_json(const struct token_record *t)
     json_object_set_new(out, "pin_must_change",
                         json_boolean(t->flags & TOKEN_PIN_MUST_CHANGE));
     json_object_set_new(out, "pinpad", json_boolean(t->flags & TOKEN_PINPAD));
+    json_object_set_new(out, "pin_low", json_boolean(t->flags & TOKEN_PIN_LOW));
     return out;
 }
 

@@ -42,7 +42,8 @@ enum token_flag {
     TOKEN_READ_ONLY = 32,
     TOKEN_PINPAD = 64,
     TOKEN_NO_PIN_SET = 128,
-    TOKEN_PIN_MUST_CHANGE = 256 /* a transport PIN, or an expired one */
+    TOKEN_PIN_MUST_CHANGE = 256, /* a transport PIN, or an expired one */
+    TOKEN_NO_LOGIN = 512         /* it has no PIN and wants none */
 };
 
 enum kdf { KDF_X963, KDF_HKDF };

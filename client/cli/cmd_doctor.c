@@ -22,20 +22,57 @@ find(json_t *findings, const char *next, const char *what, const char *about)
                                               buf_text(&text), "next", next));
 }
 
-/* COMMAND for a token; a label that a shell takes as one word is spelt
- * out. */
+/* LABEL as a shell takes it for one word, or "LABEL" where it might take it
+ * for more: it is foreign text. */
+static void
+label_add(struct buf *out, const char *label)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "abcdefghijklmnopqrstuvwxyz0123456789._-";
+    bool is_safe = label[0] != '\0' && label[0] != '-';
+
+    for (const char *p = label; *p; p++)
+        is_safe = is_safe && *p >= ' ' && *p <= '~' && *p != '\'';
+    if (!is_safe)
+        buf_addf(out, "LABEL");
+    else if (strspn(label, plain) == strlen(label))
+        buf_addf(out, "%s", label);
+    else
+        buf_addf(out, "'%s'", label);
+}
+
+/* COMMAND for a token. */
 static void
 token_find(json_t *findings, const char *command, const char *what,
            const char *label)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "abcdefghijklmnopqrstuvwxyz0123456789._-";
-    bool is_plain = label[0] != '\0' && label[0] != '-' &&
-                    strspn(label, plain) == strlen(label);
     AUTO(buf) struct buf next = {0};
 
-    buf_addf(&next, "%s --token %s", command, is_plain ? label : "LABEL");
+    buf_addf(&next, "%s --token ", command);
+    label_add(&next, label);
     find(findings, buf_text(&next), what, label);
+}
+
+static void
+look_at_locked(json_t *token, json_t *findings)
+{
+    const char *label = text_of(token, "label");
+
+    if (json_is_false(json_object_get(token, "pin_set")))
+        token_find(findings, "smime pin unblock",
+                   "this token has no PIN yet: ", label);
+    else if (flag_of(token, "pin_must_change"))
+        token_find(findings, "smime pin change",
+                   "the PIN must be changed before it is used: ", label);
+    else if (json_is_integer(json_object_get(token, "tries_left")) &&
+             number_of(token, "tries_left") == 1)
+        token_find(
+            findings,
+            "be sure of the PIN, or set a new one with the PUK: smime "
+            "pin unblock",
+            "one try is left before the PIN of this token is blocked: ", label);
+    else
+        token_find(findings, "smime unlock", "this token is locked: ", label);
 }
 
 static void
@@ -53,16 +90,12 @@ look_at_tokens(json_t *tokens, json_t *findings)
         const char *state = text_of(token, "state");
         const char *label = text_of(token, "label");
 
-        if (flag_of(token, "pin_must_change"))
+        if (strcmp(state, "locked") == 0)
+            look_at_locked(token, findings);
+        else if (strcmp(state, "unlocked") == 0 &&
+                 flag_of(token, "pin_must_change"))
             token_find(findings, "smime pin change",
                        "the PIN must be changed before it is used: ", label);
-        else if (json_is_false(json_object_get(token, "pin_set")) &&
-                 strcmp(state, "locked") == 0)
-            token_find(findings, "smime pin unblock",
-                       "this token has no PIN yet: ", label);
-        else if (strcmp(state, "locked") == 0)
-            token_find(findings, "smime unlock",
-                       "this token is locked: ", label);
         else if (strcmp(state, "blocked") == 0)
             token_find(findings, "smime pin unblock",
                        "the PIN of this token is blocked: ", label);
@@ -72,14 +105,33 @@ look_at_tokens(json_t *tokens, json_t *findings)
     }
 }
 
+static bool
+any_is_locked(json_t *tokens)
+{
+    json_t *token;
+    size_t i;
+
+    json_array_foreach(tokens, i, token)
+    {
+        if (strcmp(text_of(token, "state"), "locked") == 0)
+            return true;
+    }
+    return false;
+}
+
 static void
-look_at_keys(json_t *keys, json_t *findings)
+look_at_keys(json_t *keys, json_t *tokens, json_t *findings)
 {
     int64_t now = (int64_t)time(NULL);
     json_t *key;
     size_t i;
 
-    if (json_array_size(keys) == 0)
+    if (json_array_size(keys) == 0 && any_is_locked(tokens))
+        find(findings,
+             "smime unlock, then: smime keys  If there is none: smime import "
+             "FILE.p12, or: smime generate --address A",
+             "no key is seen; a locked token may hide its keys", "");
+    else if (json_array_size(keys) == 0)
         find(findings, "smime import FILE.p12, or: smime generate --address A",
              "no key is there", "");
     json_array_foreach(keys, i, key)
@@ -145,6 +197,7 @@ copies_of(json_t *keys, size_t at)
 static void
 look_for_copies(json_t *keys, json_t *findings)
 {
+    AUTO(buf) struct buf all = {0};
     json_t *key;
     size_t i;
 
@@ -156,13 +209,17 @@ look_for_copies(json_t *keys, json_t *findings)
             continue;
         texts_join(json_object_get(key, "addresses"), addresses,
                    sizeof(addresses));
-        find(findings,
-             "if it came from a .p12, keep that file in a safe place, or put "
-             "the key on a second token: smime import FILE.p12 --token OTHER",
-             "this key decrypts and exists only once; if its token is lost, "
-             "so is the mail: ",
-             addresses[0] ? addresses : text_of(key, "label"));
+        buf_addf(&all, "%s%s", all.len ? ", " : "",
+                 addresses[0] ? addresses : text_of(key, "label"));
     }
+    if (all.len)
+        find(findings,
+             "where a key came from a .p12, keep that file in a safe place, or "
+             "put the key on a second token: smime import FILE.p12 --token "
+             "OTHER",
+             "what decrypts exists only once; if its token is lost, so is the "
+             "mail: ",
+             buf_text(&all));
 }
 
 static void
@@ -193,7 +250,14 @@ look_at_status(json_t *status, json_t *findings)
              "put the root certificates of mail you trust, as PEM, into "
              "~/.config/smime-agent/anchors/",
              "no trust anchor is there: no signature can be good", "");
-    else if (number_of(status, "contacts") == 0)
+}
+
+/* The last thing to care for. */
+static void
+look_at_contacts(json_t *status, json_t *findings)
+{
+    if (flag_of(status, "keyring") && number_of(status, "anchors") > 0 &&
+        number_of(status, "contacts") == 0)
         find(findings, "open a signed mail with: smime open FILE",
              "no contact is there yet", "");
 }
@@ -254,10 +318,11 @@ look(const struct arguments *a)
         if (e != EXIT_DONE)
             return e;
         look_at_tokens(tokens, findings);
-        look_at_keys(keys, findings);
+        look_at_keys(keys, tokens, findings);
         look_for_copies(keys, findings);
         look_for_remains(half_made, findings);
     }
+    look_at_contacts(status, findings);
     reply = json_pack("{s:O}", "findings", findings);
     return arguments_flag(a, "json") ? show_json(stdout, reply)
                                      : findings_say(findings);

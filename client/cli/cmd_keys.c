@@ -61,7 +61,9 @@ keys_say(json_t *keys, bool all)
     size_t i;
 
     if (json_array_size(keys) == 0 && all)
-        puts("No key is there.\n  next: smime import FILE.p12");
+        puts("No key is there.\n"
+             "  next: smime import FILE.p12, or: smime generate --address A\n"
+             "  A locked token may hide its keys: smime unlock");
     else if (json_array_size(keys) == 0)
         puts("No key expires that soon.");
     json_array_foreach(keys, i, key) key_add(&t, key);

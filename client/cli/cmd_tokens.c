@@ -14,10 +14,15 @@ tries_text(json_t *token, char *out, size_t size)
 {
     json_t *tries = json_object_get(token, "tries_left");
 
+    long long n = (long long)json_integer_value(tries);
+
     out[0] = '\0';
-    if (json_is_integer(tries))
-        snprintf(out, size, "%lld tries left",
-                 (long long)json_integer_value(tries));
+    if (!json_is_integer(tries) && flag_of(token, "pin_low"))
+        snprintf(out, size, "a wrong PIN was given");
+    else if (json_is_integer(tries) && n == 0)
+        snprintf(out, size, "no try left");
+    else if (json_is_integer(tries))
+        snprintf(out, size, "%lld %s left", n, n == 1 ? "try" : "tries");
 }
 
 static int
@@ -84,7 +89,9 @@ const struct command command_tokens = {
              "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N] "
              "[--pin-fd N]",
     .help =
-        "A line is: label, state, tries left, model, serial number.\n"
+        "A line is: label, state, tries left, model, serial number. State:\n"
+        "unlocked, locked, blocked (too many wrong PINs), empty (not\n"
+        "initialised), open (it wants no PIN).\n"
         "\n"
         "  init LABEL       make an empty token ready; one that is not empty\n"
         "                   is never touched\n"

@@ -20,7 +20,58 @@ doctor_says_what_to_type_next(void **state)
     assert_non_null(strstr(output, "no trust anchor is there"));
     assert_non_null(strstr(output, "this token is locked: mail\n  next: smime "
                                    "unlock --token mail\n"));
-    assert_non_null(strstr(output, "no key is there\n  next: smime import"));
+    assert_non_null(strstr(output, "no key is seen; a locked token may hide "
+                                   "its keys\n  next: smime unlock"));
+}
+
+static void
+look_at(const char *tokens)
+{
+    char answer[512];
+    struct server s;
+
+    server_listen(&s, "");
+    snprintf(answer, sizeof(answer), "{\"parameters\":{\"tokens\":[%s]}}",
+             tokens);
+    s.answers[0] = "{\"parameters\":{\"keyholder\":true,\"keyring\":true,"
+                   "\"anchors\":1,\"contacts\":1}}";
+    s.answers[1] = answer;
+    s.answers[2] = "{\"parameters\":{\"keys\":[]}}";
+    s.answers[3] = "{\"parameters\":{\"half_made\":[]}}";
+    assert_int_equal(run_against(&s, "$S doctor"), 0);
+}
+
+static void
+a_label_is_spelt_out_where_a_shell_takes_it_for_one_word(void **state)
+{
+    (void)state;
+    look_at("{\"label\":\"My card\",\"state\":\"locked\"}");
+    assert_non_null(strstr(output, "smime unlock --token 'My card'\n"));
+    look_at("{\"label\":\"a' ; rm -rf b\",\"state\":\"locked\"}");
+    assert_non_null(strstr(output, "smime unlock --token LABEL\n"));
+    look_at("{\"label\":\"--pin-fd\",\"state\":\"locked\"}");
+    assert_non_null(strstr(output, "smime unlock --token LABEL\n"));
+}
+
+static void
+each_state_of_a_token_has_its_way_out(void **state)
+{
+    (void)state;
+    look_at("{\"label\":\"a\",\"state\":\"locked\",\"tries_left\":1}");
+    assert_non_null(strstr(output, "one try is left before"));
+    assert_non_null(strstr(output, "smime pin unblock --token a\n"));
+    look_at("{\"label\":\"a\",\"state\":\"locked\",\"tries_left\":2}");
+    assert_null(strstr(output, "try is left"));
+    look_at("{\"label\":\"a\",\"state\":\"blocked\",\"tries_left\":0}");
+    assert_non_null(strstr(output, "is blocked: a\n  next: smime pin unblock"));
+    /* Not "change its PIN": it has none. */
+    look_at("{\"label\":\"\",\"state\":\"empty\",\"pin_must_change\":true}");
+    assert_non_null(strstr(output, "next: smime tokens init LABEL"));
+    assert_null(strstr(output, "pin change"));
+    /* What wants no PIN is nobody's task. */
+    look_at("{\"label\":\"a\",\"state\":\"open\",\"pin_set\":false}");
+    assert_null(strstr(output, "PIN"));
+    assert_non_null(strstr(output, "no key is there"));
 }
 
 static void
@@ -61,6 +112,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doctor_says_what_to_type_next),
+        cmocka_unit_test(
+            a_label_is_spelt_out_where_a_shell_takes_it_for_one_word),
+        cmocka_unit_test(each_state_of_a_token_has_its_way_out),
         cmocka_unit_test(doctor_tells_of_a_decryption_key_that_exists_once),
     };
 
