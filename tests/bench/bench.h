@@ -25,6 +25,10 @@ double samples_p50(struct samples *s);
  * C_Decrypt on the module itself. */
 struct raw;
 struct raw *raw_open(const char *module, const char *token, const char *pin);
+/* Another session of the same module, for another thread; TOKEN must be
+ * logged in. */
+struct raw *raw_session(struct raw *of, const char *token);
+void raw_login(struct raw *r, const char *token, const char *pin);
 void raw_sign(struct raw *r, int is_rsa);
 /* Decrypts WRAPPED (PKCS#1 v1.5). */
 void raw_decrypt(struct raw *r, const uint8_t *wrapped, size_t n);

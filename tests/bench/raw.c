@@ -49,9 +49,53 @@ find_slot(struct raw *r, const char *token)
     die("no token %s", token);
 }
 
+static CK_SESSION_HANDLE
+session_new(struct raw *r, const char *token)
+{
+    CK_SESSION_HANDLE session = 0;
+
+    must(r->f->C_OpenSession(find_slot(r, token), CKF_SERIAL_SESSION, NULL,
+                             NULL, &session),
+         "C_OpenSession");
+    return session;
+}
+
+static void
+keys_find(struct raw *r)
+{
+    r->rsa = find(r, CKO_PRIVATE_KEY, CKK_RSA);
+    r->rsa_public = find(r, CKO_PUBLIC_KEY, CKK_RSA);
+    r->ec = find(r, CKO_PRIVATE_KEY, CKK_EC);
+    if (!r->rsa || !r->rsa_public)
+        die("the token lacks an RSA key");
+}
+
+/* A login is the token's, and lasts as long as a session on it. */
+void
+raw_login(struct raw *r, const char *token, const char *pin)
+{
+    must(r->f->C_Login(session_new(r, token), CKU_USER,
+                       (CK_UTF8CHAR *)(uintptr_t)pin, strlen(pin)),
+         "C_Login");
+}
+
+struct raw *
+raw_session(struct raw *of, const char *token)
+{
+    struct raw *r = calloc(1, sizeof(*r));
+
+    if (!r)
+        die("out of memory");
+    r->f = of->f;
+    r->session = session_new(r, token);
+    keys_find(r);
+    return r;
+}
+
 struct raw *
 raw_open(const char *module, const char *token, const char *pin)
 {
+    CK_C_INITIALIZE_ARGS threads = {.flags = CKF_OS_LOCKING_OK};
     struct raw *r = calloc(1, sizeof(*r));
     void *library = dlopen(module, RTLD_NOW);
     CK_RV (*get)(CK_FUNCTION_LIST **);
@@ -61,18 +105,10 @@ raw_open(const char *module, const char *token, const char *pin)
         die("%s cannot be loaded", module);
     memcpy(&get, &symbol, sizeof(get));
     must(get(&r->f), "C_GetFunctionList");
-    must(r->f->C_Initialize(NULL), "C_Initialize");
-    must(r->f->C_OpenSession(find_slot(r, token), CKF_SERIAL_SESSION, NULL,
-                             NULL, &r->session),
-         "C_OpenSession");
-    must(r->f->C_Login(r->session, CKU_USER, (CK_UTF8CHAR *)(uintptr_t)pin,
-                       strlen(pin)),
-         "C_Login");
-    r->rsa = find(r, CKO_PRIVATE_KEY, CKK_RSA);
-    r->rsa_public = find(r, CKO_PUBLIC_KEY, CKK_RSA);
-    r->ec = find(r, CKO_PRIVATE_KEY, CKK_EC);
-    if (!r->rsa || !r->rsa_public || !r->ec)
-        die("the token lacks an RSA or an EC key");
+    must(r->f->C_Initialize(&threads), "C_Initialize");
+    raw_login(r, token, pin);
+    r->session = session_new(r, token);
+    keys_find(r);
     return r;
 }
 
