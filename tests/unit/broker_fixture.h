@@ -21,6 +21,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/broker/broker.h"
+#include "places_of_tests.h"
 
 #define PATIENCE_MS 20000
 

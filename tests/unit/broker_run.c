@@ -1,4 +1,5 @@
 #include "broker_fixture.h"
+#include "places_of_tests.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -6,6 +6,7 @@
 #define TESTS_UNIT_CLIENT_COMMAND_H
 
 #include "client_server.h"
+#include "places_of_tests.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

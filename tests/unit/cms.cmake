@@ -1,7 +1,6 @@
 # What the tests of agent/cms share: keys, certificates and a keyholder in
 # software, all of libcrypto.
 add_library(cms-fixture STATIC cms_files.c cms_fixture.c)
-target_compile_definitions(cms-fixture PRIVATE SMIME_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_libraries(cms-fixture PUBLIC smime-cms PkgConfig::CMOCKA)
 
 foreach(name cms_ber cms_algorithm cms_signed cms_signed_write cms_enveloped

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "places_of_tests.h"
 #include "tests/unit/cms_fixture.h"
 
 static char scratch_folder[64];

@@ -6,6 +6,7 @@
 
 #include "agent/importer/p12.h"
 #include "agent/wire/values.h"
+#include "places_of_tests.h"
 #include "tests/unit/keyholder_fixture.h"
 
 static const char folder[] = SMIME_SOURCE_DIR "/../shared/data/openssl-pkcs12";

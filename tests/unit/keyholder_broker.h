@@ -14,6 +14,7 @@
 
 #include "agent/wire/channel.h"
 #include "agent/wire/values.h"
+#include "places_of_tests.h"
 #include "tests/unit/keyholder_fixture.h"
 
 extern char **environ;

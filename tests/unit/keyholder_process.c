@@ -1,5 +1,6 @@
 /* The keyholder as its broker and its sessions see it: tokens, import, lists,
  * the audit, its end. */
+#include "places_of_tests.h"
 #include "tests/unit/keyholder_session.h"
 
 /* ---- tokens, unlock, lock ---------------------------------------------- */

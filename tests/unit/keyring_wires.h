@@ -17,6 +17,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/wire/channel.h"
+#include "places_of_tests.h"
 #include "validator_make.h"
 
 #define ALICE   "alice@example.org"

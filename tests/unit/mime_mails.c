@@ -12,6 +12,7 @@
 #include "agent/mime/header.h"
 #include "agent/mime/multipart.h"
 #include "agent/mime/transfer.h"
+#include "places_of_tests.h"
 
 #define FOLDER           SMIME_SOURCE_DIR "/../shared/data/mime4j"
 #define LIMIT_DEPTH      16

@@ -11,6 +11,7 @@
 
 #include "agent/base/harden.h"
 #include "agent/session/zygote.h"
+#include "places_of_tests.h"
 
 #define OPEN                                                                   \
     "{\"method\":\"io.smimeagent.Mail.Open\","                                 \

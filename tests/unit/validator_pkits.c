@@ -11,6 +11,7 @@
 #include "agent/base/fd.h"
 #include "agent/cms/algorithm.h"
 #include "agent/validator/validator.h"
+#include "places_of_tests.h"
 
 #define DATA     SMIME_SOURCE_DIR "/../shared/data/pkits-1.0.1"
 #define CASES    249
