@@ -80,7 +80,7 @@ derive_secret(struct hold *h, CK_OBJECT_HANDLE key, const uint8_t *peer,
         return rv;
     CK_ATTRIBUTE value = {CKA_VALUE, out, len};
     rv = CALL(h, C_GetAttributeValue, h->session, secret, &value, 1);
-    CK_RV destroyed = h->f->C_DestroyObject(h->session, secret);
+    CK_RV destroyed = QUIETLY(h, C_DestroyObject, h->session, secret);
     if (destroyed != CKR_OK)
         h->bad = true; /* a session object goes with its session */
     if (rv == CKR_OK && value.ulValueLen != len) {

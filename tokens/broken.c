@@ -47,7 +47,7 @@ broken_count(struct hold *h, bool remove, size_t *count)
 }
 
 enum tokens_err
-token_count_broken(struct token *t, bool remove, size_t *out_count)
+broken_count_on(struct token *t, bool remove, size_t *out_count)
 {
     struct hold h;
     size_t count = 0;

@@ -1,17 +1,6 @@
 /* The cached enumeration of a token, shared by reference. */
 #include "tokens/internal.h"
 
-#include <time.h>
-
-static uint64_t
-now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 void
 snapshot_drop(struct snapshot **s)
 {
@@ -31,16 +20,15 @@ snapshot_drop(struct snapshot **s)
     free(p);
 }
 
-/* The cached one, when it is of this generation and young enough. */
-static struct snapshot *
-cached(struct hold *h, uint64_t max_ms)
+struct snapshot *
+snapshot_cached(struct token *t, uint64_t max_ms)
 {
-    struct token *t = h->token;
     struct snapshot *s = NULL;
 
     pthread_mutex_lock(&t->mutex);
-    if (t->snapshot && t->snapshot->generation == h->generation &&
-        (max_ms == UINT64_MAX || now_ms() - t->snapshot->read_ms <= max_ms))
+    if (t->snapshot && t->snapshot->generation == t->generation &&
+        (max_ms == UINT64_MAX ||
+         monotonic_ms() - t->snapshot->read_ms <= max_ms))
         s = t->snapshot;
     if (s)
         __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
@@ -52,17 +40,18 @@ enum tokens_err
 snapshot_take(struct hold *h, uint64_t max_ms, struct snapshot **out)
 {
     struct token *t = h->token;
-    struct snapshot *s = cached(h, max_ms);
+    struct snapshot *s = snapshot_cached(t, max_ms);
 
-    if (s) {
+    if (s && s->generation == h->generation) {
         *out = s;
         return TOKENS_OK;
     }
+    snapshot_drop(&s);
     enum tokens_err e = snapshot_read(h, &s);
     if (e)
         return e;
     s->generation = h->generation;
-    s->read_ms = now_ms();
+    s->read_ms = monotonic_ms();
     pthread_mutex_lock(&t->mutex);
     if (t->generation == h->generation) {
         snapshot_drop(&t->snapshot);
@@ -144,6 +133,15 @@ key_describe(struct token *t, const uint8_t *id, size_t id_len,
              struct snapshot **out, size_t *out_index)
 {
     struct describe d = {.id = id, .id_len = id_len};
+
+    /* What a key is does not change: no turn for what was read before. */
+    d.s = snapshot_cached(t, UINT64_MAX);
+    if (d.s && id && find_in(d.s, id, id_len, &d.index)) {
+        *out = d.s;
+        *out_index = d.index;
+        return TOKENS_OK;
+    }
+    snapshot_drop(&d.s);
     enum tokens_err e = hold_run(t, describe_held, &d);
 
     if (e)
@@ -151,34 +149,6 @@ key_describe(struct token *t, const uint8_t *id, size_t id_len,
     *out = d.s;
     *out_index = d.index;
     return TOKENS_OK;
-}
-
-static enum tokens_err
-identities_held(struct hold *h, void *arg)
-{
-    return snapshot_take(h, h->token->store->cache_ms, arg);
-}
-
-enum tokens_err
-token_identities_read(struct token *t, const struct token_identities **out)
-{
-    struct snapshot *s = NULL;
-    enum tokens_err e = hold_run(t, identities_held, &s);
-
-    if (e)
-        return e;
-    *out = &s->view;
-    return TOKENS_OK;
-}
-
-void
-token_identities_drop(const struct token_identities **list)
-{
-    /* The view is the snapshot's first member. */
-    struct snapshot *s = (struct snapshot *)*list;
-
-    *list = NULL;
-    snapshot_drop(&s);
 }
 
 struct by_subject {

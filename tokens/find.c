@@ -79,18 +79,23 @@ enum tokens_err
 token_load_info(struct token *t, struct token_info *out)
 {
     CK_TOKEN_INFO ck;
-    enum tokens_err e = turn_take(t, false);
+    struct hold h = {.token = t};
+    enum tokens_err e = turn_take(t, false, &h.watch);
     if (e)
         return e;
-    CK_RV rv = t->module->f->C_GetTokenInfo(t->slot, &ck);
-    e = rv_note("C_GetTokenInfo", rv);
+    pthread_mutex_lock(&t->mutex);
+    h.f = t->module->f;
+    h.slot = t->slot;
+    pthread_mutex_unlock(&t->mutex);
+    (void)CALL(&h, C_GetTokenInfo, h.slot, &ck);
+    e = h.result;
     if (e == TOKENS_OK) {
         pthread_mutex_lock(&t->mutex);
         token_apply_info(t, &ck);
         *out = t->info;
         pthread_mutex_unlock(&t->mutex);
     }
-    turn_give(t, false);
+    turn_give(t, false, &h.watch);
     return e;
 }
 
@@ -157,7 +162,7 @@ find_wanted(struct token_store *store, const struct wanted *w,
 
     if (e != TOKENS_ABSENT)
         return e;
-    token_store_refresh(store, 0);
+    token_store_look(store);
     return match_all(store, w, out);
 }
 

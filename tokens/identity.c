@@ -114,7 +114,7 @@ load_class(struct hold *h, CK_OBJECT_CLASS class,
             return TOKENS_MEMORY;
         if (rv == CKR_OK)
             out->count++;
-        else if (session_probe(h->f, h->session) == SESSION_DEAD)
+        else if (session_probe(h, h->session) == SESSION_DEAD)
             return h->result;
     }
     return TOKENS_OK;
@@ -430,7 +430,7 @@ snapshot_read(struct hold *h, struct snapshot **out)
         return TOKENS_MEMORY;
     token_get_info(h->token, &info);
     j.unknown =
-        session_probe(h->f, h->session) != SESSION_USER && info.login_required;
+        session_probe(h, h->session) != SESSION_USER && info.login_required;
     join_all(&j);
     j.s->view.all = j.s->all;
     *out = j.s;

@@ -19,10 +19,11 @@ token_import_begin(struct token *t, struct token_import **out)
         free(i);
         return e;
     }
+    hold_limit(&i->hold, t->store->long_ms);
     token_get_info(t, &info);
     if (info.write_protected)
         e = TOKENS_READ_ONLY;
-    else if (session_probe(i->hold.f, i->hold.session) != SESSION_USER &&
+    else if (session_probe(&i->hold, i->hold.session) != SESSION_USER &&
              info.login_required)
         e = TOKENS_LOCKED;
     if (e) {
@@ -61,7 +62,7 @@ enum tokens_err
 import_err(struct token_import *i, enum tokens_err e)
 {
     if (e != TOKENS_OK && i->hold.rv != CKR_OK &&
-        session_probe(i->hold.f, i->hold.session) == SESSION_DEAD) {
+        session_probe(&i->hold, i->hold.session) == SESSION_DEAD) {
         i->hold.bad = true;
         return TOKENS_REMOVED;
     }
@@ -365,6 +366,9 @@ token_import_add_certificate(struct token_import *import, const uint8_t *der,
 enum tokens_err
 token_import_commit(struct token_import *import)
 {
+    /* Whoever asked was told that it came to nothing. */
+    if (hold_is_overdue(&import->hold))
+        return TOKENS_HUNG;
     import->committed = true;
     import->created_count = 0;
     return TOKENS_OK;

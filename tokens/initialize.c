@@ -32,7 +32,7 @@ set_first_pin(struct hold *h, const struct initializing *w)
         return h->result;
     enum tokens_err e =
         puk_set_pin(h, s, w->so_pin, w->so_pin_len, w->pin, w->pin_len);
-    h->f->C_CloseSession(s);
+    QUIETLY(h, C_CloseSession, s);
     return e;
 }
 
@@ -97,7 +97,7 @@ token_initialize(struct token *t, const char *label, const uint8_t *so_pin,
     CK_TOKEN_INFO ck = {0};
 
     rv_forget();
-    enum tokens_err e = turn_take(t, true);
+    enum tokens_err e = turn_take(t, true, &h.watch);
     if (e)
         return e;
     pthread_mutex_lock(&t->mutex);
@@ -106,9 +106,10 @@ token_initialize(struct token *t, const char *label, const uint8_t *so_pin,
     h.slot = t->slot;
     h.generation = t->generation;
     pthread_mutex_unlock(&t->mutex);
+    hold_limit(&h, t->store->long_ms);
     e = initialize_held(&h, &w, &ck);
-    turn_give(t, true);
+    turn_give(t, true, &h.watch);
     if (e != TOKENS_INITIALIZED && e != TOKENS_ARGUMENT)
-        module_scan(m, t->store->lock_timeout_ms);
+        module_scan(m, false, t->store->lock_timeout_ms);
     return e ? e : find_made(t->store, &ck, out);
 }

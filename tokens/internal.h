@@ -3,7 +3,8 @@
  * header here that shows Cryptoki; nobody outside includes it.
  *
  * Locks: store->mutex before token->mutex; neither is held while a module is
- * called. A turn (turn_take) is what serialises calls on a token.
+ * called. A turn (turn_take) is what serialises calls on a token; a module is
+ * only started anew while no turn is inside it.
  */
 #ifndef TOKENS_INTERNAL_H
 #define TOKENS_INTERNAL_H
@@ -47,12 +48,23 @@ struct module {
     char name[64];
     struct token_store *store;
     CK_FUNCTION_LIST *f;
-    char *init; /* C_Initialize's pReserved, or NULL */
+    char *init;           /* C_Initialize's pReserved, or NULL */
+    unsigned concurrency; /* operations at a time on each of its tokens */
     pthread_t thread;
-    enum token_module_state state; /* these four: store->mutex */
+    enum token_module_state state; /* these: store->mutex */
     bool running;                  /* its thread is */
     unsigned long scans_wanted;
     unsigned long scans_done;
+    bool renew;             /* and started anew, if nothing speaks against */
+    bool waits;             /* a thread is in C_WaitForSlotEvent */
+    uint64_t busy_since_ms; /* its thread is in CALL since then; 0: not */
+    const char *call;
+    CK_RV rv;            /* of what failed last in its thread */
+    uint64_t started_ms; /* of the last try of C_Initialize; its thread's */
+    bool up;             /* it succeeded; its thread's */
+    bool remote;         /* it runs in a process of its own */
+    unsigned inside;     /* atomic: turns on its tokens */
+    bool closed;         /* atomic: no turn may begin */
 };
 
 struct token_store {
@@ -67,6 +79,11 @@ struct token_store {
     size_t token_count;
     char *vtoken_path;
     unsigned start_timeout_ms, lock_timeout_ms, cache_ms, concurrency;
+    unsigned operation_ms, list_ms, long_ms, poll_ms;
+    token_hung_fn *hung;
+    void *hung_arg;
+    bool watch_asleep; /* atomic, turn.c */
+    pthread_cond_t watch_woken;
 };
 
 /* What one slot said. */
@@ -78,20 +95,50 @@ struct slot_seen {
 /* The thread of a module; arg is the struct module. */
 void *module_main(void *arg);
 
-/* Asks M for a scan and waits; TOKENS_BUSY after timeout_ms. */
-enum tokens_err module_scan(struct module *m, unsigned timeout_ms);
+/* Asks M for a look at its slots and waits; TOKENS_BUSY after timeout_ms, or
+ * when M does not come back. RENEW: if need be C_Finalize and C_Initialize,
+ * unless that costs a login. */
+enum tokens_err module_scan(struct module *m, bool renew, unsigned timeout_ms);
+/* In one call for longer than MS. The store's mutex is held. */
+bool module_is_late(const struct module *m, unsigned ms);
+
+/* Waits for events of M from now on, if it can (events.c). */
+void events_start(struct module *m);
+bool events_wait(struct module *m);
 
 /* Applies a scan (store.c). Takes store->mutex. */
 void store_apply_scan(struct module *m, const struct slot_seen *seen,
                       size_t count);
+/* Somebody needs a token that is not there: every way to notice one. */
+void token_store_look(struct token_store *store);
+/* The sessions of all tokens of M are gone (store.c). */
+void store_forget_sessions(struct module *m);
+bool store_has_login(struct module *m);
+/* Takes and leaves the store's mutex locked. */
+void store_wait_while(struct token_store *store,
+                      bool (*test)(const struct token_store *),
+                      unsigned timeout_ms);
+void store_ref(struct token_store *store);
 void store_unref(struct token_store *store);
+uint64_t monotonic_ms(void);
 void deadline_after(unsigned ms, struct timespec *out);
 void cond_init_monotonic(pthread_cond_t *c);
 
-/* ---- tokens and turns (session.c) ------------------------------------------
+/* ---- tokens and turns (turn.c, session.c) ----------------------------------
  */
 
 struct snapshot;
+struct errand;
+
+/* A turn in use, in the list of its token; under the token's mutex. */
+struct watch {
+    struct watch *next;
+    struct module *module;
+    void *request; /* of tokens_request_begin */
+    uint64_t begun_ms, end_ms;
+    const char *call; /* atomic: what the module is asked now */
+    bool overdue;
+};
 
 struct token {
     struct token_store *store;
@@ -103,10 +150,16 @@ struct token {
     unsigned users;
     unsigned waiting; /* for the exclusive turn */
     bool exclusive;
+    struct watch *watches;  /* the turns in use */
+    unsigned overdue;       /* how many of them are */
+    struct errand *reading; /* of the identities, errand.c */
+    unsigned errands;
     uint64_t generation; /* of sessions and handles */
     CK_SESSION_HANDLE idle[LIMIT_IDLE];
     unsigned idle_count;
     CK_SESSION_HANDLE auth; /* 0: none */
+    bool auth_lent;         /* a hold works with it */
+    bool single;            /* the token has no second session */
     struct snapshot *snapshot;
     CK_MECHANISM_TYPE *mechanisms;
     size_t mechanism_count;
@@ -121,17 +174,44 @@ struct hold {
     uint64_t generation;
     bool exclusive; /* alone on the token, with a session that writes */
     bool bad;       /* close the session, don't reuse it */
+    bool borrowed;  /* it is the login's: don't close it */
     CK_RV rv;       /* of the last failed call; 0 none */
     enum tokens_err result;
+    struct watch watch;
 };
 
-/* Calls and remembers: CALL(h, C_SignInit, session, &mech, key). */
-#define CALL(h, name, ...) hold_note((h), #name, (h)->f->name(__VA_ARGS__))
+/* Calls and remembers: CALL(h, C_SignInit, session, &mech, key). QUIETLY only
+ * says what the thread is at. */
+#define SAY(h, name)                                                           \
+    __atomic_store_n(&(h)->watch.call, (name), __ATOMIC_RELAXED)
+#define QUIETLY(h, name, ...) (SAY(h, #name), (h)->f->name(__VA_ARGS__))
+#define CALL(h, name, ...)    hold_note((h), #name, QUIETLY(h, name, __VA_ARGS__))
 CK_RV hold_note(struct hold *h, const char *call, CK_RV rv);
 
-/* Waits for a turn: TOKENS_BUSY, TOKENS_ABSENT. */
-enum tokens_err turn_take(struct token *t, bool exclusive);
-void turn_give(struct token *t, bool exclusive);
+/* Waits for a turn: TOKENS_BUSY, TOKENS_ABSENT; TOKENS_HUNG at once when
+ * somebody before does not come back. */
+enum tokens_err turn_take(struct token *t, bool exclusive, struct watch *w);
+void turn_give(struct token *t, bool exclusive, struct watch *w);
+
+/* Out of the module for a while, and back, with the turn kept. */
+void turn_pause(struct hold *h);
+void turn_resume(struct hold *h);
+
+/* The session of H keeps the login from now on (session.c). */
+void session_lend(struct hold *h);
+
+/* Turns of this thread may take so long (0: as the store says). */
+void turn_set_pace(unsigned ms);
+
+/* H may take MS since its begin. */
+void hold_limit(struct hold *h, unsigned ms);
+
+/* Whoever waited for H was told that it does not come back. */
+bool hold_is_overdue(struct hold *h);
+
+/* Starts the thread that looks for turns that are overdue. */
+bool watch_start(struct token_store *store);
+unsigned watch_tick_ms(const struct token_store *store);
 
 /* A turn and a session in it. */
 enum tokens_err hold_begin(struct token *t, bool exclusive, struct hold *h);
@@ -172,7 +252,7 @@ void token_forget_objects(struct token *t);
 
 /* The session of H is dead, or alive (then is a user logged in?). */
 enum session_state { SESSION_DEAD, SESSION_PUBLIC, SESSION_USER };
-enum session_state session_probe(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s);
+enum session_state session_probe(struct hold *h, CK_SESSION_HANDLE s);
 
 struct token *token_new(struct token_store *store);
 void token_drop(struct token **t);
@@ -230,6 +310,17 @@ struct arena {
 /* Reads what is on the token. */
 enum tokens_err snapshot_read(struct hold *h, struct snapshot **out);
 void *arena_add(struct arena **a, const void *p, size_t n);
+
+/* The cached snapshot of at most this age, referenced, or NULL. */
+struct snapshot *snapshot_cached(struct token *t, uint64_t max_ms);
+
+/* What an errand does in its thread; either result, or both. */
+typedef enum tokens_err errand_fn(struct token *t, struct snapshot **out,
+                                  size_t *out_count);
+
+/* Half-made objects, counted (or removed) in the caller's thread. */
+enum tokens_err broken_count_on(struct token *t, bool remove,
+                                size_t *out_count);
 
 /* The cached snapshot or a new one, referenced. max_ms: greatest age. */
 enum tokens_err snapshot_take(struct hold *h, uint64_t max_ms,

@@ -11,12 +11,20 @@ auth_session(struct hold *h, CK_SESSION_HANDLE *out)
     pthread_mutex_lock(&t->mutex);
     CK_SESSION_HANDLE s = t->auth;
     pthread_mutex_unlock(&t->mutex);
-    if (s && session_probe(h->f, s) != SESSION_DEAD) {
+    if (s && session_probe(h, s) != SESSION_DEAD) {
         *out = s;
         return TOKENS_OK;
     }
     s = 0;
-    if (CALL(h, C_OpenSession, h->slot, CKF_SERIAL_SESSION, NULL, NULL, &s))
+    CK_RV rv =
+        CALL(h, C_OpenSession, h->slot, CKF_SERIAL_SESSION, NULL, NULL, &s);
+    if (rv == CKR_SESSION_COUNT) {
+        /* A token of one session: what logs in stays. */
+        session_lend(h);
+        *out = h->session;
+        return TOKENS_OK;
+    }
+    if (rv != CKR_OK)
         return h->result;
     pthread_mutex_lock(&t->mutex);
     t->auth = s;
@@ -30,7 +38,7 @@ flags_reload(struct hold *h)
 {
     CK_TOKEN_INFO ck;
 
-    if (h->f->C_GetTokenInfo(h->slot, &ck) != CKR_OK)
+    if (QUIETLY(h, C_GetTokenInfo, h->slot, &ck) != CKR_OK)
         return;
     pthread_mutex_lock(&h->token->mutex);
     token_apply_info(h->token, &ck);
@@ -45,7 +53,7 @@ login_err(struct hold *h, CK_SESSION_HANDLE s, CK_RV rv)
     struct token_info info;
 
     token_get_info(h->token, &info);
-    if (session_probe(h->f, s) == SESSION_DEAD)
+    if (session_probe(h, s) == SESSION_DEAD)
         return TOKENS_REMOVED;
     if (rv == CKR_PIN_INCORRECT && info.pin_locked)
         return TOKENS_PIN_BLOCKED;
@@ -60,7 +68,7 @@ login_held(struct hold *h, const uint8_t *pin, size_t pin_len)
 
     if (e)
         return e;
-    if (session_probe(h->f, s) != SESSION_USER) {
+    if (session_probe(h, s) != SESSION_USER) {
         CK_RV rv = CALL(h, C_Login, s, CKU_USER, (CK_UTF8CHAR *)pin, pin_len);
 
         flags_reload(h);
@@ -109,6 +117,8 @@ token_login(struct token *t, const uint8_t *pin, size_t pin_len)
     if (e)
         return e;
     token_get_info(t, &info);
+    if (!pin) /* at the token's own pad a person takes time */
+        hold_limit(&h, t->store->long_ms);
     e = pin_check(&info, pin, pin_len);
     if (e == TOKENS_OK)
         e = login_held(&h, pin, pin_len);
@@ -129,9 +139,11 @@ logout_held(struct hold *h)
     pthread_mutex_unlock(&t->mutex);
     CK_SESSION_HANDLE in = s ? s : h->session;
     CK_RV rv = CALL(h, C_Logout, in);
-    bool out = rv != CKR_OK && session_probe(h->f, in) != SESSION_USER;
+    bool out = rv != CKR_OK && session_probe(h, in) != SESSION_USER;
     if (s)
-        h->f->C_CloseSession(s);
+        QUIETLY(h, C_CloseSession, s);
+    if (s && s == h->session)
+        h->session = 0;
     return rv == CKR_OK || out ? TOKENS_OK : h->result;
 }
 

@@ -1,9 +1,15 @@
-/* A module's thread: C_Initialize, then a slot scan each time one is asked
- * for. Whatever hangs in there hangs alone. */
+/* A module's thread: C_Initialize, then a look at its slots each time one is
+ * asked for, and now and then. Whatever hangs in there hangs alone. */
 #include "tokens/internal.h"
 
 #include <errno.h>
 #include <time.h>
+
+#define RETRY_MS   2000 /* between two tries of C_Initialize */
+#define RENEW_MS   5000 /* between two starts as the last resort */
+#define LEAVE_MS   1000 /* turns get to leave a module that starts anew */
+#define GLANCE_MS  20
+#define SPARE_ROOM 8 /* slots that come between the two questions */
 
 void
 deadline_after(unsigned ms, struct timespec *out)
@@ -28,26 +34,49 @@ cond_init_monotonic(pthread_cond_t *c)
     pthread_condattr_destroy(&a);
 }
 
+/* ---- calls of this thread -------------------------------------------------
+ */
+
+static void
+busy_with(struct module *m, const char *call)
+{
+    pthread_mutex_lock(&m->store->mutex);
+    m->busy_since_ms = monotonic_ms();
+    m->call = call;
+    pthread_mutex_unlock(&m->store->mutex);
+}
+
+static void
+busy_end(struct module *m, CK_RV rv)
+{
+    pthread_mutex_lock(&m->store->mutex);
+    m->busy_since_ms = 0;
+    m->rv = rv;
+    pthread_mutex_unlock(&m->store->mutex);
+}
+
 /* The size query comes first: some modules look at their readers only then.
  * A slot that gives an error is skipped. */
-static void
+static CK_RV
 scan_slots(struct module *m)
 {
     CK_ULONG count = 0;
+    CK_RV rv = m->f->C_GetSlotList(CK_TRUE, NULL, &count);
 
-    if (rv_note("C_GetSlotList", m->f->C_GetSlotList(CK_TRUE, NULL, &count)))
-        return;
+    if (rv != CKR_OK)
+        return rv;
     if (count > LIMIT_SLOTS)
         count = LIMIT_SLOTS;
-    CK_SLOT_ID *ids = calloc(count + 8, sizeof(*ids));
-    struct slot_seen *seen = calloc(count + 8, sizeof(*seen));
+    CK_ULONG room = count + SPARE_ROOM;
+    CK_SLOT_ID *ids = calloc(room, sizeof(*ids));
+    struct slot_seen *seen = calloc(room, sizeof(*seen));
     size_t n = 0;
-    CK_RV rv = CKR_HOST_MEMORY;
 
-    count += 8;
-    if (ids && seen)
-        rv = m->f->C_GetSlotList(CK_TRUE, ids, &count);
-    for (CK_ULONG i = 0; rv == CKR_OK && i < count; i++) {
+    count = room;
+    rv = ids && seen ? m->f->C_GetSlotList(CK_TRUE, ids, &count)
+                     : CKR_HOST_MEMORY;
+    /* Whatever the module claims to have written. */
+    for (CK_ULONG i = 0; rv == CKR_OK && i < count && i < room; i++) {
         seen[n].slot = ids[i];
         if (m->f->C_GetTokenInfo(ids[i], &seen[n].info) == CKR_OK)
             n++;
@@ -56,38 +85,7 @@ scan_slots(struct module *m)
         store_apply_scan(m, seen, n);
     free(ids);
     free(seen);
-}
-
-/* The last thing a module's thread does. */
-static void
-end_thread(struct module *m, bool failed)
-{
-    struct token_store *store = m->store;
-
-    pthread_mutex_lock(&store->mutex);
-    m->running = false;
-    if (failed)
-        m->state = TOKEN_MODULE_FAILED;
-    pthread_cond_broadcast(&store->changed);
-    pthread_mutex_unlock(&store->mutex);
-    store_unref(store);
-}
-
-/* Waits until a scan is wanted; false: the store ends. */
-static bool
-wait_for_work(struct module *m, unsigned long *out_wanted)
-{
-    pthread_mutex_lock(&m->store->mutex);
-    m->state = TOKEN_MODULE_READY;
-    pthread_cond_broadcast(&m->store->changed);
-    while (!m->store->stopping && m->scans_wanted == m->scans_done)
-        pthread_cond_wait(&m->store->changed, &m->store->mutex);
-    bool go_on = !m->store->stopping;
-    if (go_on)
-        m->state = TOKEN_MODULE_BUSY;
-    *out_wanted = m->scans_wanted;
-    pthread_mutex_unlock(&m->store->mutex);
-    return go_on;
+    return rv;
 }
 
 /* p11-kit's managed list hands arguments that it is given to the module, and
@@ -102,32 +100,175 @@ initialize(struct module *m)
                    : p11_kit_module_initialize(m->f);
 }
 
+static bool
+module_start(struct module *m)
+{
+    uint64_t now = monotonic_ms();
+
+    if (m->up)
+        return true;
+    if (m->started_ms && now - m->started_ms < RETRY_MS)
+        return false;
+    m->started_ms = now;
+    busy_with(m, "C_Initialize");
+    CK_RV rv = initialize(m);
+    busy_end(m, rv);
+    m->up = rv == CKR_OK;
+    if (m->up)
+        events_start(m);
+    return m->up;
+}
+
+/* ---- starting anew ---------------------------------------------------------
+ */
+
+/* Keeps turns out of the module; false when one does not leave. */
+static bool
+module_close(struct module *m)
+{
+    const struct timespec glance = {.tv_nsec = GLANCE_MS * 1000000L};
+
+    __atomic_store_n(&m->closed, true, __ATOMIC_SEQ_CST);
+    for (int waited = 0; waited < LEAVE_MS; waited += GLANCE_MS) {
+        if (__atomic_load_n(&m->inside, __ATOMIC_SEQ_CST) == 0)
+            return true;
+        nanosleep(&glance, NULL);
+    }
+    __atomic_store_n(&m->closed, false, __ATOMIC_SEQ_CST);
+    return false;
+}
+
+/* C_Finalize and C_Initialize: every session and login of its tokens ends.
+ * Not below a thread that waits for events in it. */
+static void
+module_renew(struct module *m)
+{
+    if (events_wait(m) || !module_close(m))
+        return;
+    busy_with(m, "C_Finalize");
+    (void)p11_kit_module_finalize(m->f);
+    busy_end(m, CKR_OK);
+    m->up = false;
+    m->started_ms = 0;
+    store_forget_sessions(m);
+    (void)module_start(m);
+    __atomic_store_n(&m->closed, false, __ATOMIC_SEQ_CST);
+}
+
+/* After these the module has nothing left to lose: its process ended, or it
+ * was finalised behind our back. */
+static bool
+rv_is_of_module(CK_RV rv)
+{
+    return rv == CKR_DEVICE_ERROR || rv == CKR_DEVICE_REMOVED ||
+           rv == CKR_CRYPTOKI_NOT_INITIALIZED;
+}
+
+static CK_RV
+scan_once(struct module *m)
+{
+    busy_with(m, "C_GetSlotList");
+    CK_RV rv = scan_slots(m);
+    busy_end(m, rv);
+    return rv;
+}
+
+/* RENEW: whoever asked did not find a token. Some modules notice one only
+ * when they start. */
+static void
+module_look(struct module *m, bool renew)
+{
+    if (!module_start(m))
+        return;
+    CK_RV rv = scan_once(m);
+    bool due = renew && monotonic_ms() - m->started_ms >= RENEW_MS;
+    bool lost = rv != CKR_OK && rv_is_of_module(rv);
+
+    if (rv == CKR_OK && !due)
+        return;
+    if (!lost && (!due || store_has_login(m)))
+        return;
+    module_renew(m);
+    if (!m->up || scan_once(m) != CKR_OK)
+        store_apply_scan(m, NULL, 0);
+}
+
+/* ---- the thread ------------------------------------------------------------
+ */
+
+/* The last thing a module's thread does. */
+static void
+end_thread(struct module *m)
+{
+    struct token_store *store = m->store;
+
+    pthread_mutex_lock(&store->mutex);
+    m->running = false;
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->mutex);
+    store_unref(store);
+}
+
+/* Waits until a look is wanted or, where the module reports no events, until
+ * it is time for one. False: the store ends. */
+static bool
+wait_for_work(struct module *m, unsigned long *out_wanted, bool *out_renew)
+{
+    struct token_store *store = m->store;
+    struct timespec until;
+    int gone = 0;
+
+    deadline_after(store->poll_ms, &until);
+    pthread_mutex_lock(&store->mutex);
+    m->state = m->up ? TOKEN_MODULE_READY : TOKEN_MODULE_FAILED;
+    pthread_cond_broadcast(&store->changed);
+    while (!store->stopping && m->scans_wanted == m->scans_done &&
+           gone != ETIMEDOUT)
+        gone =
+            m->up && !m->waits
+                ? pthread_cond_timedwait(&store->changed, &store->mutex, &until)
+                : pthread_cond_wait(&store->changed, &store->mutex);
+    bool go_on = !store->stopping;
+    if (go_on && m->up)
+        m->state = TOKEN_MODULE_BUSY;
+    *out_wanted = m->scans_wanted;
+    *out_renew = m->renew;
+    m->renew = false;
+    pthread_mutex_unlock(&store->mutex);
+    return go_on;
+}
+
 void *
 module_main(void *arg)
 {
     struct module *m = arg;
     struct token_store *store = m->store;
-    CK_RV rv = initialize(m);
     unsigned long wanted = 0;
+    bool renew = false;
 
-    if (rv != CKR_OK) {
-        end_thread(m, true);
-        return NULL;
-    }
-    scan_slots(m);
-    while (wait_for_work(m, &wanted)) {
-        scan_slots(m);
+    module_look(m, false);
+    while (wait_for_work(m, &wanted, &renew)) {
+        /* A card that works needs no look between requests. */
+        if (wanted != m->scans_done ||
+            __atomic_load_n(&m->inside, __ATOMIC_SEQ_CST) == 0)
+            module_look(m, renew);
         pthread_mutex_lock(&store->mutex);
         m->scans_done = wanted;
         pthread_cond_broadcast(&store->changed);
         pthread_mutex_unlock(&store->mutex);
     }
-    end_thread(m, false);
+    end_thread(m);
     return NULL;
 }
 
+bool
+module_is_late(const struct module *m, unsigned ms)
+{
+    return m->busy_since_ms && monotonic_ms() - m->busy_since_ms > ms;
+}
+
 enum tokens_err
-module_scan(struct module *m, unsigned timeout_ms)
+module_scan(struct module *m, bool renew, unsigned timeout_ms)
 {
     struct token_store *store = m->store;
     struct timespec until;
@@ -136,11 +277,12 @@ module_scan(struct module *m, unsigned timeout_ms)
     deadline_after(timeout_ms, &until);
     pthread_mutex_lock(&store->mutex);
     unsigned long mine = ++m->scans_wanted;
+    m->renew |= renew;
     pthread_cond_broadcast(&store->changed);
-    while (gone != ETIMEDOUT && m->scans_done < mine &&
-           m->state != TOKEN_MODULE_FAILED)
+    while (gone != ETIMEDOUT && m->running && m->scans_done < mine &&
+           !module_is_late(m, timeout_ms))
         gone = pthread_cond_timedwait(&store->changed, &store->mutex, &until);
-    bool done = m->scans_done >= mine || m->state == TOKEN_MODULE_FAILED;
+    bool done = m->scans_done >= mine;
     pthread_mutex_unlock(&store->mutex);
     return done ? TOKENS_OK : TOKENS_BUSY;
 }

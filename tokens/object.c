@@ -28,6 +28,8 @@ object_read(struct hold *h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         a[i].pValue = NULL, a[i].ulValueLen = 0;
+    if (count > LIMIT_TEMPLATE)
+        return CKR_ARGUMENTS_BAD;
     CK_RV rv = CALL(h, C_GetAttributeValue, h->session, o, a, count);
     if (!rv_is_partial(rv))
         return rv;
@@ -35,16 +37,20 @@ object_read(struct hold *h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, size_t count)
         if (a[i].ulValueLen == CK_UNAVAILABLE_INFORMATION ||
             a[i].ulValueLen > LIMIT_ATTRIBUTE)
             a[i].ulValueLen = 0;
-        size_t room = a[i].ulValueLen;
-        a[i].pValue = room ? calloc(1, room) : NULL;
-        if (room && !a[i].pValue) {
+        size_t n = a[i].ulValueLen;
+        a[i].pValue = n ? calloc(1, n) : NULL;
+        if (n && !a[i].pValue) {
             attributes_wipe(a, count);
             return CKR_HOST_MEMORY;
         }
     }
-    rv = CALL(h, C_GetAttributeValue, h->session, o, a, count);
+    CK_ULONG room[LIMIT_TEMPLATE];
     for (size_t i = 0; i < count; i++)
-        if (a[i].ulValueLen == CK_UNAVAILABLE_INFORMATION)
+        room[i] = a[i].ulValueLen;
+    rv = CALL(h, C_GetAttributeValue, h->session, o, a, count);
+    /* A length beyond what there was room for is no length either. */
+    for (size_t i = 0; i < count; i++)
+        if (a[i].ulValueLen > room[i])
             a[i].ulValueLen = 0;
     if (rv_is_partial(rv))
         return CKR_OK;
@@ -89,6 +95,8 @@ find_more(struct hold *h, struct handles *out)
         n = 0;
         if (CALL(h, C_FindObjects, h->session, out->all + out->count, 64, &n))
             return h->result;
+        if (n > 64) /* more than it was given room for */
+            return TOKENS_FAILED;
         out->count += n;
     } while (n > 0 && out->count < LIMIT_OBJECTS);
     return TOKENS_OK;
@@ -104,7 +112,7 @@ objects_find(struct hold *h, CK_ATTRIBUTE *match, size_t count,
         return h->result;
     enum tokens_err e = find_more(h, &found);
     CK_RV failed = h->rv;
-    CK_RV rv = h->f->C_FindObjectsFinal(h->session);
+    CK_RV rv = QUIETLY(h, C_FindObjectsFinal, h->session);
     h->rv = failed;
     if (rv != CKR_OK)
         h->bad = true; /* the search may still be going on */

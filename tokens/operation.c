@@ -96,7 +96,7 @@ operation_finish(struct hold *h, struct operation *op)
         h->bad = true; /* the operation is still open */
     if (rv != CKR_OK)
         e = op->decrypt ? decrypt_err(h) : h->result;
-    else if (n > op->room)
+    else if (n > op->room || n > sizeof(buffer))
         e = op->decrypt ? TOKENS_MESSAGE : TOKENS_ARGUMENT;
     else {
         memcpy(op->out, buffer, n);

@@ -16,7 +16,7 @@ change_err(struct hold *h)
     enum tokens_err e = h->result;
     struct token_info info;
 
-    if (session_probe(h->f, h->session) == SESSION_DEAD)
+    if (session_probe(h, h->session) == SESSION_DEAD)
         return TOKENS_REMOVED;
     token_get_info(h->token, &info);
     if (rv == CKR_PIN_INCORRECT && info.pin_locked)
@@ -55,6 +55,8 @@ token_change_pin(struct token *t, const uint8_t *old_pin, size_t old_len,
         e = pin_check_form(&info, old_pin, old_len);
     if (e == TOKENS_OK)
         e = pin_check_form(&info, pin, pin_len);
+    if (!pin)
+        hold_limit(&h, t->store->long_ms);
     if (e == TOKENS_OK)
         e = change_held(&h, old_pin, old_len, pin, pin_len);
     hold_drop(&h);
@@ -68,7 +70,7 @@ puk_err(struct hold *h, CK_SESSION_HANDLE s)
     CK_RV rv = h->rv;
     enum tokens_err e = h->result;
 
-    if (s && session_probe(h->f, s) == SESSION_DEAD)
+    if (s && session_probe(h, s) == SESSION_DEAD)
         return TOKENS_REMOVED;
     if (rv == CKR_PIN_LOCKED)
         return TOKENS_PUK_BLOCKED;
@@ -86,8 +88,8 @@ puk_set_pin(struct hold *h, CK_SESSION_HANDLE s, const uint8_t *puk,
     if (CALL(h, C_Login, s, CKU_SO, (CK_UTF8CHAR *)puk, puk_len))
         return puk_err(h, s);
     if (CALL(h, C_InitPIN, s, (CK_UTF8CHAR *)pin, pin_len))
-        e = session_probe(h->f, s) == SESSION_DEAD ? TOKENS_REMOVED : h->result;
-    h->f->C_Logout(s);
+        e = session_probe(h, s) == SESSION_DEAD ? TOKENS_REMOVED : h->result;
+    QUIETLY(h, C_Logout, s);
     return e;
 }
 
@@ -113,6 +115,8 @@ token_unblock_pin(struct token *t, const uint8_t *puk, size_t puk_len,
     if (e == TOKENS_OK)
         e = pin_check_form(&info, pin, pin_len);
     if (e == TOKENS_OK) {
+        if (!pin)
+            hold_limit(&h, t->store->long_ms);
         /* The SO shares a token with no other login and no session that only
          * reads. */
         sessions_close(&h);

@@ -64,7 +64,7 @@ token_remove_identity(struct token *t, const uint8_t *id, size_t id_len,
     if (info.write_protected)
         e = TOKENS_READ_ONLY;
     else if (info.login_required &&
-             session_probe(h.f, h.session) != SESSION_USER)
+             session_probe(&h, h.session) != SESSION_USER)
         e = TOKENS_LOCKED;
     if (e == TOKENS_OK)
         e = remove_held(&h, id, id_len, &count);

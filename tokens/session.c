@@ -36,6 +36,7 @@ token_forget_sessions(struct token *t)
     t->generation++;
     t->idle_count = 0;
     t->auth = 0;
+    t->auth_lent = false;
     t->info.logged_in = false;
     snapshot_drop(&t->snapshot);
 }
@@ -48,56 +49,6 @@ token_forget_objects(struct token *t)
     pthread_mutex_unlock(&t->mutex);
 }
 
-/* Whoever wants the token alone goes before those who share it. */
-static bool
-turn_is_free(const struct token *t, bool exclusive)
-{
-    if (t->exclusive)
-        return false;
-    if (exclusive)
-        return t->users == 0;
-    return t->waiting == 0 && t->users < t->store->concurrency;
-}
-
-enum tokens_err
-turn_take(struct token *t, bool exclusive)
-{
-    enum tokens_err e = TOKENS_OK;
-    struct timespec until;
-    int gone = 0;
-
-    deadline_after(t->store->lock_timeout_ms, &until);
-    pthread_mutex_lock(&t->mutex);
-    t->waiting += exclusive;
-    while (t->info.present && gone != ETIMEDOUT && !turn_is_free(t, exclusive))
-        gone = pthread_cond_timedwait(&t->turn, &t->mutex, &until);
-    t->waiting -= exclusive;
-    if (!t->info.present)
-        e = TOKENS_ABSENT;
-    else if (!turn_is_free(t, exclusive))
-        e = TOKENS_BUSY;
-    else if (exclusive)
-        t->exclusive = true;
-    else
-        t->users++;
-    if (e)
-        pthread_cond_broadcast(&t->turn);
-    pthread_mutex_unlock(&t->mutex);
-    return e;
-}
-
-void
-turn_give(struct token *t, bool exclusive)
-{
-    pthread_mutex_lock(&t->mutex);
-    if (exclusive)
-        t->exclusive = false;
-    else
-        t->users--;
-    pthread_cond_broadcast(&t->turn);
-    pthread_mutex_unlock(&t->mutex);
-}
-
 CK_RV
 hold_note(struct hold *h, const char *call, CK_RV rv)
 {
@@ -107,15 +58,69 @@ hold_note(struct hold *h, const char *call, CK_RV rv)
 }
 
 enum session_state
-session_probe(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s)
+session_probe(struct hold *h, CK_SESSION_HANDLE s)
 {
     CK_SESSION_INFO info;
 
-    if (f->C_GetSessionInfo(s, &info) != CKR_OK)
+    if (QUIETLY(h, C_GetSessionInfo, s, &info) != CKR_OK)
         return SESSION_DEAD;
     bool user = info.state == CKS_RO_USER_FUNCTIONS ||
                 info.state == CKS_RW_USER_FUNCTIONS;
     return user ? SESSION_USER : SESSION_PUBLIC;
+}
+
+/* Of a token that has one session only, the one that keeps the login works
+ * too. The token's mutex is held. */
+static bool
+borrow_auth(struct hold *h)
+{
+    struct token *t = h->token;
+
+    if (!t->auth || t->auth_lent)
+        return false;
+    t->auth_lent = true;
+    h->session = t->auth;
+    h->borrowed = true;
+    return true;
+}
+
+static CK_RV
+session_open_new(struct hold *h, bool writes)
+{
+    CK_FLAGS flags = CKF_SERIAL_SESSION | (writes ? CKF_RW_SESSION : 0);
+    CK_SESSION_HANDLE s = 0;
+    CK_RV rv = CALL(h, C_OpenSession, h->slot, flags, NULL, NULL, &s);
+
+    if (rv == CKR_OK)
+        h->session = s;
+    return rv;
+}
+
+/* The token has no more sessions: those that are idle go, else the login's
+ * is shared. */
+static CK_RV
+session_make_room(struct hold *h, bool writes)
+{
+    CK_SESSION_HANDLE idle[LIMIT_IDLE];
+    struct token *t = h->token;
+
+    pthread_mutex_lock(&t->mutex);
+    unsigned n = t->generation == h->generation ? t->idle_count : 0;
+    memcpy(idle, t->idle, n * sizeof(idle[0]));
+    t->idle_count -= n;
+    pthread_mutex_unlock(&t->mutex);
+    for (unsigned i = 0; i < n; i++)
+        QUIETLY(h, C_CloseSession, idle[i]);
+    CK_RV rv = n > 0 ? session_open_new(h, writes) : CKR_SESSION_COUNT;
+    if (rv != CKR_SESSION_COUNT)
+        return rv;
+    pthread_mutex_lock(&t->mutex);
+    if (borrow_auth(h)) {
+        t->single = true;
+        rv = CKR_OK;
+    }
+    pthread_mutex_unlock(&t->mutex);
+    return rv;
 }
 
 /* A session from the pool, or a new one. An exclusive hold has its own,
@@ -133,16 +138,49 @@ session_open(struct hold *h)
     bool pooled = !h->exclusive && t->idle_count > 0;
     if (pooled)
         h->session = t->idle[--t->idle_count];
+    else
+        pooled = t->single && borrow_auth(h);
     pthread_mutex_unlock(&t->mutex);
     h->bad = false;
     if (pooled)
         return CKR_OK;
-    CK_FLAGS flags = CKF_SERIAL_SESSION | (writes ? CKF_RW_SESSION : 0);
-    CK_SESSION_HANDLE s = 0;
-    CK_RV rv = CALL(h, C_OpenSession, h->slot, flags, NULL, NULL, &s);
-    if (rv == CKR_OK)
-        h->session = s;
-    return rv;
+    CK_RV rv = session_open_new(h, writes);
+    return rv == CKR_SESSION_COUNT ? session_make_room(h, writes) : rv;
+}
+
+void
+session_lend(struct hold *h)
+{
+    struct token *t = h->token;
+
+    pthread_mutex_lock(&t->mutex);
+    t->auth = h->session;
+    t->auth_lent = true;
+    t->single = true;
+    pthread_mutex_unlock(&t->mutex);
+    h->borrowed = true;
+}
+
+/* The login's own session stays open, unless it is worth nothing any more. */
+static void
+session_return(struct hold *h)
+{
+    struct token *t = h->token;
+
+    pthread_mutex_lock(&t->mutex);
+    bool is_auth = t->auth == h->session && t->generation == h->generation;
+    if (is_auth) {
+        t->auth_lent = false;
+        if (h->bad) {
+            t->auth = 0;
+            t->info.logged_in = false;
+        }
+    }
+    pthread_mutex_unlock(&t->mutex);
+    if (is_auth && h->bad)
+        QUIETLY(h, C_CloseSession, h->session);
+    h->borrowed = false;
+    h->session = 0;
 }
 
 /* Back to the pool, or closed when it may not be used again. */
@@ -153,6 +191,10 @@ session_give(struct hold *h)
 
     if (!h->session)
         return;
+    if (h->borrowed) {
+        session_return(h);
+        return;
+    }
     pthread_mutex_lock(&t->mutex);
     bool keep = !h->bad && !h->exclusive && h->generation == t->generation &&
                 t->idle_count < LIMIT_IDLE;
@@ -160,7 +202,7 @@ session_give(struct hold *h)
         t->idle[t->idle_count++] = h->session;
     pthread_mutex_unlock(&t->mutex);
     if (!keep)
-        h->f->C_CloseSession(h->session);
+        QUIETLY(h, C_CloseSession, h->session);
     h->session = 0;
 }
 
@@ -174,7 +216,7 @@ auth_lives(struct hold *h)
     pthread_mutex_lock(&t->mutex);
     CK_SESSION_HANDLE s = t->generation == h->generation ? t->auth : 0;
     pthread_mutex_unlock(&t->mutex);
-    return s && session_probe(h->f, s) == SESSION_USER;
+    return s && session_probe(h, s) == SESSION_USER;
 }
 
 /* Takes the sessions nobody uses out of the token, and the login with them
@@ -207,8 +249,8 @@ take_sessions(struct hold *h, bool keep, CK_SESSION_HANDLE *out)
 static void
 close_if_alive(struct hold *h, CK_SESSION_HANDLE s)
 {
-    if (s && session_probe(h->f, s) != SESSION_DEAD)
-        h->f->C_CloseSession(s);
+    if (s && session_probe(h, s) != SESSION_DEAD)
+        QUIETLY(h, C_CloseSession, s);
 }
 
 void
@@ -218,8 +260,8 @@ sessions_close(struct hold *h)
     unsigned n = take_sessions(h, false, all);
 
     for (unsigned i = 0; i < n; i++) {
-        if (session_probe(h->f, all[i]) == SESSION_USER)
-            h->f->C_Logout(all[i]);
+        if (session_probe(h, all[i]) == SESSION_USER)
+            QUIETLY(h, C_Logout, all[i]);
         close_if_alive(h, all[i]);
     }
 }
@@ -234,14 +276,15 @@ token_restart(struct hold *h)
     unsigned n = take_sessions(h, keep, all);
     struct token *t = h->token;
 
-    close_if_alive(h, h->session);
+    if (!h->borrowed)
+        close_if_alive(h, h->session);
+    h->borrowed = false;
     h->session = 0;
     for (unsigned i = 0; i < n; i++)
         close_if_alive(h, all[i]);
-    pthread_mutex_lock(&t->mutex);
-    struct module *m = t->module;
-    pthread_mutex_unlock(&t->mutex);
-    module_scan(m, t->store->lock_timeout_ms);
+    turn_pause(h);
+    module_scan(h->watch.module, false, t->store->start_timeout_ms);
+    turn_resume(h);
 }
 
 static bool
@@ -271,15 +314,12 @@ enum tokens_err
 hold_begin(struct token *t, bool exclusive, struct hold *h)
 {
     *h = (struct hold){.exclusive = exclusive};
-    enum tokens_err e = turn_take(t, exclusive);
+    enum tokens_err e = turn_take(t, exclusive, &h->watch);
 
     if (e == TOKENS_ABSENT) {
-        /* Perhaps it was inserted since the last look. */
-        pthread_mutex_lock(&t->mutex);
-        struct module *m = t->module;
-        pthread_mutex_unlock(&t->mutex);
-        module_scan(m, t->store->start_timeout_ms);
-        e = turn_take(t, exclusive);
+        /* Perhaps it was inserted since the last look, into any reader. */
+        token_store_look(t->store);
+        e = turn_take(t, exclusive, &h->watch);
     }
     if (e)
         return e;
@@ -296,7 +336,7 @@ hold_drop(struct hold *h)
     if (!h->token)
         return;
     session_give(h);
-    turn_give(h->token, h->exclusive);
+    turn_give(h->token, h->exclusive, &h->watch);
     h->token = NULL;
 }
 
@@ -349,7 +389,7 @@ login_is_lost(struct hold *h, enum session_state state)
     /* The module believes in a login that the card has lost: without this,
      * the next C_Login would not reach the card. */
     if (state == SESSION_USER)
-        h->f->C_Logout(h->session);
+        QUIETLY(h, C_Logout, h->session);
     pthread_mutex_lock(&t->mutex);
     t->info.logged_in = false;
     snapshot_drop(&t->snapshot);
@@ -370,10 +410,10 @@ static enum session_state
 hold_probe(struct hold *h)
 {
     CK_TOKEN_INFO info;
-    enum session_state state = session_probe(h->f, h->session);
+    enum session_state state = session_probe(h, h->session);
 
     if (state != SESSION_DEAD && rv_is_of_device(h->rv) &&
-        h->f->C_GetTokenInfo(h->slot, &info) != CKR_OK)
+        QUIETLY(h, C_GetTokenInfo, h->slot, &info) != CKR_OK)
         return SESSION_DEAD;
     return state;
 }
@@ -425,49 +465,16 @@ hold_run(struct token *t, hold_fn *fn, void *arg)
     e = fn(&h, arg);
     if (e != TOKENS_OK && rv_is_doubtful(h.rv))
         e = hold_recover(&h, e, &retry);
-    if (retry) {
+    if (retry && !hold_is_overdue(&h)) {
         h.rv = CKR_OK;
         e = fn(&h, arg);
         /* Not a third time; but what is broken is not kept. */
         if (e != TOKENS_OK && rv_is_doubtful(h.rv) &&
-            session_probe(h.f, h.session) == SESSION_DEAD) {
+            session_probe(&h, h.session) == SESSION_DEAD) {
             h.bad = true;
             e = h.result == TOKENS_MESSAGE ? TOKENS_FAILED : h.result;
         }
     }
     hold_drop(&h);
     return e;
-}
-
-bool
-token_has_mechanism(struct hold *h, CK_MECHANISM_TYPE m)
-{
-    struct token *t = h->token;
-    CK_ULONG n = 0;
-
-    pthread_mutex_lock(&t->mutex);
-    bool known = t->mechanisms != NULL;
-    for (size_t i = 0; i < t->mechanism_count; i++)
-        if (t->mechanisms[i] == m) {
-            pthread_mutex_unlock(&t->mutex);
-            return true;
-        }
-    pthread_mutex_unlock(&t->mutex);
-    if (known || CALL(h, C_GetMechanismList, h->slot, NULL, &n) ||
-        n > LIMIT_MECHANISMS)
-        return false;
-    CK_MECHANISM_TYPE *all = calloc(n + 1, sizeof(*all));
-    if (!all || CALL(h, C_GetMechanismList, h->slot, all, &n)) {
-        free(all);
-        return false;
-    }
-    bool found = false;
-    for (CK_ULONG i = 0; i < n; i++)
-        found = found || all[i] == m;
-    pthread_mutex_lock(&t->mutex);
-    free(t->mechanisms);
-    t->mechanisms = all;
-    t->mechanism_count = n;
-    pthread_mutex_unlock(&t->mutex);
-    return found;
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#define END_MS 1000 /* for threads that are in a module */
+
 static unsigned
 or_default(unsigned value, unsigned otherwise)
 {
@@ -26,6 +28,8 @@ add_module(struct token_store *store, const char *name, CK_FUNCTION_LIST *f)
     strncpy(m->name, name, sizeof(m->name) - 1);
     m->store = store;
     m->f = f;
+    m->concurrency = store->concurrency;
+    m->call = "";
     m->state = TOKEN_MODULE_STARTING;
 }
 
@@ -71,6 +75,9 @@ load_modules(struct token_store *store, const struct token_config *c)
         struct module *added = &store->modules[store->module_count - 1];
         if (m->init)
             added->init = strdup(m->init);
+        if (m->concurrency)
+            added->concurrency =
+                m->concurrency < LIMIT_IDLE ? m->concurrency : LIMIT_IDLE;
         if (!f || (m->init && !added->init))
             added->state = TOKEN_MODULE_FAILED;
     }
@@ -88,7 +95,7 @@ start_modules(struct token_store *store)
             continue;
         pthread_mutex_lock(&store->mutex);
         m->running = true;
-        store->refs++;
+        store_ref(store);
         pthread_mutex_unlock(&store->mutex);
         if (pthread_create(&m->thread, NULL, module_main, m) == 0) {
             pthread_detach(m->thread);
@@ -97,8 +104,8 @@ start_modules(struct token_store *store)
         pthread_mutex_lock(&store->mutex);
         m->running = false;
         m->state = TOKEN_MODULE_FAILED;
-        store->refs--;
         pthread_mutex_unlock(&store->mutex);
+        store_unref(store);
     }
 }
 
@@ -122,9 +129,9 @@ any_running(const struct token_store *store)
 }
 
 /* Takes and leaves the store's mutex locked. */
-static void
-wait_while(struct token_store *store, bool (*test)(const struct token_store *),
-           unsigned timeout_ms)
+void
+store_wait_while(struct token_store *store,
+                 bool (*test)(const struct token_store *), unsigned timeout_ms)
 {
     struct timespec until;
     int gone = 0;
@@ -146,6 +153,24 @@ check_config(const struct token_config *c)
     return TOKENS_OK;
 }
 
+static void
+take_numbers(struct token_store *store, const struct token_config *c)
+{
+    store->start_timeout_ms = or_default(c->start_timeout_ms, 3000);
+    store->operation_ms = or_default(c->operation_ms, 30000);
+    store->lock_timeout_ms =
+        or_default(c->lock_timeout_ms, store->operation_ms);
+    store->list_ms = or_default(c->list_ms, 10000);
+    store->long_ms = or_default(c->long_ms, 240000);
+    store->poll_ms = or_default(c->poll_ms, 3000);
+    store->cache_ms = or_default(c->cache_ms, 2000);
+    store->concurrency = or_default(c->concurrency, 1);
+    if (store->concurrency > LIMIT_IDLE)
+        store->concurrency = LIMIT_IDLE;
+    store->hung = c->hung;
+    store->hung_arg = c->hung_arg;
+}
+
 enum tokens_err
 token_store_new(const struct token_config *config, struct token_store **out)
 {
@@ -161,37 +186,38 @@ token_store_new(const struct token_config *config, struct token_store **out)
     store->refs = 1;
     pthread_mutex_init(&store->mutex, NULL);
     cond_init_monotonic(&store->changed);
-    store->start_timeout_ms = or_default(config->start_timeout_ms, 3000);
-    store->lock_timeout_ms = or_default(config->lock_timeout_ms, 30000);
-    store->cache_ms = or_default(config->cache_ms, 2000);
-    store->concurrency = or_default(config->concurrency, 1);
-    if (store->concurrency > LIMIT_IDLE)
-        store->concurrency = LIMIT_IDLE;
-    if (!store->modules || (config->vtoken_path && !store->vtoken_path)) {
+    cond_init_monotonic(&store->watch_woken);
+    take_numbers(store, config);
+    if (!store->modules || (config->vtoken_path && !store->vtoken_path) ||
+        !watch_start(store)) {
         store_unref(store);
         return TOKENS_MEMORY;
     }
     load_modules(store, config);
     start_modules(store);
     pthread_mutex_lock(&store->mutex);
-    wait_while(store, any_starting, store->start_timeout_ms);
+    store_wait_while(store, any_starting, store->start_timeout_ms);
     pthread_mutex_unlock(&store->mutex);
     *out = store;
     return TOKENS_OK;
 }
 
-/* The last user frees: the owner, or a module's thread that woke up late. */
+void
+store_ref(struct token_store *store)
+{
+    __atomic_add_fetch(&store->refs, 1, __ATOMIC_RELAXED);
+}
+
+/* The last user frees: the owner, or a thread that woke up late. */
 void
 store_unref(struct token_store *store)
 {
-    pthread_mutex_lock(&store->mutex);
-    bool last = --store->refs == 0;
-    pthread_mutex_unlock(&store->mutex);
-    if (!last)
+    if (__atomic_sub_fetch(&store->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     for (size_t i = 0; i < store->token_count; i++)
         token_drop(&store->tokens[i]);
     pthread_cond_destroy(&store->changed);
+    pthread_cond_destroy(&store->watch_woken);
     pthread_mutex_destroy(&store->mutex);
     for (size_t i = 0; i < store->module_count; i++)
         free(store->modules[i].init);
@@ -200,10 +226,131 @@ store_unref(struct token_store *store)
     free(store);
 }
 
+bool
+token_store_module_status(struct token_store *store, size_t index,
+                          const char **out_name,
+                          enum token_module_state *out_state)
+{
+    if (index >= store->module_count)
+        return false;
+    pthread_mutex_lock(&store->mutex);
+    *out_name = store->modules[index].name;
+    *out_state = store->modules[index].state;
+    pthread_mutex_unlock(&store->mutex);
+    return true;
+}
+
+/* A token of M that hangs in it. */
+static bool
+token_hangs(struct token_store *store, const struct module *m,
+            struct token_hang *out)
+{
+    for (size_t i = 0; i < store->token_count; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        bool here = t->module == m;
+        pthread_mutex_unlock(&t->mutex);
+        if (here && token_get_hang(t, out))
+            return true;
+    }
+    return false;
+}
+
+bool
+token_store_module_info(struct token_store *store, size_t index,
+                        struct token_module_info *out)
+{
+    if (index >= store->module_count)
+        return false;
+    const struct module *m = &store->modules[index];
+
+    memset(out, 0, sizeof(*out));
+    pthread_mutex_lock(&store->mutex);
+    memcpy(out->name, m->name, sizeof(out->name));
+    out->state = m->state;
+    out->remote = m->remote;
+    out->rv = m->state == TOKEN_MODULE_FAILED ? m->rv : 0;
+    out->hangs = module_is_late(m, store->start_timeout_ms);
+    if (out->hangs) {
+        out->hang.call = m->call;
+        out->hang.ms = (unsigned)(monotonic_ms() - m->busy_since_ms);
+    } else {
+        out->hangs = token_hangs(store, m, &out->hang);
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return true;
+}
+
+/* The store's mutex is held. */
+static bool
+is_looking(const struct token_store *store, unsigned ms, bool *out_late)
+{
+    bool looking = false;
+
+    *out_late = false;
+    for (size_t i = 0; i < store->module_count; i++) {
+        const struct module *m = &store->modules[i];
+
+        if (!m->running || m->scans_done >= m->scans_wanted)
+            continue;
+        if (module_is_late(m, ms))
+            *out_late = true;
+        else
+            looking = true;
+    }
+    return looking;
+}
+
+/* A module that is late already is not waited for. */
+static enum tokens_err
+refresh(struct token_store *store, bool renew, unsigned timeout_ms)
+{
+    struct timespec until;
+    bool late = false, looking = true;
+    int gone = 0;
+
+    deadline_after(timeout_ms, &until);
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->module_count; i++) {
+        store->modules[i].scans_wanted++;
+        store->modules[i].renew |= renew;
+    }
+    pthread_cond_broadcast(&store->changed);
+    while ((looking = is_looking(store, timeout_ms, &late)) &&
+           gone != ETIMEDOUT)
+        gone = pthread_cond_timedwait(&store->changed, &store->mutex, &until);
+    pthread_mutex_unlock(&store->mutex);
+    return looking || late ? TOKENS_BUSY : TOKENS_OK;
+}
+
+enum tokens_err
+token_store_refresh(struct token_store *store, unsigned timeout_ms)
+{
+    return refresh(store, false,
+                   or_default(timeout_ms, store->start_timeout_ms));
+}
+
+void
+token_store_look(struct token_store *store)
+{
+    (void)refresh(store, true, store->start_timeout_ms);
+}
+
+/* ---- the end --------------------------------------------------------------
+ */
+
+static bool
+is_inside(const struct module *m)
+{
+    return __atomic_load_n(&m->inside, __ATOMIC_SEQ_CST) != 0;
+}
+
 static void
 close_sessions(struct token *t)
 {
-    if (!t->module)
+    if (!t->module || t->module->running || !t->module->up ||
+        is_inside(t->module))
         return;
     for (unsigned i = 0; i < t->idle_count; i++)
         t->module->f->C_CloseSession(t->idle[i]);
@@ -214,8 +361,32 @@ close_sessions(struct token *t)
     token_forget_sessions(t);
 }
 
-/* p11-kit counts references: what a module's thread still uses is not
- * finalised, so nothing is released under it. */
+static bool
+is_of_system(const struct token_store *store, const struct module *m)
+{
+    for (CK_FUNCTION_LIST **f = store->system; f && *f; f++)
+        if (*f == m->f)
+            return true;
+    return false;
+}
+
+/* Somebody is still in a module: neither released nor unloaded under him. */
+static bool
+is_in_use(const struct module *m)
+{
+    return m->running || m->waits || is_inside(m);
+}
+
+static bool
+any_waits(const struct token_store *store)
+{
+    for (size_t i = 0; i < store->module_count; i++)
+        if (!store->modules[i].running && store->modules[i].waits)
+            return true;
+    return false;
+}
+
+/* C_Finalize also ends the wait for events, so that comes first. */
 static void
 end_modules(struct token_store *store)
 {
@@ -223,16 +394,16 @@ end_modules(struct token_store *store)
 
     for (size_t i = 0; i < store->module_count; i++) {
         struct module *m = &store->modules[i];
-        bool system = false;
 
-        for (CK_FUNCTION_LIST **f = store->system; f && *f; f++)
-            system = system || *f == m->f;
-        all = all && !m->running;
-        if (m->running || !m->f)
-            continue;
-        if (m->state != TOKEN_MODULE_FAILED)
+        if (m->up && !m->running && !is_inside(m))
             p11_kit_module_finalize(m->f);
-        if (!system)
+    }
+    store_wait_while(store, any_waits, END_MS);
+    for (size_t i = 0; i < store->module_count; i++) {
+        struct module *m = &store->modules[i];
+
+        all = all && !is_in_use(m);
+        if (m->f && !is_in_use(m) && !is_of_system(store, m))
             p11_kit_module_release(m->f);
     }
     if (all && store->system)
@@ -251,172 +422,11 @@ token_store_drop(struct token_store **store)
     pthread_mutex_lock(&s->mutex);
     s->stopping = true;
     pthread_cond_broadcast(&s->changed);
-    wait_while(s, any_running, 1000);
+    pthread_cond_broadcast(&s->watch_woken);
+    store_wait_while(s, any_running, END_MS);
     for (size_t i = 0; i < s->token_count; i++)
-        if (s->tokens[i]->module && !s->tokens[i]->module->running)
-            close_sessions(s->tokens[i]);
+        close_sessions(s->tokens[i]);
     end_modules(s);
     pthread_mutex_unlock(&s->mutex);
     store_unref(s);
-}
-
-bool
-token_store_module_status(struct token_store *store, size_t index,
-                          const char **out_name,
-                          enum token_module_state *out_state)
-{
-    if (index >= store->module_count)
-        return false;
-    pthread_mutex_lock(&store->mutex);
-    *out_name = store->modules[index].name;
-    *out_state = store->modules[index].state;
-    pthread_mutex_unlock(&store->mutex);
-    return true;
-}
-
-enum tokens_err
-token_store_refresh(struct token_store *store, unsigned timeout_ms)
-{
-    enum tokens_err result = TOKENS_OK;
-    struct timespec until;
-    bool waiting = true;
-    int gone = 0;
-
-    deadline_after(or_default(timeout_ms, store->start_timeout_ms), &until);
-    pthread_mutex_lock(&store->mutex);
-    for (size_t i = 0; i < store->module_count; i++)
-        store->modules[i].scans_wanted++;
-    pthread_cond_broadcast(&store->changed);
-    while (waiting && gone != ETIMEDOUT) {
-        waiting = false;
-        for (size_t i = 0; i < store->module_count; i++) {
-            const struct module *m = &store->modules[i];
-
-            if (m->running && m->scans_done < m->scans_wanted)
-                waiting = true;
-        }
-        if (waiting)
-            gone =
-                pthread_cond_timedwait(&store->changed, &store->mutex, &until);
-    }
-    if (waiting)
-        result = TOKENS_BUSY;
-    pthread_mutex_unlock(&store->mutex);
-    return result;
-}
-
-static bool
-same_text(const unsigned char *a, const unsigned char *b, size_t n)
-{
-    return memcmp(a, b, n) == 0;
-}
-
-/* Identity is what a token says of itself, not its slot; one that was never
- * initialised says nothing, so it is its slot. */
-static bool
-same_token(struct token *t, const struct module *m, const struct slot_seen *s)
-{
-    struct token fresh = {0};
-    bool blank = !(s->info.flags & CKF_TOKEN_INITIALIZED);
-
-    token_apply_info(&fresh, &s->info);
-    if (blank || !t->info.initialized)
-        return blank && !t->info.initialized && t->module == m &&
-               t->slot == s->slot;
-    return same_text((void *)fresh.info.label, (void *)t->info.label,
-                     sizeof(t->info.label)) &&
-           memcmp(fresh.info.serial, t->info.serial, sizeof(t->info.serial)) ==
-               0 &&
-           strcmp(fresh.info.model, t->info.model) == 0 &&
-           strcmp(fresh.info.manufacturer, t->info.manufacturer) == 0;
-}
-
-static struct token *
-find_or_add(struct token_store *store, struct module *m,
-            const struct slot_seen *s)
-{
-    for (size_t i = 0; i < store->token_count; i++) {
-        struct token *t = store->tokens[i];
-
-        pthread_mutex_lock(&t->mutex);
-        bool same = same_token(t, m, s);
-        pthread_mutex_unlock(&t->mutex);
-        if (same)
-            return t;
-    }
-    if (store->token_count == LIMIT_TOKENS)
-        return NULL;
-    struct token *t = token_new(store);
-    if (t)
-        store->tokens[store->token_count++] = t;
-    return t;
-}
-
-static void
-apply_seen(struct token *t, struct module *m, const struct slot_seen *s)
-{
-    pthread_mutex_lock(&t->mutex);
-    bool elsewhere = t->info.present && t->module != m;
-    if (!elsewhere) {
-        if (t->module != m || t->slot != s->slot)
-            token_forget_sessions(t);
-        t->module = m;
-        t->slot = s->slot;
-        t->info.present = true;
-        strcpy(t->info.module, m->name);
-        token_apply_info(t, &s->info);
-    }
-    pthread_mutex_unlock(&t->mutex);
-}
-
-static void
-apply_gone(struct token *t, const struct module *m,
-           const struct slot_seen *seen, size_t count)
-{
-    bool found = false;
-
-    pthread_mutex_lock(&t->mutex);
-    for (size_t i = 0; i < count; i++)
-        found = found || same_token(t, m, &seen[i]);
-    if (t->module == m && t->info.present && !found) {
-        t->info.present = false;
-        token_forget_sessions(t);
-    }
-    pthread_mutex_unlock(&t->mutex);
-}
-
-void
-store_apply_scan(struct module *m, const struct slot_seen *seen, size_t count)
-{
-    struct token_store *store = m->store;
-
-    pthread_mutex_lock(&store->mutex);
-    for (size_t i = 0; i < store->token_count; i++)
-        apply_gone(store->tokens[i], m, seen, count);
-    for (size_t i = 0; i < count; i++) {
-        struct token *t = find_or_add(store, m, &seen[i]);
-
-        if (t)
-            apply_seen(t, m, &seen[i]);
-    }
-    pthread_mutex_unlock(&store->mutex);
-}
-
-size_t
-token_store_list(struct token_store *store, struct token **out, size_t room)
-{
-    size_t n = 0;
-
-    pthread_mutex_lock(&store->mutex);
-    for (size_t i = 0; i < store->token_count; i++) {
-        struct token *t = store->tokens[i];
-
-        pthread_mutex_lock(&t->mutex);
-        bool present = t->info.present;
-        pthread_mutex_unlock(&t->mutex);
-        if (present && n++ < room)
-            out[n - 1] = t;
-    }
-    pthread_mutex_unlock(&store->mutex);
-    return n;
 }

@@ -5,8 +5,11 @@
  * Runs in the key-holding process. No Cryptoki type leaves it, it never logs,
  * never retries a PIN, never forks, and returns an error when memory is gone.
  * SIGPIPE must be ignored by the process. Every function may be called from
- * any thread; a call blocks for as long as the token works, and at most
- * lock_timeout_ms for its turn (TOKENS_BUSY).
+ * any thread. A call waits at most lock_timeout_ms for its turn (TOKENS_BUSY),
+ * and not at all for a token that hangs (TOKENS_HUNG); lists wait at most
+ * list_ms. Whoever is in the module blocks for as long as the module works: a
+ * thread cannot be taken out of there. After operation_ms the callback hung
+ * is told, so that a client need not wait.
  *
  * An executable that links this library exports smime_vtoken_functions (the
  * CMake target brings the link option with it).
@@ -47,6 +50,7 @@ enum tokens_err {
     TOKENS_INITIALIZED,   /* the token is initialised already */
     TOKENS_PUK_WRONG,     /* wrong PUK (SO PIN); it was tried once */
     TOKENS_PUK_BLOCKED,   /* the PUK is locked after too many tries */
+    TOKENS_HUNG,          /* a call of the module does not come back */
     TOKENS_ERR_COUNT
 };
 
@@ -74,11 +78,30 @@ struct token; /* borrowed from its store; valid until token_store_drop, also
 
 /* One module from the configuration. */
 struct token_module {
-    const char *name; /* shown in token_info.module */
-    const char *path; /* absolute path of the .so */
-    const char *init; /* for C_Initialize (pReserved), or NULL: what NSS's
-                       * softokn wants to know */
+    const char *name;     /* shown in token_info.module */
+    const char *path;     /* absolute path of the .so */
+    const char *init;     /* for C_Initialize (pReserved), or NULL: what NSS's
+                           * softokn wants to know */
+    unsigned concurrency; /* of its tokens; 0: token_config's */
 };
+
+struct token_info;
+
+/* What a module does not come back from. */
+struct token_hang {
+    const char *call; /* "C_Sign", static; "" between two calls */
+    unsigned ms;      /* for so long */
+};
+
+/* Somebody is in a module for longer than he may. request is what his thread
+ * gave to tokens_request_begin; it does not end while this runs. Called by a
+ * thread of the library that holds a lock: no function of this library may be
+ * called in here. Whatever the operation gives when it comes back, its other
+ * calls for this request then end with TOKENS_HUNG, and an import is not
+ * committed. */
+typedef void token_hung_fn(void *arg, void *request,
+                           const struct token_info *info,
+                           const struct token_hang *hang);
 
 /* Zero means the default. Borrowed for the call of token_store_new only. */
 struct token_config {
@@ -91,10 +114,23 @@ struct token_config {
     const char *vtoken_path;   /* smime-vtoken.so; NULL: PSS and OAEP only as
                                 * the token does them itself */
     unsigned start_timeout_ms; /* wait for C_Initialize: 3000 */
-    unsigned lock_timeout_ms;  /* wait for one's turn on a token: 30000 */
-    unsigned cache_ms;         /* age of a cached enumeration: 2000 */
-    unsigned concurrency;      /* operations at a time on a token: 1 */
+    unsigned lock_timeout_ms; /* wait for one's turn on a token: operation_ms */
+    unsigned cache_ms;        /* age of a cached enumeration: 2000 */
+    unsigned concurrency;     /* operations at a time on a token: 1; at
+                               * most 16 */
+    unsigned operation_ms;    /* an operation may take: 30000 */
+    unsigned list_ms;         /* a list waits: 10000 */
+    unsigned long_ms;         /* what takes long by nature (generating,
+                               * importing, a person at a pad): 240000 */
+    unsigned poll_ms;         /* between two looks at slots that report no
+                               * events: 3000 */
+    token_hung_fn *hung;      /* NULL: nobody is told */
+    void *hung_arg;
 };
+
+/* The calling thread works for REQUEST from now on (not dereferenced here;
+ * NULL: for nobody). */
+void tokens_request_begin(void *request);
 
 /* Loads the modules, initialises each in a thread of its own and looks for
  * tokens. Returns when all are ready or after start_timeout_ms; a module that
@@ -113,7 +149,8 @@ enum token_module_state {
     TOKEN_MODULE_STARTING, /* in C_Initialize */
     TOKEN_MODULE_READY,
     TOKEN_MODULE_BUSY, /* in a slot scan that did not return yet */
-    TOKEN_MODULE_FAILED
+    TOKEN_MODULE_FAILED,
+    TOKEN_MODULE_SKIPPED /* see token_note */
 };
 
 /* The state of module INDEX (from 0) and its name, borrowed from the store.
@@ -121,6 +158,18 @@ enum token_module_state {
 bool token_store_module_status(struct token_store *store, size_t index,
                                const char **out_name,
                                enum token_module_state *out_state);
+
+/* What there is to say about a module. */
+struct token_module_info {
+    char name[64];
+    enum token_module_state state;
+    bool remote; /* it runs in a process of its own */
+    bool hangs;  /* a call does not come back, its own or a token's */
+    struct token_hang hang;
+    unsigned long rv; /* of a start that failed; 0 none or not loaded */
+};
+bool token_store_module_info(struct token_store *store, size_t index,
+                             struct token_module_info *out);
 
 /* Looks at the slots of all modules anew (C_GetSlotList: size query, then
  * list; C_GetTokenInfo). Waits at most timeout_ms for modules that are slow
@@ -176,6 +225,9 @@ void token_get_info(struct token *t, struct token_info *out);
 /* Asks the token for its flags now (C_GetTokenInfo), for the prompt before a
  * PIN is asked. TOKENS_ABSENT, TOKENS_BUSY, TOKENS_FAILED. */
 enum tokens_err token_load_info(struct token *t, struct token_info *out);
+
+/* True when a call of the module for this token does not come back. */
+bool token_get_hang(struct token *t, struct token_hang *out);
 
 /* ---- login -------------------------------------------------------------- */
 
@@ -286,6 +338,10 @@ struct token_identities {
 enum tokens_err token_identities_read(struct token *t,
                                       const struct token_identities **out);
 void token_identities_drop(const struct token_identities **list);
+
+/* Begins to read what is not cached, on all tokens at once, and returns; the
+ * lists that follow wait for it together. */
+void token_store_read_ahead(struct token_store *store);
 
 /* Finds the certificate with this DER subject name (an issuer, to walk a
  * chain); the first if several and index is 0, then 1, ... Writes DER to out

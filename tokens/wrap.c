@@ -116,6 +116,6 @@ wrap_create(struct hold *h, const struct token_private_key *k,
     for (size_t i = 0; e && i < ARRAY_COUNT(types); i++)
         if (token_has_mechanism(h, types[i]))
             e = unwrap_by(h, &w, types[i], attributes, out);
-    h->f->C_DestroyObject(h->session, w.kek_handle);
+    QUIETLY(h, C_DestroyObject, h->session, w.kek_handle);
     return e;
 }

@@ -114,6 +114,8 @@ handle_management(struct client *c, enum message m, const union any_record *r,
                                     p);
     if (m == MSG_CHECK)
         return tokens_check(c, &r->page, &out->list, room, p);
+    if (m == MSG_MODULES)
+        return modules_list(c, &r->page, &out->list, room, p);
     if (m == MSG_CLEAN)
         return token_clean(c, &r->token_choice, &out->count, p);
     return fail(p, ERR_USAGE, "not a message for the keyholder");
@@ -152,15 +154,21 @@ answer(struct client *c, enum message m, const union any_record *request)
     AUTO(reply_room) struct reply_room room = {0};
     union any_reply reply;
     struct problem p = {0};
+    enum err e;
 
     memset(&reply, 0, sizeof(reply));
-    if (handle(c, m, request, &reply, &room, &p) == ERR_OK)
+    c->message = m;
+    tokens_request_begin(c);
+    e = handle(c, m, request, &reply, &room, &p);
+    if (c->is_abandoned)
+        return false;
+    if (e == ERR_OK)
         return channel_reply(c->served.fd, m, &reply, NULL, 0);
     return channel_refuse(c->served.fd, m, &p);
 }
 
 static const char *
-refused_operation(enum message m)
+operation_name(enum message m)
 {
     static const struct {
         enum message m;
@@ -200,8 +208,8 @@ serve(struct client *c)
             more = answer(c, m, request);
             break;
         case RECEIVED_REFUSED:
-            if (refused_operation(m))
-                client_audit(c, refused_operation(m), NULL, slice_of(NULL, 0),
+            if (operation_name(m))
+                client_audit(c, operation_name(m), NULL, slice_of(NULL, 0),
                              ERR_NOT_ALLOWED);
             break;
         case RECEIVED_EOF:
@@ -265,12 +273,26 @@ client_thread(void *arg)
     return NULL;
 }
 
+static bool
+client_run(struct client *c)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    bool runs;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    runs = pthread_create(&thread, &attr, client_thread, c) == 0;
+    pthread_attr_destroy(&attr);
+    if (!runs)
+        log_error("no thread for session %llu", (unsigned long long)c->session);
+    return runs;
+}
+
 void
 client_start(struct keyholder *k, const struct attach *a, int channel)
 {
     struct client *c = mem_new(sizeof(*c));
-    pthread_attr_t attr;
-    pthread_t thread;
 
     c->keyholder = k;
     c->session = a->session;
@@ -287,13 +309,64 @@ client_start(struct keyholder *k, const struct attach *a, int channel)
         free(c);
         return;
     }
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attr, client_thread, c) != 0) {
-        log_error("no thread for session %llu", (unsigned long long)a->session);
+    if (!client_run(c))
         client_end(c);
-    }
-    pthread_attr_destroy(&attr);
+}
+
+/* A copy that goes on with the channel; C keeps all else until its thread
+ * comes back. NULL: no room, the client sees the end of its channel. */
+static struct client *
+client_take_over(struct client *c)
+{
+    struct keyholder *k = c->keyholder;
+    struct client *next = mem_new(sizeof(*next));
+    int channel;
+
+    *next = *c;
+    frame_init(&next->frame);
+    next->is_abandoned = false;
+    pthread_mutex_lock(&k->mutex);
+    c->is_abandoned = true;
+    channel = fd_take(&c->served.fd);
+    if (k->prompting == c)
+        k->prompting = NULL;
+    pthread_cond_signal(&k->prompted);
+    pthread_mutex_unlock(&k->mutex);
+    if (client_register(k, next))
+        return next;
+    log_error("session %llu ends: too many wait for tokens that hang",
+              (unsigned long long)c->session);
+    fd_drop(&channel);
+    free(next);
+    return NULL;
+}
+
+void
+client_hung(void *arg, void *request, const struct token_info *info,
+            const struct token_hang *hang)
+{
+    struct client *c = request;
+    struct client *next;
+    struct problem p = {0};
+    struct audit_line line = {.session = c->session,
+                              .pid = c->pid,
+                              .operation = operation_name(c->message),
+                              .token = info->label,
+                              .result = ERR_TOKEN_HUNG};
+
+    (void)arg;
+    (void)token_hung_problem(info, hang, &p);
+    log_error("session %llu: the token %s does not answer: %s",
+              (unsigned long long)c->session, p.token, p.detail);
+    line.program = client_program(c);
+    if (line.operation)
+        audit_write(&c->keyholder->audit, &line);
+    next = client_take_over(c);
+    if (!next)
+        return;
+    if (!channel_refuse(next->served.fd, next->message, &p) ||
+        !client_run(next))
+        client_end(next);
 }
 
 bool

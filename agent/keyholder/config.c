@@ -111,6 +111,8 @@ set_module(struct config *c, const char *module, const char *name,
         m->init = mem_text(slice_text(value));
         return true;
     }
+    if (strcmp(name, "operations") == 0)
+        return set_number(&m->operations, value, 1, 16);
     /* A module that runs out of process needs p11-kit's own configuration:
      * never silently run here. */
     m->refused |= strcmp(name, "remote") == 0;
@@ -137,6 +139,8 @@ set_value(struct config *c, const char *section, const char *name,
         return set_number(&c->concurrency, value, 1, 64);
     if (strcmp(name, "deadline-ms") == 0)
         return set_number(&c->deadline_ms, value, 100, 600000);
+    if (strcmp(name, "list-deadline-ms") == 0)
+        return set_number(&c->list_deadline_ms, value, 100, 600000);
     return strcmp(name, "pin-tries") == 0 &&
            set_number(&c->pin_prompts, value, 1, CONFIG_PIN_PROMPTS);
 }
@@ -188,7 +192,8 @@ config_for_tokens(const struct config *c, struct token_module *modules,
         .allow = c->has_allow ? (const char *const *)c->allow : NULL,
         .deny = c->deny[0] ? (const char *const *)c->deny : NULL,
         .vtoken_path = vtoken_path,
-        .lock_timeout_ms = c->deadline_ms,
+        .operation_ms = c->deadline_ms,
+        .list_ms = c->list_deadline_ms,
         .concurrency = c->concurrency,
     };
 
@@ -201,8 +206,11 @@ config_for_tokens(const struct config *c, struct token_module *modules,
                                  : "it has no path");
             continue;
         }
-        modules[t.module_count++] = (struct token_module){
-            .name = m->name, .path = m->path, .init = m->init};
+        modules[t.module_count++] =
+            (struct token_module){.name = m->name,
+                                  .path = m->path,
+                                  .init = m->init,
+                                  .concurrency = m->operations};
     }
     return t;
 }

@@ -15,8 +15,9 @@
 struct config_module {
     char *name;
     char *path;
-    char *init;   /* for C_Initialize, or NULL */
-    bool refused; /* asks for something that we cannot do */
+    char *init;          /* for C_Initialize, or NULL */
+    unsigned operations; /* at a time on each of its tokens; 0: as the others */
+    bool refused;        /* asks for something that we cannot do */
 };
 
 struct config {
@@ -27,8 +28,9 @@ struct config {
     char *deny[LIMIT_CONFIG_NAMES + 1];
     bool has_allow;
     unsigned concurrency;
-    unsigned deadline_ms;
-    unsigned pin_prompts; /* 1 to CONFIG_PIN_PROMPTS */
+    unsigned deadline_ms;      /* of an operation; 0: the library's default */
+    unsigned list_deadline_ms; /* of a list */
+    unsigned pin_prompts;      /* 1 to CONFIG_PIN_PROMPTS */
 };
 
 /* Sets the defaults. */

@@ -28,8 +28,9 @@ struct keyholder {
     struct broker_link broker;
     struct audit audit;
     struct journals journals;
-    pthread_mutex_t prompt; /* one prompt at a time */
-    pthread_mutex_t mutex;  /* guards what follows */
+    pthread_mutex_t mutex;    /* guards what follows; no token is asked in it */
+    struct client *prompting; /* one prompt at a time: whose, or NULL */
+    pthread_cond_t prompted;
     pthread_cond_t gone;
     struct client *client[LIMIT_CLIENTS];
     unsigned clients;
@@ -45,6 +46,10 @@ struct client {
     uint32_t pid, uid;
     char tty[257], term[65], display[257], locale[65];
     char program[CALLER_BYTES]; /* see client_program */
+    enum message message;       /* the request that is worked on */
+    /* A module does not come back: the client was told, and another thread
+     * serves its channel. Set while the token is held. */
+    bool is_abandoned;
 };
 
 /* "smime, from mutt": looked up when first needed. */
@@ -57,6 +62,11 @@ void client_start(struct keyholder *k, const struct attach *a, int channel);
 /* Ends all channels and waits for their threads; false when one is still
  * busy in a module after timeout_s seconds. */
 bool clients_end(struct keyholder *k, int timeout_s);
+
+/* The token_hung_fn of the keyholder, its arg: answers in place of a thread
+ * that is in a module for too long, and goes on with its client. */
+void client_hung(void *arg, void *request, const struct token_info *info,
+                 const struct token_hang *hang);
 
 /* One line in the audit for this client. TOKEN may be NULL. */
 void client_audit(struct client *c, const char *operation, struct token *token,
@@ -128,6 +138,9 @@ MUST_USE enum err certificates_install(struct client *c,
                                        struct reply_room *room,
                                        struct problem *p);
 MUST_USE enum err tokens_check(struct client *c, const struct page *request,
+                               struct list_reply *out, struct reply_room *room,
+                               struct problem *p);
+MUST_USE enum err modules_list(struct client *c, const struct page *request,
                                struct list_reply *out, struct reply_room *room,
                                struct problem *p);
 MUST_USE enum err token_clean(struct client *c,

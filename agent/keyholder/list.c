@@ -331,8 +331,10 @@ keys_list(struct client *c, const struct page *request, struct list_reply *out,
     size_t n;
 
     (void)p;
-    if (request->cursor == 0)
+    if (request->cursor == 0) {
         look_for_tokens(c->keyholder);
+        token_store_read_ahead(c->keyholder->store);
+    }
     n = token_store_list(c->keyholder->store, all, LIMIT_TOKENS);
     for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++)
         if (!walk_token(&w, all[i])) {

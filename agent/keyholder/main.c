@@ -65,11 +65,11 @@ init_shared(struct keyholder *k)
 
     config_init(&k->config);
     broker_link_init(&k->broker, CHANNEL_FD);
-    pthread_mutex_init(&k->prompt, NULL);
     pthread_mutex_init(&k->mutex, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&k->gone, &attr);
+    pthread_cond_init(&k->prompted, &attr);
     pthread_condattr_destroy(&attr);
 }
 
@@ -78,7 +78,11 @@ open_tokens(struct keyholder *k, const char *vtoken)
 {
     struct token_module modules[LIMIT_CONFIG_MODULES];
     struct token_config config = config_for_tokens(&k->config, modules, vtoken);
-    enum tokens_err e = token_store_new(&config, &k->store);
+    enum tokens_err e;
+
+    config.hung = client_hung;
+    config.hung_arg = k;
+    e = token_store_new(&config, &k->store);
 
     if (e != TOKENS_OK)
         log_error("no tokens: %s", tokens_err_text(e));

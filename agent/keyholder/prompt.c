@@ -18,24 +18,32 @@ client_left(const struct client *c)
            (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+/* The turn is a name, not a mutex: when a token hangs in a login, the thread
+ * that asked for the PIN cannot give it back itself. */
 enum err
 prompt_begin(struct prompt *prompt, struct client *c, struct problem *p)
 {
+    struct keyholder *k = c->keyholder;
     struct timespec end;
-    int rc;
+    bool mine = false;
 
     memset(prompt, 0, sizeof(*prompt));
     prompt->client = c;
-    for (;;) {
+    if (c->is_abandoned)
+        return fail(p, ERR_CANCELLED, "the client was told already");
+    while (!mine) {
         clock_gettime(CLOCK_MONOTONIC, &end);
         end.tv_nsec += TURN_CHECK_MS * 1000000L;
         end.tv_sec += end.tv_nsec / 1000000000L;
         end.tv_nsec %= 1000000000L;
-        rc = pthread_mutex_clocklock(&c->keyholder->prompt, CLOCK_MONOTONIC,
-                                     &end);
-        if (rc == 0)
-            break;
-        if (client_left(c))
+        pthread_mutex_lock(&k->mutex);
+        if (k->prompting)
+            (void)pthread_cond_timedwait(&k->prompted, &k->mutex, &end);
+        mine = !k->prompting;
+        if (mine)
+            k->prompting = c;
+        pthread_mutex_unlock(&k->mutex);
+        if (!mine && client_left(c))
             return fail(p, ERR_CANCELLED, "the client went away");
     }
     prompt->held = true;
@@ -45,9 +53,17 @@ prompt_begin(struct prompt *prompt, struct client *c, struct problem *p)
 void
 prompt_drop(struct prompt *prompt)
 {
+    struct keyholder *k;
+
     pinentry_drop(&prompt->pinentry);
-    if (prompt->held)
-        pthread_mutex_unlock(&prompt->client->keyholder->prompt);
+    if (!prompt->held)
+        return;
+    k = prompt->client->keyholder;
+    pthread_mutex_lock(&k->mutex);
+    if (k->prompting == prompt->client)
+        k->prompting = NULL;
+    pthread_cond_signal(&k->prompted);
+    pthread_mutex_unlock(&k->mutex);
     prompt->held = false;
 }
 

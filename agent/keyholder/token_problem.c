@@ -65,6 +65,8 @@ code_of(enum tokens_err e)
         return ERR_PUK_WRONG;
     case TOKENS_PUK_BLOCKED:
         return ERR_PUK_BLOCKED;
+    case TOKENS_HUNG:
+        return ERR_TOKEN_HUNG;
     case TOKENS_ERR_COUNT:
         break;
     }
@@ -128,11 +130,29 @@ add_detail(enum tokens_err e, struct problem *p)
 }
 
 enum err
+token_hung_problem(const struct token_info *info, const struct token_hang *hang,
+                   struct problem *p)
+{
+    char module[sizeof(info->module) * 2];
+
+    text_escape(slice_text(info->module), module, sizeof(module));
+    (void)fail(p, ERR_TOKEN_HUNG, "its module %s is in %s for %u s", module,
+               hang->call[0] ? hang->call : "a call", hang->ms / 1000);
+    problem_set_token(p, info->label[0] ? info->label : info->serial);
+    return p->code;
+}
+
+enum err
 token_problem(enum tokens_err e, struct token *token, struct problem *p)
 {
+    struct token_hang hang;
     char name[TOKEN_LABEL_BYTES];
     struct token_info info;
 
+    if (e == TOKENS_HUNG && token && token_get_hang(token, &hang)) {
+        token_get_info(token, &info);
+        return token_hung_problem(&info, &hang, p);
+    }
     if (shows_detail(e))
         add_detail(e, p);
     else

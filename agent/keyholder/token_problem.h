@@ -15,4 +15,8 @@ void token_name(struct token *t, char out[TOKEN_LABEL_BYTES]);
 enum err token_problem(enum tokens_err e, struct token *token,
                        struct problem *p);
 
+/* ERR_TOKEN_HUNG, naming the module and its call. Calls no token. */
+enum err token_hung_problem(const struct token_info *info,
+                            const struct token_hang *hang, struct problem *p);
+
 #endif

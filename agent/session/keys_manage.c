@@ -151,6 +151,60 @@ keys_check(struct request *r, json_t **out)
     return ERR_OK;
 }
 
+static const char *
+module_state_name(uint32_t state)
+{
+    static const char *const names[] = {[MODULE_READY] = "ready",
+                                        [MODULE_STARTING] = "starting",
+                                        [MODULE_HANGS] = "hangs",
+                                        [MODULE_FAILED] = "failed",
+                                        [MODULE_SKIPPED] = "skipped"};
+
+    return state < ARRAY_COUNT(names) ? names[state] : "failed";
+}
+
+static json_t *
+module_json(const struct module_record *m)
+{
+    json_t *one = json_object();
+
+    json_object_set_new(one, "name", json_text(m->name));
+    json_object_set_new(one, "state", json_string(module_state_name(m->state)));
+    json_object_set_new(one, "own_process", json_boolean(m->own_process));
+    if (m->call.n > 0)
+        json_object_set_new(one, "call", json_text(m->call));
+    if (m->state == MODULE_HANGS)
+        json_object_set_new(one, "seconds", json_integer(m->seconds));
+    if (m->rv != 0)
+        json_object_set_new(one, "code", json_integer(m->rv));
+    return one;
+}
+
+enum err
+keys_modules(struct request *r, json_t **out)
+{
+    struct page page = {0};
+    struct list_reply reply;
+    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
+    json_t *list;
+
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_MODULES, &page, NULL, 0, &reply);
+    if (e != ERR_OK)
+        return e;
+    list = json_array();
+    *out = json_object();
+    json_object_set_new(*out, "modules", list);
+    for (size_t i = 0; i < reply.records.n; i++) {
+        struct module_record m;
+
+        if (!record_decode(RECORD_module_record, reply.records.item[i], &m))
+            return fail(&r->problem, ERR_INTERNAL, "a malformed record");
+        json_array_append_new(list, module_json(&m));
+    }
+    return ERR_OK;
+}
+
 enum err
 keys_clean(struct request *r, json_t **out)
 {

@@ -42,6 +42,7 @@ static const struct method methods[] = {
      parameters_of_generate},
     {KEYS "Install", RIGHT_MANAGE, false, keys_install, parameters_of_install},
     {KEYS "Check", EVERY_RIGHT, false, keys_check, parameters_of_nothing},
+    {KEYS "Modules", EVERY_RIGHT, false, keys_modules, parameters_of_nothing},
     {KEYS "Clean", RIGHT_MANAGE, false, keys_clean, parameters_of_clean},
     {MAIL "Check", RIGHT_MAIL, false, mail_check, parameters_of_check},
     {AGENT "Anchors", EVERY_RIGHT, false, agent_anchors, parameters_of_nothing},

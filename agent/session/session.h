@@ -72,6 +72,7 @@ method_handler keys_unblock_pin;
 method_handler keys_generate;
 method_handler keys_install;
 method_handler keys_check;
+method_handler keys_modules;
 method_handler keys_clean;
 method_handler agent_status;
 method_handler agent_anchors;

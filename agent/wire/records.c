@@ -109,6 +109,9 @@ static const struct field install_request_fields[] = {ROWS(install_request)};
 #define THIS check_record
 static const struct field check_record_fields[] = {ROWS(check_record)};
 #undef THIS
+#define THIS module_record
+static const struct field module_record_fields[] = {ROWS(module_record)};
+#undef THIS
 #define THIS p12_request
 static const struct field p12_request_fields[] = {ROWS(p12_request)};
 #undef THIS

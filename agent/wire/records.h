@@ -174,6 +174,13 @@ struct slice_list {
 #define FIELDS_check_record(U32, U64, BYTES, TEXT, LIST)                       \
     TEXT(token, LIMIT_LABEL_BYTES) U32(half_made)
 
+/* What a PKCS#11 module is doing. state: enum module_state; call: where it
+ * hangs, ended the process or failed, for so many seconds or with rv. */
+#define FIELDS_module_record(U32, U64, BYTES, TEXT, LIST)                      \
+    TEXT(name, LIMIT_LABEL_BYTES)                                              \
+    U32(state)                                                                 \
+    TEXT(call, LIMIT_LABEL_BYTES) U32(seconds) U32(rv) U32(own_process)
+
 /* ---- importer to keyholder ---------------------------------------------- */
 
 /* What to read: descriptors are the .p12 and the password's line (when
@@ -357,7 +364,7 @@ struct slice_list {
             unwrap_request) X(unwrap_reply) X(agree_request) X(agree_reply)    \
             X(token_choice) X(import_request) X(import_record) X(import_reply) \
                 X(pin_request) X(generate_request) X(generate_reply)           \
-                    X(install_request) X(check_record) X(p12_request)          \
+                    X(install_request) X(check_record) X(module_record) X(p12_request)          \
                         X(p12_item) X(verify_request) X(verify_reply)          \
                             X(description) X(describe_request)                 \
                                 X(describe_reply) X(address)                   \

@@ -46,6 +46,14 @@ enum token_flag {
     TOKEN_NO_LOGIN = 512         /* it has no PIN and wants none */
 };
 
+enum module_state {
+    MODULE_READY,
+    MODULE_STARTING,
+    MODULE_HANGS,
+    MODULE_FAILED,
+    MODULE_SKIPPED /* the keyholder ended in it before */
+};
+
 enum kdf { KDF_X963, KDF_HKDF };
 
 enum scheme {

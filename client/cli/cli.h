@@ -176,6 +176,16 @@ int error_say(const struct smime_error *error);
 int failure_say(int exit_code, const char *next, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ---- modules.c ----------------------------------------------------------- */
+
+/* True when something is wrong with this entry of Keys.Modules: a sentence in
+ * WHAT, and what to do next. */
+bool module_problem(json_t *module, char *what, size_t size,
+                    const char **out_next);
+
+/* Says on stderr which modules hide their tokens now. */
+void modules_warn(void);
+
 /* ---- call_asking.c
  * ----------------------------------------------------------- */
 

@@ -262,6 +262,22 @@ look_at_contacts(json_t *status, json_t *findings)
              "no contact is there yet", "");
 }
 
+static void
+look_at_modules(json_t *modules, json_t *findings)
+{
+    json_t *module;
+    size_t i;
+
+    json_array_foreach(modules, i, module)
+    {
+        const char *next = "";
+        char what[512];
+
+        if (module_problem(module, what, sizeof(what), &next))
+            find(findings, next, what, "");
+    }
+}
+
 /* Calls METHOD and gives the list NAME of its reply in *out. */
 static int
 list_get(const char *method, const char *name, json_t **out)
@@ -302,6 +318,7 @@ look(const struct arguments *a)
     AUTO(json) json_t *tokens = NULL;
     AUTO(json) json_t *keys = NULL;
     AUTO(json) json_t *half_made = NULL;
+    AUTO(json) json_t *modules = NULL;
     AUTO(json) json_t *findings = json_array();
     AUTO(json) json_t *reply = NULL;
     int e = list_get("io.smimeagent.Agent.Status", NULL, &status);
@@ -315,8 +332,11 @@ look(const struct arguments *a)
             e = list_get("io.smimeagent.Keys.List", "keys", &keys);
         if (e == EXIT_DONE)
             e = list_get("io.smimeagent.Keys.Check", "half_made", &half_made);
+        if (e == EXIT_DONE)
+            e = list_get("io.smimeagent.Keys.Modules", "modules", &modules);
         if (e != EXIT_DONE)
             return e;
+        look_at_modules(modules, findings);
         look_at_tokens(tokens, findings);
         look_at_keys(keys, tokens, findings);
         look_for_copies(keys, findings);

@@ -99,6 +99,7 @@ list(const struct arguments *a)
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.List", &reply);
     if (e != EXIT_DONE)
         return e;
+    modules_warn();
     if (days >= 0)
         expiring_keep(json_object_get(reply, "keys"), days);
     if (arguments_flag(a, "json"))

@@ -61,6 +61,7 @@ list(const struct arguments *a)
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.Tokens", &reply);
     if (e != EXIT_DONE)
         return e;
+    modules_warn();
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
     return tokens_say(json_object_get(reply, "tokens"));

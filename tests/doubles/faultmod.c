@@ -7,6 +7,12 @@
  *     C_GetSlotList ~2000 -1     every C_GetSlotList takes 2 s longer
  *     C_Sign 0x5 2 3             two C_Sign fail after three went through
  *     * ! 1 40                   the process is killed at the 41st call of any
+ *     C_Sign @ 1                 the next C_Sign hangs until the plan changes
+ *     C_Sign % 1                 the next C_Sign ends the process (SIGSEGV)
+ *     C_FindObjects =9999 1      the next one claims that count
+ *     removed                    no token is there; its sessions are dead
+ *     unnoticed                  the same until the next C_Initialize
+ *     slots 100                  all slots have moved: ids are 100 higher
  *     # anything                 ignored
  *
  * The third number is how often (-1: always), the fourth how many calls pass
@@ -14,7 +20,10 @@
  * call. A line that returns a value does not call the module. Delays and
  * values for one function may be combined. Each time a line acts, its
  * function's name is appended to the file FAULT_SEEN names, so that a test
- * can wait for the moment.
+ * can wait for the moment. Every call, with the milliseconds since boot and
+ * "+" when it begins or "-" when it ended, is appended to the file
+ * FAULT_RECORD names. C_GetSlotList, C_GetMechanismList, C_FindObjects,
+ * C_Sign and C_Decrypt can lie about a count.
  *
  * A test that opens this file with dlopen may ask faultmod_count("C_Sign"),
  * or faultmod_count(NULL) for all calls, since faultmod_reset().
@@ -47,12 +56,13 @@ static const char *const names[CALL_COUNT] = {
 
 #define LIMIT_RULES 64
 
+enum act { ACT_RETURN, ACT_DELAY, ACT_HANG, ACT_CRASH, ACT_LIE, ACT_KILL };
+
 struct rule {
     enum call call;
-    bool any; /* of all functions */
-    bool delay;
-    bool kills;
-    unsigned long value; /* CKR or milliseconds */
+    enum act act;
+    bool any;            /* of all functions */
+    unsigned long value; /* CKR, milliseconds or count */
     long times;
     long skip;
 };
@@ -61,6 +71,11 @@ static CK_FUNCTION_LIST *real;
 static struct rule rules[LIMIT_RULES];
 static size_t rule_count;
 static struct stat plan_stat;
+static atomic_ulong plan_number;
+static bool removed, unnoticed;
+static CK_SLOT_ID moved;
+static __thread bool lies;
+static __thread CK_ULONG lie;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_ulong counts[CALL_COUNT];
 
@@ -85,6 +100,31 @@ faultmod_reset(void)
         counts[i] = 0;
 }
 
+static enum act
+act_of(const char *value, unsigned long *out)
+{
+    static const char signs[] = "~@%=!";
+    const char *sign = strchr(signs, value[0]);
+
+    *out = strtoul(value + (sign ? 1 : 0), NULL, 0);
+    return sign ? (enum act)(ACT_DELAY + (sign - signs)) : ACT_RETURN;
+}
+
+/* Words that are about the token, not about one call. */
+static bool
+set_state(const char *name, const char *value)
+{
+    if (strcmp(name, "removed") == 0)
+        removed = true;
+    else if (strcmp(name, "unnoticed") == 0)
+        unnoticed = true;
+    else if (strcmp(name, "slots") == 0)
+        moved = strtoul(value, NULL, 0);
+    else
+        return false;
+    return true;
+}
+
 /* One line of the plan; what is no rule ends the test program loudly. */
 static void
 add_rule(const char *line)
@@ -100,12 +140,12 @@ add_rule(const char *line)
             (strcmp(names[i], name) == 0 || strcmp(name, "*") == 0)) {
             r.call = (enum call)i;
             r.any = name[0] == '*';
-            r.delay = value[0] == '~';
-            r.kills = value[0] == '!';
-            r.value = strtoul(value + (r.delay ? 1 : 0), NULL, 0);
+            r.act = act_of(value, &r.value);
             rules[rule_count++] = r;
             return;
         }
+    if (set_state(name, n >= 2 ? value : "0"))
+        return;
     fprintf(stderr, "faultmod: no such rule: %s\n", line);
     abort();
 }
@@ -125,20 +165,55 @@ plan_changed(const char *path)
     return !same;
 }
 
+/* A token that leaves takes its sessions along. */
+static void
+kill_sessions(void)
+{
+    CK_SLOT_ID ids[64];
+    CK_ULONG n = 64;
+
+    if (real->C_GetSlotList(CK_TRUE, ids, &n) != CKR_OK)
+        return;
+    for (CK_ULONG i = 0; i < n; i++)
+        real->C_CloseAllSessions(ids[i]);
+}
+
 static void
 load_plan(void)
 {
     const char *path = getenv("FAULT_PLAN");
+    bool was_away = removed || unnoticed;
+    CK_SLOT_ID was = moved;
     char line[256];
 
     if (!path || !plan_changed(path))
         return;
     rule_count = 0;
+    removed = unnoticed = false;
+    moved = 0;
     FILE *f = fopen(path, "re");
     while (f && fgets(line, sizeof(line), f))
         add_rule(line);
     if (f)
         fclose(f);
+    plan_number++;
+    if (((removed || unnoticed) && !was_away) || moved != was)
+        kill_sessions();
+}
+
+static void
+note_record(enum call call, char sign)
+{
+    const char *path = getenv("FAULT_RECORD");
+    FILE *f = path ? fopen(path, "ae") : NULL;
+    struct timespec t;
+
+    if (!f)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    fprintf(f, "%lld.%03ld %c%s\n", (long long)t.tv_sec, t.tv_nsec / 1000000,
+            sign, names[call]);
+    fclose(f);
 }
 
 static void
@@ -168,38 +243,98 @@ rule_acts(struct rule *r)
     return true;
 }
 
+static void
+sleep_ms(unsigned long ms)
+{
+    nanosleep(
+        &(struct timespec){(time_t)(ms / 1000), (long)(ms % 1000) * 1000000},
+        NULL);
+}
+
+/* Until the file is another one. */
+static void
+hang(unsigned long number)
+{
+    while (plan_number == number) {
+        sleep_ms(10);
+        pthread_mutex_lock(&mutex);
+        load_plan();
+        pthread_mutex_unlock(&mutex);
+    }
+}
+
+/* What a call gives on a token that is not there: CKR_OK for what needs
+ * none. */
+static CK_RV
+absent_rv(enum call call)
+{
+    if (call <= CALL_C_GetSlotInfo || call == CALL_C_WaitForSlotEvent)
+        return CKR_OK;
+    if (call <= CALL_C_InitToken || call == CALL_C_OpenSession)
+        return CKR_TOKEN_NOT_PRESENT;
+    if (call == CALL_C_Sign || call == CALL_C_Decrypt || call == CALL_C_Login)
+        return CKR_DEVICE_REMOVED;
+    return CKR_SESSION_HANDLE_INVALID;
+}
+
+/* What the plan wants of one call. */
+struct wanted {
+    bool fails, hangs, crashes;
+    CK_RV rv;
+    unsigned long delay_ms, number;
+};
+
+/* The mutex is held. */
+static struct wanted
+plan_wants(enum call call)
+{
+    struct wanted w = {.number = plan_number};
+
+    for (size_t i = 0; i < rule_count; i++) {
+        struct rule *r = &rules[i];
+
+        if ((r->call != call && !r->any) || (w.fails && r->act == ACT_RETURN) ||
+            !rule_acts(r))
+            continue;
+        if (r->act == ACT_KILL)
+            raise(SIGKILL);
+        w.hangs |= r->act == ACT_HANG;
+        w.crashes |= r->act == ACT_CRASH;
+        if (r->act == ACT_DELAY) {
+            w.delay_ms = r->value;
+        } else if (r->act == ACT_LIE) {
+            lies = true;
+            lie = r->value;
+        } else if (r->act == ACT_RETURN) {
+            w.rv = r->value;
+            w.fails = true;
+        }
+    }
+    return w;
+}
+
 /* True: *out is to be returned instead of calling the module. */
 static bool
 plan_says(enum call call, CK_RV *out)
 {
-    unsigned long delay_ms = 0;
-    bool fails = false;
-
     pthread_mutex_lock(&mutex);
     load_plan();
-    for (size_t i = 0; i < rule_count; i++) {
-        struct rule *r = &rules[i];
-
-        if ((r->call != call && !r->any) || (fails && !r->delay) ||
-            !rule_acts(r))
-            continue;
-        if (r->kills)
-            raise(SIGKILL);
-        if (r->delay) {
-            delay_ms = r->value;
-        } else {
-            *out = r->value;
-            fails = true;
-        }
-    }
-    if (fails || delay_ms)
+    if (call == CALL_C_Initialize)
+        unnoticed = false;
+    lies = false;
+    struct wanted w = plan_wants(call);
+    CK_RV absent = removed || unnoticed ? absent_rv(call) : CKR_OK;
+    if (w.fails || w.delay_ms || w.hangs || w.crashes || lies)
         note_seen(call);
     pthread_mutex_unlock(&mutex);
-    if (delay_ms)
-        nanosleep(&(struct timespec){(time_t)(delay_ms / 1000),
-                                     (long)(delay_ms % 1000) * 1000000},
-                  NULL);
-    return fails;
+    if (w.crashes)
+        raise(SIGSEGV);
+    if (w.delay_ms)
+        sleep_ms(w.delay_ms);
+    if (w.hangs)
+        hang(w.number);
+    *out = absent ? absent : w.rv;
+    return absent || w.fails;
 }
 
 #define WRAP(name, params, args)                                               \
@@ -208,9 +343,11 @@ plan_says(enum call call, CK_RV *out)
         CK_RV rv;                                                              \
                                                                                \
         counts[CALL_##name]++;                                                 \
-        if (plan_says(CALL_##name, &rv))                                       \
-            return rv;                                                         \
-        return real->name args;                                                \
+        note_record(CALL_##name, '+');                                         \
+        if (!plan_says(CALL_##name, &rv))                                      \
+            rv = real->name args;                                              \
+        note_record(CALL_##name, '-');                                         \
+        return rv;                                                             \
     }
 #include "faultmod_calls.def"
 #undef WRAP
@@ -222,6 +359,107 @@ static CK_FUNCTION_LIST list = {
 #include "faultmod_calls.def"
 #undef WRAP
 };
+
+/* ---- slots that moved, counts that lie -------------------------------------
+ */
+
+static CK_SLOT_ID
+slot_offset(bool *out_absent)
+{
+    pthread_mutex_lock(&mutex);
+    load_plan();
+    CK_SLOT_ID by = moved;
+    *out_absent = removed || unnoticed;
+    pthread_mutex_unlock(&mutex);
+    return by;
+}
+
+static CK_SLOT_ID
+slot_back(CK_SLOT_ID id)
+{
+    bool absent;
+    CK_SLOT_ID by = slot_offset(&absent);
+
+    return id >= by ? id - by : id + 0x7000000;
+}
+
+static CK_RV
+slots_C_GetSlotList(CK_BYTE present, CK_SLOT_ID *ids, CK_ULONG *n)
+{
+    CK_RV rv = fault_C_GetSlotList(present, ids, n);
+    bool absent;
+    CK_SLOT_ID by = slot_offset(&absent);
+
+    if (rv == CKR_OK && absent)
+        *n = 0;
+    for (CK_ULONG i = 0; rv == CKR_OK && ids && i < *n; i++)
+        ids[i] += by;
+    if (rv == CKR_OK && lies)
+        *n = lie;
+    return rv;
+}
+
+static CK_RV
+slots_C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO *info)
+{
+    return fault_C_GetSlotInfo(slot_back(id), info);
+}
+
+static CK_RV
+slots_C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO *info)
+{
+    return fault_C_GetTokenInfo(slot_back(id), info);
+}
+
+static CK_RV
+slots_C_OpenSession(CK_SLOT_ID id, CK_FLAGS flags, void *arg, CK_NOTIFY notify,
+                    CK_SESSION_HANDLE *out)
+{
+    return fault_C_OpenSession(slot_back(id), flags, arg, notify, out);
+}
+
+static CK_RV
+slots_C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE *all, CK_ULONG *n)
+{
+    CK_RV rv = fault_C_GetMechanismList(slot_back(id), all, n);
+
+    if (rv == CKR_OK && lies)
+        *n = lie;
+    return rv;
+}
+
+static CK_RV
+lying_C_FindObjects(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *all, CK_ULONG room,
+                    CK_ULONG *n)
+{
+    CK_RV rv = fault_C_FindObjects(s, all, room, n);
+
+    if (rv == CKR_OK && lies)
+        *n = lie;
+    return rv;
+}
+
+static CK_RV
+lying_C_Sign(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
+             CK_ULONG *n)
+{
+    CK_RV rv = fault_C_Sign(s, data, len, out, n);
+
+    if (rv == CKR_OK && lies)
+        *n = lie;
+    return rv;
+}
+
+static CK_RV
+lying_C_Decrypt(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
+                CK_ULONG *n)
+{
+    CK_RV rv = fault_C_Decrypt(s, data, len, out, n);
+
+    if (rv == CKR_OK && lies)
+        *n = lie;
+    return rv;
+}
 
 CK_RV
 C_GetFunctionList(CK_FUNCTION_LIST **out)
@@ -236,6 +474,14 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
         fprintf(stderr, "faultmod: FAULT_MODULE cannot be loaded\n");
         return CKR_GENERAL_ERROR;
     }
+    list.C_GetSlotList = slots_C_GetSlotList;
+    list.C_GetSlotInfo = slots_C_GetSlotInfo;
+    list.C_GetTokenInfo = slots_C_GetTokenInfo;
+    list.C_GetMechanismList = slots_C_GetMechanismList;
+    list.C_OpenSession = slots_C_OpenSession;
+    list.C_FindObjects = lying_C_FindObjects;
+    list.C_Sign = lying_C_Sign;
+    list.C_Decrypt = lying_C_Decrypt;
     *out = &list;
     return CKR_OK;
 }

@@ -267,7 +267,8 @@ keys_are_shown_in_lines_and_can_be_chosen_by_their_end(void **state)
 
     (void)state;
     server_listen(&s, "");
-    s.answers[0] = s.answers[1] = keys;
+    s.answers[0] = s.answers[2] = keys;
+    s.answers[1] = s.answers[3] = "{\"parameters\":{\"modules\":[]}}";
     assert_int_equal(run_against(&s, "$S keys; echo --; $S keys --expiring 30"),
                      0);
     assert_string_equal(

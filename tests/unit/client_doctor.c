@@ -14,9 +14,20 @@ doctor_says_what_to_type_next(void **state)
     s.answers[2] = "{\"parameters\":{\"keys\":[]}}";
     s.answers[3] = "{\"parameters\":{\"half_made\":[{\"token\":\"mail\","
                    "\"count\":2}]}}";
+    s.answers[4] = "{\"parameters\":{\"modules\":[{\"name\":\"slow\",\"state\":"
+                   "\"hangs\",\"call\":\"C_Sign\",\"seconds\":12},{\"name\":"
+                   "\"bad\",\"state\":\"skipped\",\"call\":\"C_Initialize\"},"
+                   "{\"name\":\"good\",\"state\":\"ready\"},{\"name\":"
+                   "\"gone\",\"state\":\"failed\"}]}}";
     assert_int_equal(run_against(&s, "$S doctor"), 0);
     assert_non_null(strstr(output, "half-made keys on: mail\n  next: smime "
                                    "doctor --clean --token mail\n"));
+    assert_non_null(strstr(output, "the module slow does not answer (in C_Sign "
+                                   "for 12 s)"));
+    assert_non_null(strstr(output, "the module bad ended the process of the "
+                                   "tokens (in C_Initialize)"));
+    assert_non_null(strstr(output, "the module gone cannot be loaded"));
+    assert_null(strstr(output, "module good"));
     assert_non_null(strstr(output, "no trust anchor is there"));
     assert_non_null(strstr(output, "this token is locked: mail\n  next: smime "
                                    "unlock --token mail\n"));
@@ -38,6 +49,7 @@ look_at(const char *tokens)
     s.answers[1] = answer;
     s.answers[2] = "{\"parameters\":{\"keys\":[]}}";
     s.answers[3] = "{\"parameters\":{\"half_made\":[]}}";
+    s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
     assert_int_equal(run_against(&s, "$S doctor"), 0);
 }
 
@@ -99,6 +111,7 @@ doctor_tells_of_a_decryption_key_that_exists_once(void **state)
                        "\"state\":\"unlocked\"}]}}";
         s.answers[2] = keys[i];
         s.answers[3] = "{\"parameters\":{\"half_made\":[]}}";
+        s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
         assert_int_equal(run_against(&s, "$S doctor"), 0);
         if (i == 0)
             assert_non_null(strstr(output, "exists only once"));

@@ -70,7 +70,7 @@ a_later_file_overrides_an_earlier_one(void **state)
     assert_string_equal(t.allow[0], "c");
     assert_null(t.allow[1]);
     assert_int_equal(t.concurrency, 2);
-    assert_int_equal(t.lock_timeout_ms, 500);
+    assert_int_equal(t.operation_ms, 500);
     assert_int_equal(c.pin_prompts, 1);
 }
 

@@ -1,0 +1,153 @@
+/* What a look at the slots means for the tokens. */
+#include "tokens/internal.h"
+
+static bool
+same_text(const unsigned char *a, const unsigned char *b, size_t n)
+{
+    return memcmp(a, b, n) == 0;
+}
+
+/* Identity is what a token says of itself, not its slot; one that was never
+ * initialised says nothing, so it is its slot. */
+static bool
+same_token(struct token *t, const struct module *m, const struct slot_seen *s)
+{
+    struct token fresh = {0};
+    bool blank = !(s->info.flags & CKF_TOKEN_INITIALIZED);
+
+    token_apply_info(&fresh, &s->info);
+    if (blank || !t->info.initialized)
+        return blank && !t->info.initialized && t->module == m &&
+               t->slot == s->slot;
+    return same_text((void *)fresh.info.label, (void *)t->info.label,
+                     sizeof(t->info.label)) &&
+           memcmp(fresh.info.serial, t->info.serial, sizeof(t->info.serial)) ==
+               0 &&
+           strcmp(fresh.info.model, t->info.model) == 0 &&
+           strcmp(fresh.info.manufacturer, t->info.manufacturer) == 0;
+}
+
+static struct token *
+find_or_add(struct token_store *store, struct module *m,
+            const struct slot_seen *s)
+{
+    for (size_t i = 0; i < store->token_count; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        bool same = same_token(t, m, s);
+        pthread_mutex_unlock(&t->mutex);
+        if (same)
+            return t;
+    }
+    if (store->token_count == LIMIT_TOKENS)
+        return NULL;
+    struct token *t = token_new(store);
+    if (t)
+        store->tokens[store->token_count++] = t;
+    return t;
+}
+
+static void
+apply_seen(struct token *t, struct module *m, const struct slot_seen *s)
+{
+    pthread_mutex_lock(&t->mutex);
+    bool elsewhere = t->info.present && t->module != m;
+    if (!elsewhere) {
+        if (t->module != m || t->slot != s->slot)
+            token_forget_sessions(t);
+        t->module = m;
+        t->slot = s->slot;
+        t->info.present = true;
+        strcpy(t->info.module, m->name);
+        token_apply_info(t, &s->info);
+    }
+    pthread_mutex_unlock(&t->mutex);
+}
+
+static void
+apply_gone(struct token *t, const struct module *m,
+           const struct slot_seen *seen, size_t count)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&t->mutex);
+    for (size_t i = 0; i < count; i++)
+        found = found || same_token(t, m, &seen[i]);
+    if (t->module == m && t->info.present && !found) {
+        t->info.present = false;
+        token_forget_sessions(t);
+    }
+    pthread_mutex_unlock(&t->mutex);
+}
+
+void
+store_apply_scan(struct module *m, const struct slot_seen *seen, size_t count)
+{
+    struct token_store *store = m->store;
+
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->token_count; i++)
+        apply_gone(store->tokens[i], m, seen, count);
+    for (size_t i = 0; i < count; i++) {
+        struct token *t = find_or_add(store, m, &seen[i]);
+
+        if (t)
+            apply_seen(t, m, &seen[i]);
+    }
+    pthread_mutex_unlock(&store->mutex);
+}
+
+size_t
+token_store_list(struct token_store *store, struct token **out, size_t room)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->token_count; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        bool present = t->info.present;
+        pthread_mutex_unlock(&t->mutex);
+        if (present && n++ < room)
+            out[n - 1] = t;
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return n;
+}
+
+void
+store_forget_sessions(struct module *m)
+{
+    struct token_store *store = m->store;
+
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->token_count; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        if (t->module == m)
+            token_forget_sessions(t);
+        pthread_mutex_unlock(&t->mutex);
+    }
+    pthread_mutex_unlock(&store->mutex);
+}
+
+bool
+store_has_login(struct module *m)
+{
+    struct token_store *store = m->store;
+    bool has = false;
+
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->token_count; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        has = has || (t->module == m && t->info.logged_in);
+        pthread_mutex_unlock(&t->mutex);
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return has;
+}
