@@ -2,6 +2,7 @@
  * What a file that is no PKCS#12 seems to be, so that a person knows which
  * file they gave.
  */
+#include <openssl/evp.h>
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "agent/importer/internal.h"
 
 static const char pem_begin[] = "-----BEGIN ";
+static const char pem_key[] = "PRIVATE KEY-----";
 
 static bool
 guess_pem(struct slice file, char *out, size_t size)
@@ -26,7 +28,44 @@ guess_pem(struct slice file, char *out, size_t size)
            label.p[label.n] != '-' && label.p[label.n] != '\n')
         label.n++;
     text_escape(label, text, sizeof(text));
-    snprintf(out, size, "it is a PEM file: %s", text);
+    snprintf(out, size, "it is a PEM file: %s%s", text,
+             memmem(file.p, file.n, pem_key, sizeof(pem_key) - 1)
+                 ? "; make one of it with: openssl pkcs12 -export -in FILE"
+                 : "; your own certificate goes in with: smime install");
+    return true;
+}
+
+/* PKCS#8, plain or encrypted, and the forms before it. */
+static bool
+is_key(struct slice file)
+{
+    const unsigned char *at = file.p;
+    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, (long)file.n);
+    X509_SIG *shrouded = NULL;
+    bool is = key != NULL;
+
+    at = file.p;
+    if (!is)
+        shrouded = d2i_X509_SIG(NULL, &at, (long)file.n);
+    is = is || shrouded != NULL;
+    EVP_PKEY_free(key);
+    X509_SIG_free(shrouded);
+    return is;
+}
+
+/* A PKCS#12 file as mail carries it: its first bytes are a SEQUENCE. */
+static bool
+is_base64(struct slice file)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz"
+                                  "0123456789+/=\r\n";
+
+    if (file.n < 16 || file.p[0] != 'M')
+        return false;
+    for (size_t i = 0; i < file.n; i++)
+        if (!memchr(letters, file.p[i], sizeof(letters) - 1))
+            return false;
     return true;
 }
 
@@ -88,13 +127,19 @@ guess_file(struct slice file, char *out, size_t size)
     else if (guess_pem(file, out, size))
         return;
     else if (is_certificate(file))
-        snprintf(out, size, "it is a certificate (DER)");
+        snprintf(out, size,
+                 "it is a certificate (DER); your own goes in with: "
+                 "smime install");
     else if (is_pkcs7(file))
         snprintf(out, size, "it is a PKCS#7 file (.p7b, .p7m)");
+    else if (is_key(file))
+        snprintf(out, size, "it is a private key alone (DER)");
     else if (file.n > 4 && memcmp(file.p, "\xfe\xed\xfe\xed", 4) == 0)
         snprintf(out, size, "it is a Java keystore");
     else if (is_cut_short(file))
         snprintf(out, size, "it is cut short");
+    else if (is_base64(file))
+        snprintf(out, size, "it is base64; decode it with: base64 -d");
     else if (is_text(file))
         snprintf(out, size, "it is text");
     else

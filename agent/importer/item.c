@@ -339,7 +339,9 @@ fill_end(struct p12 *p12, struct p12_item *out)
     out->kind = P12_END;
     buf_clear(&p12->label);
     if (p12->used_legacy)
-        buf_add_text(&p12->label, "legacy encryption (RC2/3DES)");
+        buf_add_text(&p12->label,
+                     "the file has legacy encryption (RC2 or 3DES), "
+                     "which is weak: let nobody copy it");
     if (p12->left_out)
         buf_addf(&p12->label,
                  "%san item that is neither key nor certificate "

@@ -95,10 +95,12 @@ choose_tokens(struct importing *w, const struct import_request *request,
 
     if (e == ERR_OK && request->also_to.n > 0)
         e = choose_token(w, request->also_to, p);
-    if (e == ERR_OK && w->targets == 2 &&
-        w->target[0].token == w->target[1].token)
-        return fail(p, ERR_USAGE, "the second token is the first one");
-    return e;
+    if (e != ERR_OK || w->targets < 2 ||
+        w->target[0].token != w->target[1].token)
+        return e;
+    (void)token_problem(TOKENS_CANNOT, w->target[0].token, p);
+    snprintf(p->detail, sizeof(p->detail), "it is named twice");
+    return p->code;
 }
 
 static enum err

@@ -141,7 +141,9 @@ legacy_encryption_is_read_with_a_warning(void **state)
 
         assert_int_equal(s.code, ERR_OK);
         assert_int_equal(s.pairs, 1);
-        assert_string_equal(s.warning, "legacy encryption (RC2/3DES)");
+        assert_string_equal(s.warning,
+                            "the file has legacy encryption (RC2 or 3DES), "
+                            "which is weak: let nobody copy it");
         assert_string_equal(s.label, "alice@example.org");
     }
 }
@@ -234,9 +236,13 @@ what_is_no_pkcs12_is_named(void **state)
 {
     static const struct {
         const char *name, *says;
-    } row[] = {{"rsa.crt", "it is a PEM file: CERTIFICATE"},
-               {"rsa.der", "it is a certificate (DER)"},
-               {"x.cnf", "it is text"}};
+    } row[] = {
+        {"rsa.crt",
+         "it is a PEM file: CERTIFICATE; your own certificate goes in with: "
+         "smime install"},
+        {"rsa.der",
+         "it is a certificate (DER); your own goes in with: smime install"},
+        {"x.cnf", "it is text"}};
     struct seen s;
 
     (void)state;

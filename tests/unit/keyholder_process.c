@@ -118,7 +118,9 @@ a_file_is_imported_and_importing_it_again_says_so(void **state)
     i = import_file("legacy.p12", "1234\n", false);
     assert_int_equal(i.code, ERR_OK);
     assert_int_equal(i.already, 1);
-    assert_string_equal(i.warning, "legacy encryption (RC2/3DES)");
+    assert_string_equal(i.warning,
+                        "the file has legacy encryption (RC2 or 3DES), "
+                        "which is weak: let nobody copy it");
 }
 
 /* The file's first prime, which only the file and the token may know. */
