@@ -16,7 +16,8 @@ uses_of(const struct own_key *k)
 {
     if (k->described.len == 0)
         return k->uses;
-    return k->uses == 0 ? k->about.uses : k->uses & k->about.uses;
+    return k->uses == 0 ? k->about.uses
+                        : (k->uses | USE_COMMIT) & k->about.uses;
 }
 
 static json_t *
@@ -25,7 +26,8 @@ uses_json(uint32_t uses)
     json_t *out = json_array();
 
     if (uses & USE_SIGN)
-        json_array_append_new(out, json_string("sign"));
+        json_array_append_new(
+            out, json_string(uses & USE_COMMIT ? "commit" : "sign"));
     if (uses & (USE_DECRYPT | USE_AGREE))
         json_array_append_new(out, json_string("decrypt"));
     return out;

@@ -78,20 +78,31 @@ struct choice {
     size_t matching; /* keys that were asked for */
     size_t usable;
     bool several_ids; /* ... which are not one key on several tokens */
-    char why[128];    /* of the last one that cannot be used */
+    bool binds;       /* one is left out because it binds its owner */
+    char why[128];    /* that, or why the last one cannot be used */
 };
 
 static void
-choice_consider(struct choice *c, struct own_key *k, const char *from)
+choice_consider(struct choice *c, struct own_key *k, const char *from,
+                bool by_id)
 {
     char text[128];
     const char *why = obstacle(k, text);
 
+    bool binds = !why && !by_id && (k->about.uses & USE_COMMIT) != 0;
+
     c->matching++;
+    /* RFC 5280 4.2.1.3: such a signature binds its owner, who has to want
+     * it; a card that has one has another for mail. */
+    if (binds)
+        why = "its certificate is for binding signatures (contentCommitment) "
+              "only; if you mean it, choose it with --key";
     if (!why && from && !has_address(k, from))
         why = "its certificate does not name this address";
     if (why) {
-        snprintf(c->why, sizeof(c->why), "%s", why);
+        if (!c->binds)
+            snprintf(c->why, sizeof(c->why), "%s", why);
+        c->binds |= binds;
         return;
     }
     c->usable++;
@@ -130,7 +141,7 @@ choose(struct request *r, struct signer *s, const char *wanted,
         struct own_key *k = &s->keys.item[i];
 
         if (wanted ? is_wanted(k, wanted) : !from || has_address(k, from))
-            choice_consider(&c, k, from);
+            choice_consider(&c, k, from, wanted != NULL);
     }
     if (!c.best)
         return no_key(r, wanted, from, &c, s->keys.count > 0);

@@ -223,12 +223,15 @@ x509_is_for_mail(X509 *x)
 static uint32_t
 uses_of(X509 *x, const EVP_PKEY *key, enum key_type type)
 {
+    const uint32_t signs = USE_SIGN | USE_COMMIT;
     uint32_t usage = X509_get_key_usage(x), uses = 0;
 
     if ((X509_get_extension_flags(x) & EXFLAG_INVALID) || !x509_is_for_mail(x))
         return 0;
     if (usage & (X509v3_KU_DIGITAL_SIGNATURE | X509v3_KU_NON_REPUDIATION))
         uses |= USE_SIGN;
+    if ((uses & USE_SIGN) && !(usage & X509v3_KU_DIGITAL_SIGNATURE))
+        uses |= USE_COMMIT;
     if (usage & X509v3_KU_KEY_ENCIPHERMENT)
         uses |= USE_DECRYPT;
     if (usage & X509v3_KU_KEY_AGREEMENT)
@@ -236,12 +239,12 @@ uses_of(X509 *x, const EVP_PKEY *key, enum key_type type)
     switch (type) {
     case KEY_RSA:
         return EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA_PSS
-                   ? uses & USE_SIGN
-                   : uses & (USE_SIGN | USE_DECRYPT);
+                   ? uses & signs
+                   : uses & (signs | USE_DECRYPT);
     case KEY_EC:
-        return uses & (USE_SIGN | USE_AGREE);
+        return uses & (signs | USE_AGREE);
     case KEY_ED25519:
-        return uses & USE_SIGN;
+        return uses & signs;
     case KEY_X25519:
         return uses & USE_AGREE;
     case KEY_UNKNOWN:

@@ -26,7 +26,12 @@ enum verb {
 enum helper { HELPER_IMPORTER = 1, HELPER_PINENTRY = 2 };
 
 enum key_type { KEY_UNKNOWN, KEY_RSA, KEY_EC, KEY_ED25519, KEY_X25519 };
-enum key_use { USE_SIGN = 1, USE_DECRYPT = 2, USE_AGREE = 4 };
+enum key_use {
+    USE_SIGN = 1,
+    USE_DECRYPT = 2,
+    USE_AGREE = 4,
+    USE_COMMIT = 8 /* with USE_SIGN: contentCommitment, no digitalSignature */
+};
 enum key_flag {
     KEY_HAS_PRIVATE = 1,     /* a private key object was seen */
     KEY_PRIVATE_UNKNOWN = 2, /* token locked: cannot tell yet */
