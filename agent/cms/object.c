@@ -88,6 +88,37 @@ cms_object_close(struct cms_object *o, struct problem *p)
     return ERR_OK;
 }
 
+/* White space and zeros: what transports and paddings add. */
+static bool
+is_padding(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != '\0' && p[i] != ' ' && (p[i] < '\t' || p[i] > '\r'))
+            return false;
+    return true;
+}
+
+enum err
+cms_object_rest(struct cms_object *o, bool *out_something, struct problem *p)
+{
+    struct ber *b = &o->ber;
+    bool something = false;
+    enum err e;
+
+    do {
+        something |= !is_padding(b->buffer + b->at, b->have - b->at);
+        b->at = b->have = 0;
+        e = stream_read(b->from, b->buffer, BER_BUFFER_BYTES, &b->have, p);
+        /* Letters that are no base64 any more: a text, then. */
+        if (e == ERR_BAD_MESSAGE)
+            something = true;
+        else if (e != ERR_OK)
+            return e;
+    } while (e == ERR_OK && b->have > 0);
+    *out_something = something;
+    return ERR_OK;
+}
+
 void
 cms_object_drop(struct cms_object **o)
 {

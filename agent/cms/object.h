@@ -19,8 +19,8 @@ enum cms_type {
 
 struct cms_object;
 
-/* Reads the ContentInfo's beginning. What follows the object is ignored:
- * transports append to base64. FROM gives DER or BER; neither base64
+/* Reads the ContentInfo's beginning. What follows the object is no part of
+ * it: cms_object_rest tells of it. FROM gives DER or BER; neither base64
  * nor PEM is accepted here. Errors: ERR_BAD_MESSAGE ("not a CMS object",
  * "the structure ends early"). The object borrows FROM. */
 MUST_USE enum err cms_object_open(struct stream *from, struct cms_object **out,
@@ -32,5 +32,10 @@ void cms_object_drop(struct cms_object **o);
 struct ber *cms_object_ber(struct cms_object *o);
 /* Goes out of the ContentInfo, which must end here. */
 MUST_USE enum err cms_object_close(struct cms_object *o, struct problem *p);
+/* After closing: reads what is left of the input. *out_something: it was more
+ * than white space and zeros, which transports append; other readers may
+ * take it for a text. */
+MUST_USE enum err cms_object_rest(struct cms_object *o, bool *out_something,
+                                  struct problem *p);
 
 #endif

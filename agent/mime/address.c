@@ -15,6 +15,7 @@ struct element {
     bool gap;            /* blanks or comments before the next word */
     bool word;           /* the last thing was a word, not a dot */
     bool no_local;       /* cannot be a local part: two words, two dots */
+    bool spaced;         /* blanks or comments around a dot */
 };
 
 struct parser {
@@ -39,7 +40,7 @@ element_clear(struct element *e)
     buf_clear(&e->phrase);
     buf_clear(&e->local);
     buf_clear(&e->comments);
-    e->gap = e->word = e->no_local = false;
+    e->gap = e->word = e->no_local = e->spaced = false;
 }
 
 static bool
@@ -112,8 +113,10 @@ begin_word(struct element *e)
 {
     if (e->word)
         e->no_local = true;
-    if (e->gap && e->phrase.len > 0)
+    if (e->gap && e->phrase.len > 0) {
         buf_add_byte(&e->phrase, ' ');
+        e->spaced = true;
+    }
     e->gap = false;
     e->word = true;
 }
@@ -167,8 +170,10 @@ take_dot(struct parser *r)
     step(r);
     if (!e->word)
         e->no_local = true;
-    if (e->gap && e->phrase.len > 0)
+    if (e->gap && e->phrase.len > 0) {
         buf_add_byte(&e->phrase, ' ');
+        e->spaced = true;
+    }
     e->gap = e->word = false;
     add_to_word(e, '.');
 }
@@ -231,26 +236,42 @@ take_literal(struct parser *r, struct buf *out)
     return true;
 }
 
+/* Blanks and comments where only the obsolete syntax has them. */
+static bool
+skip_obsolete_blanks(struct parser *r)
+{
+    size_t before = r->c.n;
+
+    if (!skip_blanks(r))
+        return false;
+    r->list->obsolete |= r->c.n != before;
+    return true;
+}
+
 /* atom *("." atom) with blanks and comments anywhere (4.4), or a literal. */
 static bool
 take_domain(struct parser *r, struct buf *out)
 {
-    if (!skip_blanks(r))
+    if (!skip_obsolete_blanks(r))
         return false;
     if (next_is(r, '['))
         return take_literal(r, out) && skip_blanks(r);
     for (;;) {
+        size_t left;
+
         if (r->c.n == 0 || !is_atext(r->c.p[0]))
             return false;
         for (; r->c.n > 0 && is_atext(r->c.p[0]); step(r))
             buf_add_byte(out, r->c.p[0]);
+        left = r->c.n;
         if (!skip_blanks(r))
             return false;
         if (!next_is(r, '.'))
             return true;
+        r->list->obsolete |= r->c.n != left;
         buf_add_byte(out, '.');
         step(r);
-        if (!skip_blanks(r))
+        if (!skip_obsolete_blanks(r))
             return false;
     }
 }
@@ -261,21 +282,25 @@ take_at_domain(struct parser *r, struct buf *out)
 {
     if (!r->e.word || r->e.no_local)
         return false;
+    r->list->obsolete |= r->e.gap || r->e.spaced;
     add_local(out, buf_slice(&r->e.local));
     buf_add_byte(out, '@');
     step(r);
     return take_domain(r, out);
 }
 
+/* Encoded words have no place in an address (RFC 2047 5), but readers exist
+ * that decode them there and show another one. */
 static bool
 is_address_text(struct slice address)
 {
-    if (address.n > LIMIT_MAILBOX_BYTES)
+    if (address.n > LIMIT_MAILBOX_BYTES ||
+        (address.n > 1 && memmem(address.p, address.n, "=?", 2)))
         return false;
     while (address.n > 0) {
         int32_t c = utf8_take(&address);
 
-        if (c < 0 || is_deceptive_character(c))
+        if (c < 0 || is_deceptive_character(c) || is_hidden_character(c))
             return false;
     }
     return true;
@@ -363,6 +388,7 @@ skip_route(struct parser *r)
         return false;
     if (!next_is(r, '@') && !next_is(r, ','))
         return true;
+    r->list->obsolete = true;
     while (next_is(r, '@') || next_is(r, ',')) {
         bool at = next_is(r, '@');
 
@@ -385,7 +411,7 @@ take_angle(struct parser *r)
 
     r->e.phrase = (struct buf){0};
     buf_clear(&r->e.local);
-    r->e.gap = r->e.word = r->e.no_local = false;
+    r->e.gap = r->e.word = r->e.no_local = r->e.spaced = false;
     step(r);
     if (!skip_route(r) || !take_words(r) || !next_is(r, '@') ||
         !take_at_domain(r, &address) || !next_is(r, '>'))
@@ -443,8 +469,11 @@ take_element(struct parser *r)
         if (!take_bare(r))
             return false;
     } else if (r->e.word || r->e.phrase.len > 0) {
-        /* Words alone are no mailbox; nothing at all is allowed (4.4). */
+        /* Words alone are no mailbox. */
         return false;
+    } else {
+        /* Nothing at all is allowed (4.4). */
+        r->list->obsolete = true;
     }
     if (next_is(r, ';') && r->in_group) {
         r->in_group = false;
@@ -457,6 +486,7 @@ take_element(struct parser *r)
     if (!next_is(r, ','))
         return false;
     step(r);
+    r->list->obsolete |= r->c.n == 0;
     return true;
 }
 

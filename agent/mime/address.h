@@ -19,6 +19,9 @@ struct mailbox_list {
     size_t count;
     bool malformed; /* something could not be read: trust none of it */
     bool group;     /* group syntax was used */
+    /* Obsolete forms that readers take for different things (RFC 5322 4.4):
+     * a route, an empty item, blanks or comments inside an addr-spec. */
+    bool obsolete;
 };
 
 /* Parses one field's value. Never fails: what cannot be read sets

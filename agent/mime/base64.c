@@ -28,6 +28,7 @@ struct base64_reader {
     struct stream s;
     struct stream *from;
     enum base64_state state;
+    bool rubbish;      /* passed over, or behind the padding */
     size_t at, filled; /* what of IN is unread */
     uint32_t bits;     /* letters of the quantum begun */
     unsigned letters;  /* 0 to 3 of them */
@@ -89,8 +90,10 @@ decode_character(struct base64_reader *r)
         end_quantum(r);
         return;
     }
-    if (!(r->table[c] & LETTER))
+    if (!(r->table[c] & LETTER)) {
+        r->rubbish |= !is_white(c);
         return;
+    }
     r->bits = r->bits << 6 | (r->table[c] & (LETTER - 1));
     if (++r->letters < 4)
         return;
@@ -168,6 +171,24 @@ struct stream *
 base64_reader_stream(struct base64_reader *r)
 {
     return &r->s;
+}
+
+enum err
+base64_reader_finish(struct base64_reader *r, bool *out_rubbish,
+                     struct problem *p)
+{
+    enum err e;
+
+    do {
+        for (; r->at < r->filled; r->at++)
+            r->rubbish |= r->in[r->at] != '=' && !is_white(r->in[r->at]);
+        r->at = 0;
+        if ((e = stream_read(r->from, r->in, sizeof(r->in), &r->filled, p)) !=
+            ERR_OK)
+            return e;
+    } while (r->filled > 0);
+    *out_rubbish = r->rubbish;
+    return ERR_OK;
 }
 
 void

@@ -265,6 +265,22 @@ join_value(const struct parameters *all, const struct segment *first,
         buf_add_slice(out, buf_slice(&bytes));
 }
 
+/* One value more for a name, other than the next piece of a continuation. */
+static bool
+repeats_a_name(const struct parameters *all, size_t i)
+{
+    const struct segment *s = &all->item[i];
+
+    for (size_t k = 0; k < i; k++) {
+        const struct segment *t = &all->item[k];
+
+        if (slice_equal(segment_name(all, t), segment_name(all, s)) &&
+            !(s->continued && t->continued && s->index != t->index))
+            return true;
+    }
+    return false;
+}
+
 static bool
 is_first_of_its_name(const struct parameters *all, size_t i)
 {
@@ -291,17 +307,21 @@ join_parameters(const struct parameters *all, struct content_type *out)
 {
     AUTO(buf) struct buf value = {0};
 
-    for (size_t i = 0; i < all->count && out->count < LIMIT_PARAMETERS; i++) {
+    out->ambiguous |= all->count == LIMIT_SEGMENTS;
+    for (size_t i = 0; i < all->count; i++) {
         struct slice name = segment_name(all, &all->item[i]);
 
+        out->ambiguous |= repeats_a_name(all, i);
         if (!is_first_of_its_name(all, i))
             continue;
         buf_clear(&value);
         join_value(all, &all->item[i], &value);
         if (name.n >= sizeof(out->parameters[0].name) ||
             value.len >= sizeof(out->parameters[0].value) ||
-            has_control(buf_slice(&value)))
+            has_control(buf_slice(&value)) || out->count == LIMIT_PARAMETERS) {
+            out->ambiguous = true;
             continue;
+        }
         memcpy(out->parameters[out->count].name, name.p, name.n);
         if (value.len > 0)
             memcpy(out->parameters[out->count].value, value.data, value.len);
@@ -330,6 +350,33 @@ take_type(struct slice *c, struct content_type *out)
     return true;
 }
 
+/* Comments, escapes, quotes that are not all of a value: what simple readers
+ * do not know, and take for something else. */
+static bool
+is_unusual(struct slice text)
+{
+    bool quoted = false, ended = false, value = false;
+
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i];
+
+        if (quoted ? c == '\\' : c == '(')
+            return true;
+        if (c == '"') {
+            if (!quoted && !value)
+                return true;
+            ended = quoted;
+            quoted = !quoted;
+        } else if (!quoted && !is_white(c)) {
+            if (ended && c != ';')
+                return true;
+            ended = false;
+            value = c == '=';
+        }
+    }
+    return quoted;
+}
+
 bool
 content_type_parse(struct slice value, struct content_type *out)
 {
@@ -340,6 +387,7 @@ content_type_parse(struct slice value, struct content_type *out)
 
     header_unfold(value, &text);
     c = buf_slice(&text);
+    parsed.ambiguous = is_unusual(c);
     if (!take_type(&c, &parsed))
         return false;
     take_parameters(&c, &all);

@@ -1,7 +1,10 @@
 /*
  * Comparing addresses, and names that pretend to be one.
  */
+#include <strings.h>
+
 #include "agent/mime/address.h"
+#include "agent/mime/encoded_word.h"
 #include "agent/mime/letters.h"
 
 bool
@@ -45,7 +48,14 @@ address_is_plausible(struct slice a)
 static bool
 is_commercial_at(int32_t c)
 {
-    return c == '@' || c == 0xff20 || c == 0xfe6b;
+    return c == '@' || c == 0xff20 || c == 0xfe6b || c == 0x24d0;
+}
+
+/* What IDNA takes for a dot (RFC 3490 3.1), and people too. */
+static bool
+is_dot(int32_t c)
+{
+    return c == '.' || c == 0x3002 || c == 0xff0e || c == 0xff61;
 }
 
 static bool
@@ -106,7 +116,7 @@ static bool
 has_inner_dot(const struct points *t, size_t from, size_t to)
 {
     for (size_t i = from + 1; i + 1 < to; i++)
-        if (t->item[i] == '.')
+        if (is_dot(t->item[i]))
             return true;
     return false;
 }
@@ -148,15 +158,40 @@ text_deceives(struct slice text, const struct mailbox *m)
     return false;
 }
 
+/* Commercial ats as HTML writes them: some readers show names as HTML. */
+static void
+add_without_entities(struct slice text, struct buf *out)
+{
+    static const char *const ats[] = {"&#64;", "&#x40;", "&commat;"};
+
+    for (size_t i = 0; i < text.n; i++) {
+        size_t n = 0;
+
+        for (size_t k = 0; k < ARRAY_COUNT(ats) && n == 0; k++)
+            if (text.n - i >= strlen(ats[k]) &&
+                strncasecmp((const char *)text.p + i, ats[k], strlen(ats[k])) ==
+                    0)
+                n = strlen(ats[k]);
+        buf_add_byte(out, n > 0 ? '@' : text.p[i]);
+        i += n > 0 ? n - 1 : 0;
+    }
+}
+
 bool
 mailbox_is_deceiving(const struct mailbox *m)
 {
     AUTO(buf) struct buf decoded = {0};
+    AUTO(buf) struct buf reduced = {0};
+    AUTO(buf) struct buf plain = {0};
 
     if (!m->name)
         return false;
     /* Readers differ in what they decode, in quoted strings for one. */
     encoded_word_decode(slice_text(m->name), &decoded);
+    if (!foreign_words_reduce(buf_slice(&decoded), &reduced))
+        return true;
+    add_without_entities(buf_slice(&reduced), &plain);
     return text_deceives(slice_text(m->name), m) ||
-           text_deceives(buf_slice(&decoded), m);
+           text_deceives(buf_slice(&decoded), m) ||
+           text_deceives(buf_slice(&plain), m);
 }

@@ -2,6 +2,7 @@
  * Code points and encoded words (RFC 2047). No iconv: the few charsets that
  * matter for names are here, in UTF-8 out.
  */
+#include "agent/mime/encoded_word.h"
 #include "agent/mime/address.h"
 #include "agent/mime/letters.h"
 
@@ -53,12 +54,37 @@ utf8_add(struct buf *out, uint32_t c)
     buf_add_byte(out, (uint8_t)(0x80 | (c & 0x3f)));
 }
 
+struct range {
+    int32_t first, last;
+};
+
+static bool
+is_within(int32_t c, const struct range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    return false;
+}
+
+bool
+is_hidden_character(int32_t c)
+{
+    static const struct range ranges[] = {
+        {0xad, 0xad},       {0x34f, 0x34f},   {0x115f, 0x1160},
+        {0x17b4, 0x17b5},   {0x180b, 0x180f}, {0x200b, 0x200d},
+        {0x2060, 0x2065},   {0x206a, 0x206f}, {0x3164, 0x3164},
+        {0xfe00, 0xfe0f},   {0xfeff, 0xfeff}, {0xffa0, 0xffa0},
+        {0xe0100, 0xe01ef},
+    };
+
+    return is_within(c, ranges, ARRAY_COUNT(ranges));
+}
+
 bool
 is_deceptive_character(int32_t c)
 {
-    static const struct {
-        int32_t first, last;
-    } ranges[] = {
+    static const struct range ranges[] = {
         {0x00, 0x1f},       {0x7f, 0x9f},     /* C0, DEL, C1 */
         {0x061c, 0x061c},   {0x200e, 0x200f}, /* marks of direction */
         {0x2028, 0x202e},                     /* separators, bidi */
@@ -67,10 +93,7 @@ is_deceptive_character(int32_t c)
         {0xe0000, 0xe007f},                   /* tags */
     };
 
-    for (size_t i = 0; i < ARRAY_COUNT(ranges); i++)
-        if (c >= ranges[i].first && c <= ranges[i].last)
-            return true;
-    return false;
+    return is_within(c, ranges, ARRAY_COUNT(ranges));
 }
 
 /* ---- charsets
@@ -148,17 +171,8 @@ charset_decode(struct slice name, struct slice bytes, struct buf *out)
 /* ---- encoded words
  * ----------------------------------------------------------- */
 
-struct encoded_word {
-    struct slice charset;
-    bool base64;
-    struct slice text;
-    size_t length; /* of the whole word */
-};
-
-/* Reads =?charset*language?B?text?= at the start of S. Blanks in the text
- * are no error: readers exist that decode it. */
-static bool
-take_encoded_word(struct slice s, struct encoded_word *out)
+bool
+encoded_word_take(struct slice s, struct encoded_word *out)
 {
     const uint8_t *end = s.p + s.n, *name = s.p + 2, *mark, *star, *text;
     uint8_t encoding;
@@ -219,6 +233,15 @@ decode_q(struct slice s, struct buf *out)
     }
 }
 
+void
+encoded_word_bytes(const struct encoded_word *w, struct buf *out)
+{
+    if (w->base64)
+        decode_b(w->text, out);
+    else
+        decode_q(w->text, out);
+}
+
 /* The bytes of adjacent words, converted only when all are there: writers
  * cut characters in two. */
 struct run {
@@ -255,10 +278,7 @@ run_add(struct run *r, const struct encoded_word *w, struct buf *out)
     if (r->bytes.len > 0 && !same_charset(r->charset, w->charset))
         run_end(r, out);
     r->charset = w->charset;
-    if (w->base64)
-        decode_b(w->text, &r->bytes);
-    else
-        decode_q(w->text, &r->bytes);
+    encoded_word_bytes(w, &r->bytes);
 }
 
 static bool
@@ -287,7 +307,7 @@ encoded_word_decode(struct slice text, struct buf *out)
             break;
         at += (size_t)(next - here.p);
         here = slice_of(next, text.n - at);
-        if (!take_encoded_word(here, &w) || !charset_find(w.charset, &known)) {
+        if (!encoded_word_take(here, &w) || !charset_find(w.charset, &known)) {
             at++;
             continue;
         }

@@ -134,11 +134,38 @@ has_bare_cr(struct slice line)
     return text.n > 0 && memchr(text.p, '\r', text.n);
 }
 
+static bool
+ends_in_crlf(struct slice line)
+{
+    return line.n > 1 && line.p[line.n - 1] == '\n' &&
+           line.p[line.n - 2] == '\r';
+}
+
+static bool
+is_all_blank(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (!is_blank(text.p[i]))
+            return false;
+    return true;
+}
+
+/* A line that some readers take for something else than we do. */
+static bool
+line_is_ambiguous(struct slice line, bool crlf)
+{
+    bool ended = line.n > 0 && line.p[line.n - 1] == '\n';
+
+    return (ended && ends_in_crlf(line) != crlf) ||
+           (is_blank(line.p[0]) && is_all_blank(without_line_end(line)));
+}
+
 /* Cuts REST, which begins with the first field, into fields. */
 static enum err
 cut_fields(struct header *h, struct slice rest, struct problem *p)
 {
     size_t room = 0, number = h->unix_from ? 1 : 0;
+    bool crlf = ends_in_crlf(first_line(rest));
 
     while (rest.n > 0) {
         struct slice line = first_line(rest);
@@ -149,6 +176,7 @@ cut_fields(struct header *h, struct slice rest, struct problem *p)
         if (has_bare_cr(line))
             return fail(p, ERR_BAD_MESSAGE,
                         "line %zu of the header holds a bare CR", number);
+        h->ambiguous |= line_is_ambiguous(line, crlf);
         if (without_line_end(line).n == 0)
             return ERR_OK;
         rest = slice_from(rest, line.n);
@@ -159,6 +187,7 @@ cut_fields(struct header *h, struct slice rest, struct problem *p)
         if ((name = field_name(line, &colon)) == 0)
             return fail(p, ERR_BAD_MESSAGE,
                         "line %zu of the header is no field", number);
+        h->ambiguous |= colon != name;
         if (h->count == LIMIT_HEADER_FIELDS)
             return fail(p, ERR_LIMIT, "more than %d header fields",
                         LIMIT_HEADER_FIELDS);
@@ -183,6 +212,19 @@ set_values(struct header *h)
     }
 }
 
+/* "From " as mailbox files have it; with a colon next it is the field. */
+static bool
+is_mbox_line(struct slice line)
+{
+    size_t n = sizeof("From ") - 1;
+
+    if (!begins_with(line, "From "))
+        return false;
+    while (n < line.n && is_blank(line.p[n]))
+        n++;
+    return n == line.n || line.p[n] != ':';
+}
+
 static bool
 begins_like_mail(struct slice first)
 {
@@ -199,9 +241,8 @@ parse_block(struct header *h, struct problem *p)
     struct slice first = first_line(rest);
     enum err e;
 
-    h->crlf = first.n > 1 && first.p[first.n - 1] == '\n' &&
-              first.p[first.n - 2] == '\r';
-    if (begins_with(first, "From ")) {
+    h->crlf = ends_in_crlf(first);
+    if (is_mbox_line(first)) {
         h->unix_from = true;
         rest = slice_from(rest, first.n);
         first = first_line(rest);

@@ -23,6 +23,10 @@ struct header {
     size_t count;
     bool crlf;      /* its first line end was CRLF */
     bool unix_from; /* a leading "From " line was skipped (mbox) */
+    /* Other readers may see other fields here: lines end in both ways, a
+     * folded line is blank (some end the header there), or a blank stands
+     * before a colon (some see no field then). */
+    bool ambiguous;
 };
 
 /*
@@ -65,6 +69,10 @@ struct content_type {
         char value[512];
     } parameters[LIMIT_PARAMETERS];
     size_t count;
+    /* Other readers may read other values: one name twice, a comment, an
+     * escape or an open end in a quoted string, what is no parameter, one
+     * that was dropped. */
+    bool ambiguous;
 };
 
 /* Parses a Content-Type (or Content-Disposition) value leniently: what can
@@ -85,10 +93,11 @@ enum transfer {
 enum transfer header_transfer(const struct header *h);
 
 /* What an entity is to S/MIME, by its first Content-Type and its file name
- * (RFC 8551 3.2.1, 3.10: .p7m .p7s .p7c .p7z, whatever the type, but for
- * multipart and message); x-pkcs7 names count. A multipart/signed without a
- * protocol counts by its micalg. *out_type is the parsed type, text/plain
- * when there is none that can be read (RFC 2045 5.2). */
+ * (RFC 8551 3.2.1, 3.10: .p7m .p7s .p7c .p7z of any application type; what
+ * readers show as text, pictures or parts stays that); x-pkcs7 names count. A
+ * multipart/signed without a protocol counts by its micalg. *out_type is the
+ * parsed type, text/plain when there is none that can be read (RFC 2045 5.2).
+ */
 enum smime_kind {
     SMIME_NONE,
     SMIME_MULTIPART_SIGNED, /* multipart/signed with a pkcs7 protocol */

@@ -79,6 +79,10 @@ void utf8_add(struct buf *out, uint32_t code_point);
  * around them: C0, C1, bidi, line separators, tags. */
 bool is_deceptive_character(int32_t code_point);
 
+/* Takes no room where it is shown: joiners, zero width spaces, fillers,
+ * soft hyphens, variation selectors. Honest in a name, not in an address. */
+bool is_hidden_character(int32_t code_point);
+
 /* Converts BYTES of CHARSET to UTF-8 and appends them; what the charset does
  * not know becomes U+FFFD. False, and nothing appended, for any charset but
  * UTF-8, US-ASCII, ISO-8859-1 and windows-1252. */

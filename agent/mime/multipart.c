@@ -23,7 +23,8 @@ struct multipart {
     struct slice first;
     enum place place;
     bool input_ended;
-    bool preamble_text;
+    bool ambiguous;      /* a line went on after the boundary */
+    struct buf preamble; /* at most a byte over what can be usual */
 
     size_t at, safe;
     size_t look;    /* no line that may be a delimiter begins before */
@@ -122,17 +123,22 @@ probe(struct multipart *m)
     }
     m->closing = n - m->prefix_n >= 2 && p[m->prefix_n] == '-' &&
                  p[m->prefix_n + 1] == '-';
-    if (n - m->prefix_n == 1 && p[m->prefix_n] == '-')
+    if (n - m->prefix_n == 1 && p[m->prefix_n] == '-') {
+        m->ambiguous |= m->input_ended;
         return m->input_ended ? PROBE_NO : PROBE_MORE;
+    }
     if (m->closing)
         padding += 2;
     if (m->matched < padding)
         m->matched = padding;
     while (m->matched < n && is_blank(p[m->matched]))
         m->matched++;
-    if (m->matched - padding > LIMIT_PADDING_BYTES)
+    if (m->matched - padding > LIMIT_PADDING_BYTES) {
+        m->ambiguous = true;
         return PROBE_NO;
+    }
     answer = probe_line_end(m, p + m->matched, n - m->matched, &end);
+    m->ambiguous |= answer == PROBE_NO;
     if (answer == PROBE_YES)
         m->behind = m->line + m->matched + end;
     return answer;
@@ -229,6 +235,17 @@ has_text(const uint8_t *p, size_t n)
     return false;
 }
 
+/* White space alone has no end, and takes no room. */
+static void
+keep_preamble(struct multipart *m, const uint8_t *p, size_t n)
+{
+    size_t room = LIMIT_PREAMBLE_BYTES + 1 - m->preamble.len;
+
+    if (m->preamble.len == 0 && !has_text(p, n))
+        return;
+    buf_add(&m->preamble, p, n < room ? n : room);
+}
+
 /* Passes over what is left before the next delimiter or the end. */
 static enum err
 skip(struct multipart *m, struct problem *p)
@@ -238,8 +255,8 @@ skip(struct multipart *m, struct problem *p)
 
         if (e != ERR_OK || m->at == m->safe)
             return e;
-        if (m->place == IN_PREAMBLE && !m->preamble_text)
-            m->preamble_text = has_text(m->window + m->at, m->safe - m->at);
+        if (m->place == IN_PREAMBLE)
+            keep_preamble(m, m->window + m->at, m->safe - m->at);
         m->at = m->safe;
     }
 }
@@ -300,9 +317,15 @@ multipart_surroundings(struct multipart *m, bool *out_preamble_text,
         if ((e = refill(m, p)) != ERR_OK)
             return e;
     }
-    *out_preamble_text = m->preamble_text;
+    *out_preamble_text = !preamble_is_usual(buf_slice(&m->preamble));
     *out_epilogue_text = text;
     return ERR_OK;
+}
+
+bool
+multipart_is_ambiguous(const struct multipart *m)
+{
+    return m->ambiguous;
 }
 
 /* ---- making one -------------------------------------------------------------
@@ -331,8 +354,10 @@ multipart_new(struct slice first, struct stream *from, const char *boundary)
 void
 multipart_drop(struct multipart **m)
 {
-    if (*m)
+    if (*m) {
+        buf_drop(&(*m)->preamble);
         explicit_bzero(*m, sizeof(**m));
+    }
     free(*m);
     *m = NULL;
 }

@@ -37,11 +37,21 @@ struct stream *multipart_part(struct multipart *m);
 
 /* What stood around the parts. Call after PART_END_ALL or PART_CUT:
  * reads the epilogue to its end. text is true when it holds anything but
- * white space. */
+ * white space, and the preamble anything but what mail programs write there
+ * for readers that know no MIME. */
 MUST_USE enum err multipart_surroundings(struct multipart *m,
                                          bool *out_preamble_text,
                                          bool *out_epilogue_text,
                                          struct problem *p);
+
+/* True when a line among the parts read so far goes on after the boundary:
+ * none to us, but a delimiter to readers that look no further (RFC 2046
+ * 5.1.1 forbids such a line). */
+bool multipart_is_ambiguous(const struct multipart *m);
+
+/* In preamble.c: nothing, or one of the sentences that mail programs write
+ * above the first part. */
+bool preamble_is_usual(struct slice text);
 
 /* A boundary that no line of ordinary text holds: random, 36 characters. */
 void multipart_boundary(char out[40]);

@@ -99,8 +99,8 @@ header_smime_kind(const struct header *h, struct content_type *out_type)
     if (is_one_of(t.type, types, ARRAY_COUNT(types)) ||
         is_pkcs7_signature(t.type))
         return SMIME_PKCS7;
-    if (strncmp(t.type, "multipart/", 10) == 0 ||
-        strncmp(t.type, "message/", 8) == 0)
+    /* What readers show themselves is never S/MIME by its name. */
+    if (strncmp(t.type, "application/", 12) != 0)
         return SMIME_NONE;
     return has_pkcs7_name(h, &t) ? SMIME_PKCS7 : SMIME_NONE;
 }

@@ -15,6 +15,11 @@
 struct base64_reader;
 struct base64_reader *base64_reader_new(struct stream *from);
 struct stream *base64_reader_stream(struct base64_reader *r);
+/* Reads what the caller did not to the input's end. *out_rubbish: there were
+ * characters outside the alphabet, or anything behind the padding, which
+ * other readers decode or show. */
+MUST_USE enum err base64_reader_finish(struct base64_reader *r,
+                                       bool *out_rubbish, struct problem *p);
 void base64_reader_drop(struct base64_reader **r);
 
 /* Decodes quoted-printable the same way. */

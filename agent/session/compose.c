@@ -48,14 +48,25 @@ draft_drop(struct draft *d)
 
 /* A field as it is; the last one of a header that was cut short gets the
  * line end it lacks. */
+/* Each line with the same end: a header that mixes them is read in more than
+ * one way, so its signature would not be good. */
 static enum err
 put_field(struct sink *to, const struct header_field *f, const char *eol,
           struct problem *p)
 {
-    TRY(sink_write(to, f->whole.p, f->whole.n, p));
-    if (f->whole.n > 0 && f->whole.p[f->whole.n - 1] == '\n')
-        return ERR_OK;
-    return put(to, eol, p);
+    const uint8_t *at = f->whole.p, *end = at + f->whole.n;
+
+    while (at < end) {
+        const uint8_t *lf = memchr(at, '\n', (size_t)(end - at));
+        const uint8_t *stop = lf ? lf : end;
+
+        if (lf && stop > at && stop[-1] == '\r')
+            stop--;
+        TRY(sink_write(to, at, (size_t)(stop - at), p));
+        TRY(put(to, eol, p));
+        at = lf ? lf + 1 : end;
+    }
+    return ERR_OK;
 }
 
 static bool

@@ -20,8 +20,8 @@ struct judging {
 };
 
 /* Judges every signed layer, outermost first, and gives the type Report of
- * io.smimeagent.Mail. Certificates are learned only while every layer so far
- * is good. Errors: ERR_KEYRING_LOST, ERR_STORE. */
+ * io.smimeagent.Mail. Certificates are learned only when every layer is good.
+ * Errors: ERR_KEYRING_LOST, ERR_STORE. */
 MUST_USE enum err judge_report(struct reading *g, const struct judging *how,
                                json_t **out);
 

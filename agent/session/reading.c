@@ -7,6 +7,8 @@
 
 static enum err read_entity(struct reading *g, struct entity *e, size_t depth,
                             bool covers);
+static enum err read_detached(struct reading *g, struct stream *der,
+                              size_t depth, bool covers);
 
 bool
 is_shape_error(enum err e)
@@ -54,6 +56,9 @@ read_inner(struct reading *g, struct stream *content, size_t depth, bool covers)
     struct entity inner = {0};
     enum err e = entity_read(content, &inner, &g->r->problem);
 
+    if (e == ERR_OK && g->layer[g->layer_count - 1].kind == LAYER_SIGNED)
+        note_inner_from(g, &inner);
+
     if (e == ERR_OK && g->verb == VERB_DECRYPT)
         e = reading_put(g, &inner, depth);
     else if (e == ERR_OK)
@@ -62,8 +67,39 @@ read_inner(struct reading *g, struct stream *content, size_t depth, bool covers)
     return e == ERR_OK ? stream_drain(content, &g->r->problem) : e;
 }
 
+/* What the signature of a layer is over. */
+static enum err
+read_covered(struct reading *g, struct stream *content, struct layer *l,
+             size_t depth, bool covers)
+{
+    struct stream_watched watched;
+    enum err e;
+
+    stream_watched_init(&watched, content);
+    e = read_inner(g, &watched.s, depth + 1, covers);
+    if (e == ERR_OK)
+        stream_watched_end(&watched, l);
+    stream_watched_drop(&watched);
+    return e;
+}
+
 /* ---- CMS objects
  * ------------------------------------------------------------------ */
+
+/* From the content's end to that of the input. */
+static enum err
+read_end(struct cms_object *o, struct signed_reader *reader, struct layer *l,
+         struct problem *p)
+{
+    bool something = false;
+
+    TRY(signed_reader_finish(reader, &l->data, p));
+    TRY(cms_object_rest(o, &something, p));
+    layer_check_object(l);
+    if (something)
+        layer_flaw(l, "trailing-data");
+    return ERR_OK;
+}
 
 static enum err
 read_signed(struct reading *g, struct cms_object *o, size_t depth, bool covers)
@@ -81,16 +117,14 @@ read_signed(struct reading *g, struct cms_object *o, size_t depth, bool covers)
     l->digests = digests_new(l->data.hashes | 1U << HASH_SHA256);
     stream_digested_init(&digested, signed_reader_content(reader), l->digests,
                          false);
-    e = l->data.has_content ? read_inner(g, &digested.s, depth + 1, covers)
+    e = l->data.has_content ? read_covered(g, &digested.s, l, depth, covers)
                             : stream_drain(&digested.s, p);
     stream_digested_drop(&digested);
     if (e == ERR_OK)
-        e = signed_reader_finish(reader, &l->data, p);
+        e = read_end(o, reader, l, p);
     if (e != ERR_OK)
         return e;
-    if (l->data.signer_count == 0)
-        l->flaw = "no-signers";
-    else if (!l->data.has_content)
+    if (l->data.signer_count > 0 && !l->data.has_content)
         return fail(p, ERR_BAD_MESSAGE, "the signed content is missing");
     return ERR_OK;
 }
@@ -188,14 +222,19 @@ read_pkcs7(struct reading *g, struct entity *e,
     struct stream_joined whole;
     AUTO(base64_reader) struct base64_reader *base64 = NULL;
     AUTO(quoted_reader) struct quoted_reader *quoted = NULL;
-    bool is_base64 = transfer == TRANSFER_BASE64;
+    bool is_base64 = transfer == TRANSFER_BASE64, rubbish = false;
+    size_t number = use == read_detached ? depth : g->layer_count;
 
     if (transfer == TRANSFER_IDENTITY)
         TRY(sniff_base64(e->body, &first, &is_base64, &g->r->problem));
     stream_joined_init(&whole, buf_slice(&first), e->body);
     if (is_base64) {
         base64 = base64_reader_new(&whole.s);
-        return use(g, base64_reader_stream(base64), depth, covers);
+        TRY(use(g, base64_reader_stream(base64), depth, covers));
+        TRY(base64_reader_finish(base64, &rubbish, &g->r->problem));
+        if (rubbish)
+            layer_flaw(&g->layer[number], "trailing-data");
+        return ERR_OK;
     }
     if (transfer == TRANSFER_QUOTED) {
         quoted = quoted_reader_new(&whole.s);
@@ -242,12 +281,24 @@ read_detached(struct reading *g, struct stream *der, size_t depth, bool covers)
         return fail(p, ERR_BAD_MESSAGE, "the second part is no signature");
     TRY(signed_reader_begin(o, &l->data, &reader, p));
     TRY(stream_drain(signed_reader_content(reader), p));
-    TRY(signed_reader_finish(reader, &l->data, p));
+    TRY(read_end(o, reader, l, p));
     if (l->data.has_content && !l->data.content_empty)
         l->flaw = "content-in-detached";
-    else if (l->data.signer_count == 0)
-        l->flaw = "no-signers";
     return ERR_OK;
+}
+
+/* A second part that readers take for a text, a picture or anything else
+ * than a signature is shown by them: nothing of it is signed. */
+static bool
+is_signature_part(const struct entity *part)
+{
+    struct content_type type;
+
+    return part->is_entity && !part->header.ambiguous &&
+           header_smime_kind(&part->header, &type) == SMIME_PKCS7 &&
+           !type.ambiguous &&
+           header_count(&part->header, "Content-Type") == 1 &&
+           header_count(&part->header, "Content-Transfer-Encoding") <= 1;
 }
 
 static enum err
@@ -263,13 +314,15 @@ read_signature_part(struct reading *g, struct multipart *m, size_t number)
         return fail(p, ERR_BAD_MESSAGE,
                     "it ends before the part with the signature");
     e = entity_read(multipart_part(m), &part, p);
+    if (e == ERR_OK && !is_signature_part(&part))
+        layer_flaw(&g->layer[number], "ambiguous-structure");
     if (e == ERR_OK)
         e = read_pkcs7(g, &part, read_detached, number, false);
     entity_drop(&part);
     return e;
 }
 
-/* Anything behind the signature: further parts or text, which a reader may
+/* Anything around the two parts: further ones or text, which a reader may
  * show and no signature covers. */
 static enum err
 read_epilogue(struct reading *g, struct multipart *m, struct layer *l)
@@ -287,12 +340,17 @@ read_epilogue(struct reading *g, struct multipart *m, struct layer *l)
             return fail(p, ERR_LIMIT, "too many parts beside a signature");
     }
     TRY(multipart_surroundings(m, &before, &behind, p));
-    if (parts > 0 || behind) {
+    if (parts > 0 || before || behind) {
         l->covers = false;
-        l->flaw = l->flaw ? l->flaw : "text-outside";
-    } else if (event == PART_CUT && !l->flaw) {
-        l->flaw = "message-cut";
+        layer_flaw(l, "text-outside");
     }
+    /* What is left of the delimiter stands behind the signature then. */
+    if (event == PART_CUT && l->flaw && strcmp(l->flaw, "trailing-data") == 0)
+        l->flaw = NULL;
+    if (event == PART_CUT)
+        layer_flaw(l, "message-cut");
+    if (multipart_is_ambiguous(m))
+        layer_flaw(l, "ambiguous-structure");
     return ERR_OK;
 }
 
@@ -309,7 +367,7 @@ read_signed_part(struct reading *g, struct multipart *m, struct layer *l,
     if (event != PART_BEGIN)
         return fail(p, ERR_BAD_MESSAGE, "multipart/signed without a part");
     stream_digested_init(&digested, multipart_part(m), l->digests, true);
-    e = read_inner(g, &digested.s, depth + 1, covers);
+    e = read_covered(g, &digested.s, l, depth, covers);
     stream_digested_drop(&digested);
     return e;
 }
@@ -334,12 +392,14 @@ read_multipart(struct reading *g, struct entity *e,
         return fail(p, ERR_BAD_MESSAGE,
                     "multipart/signed has a transfer encoding");
     l->covers = covers;
+    if (type->ambiguous)
+        layer_flaw(l, "ambiguous-structure");
     l->digests = digests_new(announced_hashes(type));
     m = multipart_new(slice_of(NULL, 0), e->body, boundary);
     TRY(read_signed_part(g, m, l, depth, covers));
     error = read_signature_part(g, m, number);
     if (is_shape_error(error) && g->verb == VERB_OPEN)
-        l->flaw = "signature-damaged";
+        l->flaw = "signature-damaged"; /* stronger than any other */
     else if (error != ERR_OK)
         return error;
     return read_epilogue(g, m, l);

@@ -25,6 +25,7 @@ struct layer {
     /* signed */
     bool covers; /* it covers all that its message shows */
     const char *flaw;
+    bool attribute_like; /* its content is a DER set of attributes */
     struct signed_data data;
     struct digests *digests;
     /* encrypted */
@@ -76,6 +77,29 @@ MUST_USE enum err reading_find_key(struct reading *g, struct layer *l,
  * sink, below the outermost message's own fields. DEPTH 0: as it is. */
 MUST_USE enum err reading_put(struct reading *g, struct entity *e,
                               size_t depth);
+
+/* covering.c: the content of a signed layer as it is read. Notes what makes
+ * a signature over it worth nothing; END it when all was read. */
+struct stream_watched {
+    struct stream s;
+    struct stream *from;
+    struct elsewhere *elsewhere;
+    uint8_t first[16];
+    size_t first_n;
+};
+void stream_watched_init(struct stream_watched *w, struct stream *from);
+void stream_watched_end(struct stream_watched *w, struct layer *l);
+void stream_watched_drop(struct stream_watched *w);
+
+/* The first word that is said of a layer stays. */
+void layer_flaw(struct layer *l, const char *word);
+
+/* What the CMS object itself says that makes it no signature of a mail. */
+void layer_check_object(struct layer *l);
+
+/* RFC 9788 and others before it: an author inside the signed entity must be
+ * the one outside. */
+void note_inner_from(struct reading *g, const struct entity *inner);
 
 /* Reads S to its end and forgets it. */
 MUST_USE enum err stream_drain(struct stream *s, struct problem *p);

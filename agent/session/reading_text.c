@@ -20,6 +20,22 @@ note_sender(struct reading *g)
     mailbox_list_drop(&l);
 }
 
+/* Longer than any line may be (RFC 5322 2.1.1): readers cut it or show only
+ * its beginning. */
+static bool
+has_long_line(struct slice field)
+{
+    const uint8_t *end = field.p + field.n, *lf;
+
+    for (const uint8_t *p = field.p; p < end; p = lf + 1) {
+        lf = memchr(p, '\n', (size_t)(end - p));
+        lf = lf ? lf : end;
+        if (lf - p > LIMIT_FROM_LINE_BYTES)
+            return true;
+    }
+    return false;
+}
+
 /* Who the message says it is from, and what deceives about it. */
 static void
 note_from(struct reading *g)
@@ -34,6 +50,8 @@ note_from(struct reading *g)
         return;
     }
     mailbox_list_parse(f->value, &g->from);
+    if (has_long_line(f->whole) || g->from.obsolete)
+        g->header_flags |= HEADER_MALFORMED_FROM;
     if (header_count(&g->top.header, "From") > 1 || g->from.count > 1)
         g->header_flags |= HEADER_SEVERAL_FROM;
     if (g->from.malformed || g->from.group || g->from.count == 0)
@@ -71,6 +89,8 @@ reading_open(struct request *r, enum verb verb, int fd, struct reading *out)
     stream_joined_init(&out->top.joined, buf_slice(&out->top.rest),
                        &out->input.stream.s);
     out->top.body = &out->top.joined.s;
+    if (out->top.header.ambiguous)
+        out->header_flags |= HEADER_AMBIGUOUS;
     note_from(out);
     note_message_id(out);
     return ERR_OK;

@@ -17,6 +17,8 @@ enum kind {
     KIND_OTHER
 };
 
+#define DER_DIRECTORY_NAME 0xa4
+
 #define PKCS9 "\x2a\x86\x48\x86\xf7\x0d\x01\x09"
 
 static const struct {
@@ -126,6 +128,35 @@ attributes_parse(struct slice der, struct signed_attributes *out)
     return true;
 }
 
+static void
+x509_drop(X509 **x)
+{
+    X509_free(*x);
+    *x = NULL;
+}
+
+/* IssuerSerial (RFC 5035 4), where it is there: the hash says which
+ * certificate, this must not say another. */
+static bool
+issuer_serial_names(struct slice id, struct slice certificate)
+{
+    struct slice body, names, serial;
+    struct strict issuer;
+    const uint8_t *p = certificate.p;
+    AUTO(x509) X509 *x = NULL;
+
+    if (id.n == 0)
+        return true;
+    if (!strict_take(&id, DER_SEQUENCE, &body) || id.n != 0 ||
+        !strict_take(&body, DER_SEQUENCE, &names) ||
+        !strict_take(&body, DER_INTEGER, &serial) || body.n != 0 ||
+        !strict_next(&names, &issuer) || names.n != 0 ||
+        issuer.tag != DER_DIRECTORY_NAME)
+        return false;
+    x = d2i_X509(NULL, &p, (long)certificate.n);
+    return x && x509_is_named(x, issuer.value, serial);
+}
+
 /* The first ESSCertID(v2): the signer's own (RFC 5035 4). */
 static bool
 ess_names(struct slice attribute, bool v2, struct slice certificate)
@@ -148,7 +179,8 @@ ess_names(struct slice attribute, bool v2, struct slice certificate)
     return h != HASH_NONE && strict_take(&id, DER_OCTETS, &wanted) &&
            EVP_Digest(certificate.p, certificate.n, digest, &n, hash_md(h),
                       NULL) == 1 &&
-           slice_equal(wanted, slice_of(digest, n));
+           slice_equal(wanted, slice_of(digest, n)) &&
+           issuer_serial_names(id, certificate);
 }
 
 bool

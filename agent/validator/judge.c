@@ -128,9 +128,10 @@ integrity_check(struct judgement *j)
     i = attributes_check(j);
     if (i != INTEGRITY_OK)
         return i;
-    /* Without attributes the signature is over the content's own digest. */
-    if (q->signed_attrs.n == 0 && j->algorithm.scheme != SCHEME_EDDSA &&
-        j->algorithm.hash != j->hash)
+    /* Without attributes the signature is over the content's own digest; PSS
+     * names the digest a second time, and both are one (RFC 4056 3). */
+    if ((q->signed_attrs.n == 0 || j->algorithm.scheme == SCHEME_RSA_PSS) &&
+        j->algorithm.scheme != SCHEME_EDDSA && j->algorithm.hash != j->hash)
         return wrong(j, INTEGRITY_UNSUPPORTED, "unsupported-algorithm");
     i = signature_check(j->signer->key, &j->algorithm, q->signed_attrs,
                         q->content_digest, q->signature);
@@ -249,6 +250,10 @@ sender_ambiguous(struct judgement *j)
         say(j, "deceiving-name");
     if (q->header_flags & HEADER_MALFORMED_FROM)
         say(j, "malformed-from");
+    if (q->header_flags & HEADER_AMBIGUOUS)
+        say(j, "malformed-header");
+    if (q->header_flags & HEADER_INNER_FROM)
+        say(j, "inner-from");
     return SENDER_AMBIGUOUS;
 }
 

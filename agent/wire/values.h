@@ -138,7 +138,9 @@ enum learned {
 enum header_flag {
     HEADER_SEVERAL_FROM = 1,   /* several From fields or mailboxes */
     HEADER_DECEIVING_NAME = 2, /* a display name holds another address */
-    HEADER_MALFORMED_FROM = 4
+    HEADER_MALFORMED_FROM = 4,
+    HEADER_AMBIGUOUS = 8,  /* readers may see other fields in it */
+    HEADER_INNER_FROM = 16 /* the signed text says it is from another */
 };
 enum contact_state {
     CONTACT_SEEN,

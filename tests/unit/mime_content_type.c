@@ -213,7 +213,9 @@ a_cms_object_is_known_by_type_or_file_name(void **state)
                 "Content-Disposition: attachment; filename=smime.p7m\n",
                 SMIME_PKCS7);
     assert_kind("Content-Disposition: attachment; filename=smime.p7s\n",
-                SMIME_PKCS7);
+                SMIME_NONE);
+    assert_kind("Content-Type: text/html; name=a.p7m\n", SMIME_NONE);
+    assert_kind("Content-Type: image/png; name=a.p7m\n", SMIME_NONE);
     assert_kind("Content-Type: application/octet-stream; name=a.p7mx\n",
                 SMIME_NONE);
     assert_kind("Content-Type: multipart/mixed; name=a.p7m\n", SMIME_NONE);

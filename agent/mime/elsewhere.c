@@ -1,0 +1,196 @@
+#include "agent/mime/elsewhere.h"
+
+#include <stdio.h>
+
+#include "agent/base/limits.h"
+#include "agent/mime/header.h"
+#include "agent/mime/letters.h"
+
+struct level {
+    char boundary[512];
+    bool digest; /* its parts are messages where they say nothing */
+};
+
+struct elsewhere {
+    bool in_header;
+    bool found;
+    struct buf line;  /* what came of the current one, its end left out */
+    struct buf field; /* the header field that may go on */
+    bool too_long;
+    struct content_type type; /* of the header being read */
+    bool typed;
+    struct level level[LIMIT_NESTED_PARTS];
+    size_t depth;
+};
+
+struct elsewhere *
+elsewhere_new(void)
+{
+    struct elsewhere *w = mem_new(sizeof(*w));
+
+    w->in_header = true;
+    return w;
+}
+
+void
+elsewhere_drop(struct elsewhere **w)
+{
+    if (*w) {
+        buf_drop(&(*w)->line);
+        buf_drop(&(*w)->field);
+    }
+    free(*w);
+    *w = NULL;
+}
+
+/* ---- one header
+ * ------------------------------------------------------------- */
+
+static void
+header_begin(struct elsewhere *w)
+{
+    w->in_header = true;
+    w->typed = false;
+    buf_clear(&w->field);
+}
+
+/* The first Content-Type counts, as everywhere; a second one that points
+ * elsewhere counts as well: readers differ. */
+static void
+field_end(struct elsewhere *w)
+{
+    static const char name[] = "content-type";
+    struct slice f = buf_slice(&w->field);
+    size_t n = sizeof(name) - 1;
+    struct content_type type;
+
+    if (f.n > n && slice_is_nocase(slice_of(f.p, n), name)) {
+        while (n < f.n && is_blank(f.p[n]))
+            n++;
+        if (n < f.n && f.p[n] == ':' &&
+            content_type_parse(slice_of(f.p + n + 1, f.n - n - 1), &type)) {
+            if (strcmp(type.type, "message/external-body") == 0 ||
+                strcmp(type.type, "message/partial") == 0)
+                w->found = true;
+            if (!w->typed)
+                w->type = type;
+            w->typed = true;
+        }
+    }
+    buf_clear(&w->field);
+}
+
+static void
+header_end(struct elsewhere *w)
+{
+    const char *boundary = NULL;
+    bool digest = w->depth > 0 && w->level[w->depth - 1].digest;
+
+    field_end(w);
+    w->in_header = false;
+    if (w->typed ? strcmp(w->type.type, "message/rfc822") == 0 ||
+                       strcmp(w->type.type, "message/global") == 0
+                 : digest) {
+        header_begin(w);
+        return;
+    }
+    if (w->typed && strncmp(w->type.type, "multipart/", 10) == 0)
+        boundary = content_type_find(&w->type, "boundary");
+    if (!boundary || boundary[0] == '\0')
+        return;
+    if (w->depth == LIMIT_NESTED_PARTS) {
+        w->found = true;
+        return;
+    }
+    snprintf(w->level[w->depth].boundary, sizeof(w->level[0].boundary), "%s",
+             boundary);
+    w->level[w->depth++].digest = strcmp(w->type.type, "multipart/digest") == 0;
+}
+
+/* ---- lines
+ * ------------------------------------------------------------------ */
+
+/* A delimiter of any level ends all that are inside it. */
+static bool
+take_delimiter(struct elsewhere *w, struct slice line)
+{
+    if (line.n < 2 || memcmp(line.p, "--", 2) != 0)
+        return false;
+    for (size_t k = w->depth; k > 0; k--) {
+        const char *boundary = w->level[k - 1].boundary;
+        size_t n = strlen(boundary), at = 2 + n;
+        bool closing;
+
+        if (line.n < at || memcmp(line.p + 2, boundary, n) != 0)
+            continue;
+        closing = line.n >= at + 2 && memcmp(line.p + at, "--", 2) == 0;
+        for (at += closing ? 2 : 0; at < line.n && is_blank(line.p[at]);)
+            at++;
+        if (at != line.n)
+            continue;
+        w->depth = closing ? k - 1 : k;
+        header_begin(w);
+        w->in_header = !closing;
+        return true;
+    }
+    return false;
+}
+
+static void
+line_end(struct elsewhere *w)
+{
+    struct slice line = buf_slice(&w->line);
+
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    if (w->too_long || !take_delimiter(w, line)) {
+        if (w->in_header && line.n == 0)
+            header_end(w);
+        else if (w->in_header) {
+            if (!is_blank(line.p[0]))
+                field_end(w);
+            if (w->field.len + line.n <= LIMIT_PART_HEADER_BYTES)
+                buf_add_slice(&w->field, line);
+        }
+    }
+    buf_clear(&w->line);
+    w->too_long = false;
+}
+
+/* Only lines of a header and those that may be delimiters are kept. */
+static void
+keep(struct elsewhere *w, const uint8_t *p, size_t n)
+{
+    size_t room = LIMIT_DELIMITER_BYTES - w->line.len;
+
+    if (n == 0 || (!w->in_header && w->line.len == 0 && p[0] != '-'))
+        return;
+    w->too_long |= n > room;
+    buf_add(&w->line, p, n < room ? n : room);
+}
+
+void
+elsewhere_write(struct elsewhere *w, const uint8_t *p, size_t n)
+{
+    const uint8_t *end = p + n;
+
+    while (p < end) {
+        const uint8_t *lf = memchr(p, '\n', (size_t)(end - p));
+
+        keep(w, p, (size_t)((lf ? lf : end) - p));
+        if (!lf)
+            return;
+        line_end(w);
+        p = lf + 1;
+    }
+}
+
+bool
+elsewhere_found(struct elsewhere *w)
+{
+    if (w->line.len > 0)
+        line_end(w);
+    if (w->in_header)
+        field_end(w);
+    return w->found;
+}

@@ -1,0 +1,121 @@
+/*
+ * What a signature is worth as one over a mail: what it is over, and whether
+ * that is what a reader shows.
+ */
+#include "agent/cms/der.h"
+#include "agent/cms/oid.h"
+#include "agent/mime/elsewhere.h"
+#include "agent/session/reading.h"
+
+void
+layer_flaw(struct layer *l, const char *word)
+{
+    if (!l->flaw)
+        l->flaw = word;
+}
+
+static enum err
+watched_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
+             struct problem *p)
+{
+    struct stream_watched *w = (struct stream_watched *)s;
+    enum err e = stream_read(w->from, out, size, got, p);
+    size_t n;
+
+    if (e != ERR_OK)
+        return e;
+    elsewhere_write(w->elsewhere, out, *got);
+    n = sizeof(w->first) - w->first_n;
+    if (n > *got)
+        n = *got;
+    memcpy(w->first + w->first_n, out, n);
+    w->first_n += n;
+    return ERR_OK;
+}
+
+void
+stream_watched_init(struct stream_watched *w, struct stream *from)
+{
+    *w = (struct stream_watched){.s = {.read = watched_read},
+                                 .from = from,
+                                 .elsewhere = elsewhere_new()};
+}
+
+/* Passes over a DER identifier and length, when they are TAG's. */
+static bool
+pass_header(const uint8_t **p, const uint8_t *end, uint8_t tag)
+{
+    size_t octets;
+
+    if (end - *p < 2 || **p != tag)
+        return false;
+    octets = (*p)[1] & 0x80 ? (*p)[1] & 0x7f : 0;
+    if (octets > 4 || (size_t)(end - *p) < 2 + octets)
+        return false;
+    *p += 2 + octets;
+    return true;
+}
+
+/* A SET whose first member is a SEQUENCE that begins with an OBJECT
+ * IDENTIFIER: no text begins so, signed attributes do. Their signature is
+ * one over their DER, so it verifies over such a "content" too. */
+static bool
+begins_like_attributes(const uint8_t *p, size_t n)
+{
+    const uint8_t *end = p + n;
+
+    return pass_header(&p, end, TAG_SET) &&
+           pass_header(&p, end, TAG_SEQUENCE) && p < end && *p == TAG_OID;
+}
+
+void
+stream_watched_end(struct stream_watched *w, struct layer *l)
+{
+    if (elsewhere_found(w->elsewhere))
+        layer_flaw(l, "content-elsewhere");
+    l->attribute_like = begins_like_attributes(w->first, w->first_n);
+}
+
+void
+stream_watched_drop(struct stream_watched *w)
+{
+    elsewhere_drop(&w->elsewhere);
+}
+
+void
+layer_check_object(struct layer *l)
+{
+    if (l->data.signer_count == 0)
+        layer_flaw(l, "no-signers");
+    if (oid_find(l->data.content_type) != OID_DATA)
+        layer_flaw(l, "content-type-not-data");
+    for (size_t i = 0; l->attribute_like && i < l->data.signer_count; i++)
+        if (l->data.signer[i].signed_attrs.n == 0)
+            layer_flaw(l, "attributes-as-content");
+}
+
+static bool
+is_same_author(const struct mailbox_list *inner, const struct mailbox *outer)
+{
+    return !inner->malformed && !inner->obsolete && !inner->group &&
+           inner->count == 1 && !mailbox_is_deceiving(&inner->item[0]) &&
+           address_equal(slice_text(inner->item[0].address),
+                         slice_text(outer->address));
+}
+
+void
+note_inner_from(struct reading *g, const struct entity *inner)
+{
+    const struct header_field *f;
+
+    if (!inner->is_entity || g->from.count == 0)
+        return;
+    for (size_t n = 0; (f = header_find(&inner->header, "From", n)); n++) {
+        struct mailbox_list l = {0};
+
+        mailbox_list_parse(f->value, &l);
+        if (n > 0 || !is_same_author(&l, &g->from.item[0]))
+            g->header_flags |= HEADER_INNER_FROM;
+        mailbox_list_drop(&l);
+    }
+}
