@@ -1,0 +1,209 @@
+"""Who the certificate names, and who vouches for it (RFC 8550, 9598)."""
+from der import P256, Rsa, tlv
+from mails import header
+from pki import (DAY, ENCIPHERS, NON_REPUDIATION, NOW, SERVER_AUTH, SIGNS,
+                 Certificate, email_rdn, rfc822, smtp_utf8)
+
+
+def mail(c, cert, sender=None):
+    """Signed with that certificate, and said to be from max or SENDER."""
+    return c.detached(cert=cert, head=header(f"From: {sender}\n")
+                      if sender else None)
+
+
+def addresses(c):
+    w = c.world
+    key = w.max_key
+    wrong = {
+        "prefix": "max@example.org.evil.example", "suffix": "climax@example.org",
+        "sub": "max@sub.example.org", "domain-only": "example.org",
+        "wildcard": "*@example.org", "wildcard-domain": "max@*.org",
+        "dot-domain": ".example.org", "plus": "max+x@example.org",
+        "local-only": "max", "trailing-dot": "max@example.org.",
+        "blank-behind": "max@example.org ", "blank-before": " max@example.org",
+        "two": "max@example.org,eve@evil.example",
+        "angle": "Max <max@example.org>", "uri": "mailto:max@example.org",
+        "nul": "max@example.org\0.evil.example", "nul-behind":
+        "max@example.org\0", "newline": "max@example.org\n",
+        "comment": "max@example.org(eve)", "two-ats": "max@example.org@x",
+        "percent": "max%example.org@evil.example",
+        "encoded": "=?utf-8?q?max=40example.org?=@evil.example",
+    }
+    for name, address in wrong.items():
+        c.bad("names-" + name, mail(c, w.issue(key, address)),
+              "no-address" if address in ("", ) else "")
+    for name, address in {
+            "kelvin": "ma\u212a@example.org", "cyrillic": "m\u0430x@example.org",
+            "fullwidth": "\uff4dax@example.org",
+            "combining": "ma\u0301x@example.org"}.items():
+        c.bad("names-utf8-" + name, mail(c, w.issue(
+            key, names=(smtp_utf8(address),))), "")
+        c.bad("names-rfc822-" + name, mail(c, w.issue(
+            key, names=(rfc822(address),))), "")
+    c.bad("names-common-name", mail(c, w.issue(key, name="max@example.org")),
+          "no-address")
+    c.bad("names-common-name-and-other", mail(c, w.issue(
+        key, "eve@evil.example", name="max@example.org")), "from-mismatch")
+    c.bad("names-nobody", mail(c, w.issue(key)), "no-address")
+    c.bad("names-as-dns", mail(c, w.issue(key, names=(
+        tlv(0x82, b"max@example.org"),))), "no-address")
+    c.bad("names-as-uri", mail(c, w.issue(key, names=(
+        tlv(0x86, b"mailto:max@example.org"),))), "no-address")
+    c.bad("names-dn-nul", mail(c, w.issue(key, subject=(
+        email_rdn("max@example.org\0.evil.example"),))), "")
+    c.bad("names-dn-bmp", mail(c, w.issue(key, subject=(
+        email_rdn("max@example.org".encode("utf-16-be"), 0x1E),))), "")
+    c.bad("names-utf8-as-ia5", mail(c, w.issue(key, names=(
+        smtp_utf8("max@example.org", 0x16),))), "")
+    good = {
+        "rfc822": dict(names=(rfc822("max@example.org"),)),
+        "upper-case": dict(names=(rfc822("Max@EXAMPLE.org"),)),
+        "several": dict(names=(rfc822("info@example.org"),
+                               rfc822("max@example.org"))),
+        "dn": dict(subject=(email_rdn("max@example.org"),)),
+        "dn-utf8": dict(subject=(email_rdn("max@example.org", 0x0C),)),
+        "dn-beside-other": dict(names=(rfc822("info@example.org"),),
+                                subject=(email_rdn("max@example.org"),)),
+        "utf8-mailbox": dict(names=(smtp_utf8("max@example.org"),)),
+        "beside-nul": dict(names=(rfc822("a@b\0c"),
+                                  rfc822("max@example.org"))),
+    }
+    for name, how in good.items():
+        c.good("names-good-" + name, mail(c, w.issue(key, **how)))
+
+
+def international(c):
+    """Domains in both forms (RFC 5891), local parts beyond ASCII."""
+    w = c.world
+    key = w.max_key
+    u, a = "max@b\u00fccher.example", "max@xn--bcher-kva.example"
+    utf8 = "m\u00e4x@b\u00fccher.example"
+    mixed = "m\u00e4x@xn--bcher-kva.example"
+    pairs = {
+        "a-a": (rfc822(a), a), "a-u": (rfc822(a), u),
+        "u-a": (smtp_utf8(u), a), "u-u": (smtp_utf8(u), u),
+        "a-upper": (rfc822(a), "max@XN--BCHER-KVA.Example"),
+        "u-upper": (rfc822(a), "max@B\u00dcCHER.example"),
+        "utf8-local-u-u": (smtp_utf8(utf8), utf8),
+        "utf8-local-a-u": (smtp_utf8(mixed), utf8),
+        "utf8-local-u-a": (smtp_utf8(utf8), mixed),
+        "decomposed": (rfc822(a), "max@bu\u0308cher.example"),
+        "name-own-other-form": (rfc822(a), f'"{u}" <{a}>'),
+    }
+    for name, (cert_name, sender) in pairs.items():
+        c.good("idn-" + name, mail(c, w.issue(key, names=(cert_name,)),
+                                   sender))
+    for name, (cert_name, sender, reason) in {
+            "other": (rfc822(a), "max@bucher.example", "from-mismatch"),
+            "ue": (rfc822(a), "max@buecher.example", "from-mismatch"),
+            "cyrillic": (rfc822("max@example.org"), "max@ex\u0430mple.org",
+                         "from-mismatch"),
+            "fake-a-label": (rfc822("max@xn--example.org"), "max@example.org",
+                             ""),
+            "bad-a-label": (rfc822("max@xn--bcher-kvaa.example"), u,
+                            ""),
+            "ascii-a-label": (rfc822("max@xn--example-.org"),
+                              "max@example.org", ""),
+            "local-a-label": (rfc822("xn--mx-uia@example.org"),
+                              "m\u00e4x@example.org", "from-mismatch"),
+            "local-folded": (smtp_utf8("M\u00c4X@example.org"),
+                             "m\u00e4x@example.org", "from-mismatch"),
+            "eszett": (rfc822("max@strasse.example"),
+                       "max@stra\u00dfe.example", "from-mismatch"),
+            "name-other-form": (rfc822(a), f'"max@bucher.example" <{a}>',
+                                "deceiving-name"),
+            "fullwidth-dot": (rfc822("max@example.org"),
+                              "max@example\uff0eorg", ""),
+            "u-in-ia5": (rfc822(u), u, "")}.items():
+        c.bad("idn-" + name, mail(c, w.issue(key, names=(cert_name,)),
+                                  sender), reason)
+    c.good("quoted-blank", mail(c, w.issue(key, '"max m"@example.org'),
+                                '"max m"@example.org'))
+    c.good("quoted-at", mail(c, w.issue(key, '"a@b"@example.org'),
+                             '"a@b"@example.org'))
+    c.bad("quoted-at-other", mail(c, w.issue(key, '"max@example.org"@evil.example'),
+                                  "max@example.org"), "from-mismatch")
+    c.bad("encoded-certificate", mail(c, w.issue(
+        key, "=?utf-8?q?boss=40example.org?=@evil.example"),
+        "=?utf-8?q?boss=40example.org?=@evil.example"), "malformed-from")
+
+
+def chains(c):
+    w = c.world
+    key = w.max_key
+
+    def issue(**how):
+        return w.issue(key, "max@example.org", **how)
+
+    c.bad("chain-self-signed", mail(c, Certificate(
+        key, names=(rfc822("max@example.org"),))), "untrusted-issuer")
+    c.bad("chain-self-signed-ca", mail(c, Certificate(
+        key, names=(rfc822("max@example.org"),), ca=True,
+        usage=SIGNS | 4)), "untrusted-issuer")
+    c.bad("chain-other-root", mail(c, issue(issuer=w.other_ca)),
+          "untrusted-issuer")
+    fake = Certificate(w.eve_key, None, "Corpus root", eku=(), usage=4,
+                       ca=True)
+    c.bad("chain-same-name-other-key", mail(c, issue(issuer=fake)),
+          "")
+    c.bad("chain-claims-issuer", mail(c, issue(
+        issuer=w.eve, issuer_name=w.ca.name)), "")
+    c.bad("chain-issued-by-person", mail(c, issue(issuer=w.eve)), "")
+    c.bad("chain-expired", mail(c, issue(begins=NOW - 90 * DAY,
+                                         ends=NOW - 60 * DAY)), "expired")
+    c.bad("chain-not-yet", mail(c, issue(begins=NOW + 30 * DAY)),
+          "not-yet-valid")
+    c.bad("chain-server", mail(c, issue(eku=(SERVER_AUTH,))), "wrong-purpose")
+    c.bad("chain-code-signing", mail(c, issue(eku=("1.3.6.1.5.5.7.3.3",))),
+          "wrong-purpose")
+    c.bad("chain-client-auth", mail(c, issue(eku=("1.3.6.1.5.5.7.3.2",))),
+          "wrong-purpose")
+    c.bad("chain-unknown-purpose", mail(c, issue(eku=("1.2.3.4",))),
+          "wrong-purpose")
+    c.bad("chain-encrypts-only", mail(c, issue(usage=ENCIPHERS)),
+          "wrong-purpose")
+    c.bad("chain-cert-sign-only", mail(c, issue(usage=4)), "wrong-purpose")
+    c.good("chain-any-purpose", mail(c, issue(eku=("2.5.29.37.0",))))
+    c.good("chain-no-eku", mail(c, issue(eku=())))
+    c.good("chain-no-usage", mail(c, issue(usage=None)))
+    c.good("chain-non-repudiation", mail(c, issue(usage=NON_REPUDIATION)))
+    middle = w.issue(w.eve_key, None, name="Middle", eku=(), ca=True, usage=4)
+    below = Certificate(key, middle, names=(rfc822("max@example.org"),))
+    c.good("chain-intermediate", with_chain(c, below, middle))
+    c.bad("chain-intermediate-missing", mail(c, below), "untrusted-issuer")
+    server = w.issue(P256(), None, name="Server CA", eku=(SERVER_AUTH,),
+                     ca=True, usage=4)
+    under = Certificate(key, server, names=(rfc822("max@example.org"),))
+    c.bad("chain-intermediate-for-servers", with_chain(c, under, server),
+          "wrong-purpose")
+
+
+def with_chain(c, cert, *more):
+    from cms import canonical, signed_data, signer
+    from mails import TEXT, encoded
+    return c.detached(p7s=encoded(signed_data(
+        None, [signer(cert, canonical(TEXT))], [cert, *more])))
+
+
+def weak(c):
+    w = c.world
+    short = Rsa(1024)
+    c.bad("weak-rsa-1024", mail(c, w.issue(short, "max@example.org")),
+          "weak-key")
+    c.bad("weak-rsa-1536", mail(c, w.issue(Rsa(1536), "max@example.org")),
+          "weak-key")
+    c.bad("weak-sha1", c.detached(how=dict(md="sha1")), "weak-digest")
+    c.bad("weak-md5", c.detached(how=dict(md="md5")), "weak-digest")
+    c.bad("weak-sha1-opaque", c.opaque(md="sha1"), "weak-digest")
+    c.bad("weak-md5-opaque", c.opaque(md="md5"), "weak-digest")
+    c.bad("weak-certificate", mail(c, w.issue(
+        w.max_key, "max@example.org", md="sha1")), "weak-digest")
+    c.good("strong-sha512", c.detached(how=dict(md="sha512")))
+    c.good("strong-sha384-opaque", c.opaque(md="sha384"))
+    c.good("strong-p256", c.detached(cert=w.ec))
+
+
+def build(c):
+    addresses(c)
+    chains(c)
+    weak(c)

@@ -1,0 +1,320 @@
+"""Who a mail says it is from: RFC 5322, 5321, 6532, 2047, and the ID attacks
+of "Johnny, you are fired" and of Mailsploit."""
+from mails import BOUNDARY, TEXT, header, multipart_type
+
+
+def field(value):
+    return header("From: " + value + "\n")
+
+
+HONEST = {
+    "bare": "max@example.org",
+    "angle": "<max@example.org>",
+    "name": "Max Muster <max@example.org>",
+    "quoted-name": '"Muster, Max" <max@example.org>',
+    "own-address-as-name": '"max@example.org" <max@example.org>',
+    "own-address-unquoted": "max@example.org <max@example.org>",
+    "own-address-in-comment": "<max@example.org> (max@example.org)",
+    "own-address-encoded": "=?utf-8?q?max=40example.org?= <max@example.org>",
+    "comment": "max@example.org (Max Muster)",
+    "other-case": "MAX@Example.ORG",
+    "quoted-local": '"max"@example.org',
+    "quoted-pair-local": '"m\\ax"@example.org',
+    "folded": "Max\n <max@example.org>",
+    "folded-tab": "Max Muster\n\t<max@example.org>",
+    "initial": "Max Q. Muster <max@example.org>",
+    "encoded-utf8": "=?utf-8?b?TcO8bGxlcg==?= <max@example.org>",
+    "encoded-latin2": "=?iso-8859-2?q?Ma=BEx?= <max@example.org>",
+    "encoded-iso-2022-jp": "=?ISO-2022-JP?B?GyRCOzNFRBsoQg==?= "
+                           "<max@example.org>",
+    "encoded-gbk": "=?gb2312?B?1cXI/Q==?= <max@example.org>",
+    "encoded-two": "=?utf-8?q?Max?= =?utf-8?q?_Muster?= <max@example.org>",
+    "at-work": '"Max @ Work" <max@example.org>',
+    "emoji": '"Max \U0001f469\u200d\U0001f4bb" <max@example.org>',
+    "apostrophe": "O'Max <max@example.org>",
+}
+
+# name: (value, reason)
+OTHER = {
+    "other": ("eve@evil.example", "from-mismatch"),
+    "boss": ("Boss <boss@example.org>", "from-mismatch"),
+    "prefix": ("max@example.org.evil.example", "from-mismatch"),
+    "suffix": ("climax@example.org", "from-mismatch"),
+    "subdomain": ("max@mail.example.org", "from-mismatch"),
+    "plus": ("max+x@example.org", "from-mismatch"),
+    "kelvin": ("ma\u212a@example.org", "from-mismatch"),
+    "cyrillic": ("m\u0430x@example.org", "from-mismatch"),
+    "long-s": ("max@example.org\u017f", "from-mismatch"),
+    "percent": ("max%example.org@evil.example", "from-mismatch"),
+    "uucp": ("evil!max@example.org", "from-mismatch"),
+    "two": ("max@example.org, eve@evil.example", "several-from"),
+    "two-other-first": ("eve@evil.example, max@example.org", "several-from"),
+    "two-same": ("max@example.org, Max <max@example.org>", "several-from"),
+    "two-angle": ("<max@example.org> <eve@evil.example>", "malformed-from"),
+    "semicolon": ("max@example.org; eve@evil.example", "malformed-from"),
+    "no-comma": ("max@example.org eve@evil.example", "malformed-from"),
+    "behind-angle": ("<max@example.org>eve@evil.example", "malformed-from"),
+    "empty-list-items": (",max@example.org", "malformed-from"),
+    "comma-behind": ("max@example.org,", "malformed-from"),
+    "empty": ("", "malformed-from"),
+    "empty-angle": ("<>", "malformed-from"),
+    "words": ("Max", "malformed-from"),
+    "no-domain": ("max@", "malformed-from"),
+    "name-is-boss": ('"boss@example.org" <max@example.org>', "deceiving-name"),
+    "name-is-boss-unquoted": ("boss@example.org <max@example.org>",
+                              "deceiving-name"),
+    "name-is-boss-angle": ('"<boss@example.org>" <max@example.org>',
+                           "deceiving-name"),
+    "name-and-boss": ('"Boss boss@example.org" <max@example.org>',
+                      "deceiving-name"),
+    "name-own-then-boss": ('"max@example.org boss@example.org" '
+                           "<max@example.org>", "deceiving-name"),
+    "name-own-prefix": ('"max@example.org.evil.example" <max@example.org>',
+                        "deceiving-name"),
+    "name-spaced-at": ('"boss @ example.org" <max@example.org>',
+                       "deceiving-name"),
+    "name-fullwidth-at": ('"boss\uff20example.org" <max@example.org>',
+                          "deceiving-name"),
+    "name-small-at": ('"boss\ufe6bexample.org" <max@example.org>',
+                      "deceiving-name"),
+    "name-circled-at": ('"boss\u24d0example.org" <max@example.org>',
+                        "deceiving-name"),
+    "name-zero-width-at": ('"boss\u200b@\u200bexample.org" <max@example.org>',
+                           "deceiving-name"),
+    "name-own-zero-width": ('"max\u200b@example.org" <max@example.org>',
+                            "deceiving-name"),
+    "name-ideographic-dot": ('"boss @ example\u3002org" <max@example.org>',
+                             "deceiving-name"),
+    "name-encoded-boss": ("=?utf-8?q?boss=40example.org?= <max@example.org>",
+                          "deceiving-name"),
+    "name-encoded-boss-b": ("=?utf-8?b?Ym9zc0BleGFtcGxlLm9yZw==?= "
+                            "<max@example.org>", "deceiving-name"),
+    "name-encoded-quoted": ('"=?utf-8?q?boss=40example.org?=" '
+                            "<max@example.org>", "deceiving-name"),
+    "name-encoded-split": ("=?utf-8?q?boss?= =?utf-8?q?=40example.org?= "
+                           "<max@example.org>", "deceiving-name"),
+    "name-encoded-folded": ("=?utf-8?q?boss?=\n =?utf-8?q?=40example.org?=\n"
+                            " <max@example.org>", "deceiving-name"),
+    "name-encoded-language": ("=?utf-8*en?q?boss=40example.org?= "
+                              "<max@example.org>", "deceiving-name"),
+    "name-encoded-latin2": ("=?iso-8859-2?q?boss=40example.org?= "
+                            "<max@example.org>", "deceiving-name"),
+    "name-encoded-koi8": ("=?koi8-r?b?Ym9zc0BleGFtcGxlLm9yZw==?= "
+                          "<max@example.org>", "deceiving-name"),
+    "name-encoded-utf7": ("=?utf-7?q?boss+AEA-example.org?= "
+                          "<max@example.org>", "deceiving-name"),
+    "name-encoded-utf16": ("=?utf-16be?b?AGIAbwBzAHMAQABlAHgALgBvAHIAZw==?= "
+                           "<max@example.org>", "deceiving-name"),
+    "name-encoded-ebcdic": ("=?ibm037?b?gpaiontlp0uWmYc=?= "
+                            "<max@example.org>", "deceiving-name"),
+    "name-encoded-unknown": ("=?x-nobody?q?boss=40example.org?= "
+                             "<max@example.org>", "deceiving-name"),
+    "name-encoded-jp-at": ("=?ISO-2022-JP?B?GyRCI2IjbyNzI3MhdyNlI3ghJSNvI3Ij"
+                           "ZxsoQg==?= <max@example.org>", "deceiving-name"),
+    "name-encoded-no-word-break": ("x=?utf-8?q?boss=40example.org?= "
+                                   "<max@example.org>", "deceiving-name"),
+    "name-encoded-twice": ("=?utf-8?b?PT91dGYtOD9xP2Jvc3M9NDBleGFtcGxlLm9yZz89"
+                           "?= <max@example.org>", "deceiving-name"),
+    "name-control": ("=?utf-8?q?Max=07?= <max@example.org>", "deceiving-name"),
+    "name-newline": ("=?utf-8?q?boss=0A=0A?= <max@example.org>",
+                     "deceiving-name"),
+    "name-nul": ("=?utf-8?q?boss=00?= <max@example.org>", "deceiving-name"),
+    "name-bidi": ('"Max \u202egro.elpmaxe@ssob" <max@example.org>',
+                  "deceiving-name"),
+    "name-isolate": ('"Max \u2066boss\u2069" <max@example.org>',
+                     "deceiving-name"),
+    "name-rtl-mark": ('"Max\u200f" <max@example.org>', "deceiving-name"),
+    "name-tag-letters": ('"Max \U000e0062" <max@example.org>',
+                         "deceiving-name"),
+    "name-entity-at": ('"boss&#64;example.org" <max@example.org>',
+                       "deceiving-name"),
+    "comment-is-boss": ("max@example.org (boss@example.org)",
+                        "deceiving-name"),
+    "comment-before": ("(boss@example.org) max@example.org",
+                       "deceiving-name"),
+    "comment-nested": ("max@example.org (Max (boss@example.org))",
+                       "deceiving-name"),
+    "comment-in-angle": ("<max@example.org (boss@example.org)>",
+                         "deceiving-name"),
+    "comment-in-address": ("max(boss@example.org)@example.org",
+                           "malformed-from"),
+    "comment-open": ("max@example.org (Max", "malformed-from"),
+    "quote-open": ('"Max <max@example.org>', "malformed-from"),
+    "encoded-local-nul": ("=?utf-8?b?Ym9zc0BleGFtcGxlLm9yZw==?="
+                          "=?utf-8?q?=00?=@evil.example", "malformed-from"),
+    "encoded-local": ("=?utf-8?q?boss=40example.org?=@evil.example",
+                      "malformed-from"),
+    "encoded-whole": ("=?utf-8?q?max=40example.org?=", "malformed-from"),
+    "encoded-angle": ("=?utf-8?q?Max_=3Cmax=40example.org=3E?=",
+                      "malformed-from"),
+    "group": ("Staff: max@example.org;", "malformed-from"),
+    "group-two": ("Staff: max@example.org, eve@evil.example;",
+                  "several-from"),
+    "group-open": ("Staff: max@example.org", "malformed-from"),
+    "group-name-is-boss": ("boss@example.org: max@example.org;",
+                           "malformed-from"),
+    "group-empty": ("undisclosed:;", "malformed-from"),
+    "route": ("<@evil.example:max@example.org>", "malformed-from"),
+    "route-two": ("Max <@a.example,@b.example:max@example.org>",
+                  "malformed-from"),
+    "route-boss": ("<@boss.example.org:max@example.org>", "malformed-from"),
+    "spaces-in-address": ("max @ example . org", "malformed-from"),
+    "folded-address": ("max@\n example.org", "malformed-from"),
+    "comment-in-domain": ("max@example.(evil)org", "malformed-from"),
+    "dots": ("max..muster@example.org", "malformed-from"),
+    "two-ats": ("max@example.org@evil.example", "malformed-from"),
+    "quoted-at": ('"max@example.org"@evil.example', "from-mismatch"),
+    "quoted-space": ('"max "@example.org', "from-mismatch"),
+    "literal": ("max@[192.0.2.1]", "from-mismatch"),
+    "control": ("Max\x01 <max@example.org>", "malformed-from"),
+    "delete": ("Max\x7f <max@example.org>", "malformed-from"),
+    "bidi-in-address": ("max@exam\u202eple.org", "malformed-from"),
+    "zero-width-in-address": ("max\u200b@example.org", "malformed-from"),
+    "soft-hyphen-in-address": ("max@exam\u00adple.org", "malformed-from"),
+    "blanks-push-away": ("Boss" + " " * 1200 + "<max@example.org>",
+                         "malformed-from"),
+    "long-name": ('"' + "B" * 1200 + '" <max@example.org>',
+                  "malformed-from"),
+}
+
+
+def mailboxes(c):
+    for name, value in HONEST.items():
+        c.good("from-" + name, c.detached(head=field(value)))
+    for name, (value, reason) in OTHER.items():
+        c.bad("from-" + name, c.detached(head=field(value)), reason)
+    c.bad("from-latin1-bytes", c.detached(head=header(
+        "From: MX\n").replace(b"MX", b"m\xe4x@example.org")),
+        "malformed-from")
+
+
+def lines(c):
+    """The same bytes, which different readers cut into different fields."""
+    own = "From: max@example.org\n"
+    eve = "From: eve@evil.example\n"
+    several = {
+        "two-fields": own + eve, "two-fields-other-first": eve + own,
+        "two-fields-same": own + own,
+        "two-fields-case": own + "FROM: eve@evil.example\n",
+        "blank-before-colon-second": own + "From : eve@evil.example\n",
+        "blank-before-colon-first": "From : eve@evil.example\n" + own,
+        "tab-before-colon-first": "From\t: eve@evil.example\n" + own,
+        "at-the-end": own + "X-A: b\n" + eve,
+    }
+    for name, value in several.items():
+        c.bad("header-" + name, c.detached(head=header(value)), "several-from")
+    odd = {
+        "blank-before-colon": "From : max@example.org\n",
+        "blank-before-other-colon": "X-A : b\n" + own,
+        "white-line-before": "X-A: b\n \n" + own,
+        "white-line-in-from": "From:\n \n max@example.org\n",
+        "white-line-tab": own + "X-A: b\n\t\nX-B: c\n",
+        "from-on-next-line": own + "X-A:\n From: eve@evil.example\n",
+        "long-line": "X-A: " + "a" * 5000 + "\n" + own,
+        "mixed-ends": "X-A: b\r\n" + own,
+        "mixed-ends-hide": own + "X-A: b\r\n",
+    }
+    for name, value in odd.items():
+        if name in ("long-line", "from-on-next-line"):
+            c.good("header-" + name, c.detached(head=header(value)))
+        else:
+            c.bad("header-" + name, c.detached(head=header(value)),
+                  "malformed-header")
+    c.bad("header-empty-line-mixed", c.detached(
+        head=header().replace(b"\n", b"\r\n")), "malformed-header")
+    refused = {
+        "no-field": own + "this is no field\n",
+        "no-field-before": "X-A: b\nrubbish\n" + own,
+        "blank-in-name": own + "Fr om: eve@evil.example\n",
+        "cyrillic-name": own + "Fr\u043em: eve@evil.example\n",
+        "colon-first": own + ": eve@evil.example\n",
+        "bare-cr": own + "X-A: b\rFrom: eve@evil.example\n",
+        "bare-cr-in-from": "From: eve@evil.example\r\r\n" + own,
+        "cr-only": (own + eve).replace("\n", "\r"),
+    }
+    for name, value in refused.items():
+        c.error("header-" + name, c.detached(head=header(value)), "BadMessage")
+    for name, value in {"nul": own + "X-A: b\0\n",
+                        "nul-in-from": "From: max@example.org\0.evil\n",
+                        "begins-folded": " X: y\n" + own,
+                        "begins-with-bom": "\ufeff" + own}.items():
+        c.error("header-" + name, c.detached(head=header(value)), "NotMail")
+    c.plain("header-empty-line-first", b"\n" + c.detached())
+    c.good("header-crlf", c.detached().replace(b"\n", b"\r\n"))
+    c.good("header-mbox", b"From max@example.org Mon Mar  2 10:00:00 2026\n"
+           + c.detached())
+    c.good("header-folded-others", c.detached(head=header(
+        more="References: <a@b>\n <c@d>\n\t<e@f>\nX-Empty:\n")))
+
+
+def others(c):
+    """Fields beside From: they explain, they never excuse."""
+    eve = "From: eve@evil.example\n"
+    boss = "From: boss@example.org\n"
+    c.bad("sender-is-signer", c.detached(head=header(
+        boss + "Sender: max@example.org\n")), "sender-field-matches")
+    c.bad("sender-before-from", c.detached(head=header(
+        "Sender: max@example.org\n" + boss)), "sender-field-matches")
+    c.bad("sender-is-signer-eve", c.detached(cert=c.world.eve, head=header(
+        "Sender: eve@evil.example\nFrom: max@example.org\n")),
+        "sender-field-matches")
+    c.bad("reply-to-is-signer", c.detached(head=header(
+        boss + "Reply-To: max@example.org\n")), "from-mismatch")
+    c.bad("return-path-is-signer", c.detached(head=header(
+        "Return-Path: <max@example.org>\n" + boss)), "from-mismatch")
+    c.bad("resent-from-is-signer", c.detached(head=header(
+        "Resent-From: max@example.org\n" + boss)), "from-mismatch")
+    c.bad("resent-sender-is-signer", c.detached(head=header(
+        "Resent-Sender: max@example.org\n" + eve)), "from-mismatch")
+    c.bad("x-from-is-signer", c.detached(head=header(
+        "X-From: max@example.org\n" + eve)), "from-mismatch")
+    c.bad("only-sender", c.detached(head=header("Sender: max@example.org\n")),
+          "malformed-from")
+    c.bad("only-resent-from", c.detached(head=header(
+        "Resent-From: max@example.org\n")), "malformed-from")
+    c.bad("no-from", c.detached(head=header("")), "malformed-from")
+    own = "From: max@example.org\n"
+    c.good("sender-other", c.detached(head=header(
+        own + "Sender: office@example.org\n")))
+    c.good("reply-to-list", c.detached(head=header(
+        own + "Reply-To: list@example.org\n")))
+    c.good("resent", c.detached(head=header(
+        "Resent-From: carl@example.org\nResent-To: elena@example.org\n"
+        + own)))
+    c.add("bare-entity", multipart_type() + c.detached().split(
+        multipart_type(), 1)[1], "unseen", "sender-not-seen")
+    c.plain("no-header", b"\n--" + BOUNDARY.encode() + b"\n" + TEXT)
+
+
+def inner(c):
+    """From where only the signed entity has it (RFC 9788, and before)."""
+    mime = b"MIME-Version: 1.0\n"
+    protected = TEXT.replace(b"us-ascii\n", b'us-ascii; hp="clear"\n')
+    c.bad("inner-from-boss", c.detached(b"From: boss@example.org\n" + TEXT),
+          "inner-from")
+    c.bad("inner-from-boss-opaque", c.opaque(b"From: boss@example.org\n" + TEXT),
+          "inner-from")
+    c.bad("inner-from-protected", c.detached(
+        b"From: Boss <boss@example.org>\n" + protected), "inner-from")
+    c.bad("inner-from-twice", c.detached(
+        b"From: max@example.org\nFrom: boss@example.org\n" + TEXT),
+        "inner-from")
+    c.bad("inner-from-deceives", c.opaque(
+        b'From: "boss@example.org" <max@example.org>\n' + TEXT), "inner-from")
+    c.bad("inner-from-outer-other", c.detached(
+        b"From: max@example.org\n" + protected, head=header(
+            "From: eve@evil.example\n")), "inner-from")
+    c.good("inner-from-same", c.detached(
+        b"From: Max <max@example.org>\nSubject: Invoice\n" + mime + TEXT))
+    c.good("inner-from-same-protected", c.opaque(
+        b"From: Max Muster <MAX@example.org>\n" + protected))
+    c.good("inner-forwarded", c.detached(
+        b"Content-Type: message/rfc822\n\nFrom: boss@example.org\n"
+        b"Subject: x\n\nForwarded.\n"))
+
+
+def build(c):
+    mailboxes(c)
+    lines(c)
+    others(c)
+    inner(c)
