@@ -58,6 +58,7 @@ apply_seen(struct token *t, struct module *m, const struct slot_seen *s)
             token_forget_sessions(t);
         t->module = m;
         t->slot = s->slot;
+        t->info.insertion += !t->info.present;
         t->info.present = true;
         strcpy(t->info.module, m->name);
         token_apply_info(t, &s->info);

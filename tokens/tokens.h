@@ -203,6 +203,7 @@ struct token_info {
     char module[64];
     char uri[TOKEN_URI_BYTES]; /* RFC 7512: model;manufacturer;serial;token */
     bool present;
+    unsigned insertion;        /* how often it was seen to be inserted */
     bool initialized;          /* CKF_TOKEN_INITIALIZED */
     bool user_pin_initialized; /* CKF_USER_PIN_INITIALIZED */
     bool login_required;       /* CKF_LOGIN_REQUIRED */

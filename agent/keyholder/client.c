@@ -325,6 +325,7 @@ client_take_over(struct client *c)
     *next = *c;
     frame_init(&next->frame);
     next->is_abandoned = false;
+    next->notice_ms = 0;
     pthread_mutex_lock(&k->mutex);
     c->is_abandoned = true;
     channel = fd_take(&c->served.fd);

@@ -7,6 +7,14 @@
 #include "agent/base/log.h"
 
 static const char module_prefix[] = "module ";
+static const char key_prefix[] = "key ";
+
+/* inih cuts the name of a section here, without a word. */
+#define SECTION_BYTES 49
+
+#define DEFAULT_PIN_IDLE_S  600
+#define DEFAULT_PIN_LIMIT_S 3600
+#define DEFAULT_PROMPT_S    180
 
 void
 config_init(struct config *c)
@@ -14,6 +22,9 @@ config_init(struct config *c)
     memset(c, 0, sizeof(*c));
     c->use_system = true;
     c->pin_prompts = CONFIG_PIN_PROMPTS;
+    c->prompt_s = DEFAULT_PROMPT_S;
+    c->pin.idle_s = DEFAULT_PIN_IDLE_S;
+    c->pin.limit_s = DEFAULT_PIN_LIMIT_S;
 }
 
 static void
@@ -35,7 +46,11 @@ config_drop(struct config *c)
     }
     names_clear(c->allow);
     names_clear(c->deny);
-    c->module_count = 0;
+    for (size_t i = 0; i < c->key_count; i++) {
+        free(c->key[i].name);
+        free(c->key[i].match);
+    }
+    c->module_count = c->key_count = 0;
 }
 
 /* Names are parted by blanks or commas. */
@@ -119,22 +134,56 @@ set_module(struct config *c, const char *module, const char *name,
     return false;
 }
 
-static bool
-set_value(struct config *c, const char *section, const char *name,
-          const char *value)
+static struct config_key *
+key_named(struct config *c, const char *name)
 {
-    if (strncmp(section, module_prefix, sizeof(module_prefix) - 1) == 0)
-        return set_module(c, section + sizeof(module_prefix) - 1, name, value);
-    if (strcmp(section, "modules") == 0) {
-        if (strcmp(name, "system") == 0)
-            return set_bool(&c->use_system, value);
-        if (strcmp(name, "deny") == 0)
-            return set_names(c->deny, value);
-        c->has_allow |= strcmp(name, "allow") == 0;
-        return strcmp(name, "allow") == 0 && set_names(c->allow, value);
+    for (size_t i = 0; i < c->key_count; i++)
+        if (strcmp(c->key[i].name, name) == 0)
+            return &c->key[i];
+    if (c->key_count == LIMIT_CONFIG_KEYS)
+        return NULL;
+    c->key[c->key_count].name = mem_text(slice_text(name));
+    return &c->key[c->key_count++];
+}
+
+static bool
+set_key(struct config *c, const char *key, const char *name, const char *value)
+{
+    struct config_key *k = key_named(c, key);
+
+    /* More rules than there is room for: the last one is for all. */
+    if (!k) {
+        c->key[LIMIT_CONFIG_KEYS - 1].every = true;
+        c->key[LIMIT_CONFIG_KEYS - 1].confirm = true;
+        return false;
     }
-    if (strcmp(section, "tokens") != 0)
-        return true;
+    if (strcmp(name, "confirm") == 0) {
+        if (set_bool(&k->confirm, value))
+            return true;
+        k->confirm = true;
+        return false;
+    }
+    if (strcmp(name, "match") != 0)
+        return false;
+    free(k->match);
+    k->match = mem_text(slice_text(value));
+    return true;
+}
+
+static bool
+set_modules(struct config *c, const char *name, const char *value)
+{
+    if (strcmp(name, "system") == 0)
+        return set_bool(&c->use_system, value);
+    if (strcmp(name, "deny") == 0)
+        return set_names(c->deny, value);
+    c->has_allow |= strcmp(name, "allow") == 0;
+    return strcmp(name, "allow") == 0 && set_names(c->allow, value);
+}
+
+static bool
+set_tokens(struct config *c, const char *name, const char *value)
+{
     if (strcmp(name, "concurrency") == 0)
         return set_number(&c->concurrency, value, 1, 64);
     if (strcmp(name, "deadline-ms") == 0)
@@ -143,6 +192,109 @@ set_value(struct config *c, const char *section, const char *name,
         return set_number(&c->list_deadline_ms, value, 100, 600000);
     return strcmp(name, "pin-tries") == 0 &&
            set_number(&c->pin_prompts, value, 1, CONFIG_PIN_PROMPTS);
+}
+
+static bool
+set_pin(struct config_pin *pin, const char *name, const char *value)
+{
+    if (strcmp(name, "cache") == 0)
+        return set_bool(&pin->cache, value);
+    if (strcmp(name, "over-removal") == 0)
+        return set_bool(&pin->over_removal, value);
+    if (strcmp(name, "idle") == 0)
+        return set_number(&pin->idle_s, value, 1, LIMIT_CONFIG_SECONDS);
+    return strcmp(name, "limit") == 0 &&
+           set_number(&pin->limit_s, value, 1, LIMIT_CONFIG_SECONDS);
+}
+
+/* The events of [lock] on. */
+static bool
+set_events(struct config_lock *lock, const char *value)
+{
+    lock->on_screen = lock->on_suspend = false;
+    while (*value) {
+        size_t n = strcspn(value, " ,\t");
+        struct slice word = slice_of(value, n);
+
+        if (slice_is(word, "screen"))
+            lock->on_screen = true;
+        else if (slice_is(word, "suspend"))
+            lock->on_suspend = true;
+        else if (n > 0 && !slice_is(word, "none") && !slice_is(word, "idle"))
+            return false;
+        value += n;
+        value += strspn(value, " ,\t");
+    }
+    return true;
+}
+
+static bool
+set_lock(struct config_lock *lock, const char *name, const char *value)
+{
+    if (strcmp(name, "on") == 0)
+        return set_events(lock, value);
+    return strcmp(name, "idle") == 0 &&
+           set_number(&lock->idle_s, value, 0, LIMIT_CONFIG_SECONDS);
+}
+
+static bool
+set_consent(struct config_consent *consent, const char *name, const char *value)
+{
+    if (strcmp(name, "window") == 0)
+        return set_number(&consent->window_s, value, 0, LIMIT_CONFIG_SECONDS);
+    return strcmp(name, "count") == 0 &&
+           set_number(&consent->count, value, 0, 100000);
+}
+
+static bool
+set_value(struct config *c, const char *section, const char *name,
+          const char *value)
+{
+    if (strncmp(section, module_prefix, sizeof(module_prefix) - 1) == 0)
+        return set_module(c, section + sizeof(module_prefix) - 1, name, value);
+    if (strncmp(section, key_prefix, sizeof(key_prefix) - 1) == 0)
+        return set_key(c, section + sizeof(key_prefix) - 1, name, value);
+    if (strcmp(section, "modules") == 0)
+        return set_modules(c, name, value);
+    if (strcmp(section, "tokens") == 0)
+        return set_tokens(c, name, value);
+    if (strcmp(section, "pin") == 0)
+        return set_pin(&c->pin, name, value);
+    if (strcmp(section, "lock") == 0)
+        return set_lock(&c->lock, name, value);
+    if (strcmp(section, "consent") == 0)
+        return set_consent(&c->consent, name, value);
+    if (strcmp(section, "pinentry") == 0 && strcmp(name, "timeout") == 0)
+        return set_number(&c->prompt_s, value, 5, LIMIT_PINENTRY_SECONDS);
+    return true;
+}
+
+static bool
+is_key_name(const char *text)
+{
+    size_t hex = strspn(text, "0123456789abcdefABCDEF");
+
+    return strchr(text, '@') || strncmp(text, "pkcs11:", 7) == 0 ||
+           (hex > 0 && text[hex] == '\0');
+}
+
+void
+config_check_keys(struct config *c)
+{
+    for (size_t i = 0; i < c->key_count; i++) {
+        struct config_key *k = &c->key[i];
+        bool whole = strlen(k->name) < SECTION_BYTES - sizeof(key_prefix) + 1;
+        char shown[96];
+
+        if (is_key_name(k->match ? k->match : k->name) && (k->match || whole))
+            continue;
+        k->every = true;
+        text_escape(slice_text(k->name), shown, sizeof(shown));
+        log_error("[key %s] names no key and counts for every key: give an id "
+                  "in hex, an address or a pkcs11: URI as its name, or, when "
+                  "it is long, as: match = ...",
+                  shown);
+    }
 }
 
 struct loading {

@@ -1,5 +1,6 @@
 /*
- * The keyholder's part of agent.conf: [modules], [module NAME], [tokens].
+ * The keyholder's part of agent.conf: [modules], [module NAME], [tokens],
+ * [pin], [lock], [consent], [key NAME], [pinentry] timeout.
  * Sections of others are passed over; what is wrong in ours is logged and
  * the rest is used, so that one bad line does not take all tokens away.
  */
@@ -20,6 +21,35 @@ struct config_module {
     bool refused;        /* asks for something that we cannot do */
 };
 
+/* Whether PINs are kept, and how long. */
+struct config_pin {
+    bool cache;
+    bool over_removal; /* also when the token was out meanwhile */
+    unsigned idle_s;   /* since the token was last used */
+    unsigned limit_s;  /* since somebody typed it */
+};
+
+/* What locks the tokens, beside the person. */
+struct config_lock {
+    unsigned idle_s; /* 0: never */
+    bool on_screen;
+    bool on_suspend;
+};
+
+/* How long an answer holds for the same key, program and operation. */
+struct config_consent {
+    unsigned window_s; /* 0: for the one operation only */
+    unsigned count;    /* operations, the first included; 0: any number */
+};
+
+/* A rule for keys. */
+struct config_key {
+    char *name;  /* of its section */
+    char *match; /* CKA_ID in hex, address or URI; NULL: the name is it */
+    bool confirm;
+    bool every; /* not understood: it counts for every key */
+};
+
 struct config {
     struct config_module module[LIMIT_CONFIG_MODULES];
     size_t module_count;
@@ -31,6 +61,12 @@ struct config {
     unsigned deadline_ms;      /* of an operation; 0: the library's default */
     unsigned list_deadline_ms; /* of a list */
     unsigned pin_prompts;      /* 1 to CONFIG_PIN_PROMPTS */
+    unsigned prompt_s;         /* how long a prompt waits for its answer */
+    struct config_pin pin;
+    struct config_lock lock;
+    struct config_consent consent;
+    struct config_key key[LIMIT_CONFIG_KEYS];
+    size_t key_count;
 };
 
 /* Sets the defaults. */
@@ -38,6 +74,10 @@ void config_init(struct config *c);
 
 /* Reads FILE over what is there; a file that is absent is no error. */
 void config_load(struct config *c, const char *file);
+
+/* After the last file: looks at the rules for keys. One that names no key is
+ * logged and counts for every key: a slip must not take a question away. */
+void config_check_keys(struct config *c);
 
 /* What the tokens need of it; borrows from C and from MODULES, which has
  * room for LIMIT_CONFIG_MODULES. */

@@ -118,7 +118,8 @@ way_of(const struct generate_request *q)
 static enum err
 sign(struct generating *w, struct slice tbs, struct buf *out, struct problem *p)
 {
-    struct ask_each_time ask = {.client = w->client, .why = &w->why};
+    struct ask_each_time ask = {
+        .client = w->client, .why = &w->why, .id = slice_of(w->id, w->id_len)};
     struct token_prompt prompt = {unlock_ask, &ask};
     const struct way *way = way_of(w->request);
     uint8_t digest[EVP_MAX_MD_SIZE];
@@ -139,6 +140,7 @@ sign(struct generating *w, struct slice tbs, struct buf *out, struct problem *p)
                        way->token_hash, digest, n, &prompt, out->data,
                        TOKEN_SIGNATURE_BYTES, &out->len);
     }
+    unlock_asked(&ask, t);
     if (t != TOKENS_OK && ask.problem.code != ERR_OK)
         return (*p = ask.problem).code;
     return t == TOKENS_OK ? ERR_OK : token_problem(t, w->token, p);

@@ -3,7 +3,7 @@
  * session's thread knows about its client.
  *
  * Runs in smime-keyholder only. Never parses mail, CMS, .p12, or certificates
- * beyond what a token says of them; keeps no PIN.
+ * beyond what a token says of them; keeps no PIN but as kept.h says.
  */
 #ifndef AGENT_KEYHOLDER_KEYHOLDER_H
 #define AGENT_KEYHOLDER_KEYHOLDER_H
@@ -15,12 +15,22 @@
 #include "agent/keyholder/broker_link.h"
 #include "agent/keyholder/caller.h"
 #include "agent/keyholder/config.h"
+#include "agent/keyholder/consent.h"
 #include "agent/keyholder/journal.h"
+#include "agent/keyholder/kept.h"
 #include "agent/wire/channel.h"
 #include "agent/wire/values.h"
 #include "tokens/tokens.h"
 
 struct client;
+
+/* How the last prompt for a login ended that was no success: the answer for
+ * all who were waiting for it. */
+struct no_login {
+    struct token *token;
+    uint64_t number;
+    struct problem problem;
+};
 
 struct keyholder {
     struct config config;
@@ -28,10 +38,17 @@ struct keyholder {
     struct broker_link broker;
     struct audit audit;
     struct journals journals;
+    struct kept kept;
+    struct consents consents;
     pthread_mutex_t mutex;    /* guards what follows; no token is asked in it */
     struct client *prompting; /* one prompt at a time: whose, or NULL */
     pthread_cond_t prompted;
     pthread_cond_t gone;
+    pthread_cond_t wake;   /* of the keeper */
+    int64_t keeper_due_ms; /* until when it sleeps; 0: it is awake */
+    bool keeper_again;
+    uint64_t logins; /* prompts for a login that came to an end */
+    struct no_login no_login[LIMIT_KEPT];
     struct client *client[LIMIT_CLIENTS];
     unsigned clients;
     int64_t looked_ms; /* when the slots were last looked at */
@@ -50,6 +67,9 @@ struct client {
     /* A module does not come back: the client was told, and another thread
      * serves its channel. Set while the token is held. */
     bool is_abandoned;
+    int64_t notice_ms; /* when to tell of a long operation; 0: not at all.
+                        * Guarded by the keyholder's mutex, as the next */
+    char notice_token[TOKEN_LABEL_BYTES];
 };
 
 /* "smime, from mutt": looked up when first needed. */

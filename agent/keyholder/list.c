@@ -176,6 +176,10 @@ tokens_list(struct client *c, const struct page *request,
         struct token_record record;
 
         token_record_fill(all[i], &record, &texts);
+        record.kept_s =
+            (uint32_t)((kept_left_ms(&c->keyholder->kept, all[i], clock_ms()) +
+                        999) /
+                       1000);
         if (!page_add(&page, RECORD_token_record, &record)) {
             out->next = (uint32_t)i;
             break;

@@ -13,6 +13,7 @@
 
 #include "agent/base/harden.h"
 #include "agent/base/log.h"
+#include "agent/keyholder/keeper.h"
 #include "agent/keyholder/keyholder.h"
 
 #define CHANNEL_FD    3
@@ -64,12 +65,15 @@ init_shared(struct keyholder *k)
     pthread_condattr_t attr;
 
     config_init(&k->config);
+    kept_init(&k->kept, &k->config.pin);
+    consents_init(&k->consents, &k->config.consent);
     broker_link_init(&k->broker, CHANNEL_FD);
     pthread_mutex_init(&k->mutex, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&k->gone, &attr);
     pthread_cond_init(&k->prompted, &attr);
+    pthread_cond_init(&k->wake, &attr);
     pthread_condattr_destroy(&attr);
 }
 
@@ -105,14 +109,17 @@ main(int argc, char **argv)
         log_error("usage: --config FILE... --audit FILE --vtoken PATH");
         _exit(2);
     }
+    config_check_keys(&k.config);
     audit_open(&k.audit, arguments.audit);
     journals_open(&k.journals, arguments.audit);
-    if (!open_tokens(&k, arguments.vtoken) ||
+    if (!open_tokens(&k, arguments.vtoken) || !keeper_start(&k) ||
         !channel_send(CHANNEL_FD, MSG_READY, NULL, NULL, 0))
         _exit(1);
     well = broker_link_run(&k.broker, attached, &k);
     if (!well)
         log_error("malformed message from the broker");
+    kept_forget(&k.kept, NULL);
+    consent_forget(&k.consents, NULL);
     /* Tokens are closed by hand: modules crash in exit handlers. */
     if (clients_end(&k, END_TIMEOUT_S))
         token_store_drop(&k.store);

@@ -8,6 +8,7 @@
 
 #include "agent/base/limits.h"
 #include "agent/base/secret.h"
+#include "agent/keyholder/keeper.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
@@ -18,6 +19,7 @@ struct operation {
     struct client *client;
     const char *audited; /* its word in the audit */
     struct purpose why;
+    struct key_facts facts; /* empty until they are needed */
     struct token *token;
     struct slice id;
     const void *request;
@@ -27,27 +29,69 @@ struct operation {
                             const struct token_prompt *prompt);
 };
 
-static void
-find_label(struct operation *op)
+static enum err
+unlock_first(struct operation *op, bool *out_asked, struct problem *p)
 {
-    const struct token_identities *list = NULL;
-
-    if (token_identities_read(op->token, &list) != TOKENS_OK)
-        return;
-    for (size_t i = 0; i < list->count; i++) {
-        const struct token_identity *k = &list->all[i];
-
-        if (slice_equal(slice_of(k->id, k->id_len), op->id))
-            snprintf(op->why.key, sizeof(op->why.key), "%s", k->label);
-    }
-    token_identities_drop(&list);
+    (void)key_facts_load(op->token, op->id, &op->facts);
+    return unlock_by_prompt(op->client, &op->why, out_asked, p);
 }
 
-static enum err
-unlock_first(struct operation *op, struct problem *p)
+/* Does a rule of agent.conf want a yes to each use? What cannot be told of
+ * the key must not take the question away. */
+static bool
+must_confirm(struct operation *op)
 {
-    find_label(op);
-    return unlock_by_prompt(op->client, &op->why, p);
+    const struct config *config = &op->client->keyholder->config;
+
+    if (config->key_count == 0)
+        return false;
+    if (!key_facts_load(op->token, op->id, &op->facts))
+        return true;
+    return key_facts_confirm(&op->facts, config);
+}
+
+/* Whoever has just typed a PIN for this very operation has agreed to it; a
+ * key that wants a PIN each time will ask for it. */
+static enum err
+confirm(struct operation *op, bool was_asked, struct problem *p)
+{
+    struct client *c = op->client;
+    AUTO(prompt) struct prompt prompt = {.client = c};
+    struct consent_about about = {
+        .token = op->token, .id = op->id, .operation = op->why.operation};
+    enum err e;
+
+    if (was_asked || !must_confirm(op) || op->facts.always_authenticate)
+        return ERR_OK;
+    about.program = client_program(c);
+    if (consent_use(&c->keyholder->consents, &about, NULL))
+        return ERR_OK;
+    e = prompt_begin(&prompt, c, p);
+    /* The one before may have said yes for this one too. */
+    if (e == ERR_OK && consent_use(&c->keyholder->consents, &about, NULL))
+        return ERR_OK;
+    if (e == ERR_OK)
+        e = prompt_confirm(&prompt, &op->why, p);
+    if (e != ERR_OK)
+        return e;
+    consent_add(&c->keyholder->consents, &about, slice_of(NULL, 0));
+    keeper_wake(c->keyholder);
+    return ERR_OK;
+}
+
+static enum tokens_err
+call_token(struct operation *op, struct ask_each_time *ask)
+{
+    struct token_prompt prompt = {unlock_ask, ask};
+    enum tokens_err e;
+
+    notice_begin(op->client, op->token);
+    e = op->call(op, &prompt);
+    notice_end(op->client);
+    unlock_asked(ask, e);
+    if (e == TOKENS_OK)
+        kept_touch(&op->client->keyholder->kept, op->token);
+    return e;
 }
 
 /* Gives TOKENS_OK and TOKENS_MESSAGE in *out_result; everything else is a
@@ -55,28 +99,32 @@ unlock_first(struct operation *op, struct problem *p)
 static enum err
 attempt(struct operation *op, enum tokens_err *out_result, struct problem *p)
 {
-    struct ask_each_time ask = {.client = op->client, .why = &op->why};
-    struct token_prompt prompt = {unlock_ask, &ask};
+    struct ask_each_time ask = {.client = op->client,
+                                .why = &op->why,
+                                .id = op->id,
+                                .facts = &op->facts};
+    bool asked = false;
 
     for (int i = 0;; i++) {
-        enum tokens_err e;
+        enum err e = ERR_OK;
+        enum tokens_err t;
 
-        if (unlock_is_needed(op->token)) {
-            enum err u = unlock_first(op, p);
-
-            if (u != ERR_OK)
-                return u;
-        }
-        e = op->call(op, &prompt);
-        *out_result = e;
-        if (e == TOKENS_OK || e == TOKENS_MESSAGE)
+        if (unlock_is_needed(op->token))
+            e = unlock_first(op, &asked, p);
+        if (e == ERR_OK && i == 0)
+            e = confirm(op, asked, p);
+        if (e != ERR_OK)
+            return e;
+        t = call_token(op, &ask);
+        *out_result = t;
+        if (t == TOKENS_OK || t == TOKENS_MESSAGE)
             return ERR_OK;
         if (ask.problem.code != ERR_OK)
             return (*p = ask.problem).code;
         /* The card was reset, or somebody locked it. */
-        if (e == TOKENS_LOCKED && i == 0 && unlock_is_needed(op->token))
+        if (t == TOKENS_LOCKED && i == 0 && unlock_is_needed(op->token))
             continue;
-        return token_problem(e, op->token, p);
+        return token_problem(t, op->token, p);
     }
 }
 
@@ -91,6 +139,7 @@ run(struct operation *op, struct slice key, enum tokens_err *out_result,
 
     if (e == ERR_OK) {
         op->why.token = op->token;
+        op->why.facts = &op->facts;
         e = attempt(op, out_result, p);
     }
     client_audit(c, op->audited, op->token, op->id, e);

@@ -20,6 +20,8 @@
 struct pinentry {
     assuan_context_t assuan;
     int watch;
+    int timeout_ms;
+    bool nowhere;   /* neither terminal nor display is known */
     pid_t pid;      /* as it says itself; 0: unknown */
     bool left;      /* the client went away */
     bool abandoned; /* nobody waits for its answer any more */
@@ -108,7 +110,7 @@ hook_read(assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size)
     struct pinentry *pinentry = assuan_get_pointer(ctx);
     struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
                             {.fd = pinentry->watch, .events = POLLRDHUP}};
-    int64_t end = clock_ms() + LIMIT_PINENTRY_MS;
+    int64_t end = clock_ms() + pinentry->timeout_ms;
 
     for (;;) {
         int64_t left = end - clock_ms();
@@ -163,6 +165,9 @@ assuan_problem(const struct pinentry *pinentry, gpg_error_t error,
         return fail(p, ERR_CANCELLED, NULL);
     if (code == GPG_ERR_TIMEOUT || code == GPG_ERR_ETIMEDOUT)
         return fail(p, ERR_CANCELLED, "nobody answered");
+    if (pinentry->nowhere)
+        return fail(p, ERR_TOKEN_LOCKED,
+                    "there is no terminal and no display to ask on");
     gpg_strerror_r(error, text, sizeof(text));
     return fail(p, ERR_TOKEN_LOCKED, "pinentry: %s", text);
 }
@@ -247,6 +252,10 @@ pinentry_open(int fd, int watch, const struct pinentry_place *place,
     gpg_error_t error;
 
     pinentry->watch = watch;
+    pinentry->timeout_ms =
+        1000 *
+        (int)(place->timeout_s ? place->timeout_s : LIMIT_PINENTRY_SECONDS);
+    pinentry->nowhere = !place->tty[0] && !place->display[0];
     error = assuan_new_ext(&pinentry->assuan, GPG_ERR_SOURCE_USER_1, &memory,
                            log_nothing, NULL);
     if (error) {
@@ -313,6 +322,12 @@ pinentry_confirm(struct pinentry *pinentry, const char *description,
     if (!error)
         error = transact(pinentry, "CONFIRM");
     return error ? assuan_problem(pinentry, error, p) : ERR_OK;
+}
+
+bool
+pinentry_is_left(const struct pinentry *pinentry)
+{
+    return pinentry->left;
 }
 
 /* A pinentry that reads a terminal does not see that its stdin has ended. */

@@ -21,6 +21,7 @@ struct pinentry_place {
     const char *term;
     const char *display;
     const char *locale;
+    unsigned timeout_s; /* for one answer; 0: as long as can be */
 };
 
 /* What is asked. DESCRIPTION may have several lines; ERROR (or NULL) is what
@@ -49,6 +50,9 @@ MUST_USE enum err pinentry_ask(struct pinentry *pinentry,
 /* Asks for a yes. */
 MUST_USE enum err pinentry_confirm(struct pinentry *pinentry,
                                    const char *description, struct problem *p);
+
+/* Did a prompt end because WATCH went away? */
+bool pinentry_is_left(const struct pinentry *pinentry);
 
 void pinentry_drop(struct pinentry **pinentry);
 

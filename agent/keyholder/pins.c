@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "agent/base/limits.h"
+#include "agent/keyholder/keeper.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
@@ -65,10 +66,11 @@ read_given(struct client *c, const struct pin_request *r, struct pins *out,
 
 static enum err
 ask_once(struct prompt *prompt, struct token *t, const char *operation,
-         const struct token_info *info, const char *error, struct secret **out,
-         struct problem *p)
+         const struct token_info *info, bool chooses, const char *error,
+         struct secret **out, struct problem *p)
 {
-    const struct purpose why = {.token = t, .operation = operation};
+    const struct purpose why = {
+        .token = t, .operation = operation, .chooses = chooses};
 
     return prompt_pin(prompt, &why, info, error, out, p);
 }
@@ -87,18 +89,15 @@ ask_new(struct prompt *prompt, struct token *t, const char *operation,
         const char *again, const struct token_info *info, struct secret **out,
         struct problem *p)
 {
-    struct token_info calm = *info;
     const char *error = NULL;
 
-    calm.pin_final_try = false;
-    calm.tries_left = -1;
     for (int i = 0; i < LIMIT_ROUNDS; i++) {
         AUTO(secret) struct secret *one = NULL;
         AUTO(secret) struct secret *two = NULL;
-        enum err e = ask_once(prompt, t, operation, &calm, error, &one, p);
+        enum err e = ask_once(prompt, t, operation, info, true, error, &one, p);
 
         if (e == ERR_OK)
-            e = ask_once(prompt, t, again, &calm, NULL, &two, p);
+            e = ask_once(prompt, t, again, info, true, NULL, &two, p);
         if (e != ERR_OK)
             return e;
         if (same_secret(one, two)) {
@@ -127,12 +126,13 @@ ask_missing(struct client *c, struct token *t, const struct pin_words *w,
     if (w->first_is_puk) {
         info.pin_final_try = info.puk_final_try;
         info.tries_left = info.puk_final_try ? 1 : -1;
+        info.pin_count_low = false;
     }
     if (e == ERR_OK && !pins->first)
-        e = w->first_is_new
-                ? ask_new(&prompt, t, w->first, w->first_again, &info,
-                          &pins->first, p)
-                : ask_once(&prompt, t, w->first, &info, NULL, &pins->first, p);
+        e = w->first_is_new ? ask_new(&prompt, t, w->first, w->first_again,
+                                      &info, &pins->first, p)
+                            : ask_once(&prompt, t, w->first, &info, false, NULL,
+                                       &pins->first, p);
     if (e == ERR_OK && !pins->second)
         e = ask_new(&prompt, t, w->second, w->again, &info, &pins->second, p);
     return e;
@@ -179,6 +179,10 @@ set_pin(struct client *c, struct token *t, const struct pin_request *r,
         return e;
     a = bytes_of(pins.first);
     b = bytes_of(pins.second);
+    /* What was kept is the old one, or soon a wrong one. */
+    unlock_forget(c->keyholder, t);
+    if (!a.p || !b.p)
+        notice_now(c, NOTICE_PINPAD, t);
     done = set(t, a.p, a.n, b.p, b.n);
     return done == TOKENS_OK ? ERR_OK : token_problem(done, t, p);
 }

@@ -1,6 +1,7 @@
 #include "agent/keyholder/prompt.h"
 
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -67,26 +68,115 @@ prompt_drop(struct prompt *prompt)
     prompt->held = false;
 }
 
-/* Foreign text each: escaped, cut, one line. */
+/* What is asked, in lines: foreign text escaped, cut, on one line each. What
+ * must not be missed comes first, so that no long name can push it out. */
+struct text {
+    char bytes[700];
+    size_t n;
+};
+
+static void add_line(struct text *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+add_line(struct text *t, const char *format, ...)
+{
+    size_t room = sizeof(t->bytes) - t->n;
+    va_list args;
+    int n;
+
+    if (t->n > 0 && room > 1) {
+        t->bytes[t->n++] = '\n';
+        room--;
+    }
+    va_start(args, format);
+    n = vsnprintf(t->bytes + t->n, room, format, args);
+    va_end(args);
+    if (n > 0)
+        t->n += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void
+add_foreign(struct text *t, const char *name, const char *foreign, size_t most)
+{
+    char shown[100];
+
+    text_escape(slice_text(foreign), shown, most);
+    add_line(t, "%s%s", name, shown);
+}
+
+/* A certificate can name several addresses: the first one, and how many. */
+static void
+add_key(struct text *t, const struct key_facts *f)
+{
+    char shown[80], id[13] = "";
+
+    memcpy(id, f->id, strnlen(f->id, sizeof(id) - 1));
+    text_escape(slice_text(f->label), shown, sizeof(shown));
+    if (f->label[0])
+        add_line(t, "Key: %s (%s)", shown, id);
+    else
+        add_line(t, "Key: %s", id);
+    if (f->addresses == 0)
+        return;
+    text_escape(slice_text(f->address[0]), shown, sizeof(shown));
+    if (f->addresses == 1)
+        add_line(t, "Address: %s", shown);
+    else
+        add_line(t, "Address: %s and %zu more", shown, f->addresses - 1);
+}
+
+static void
+add_window(struct text *t, const struct config_consent *c)
+{
+    if (c->window_s == 0 || c->count == 1)
+        return;
+    if (c->count > 0)
+        add_line(t, "This holds for the next %u seconds, at most %u times.",
+                 c->window_s, c->count);
+    else
+        add_line(t, "This holds for the next %u seconds.", c->window_s);
+}
+
+static void
+add_length(struct text *t, const struct token_info *info)
+{
+    if (info->pin_min > 0 && info->pin_max < 256 &&
+        info->pin_min <= info->pin_max)
+        add_line(t, "It has %lu to %lu characters", info->pin_min,
+                 info->pin_max);
+}
+
+static void
+add_tries(struct text *t, const struct token_info *info)
+{
+    if (info->tries_left > 0)
+        add_line(t, "%d %s left", info->tries_left,
+                 info->tries_left == 1 ? "try" : "tries");
+    else if (info->pin_count_low)
+        add_line(t, "A wrong PIN was given before: not all tries are left");
+}
+
 static void
 describe(struct prompt *prompt, const struct purpose *why,
-         const struct token_info *info, char *out, size_t size)
+         const struct token_info *info, struct text *out)
 {
-    char token[TOKEN_LABEL_BYTES], shown[100], key[128];
-    size_t n;
+    char token[TOKEN_LABEL_BYTES];
 
     token_name(why->token, token);
-    text_escape(slice_text(token), shown, sizeof(shown));
-    text_escape(slice_text(why->key), key, sizeof(key));
-    n = (size_t)snprintf(out, size, "%s wants to %s",
-                         client_program(prompt->client), why->operation);
-    if (key[0] && n < size)
-        n += (size_t)snprintf(out + n, size - n, "\n%s", key);
-    if (n < size)
-        n += (size_t)snprintf(out + n, size - n, "\nToken: %s", shown);
-    if (info->tries_left > 0 && n < size)
-        snprintf(out + n, size - n, "\n%d %s left", info->tries_left,
-                 info->tries_left == 1 ? "try" : "tries");
+    add_line(out, "%s wants to %s", client_program(prompt->client),
+             why->operation);
+    if (why->lasts)
+        add_window(out, &prompt->client->keyholder->config.consent);
+    if (info && why->chooses)
+        add_length(out, info);
+    else if (info)
+        add_tries(out, info);
+    if (why->facts && why->facts->id[0])
+        add_key(out, why->facts);
+    else if (why->key[0])
+        add_foreign(out, "", why->key, 100);
+    add_foreign(out, "Token: ", token, 100);
 }
 
 /* Errors: of the broker, of pinentry_open. */
@@ -94,8 +184,8 @@ static enum err
 start_pinentry(struct prompt *prompt, struct problem *p)
 {
     struct client *c = prompt->client;
-    const struct pinentry_place place = {c->tty, c->term, c->display,
-                                         c->locale};
+    const struct pinentry_place place = {c->tty, c->term, c->display, c->locale,
+                                         c->keyholder->config.prompt_s};
     int fd = -1;
     enum err e;
 
@@ -130,28 +220,28 @@ start_for_token(struct prompt *prompt, struct token *token, struct problem *p)
     return p->code;
 }
 
+static const char last_try[] =
+    "This is the last try: a wrong PIN blocks the token. Go on?\n";
+
 enum err
 prompt_pin(struct prompt *prompt, const struct purpose *why,
            const struct token_info *info, const char *error,
            struct secret **out, struct problem *p)
 {
-    char text[640];
-    char last[768];
+    struct text text = {.n = 0};
+    char last[sizeof(text.bytes) + sizeof(last_try)];
     char name[TOKEN_LABEL_BYTES];
     const struct pinentry_question question = {
         .prompt = why->prompt ? why->prompt : "PIN:",
-        .description = text,
+        .description = text.bytes,
         .error = error};
     enum err e = start_for_token(prompt, why->token, p);
 
     if (e != ERR_OK)
         return e;
-    describe(prompt, why, info, text, sizeof(text));
-    if (info->pin_final_try) {
-        snprintf(last, sizeof(last),
-                 "%s\nThis is the last try: a wrong PIN blocks the token. "
-                 "Go on?",
-                 text);
+    describe(prompt, why, info, &text);
+    if (info->pin_final_try && !why->chooses) {
+        snprintf(last, sizeof(last), "%s%s", last_try, text.bytes);
         e = pinentry_confirm(prompt->pinentry, last, p);
     }
     if (e == ERR_OK)
@@ -161,6 +251,35 @@ prompt_pin(struct prompt *prompt, const struct purpose *why,
         problem_set_token(p, name);
     }
     return e;
+}
+
+enum err
+prompt_confirm(struct prompt *prompt, const struct purpose *why,
+               struct problem *p)
+{
+    struct text text = {.n = 0};
+    char question[sizeof(text.bytes) + 16];
+    struct problem why_not = {0};
+    struct purpose asked = *why;
+    enum err e = start_pinentry(prompt, &why_not);
+
+    asked.lasts = true;
+    describe(prompt, &asked, NULL, &text);
+    snprintf(question, sizeof(question), "Allow this?\n%s", text.bytes);
+    if (e == ERR_OK)
+        e = pinentry_confirm(prompt->pinentry, question, &why_not);
+    if (e == ERR_OK)
+        return ERR_OK;
+    *p = why_not;
+    if (e == ERR_CANCELLED)
+        return why_not.detail[0] ? e : fail(p, e, "the answer was no");
+    return fail(p, ERR_NO_PROMPT, "%s", reason(&why_not));
+}
+
+bool
+prompt_is_left(const struct prompt *prompt)
+{
+    return prompt->pinentry && pinentry_is_left(prompt->pinentry);
 }
 
 enum err

@@ -5,6 +5,7 @@
 #ifndef AGENT_KEYHOLDER_PROMPT_H
 #define AGENT_KEYHOLDER_PROMPT_H
 
+#include "agent/keyholder/keyfacts.h"
 #include "agent/keyholder/keyholder.h"
 #include "agent/keyholder/pinentry.h"
 
@@ -14,6 +15,9 @@ struct purpose {
     const char *operation; /* "sign a message", "import a file", ... */
     const char *prompt;    /* what is typed, "PUK:"; NULL: "PIN:" */
     char key[LIMIT_LABEL_BYTES + 1]; /* label of the key or file; "" */
+    const struct key_facts *facts;   /* of the key; NULL: not about one */
+    bool chooses; /* a new PIN: its length is told, no tries */
+    bool lasts;   /* the answer holds as [consent] says */
 };
 
 struct prompt {
@@ -33,6 +37,14 @@ MUST_USE enum err prompt_begin(struct prompt *prompt, struct client *c,
 MUST_USE enum err prompt_pin(struct prompt *prompt, const struct purpose *why,
                              const struct token_info *info, const char *error,
                              struct secret **out, struct problem *p);
+
+/* Asks for a yes to what WHY says. Errors: ERR_CANCELLED (no, or nobody
+ * answered), ERR_NO_PROMPT (nobody can be asked). */
+MUST_USE enum err prompt_confirm(struct prompt *prompt,
+                                 const struct purpose *why, struct problem *p);
+
+/* True when the last question ended because the client went away. */
+bool prompt_is_left(const struct prompt *prompt);
 
 void prompt_drop(struct prompt *prompt);
 

@@ -38,7 +38,7 @@ remove_found(struct client *c, struct token *t, struct slice id,
 
     find_label(t, id, why.key, sizeof(why.key));
     if (unlock_is_needed(t))
-        e = unlock_by_prompt(c, &why, p);
+        e = unlock_by_prompt(c, &why, NULL, p);
     if (e != ERR_OK)
         return e;
     removed = token_remove_identity(t, id.p, id.n, &count);
@@ -108,7 +108,7 @@ clean(struct client *c, struct token *t, uint32_t *out_count, struct problem *p)
     enum tokens_err done;
 
     if (unlock_is_needed(t))
-        e = unlock_by_prompt(c, &why, p);
+        e = unlock_by_prompt(c, &why, NULL, p);
     if (e != ERR_OK)
         return e;
     done = token_count_broken(t, false, &before);

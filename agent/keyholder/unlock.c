@@ -4,6 +4,7 @@
 
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
+#include "agent/keyholder/keeper.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/writing.h"
@@ -19,21 +20,132 @@ unlock_is_needed(struct token *t)
     return info.login_required;
 }
 
+void
+unlock_forget(struct keyholder *k, struct token *t)
+{
+    kept_forget(&k->kept, t);
+    consent_forget(&k->consents, t);
+}
+
+bool
+unlock_end(struct keyholder *k, struct token *t)
+{
+    unlock_forget(k, t);
+    return token_is_logged_in(t) && token_logout(t) == TOKENS_OK;
+}
+
 /* One PIN, tried once. An empty one is no PIN: a token would take its absence
  * for "use your own pad". */
 static enum tokens_err
-login_with(struct token *t, const struct secret *pin)
+login_with(struct keyholder *k, struct token *t, const struct secret *pin,
+           int64_t typed_ms)
 {
     struct slice s = secret_slice(pin);
+    bool was_in = token_is_logged_in(t);
+    enum tokens_err e =
+        s.n == 0 ? TOKENS_PIN_INVALID : token_login(t, s.p, s.n);
 
-    return s.n == 0 ? TOKENS_PIN_INVALID : token_login(t, s.p, s.n);
+    if (e != TOKENS_OK) {
+        unlock_forget(k, t);
+    } else if (!was_in) {
+        /* Else the token has not looked at it. */
+        kept_save(&k->kept, t, s, typed_ms);
+        keeper_wake(k);
+    }
+    return e;
+}
+
+/* ---- the PIN that is kept ----------------------------------------------- */
+
+/* Never for the last try, and never twice: what does not work is gone. */
+static bool
+login_by_kept(struct keyholder *k, struct token *t,
+              const struct token_info *info)
+{
+    AUTO(secret) struct secret *pin = NULL;
+    int64_t typed_ms = 0;
+
+    return !info->pin_final_try && !info->pin_locked &&
+           kept_take(&k->kept, t, &pin, &typed_ms) &&
+           login_with(k, t, pin, typed_ms) == TOKENS_OK;
+}
+
+/* ---- the answer that all who waited get ---------------------------------- */
+
+static uint64_t
+logins_count(struct keyholder *k)
+{
+    uint64_t n;
+
+    pthread_mutex_lock(&k->mutex);
+    n = k->logins;
+    pthread_mutex_unlock(&k->mutex);
+    return n;
+}
+
+/* What the last prompt for this token came to, when it was no success and
+ * ended after BEFORE. */
+static bool
+was_refused(struct keyholder *k, const struct token *t, uint64_t before,
+            struct problem *p)
+{
+    bool refused = false;
+
+    pthread_mutex_lock(&k->mutex);
+    for (size_t i = 0; i < LIMIT_KEPT; i++)
+        if (k->no_login[i].token == t && k->no_login[i].number > before) {
+            *p = k->no_login[i].problem;
+            refused = true;
+        }
+    pthread_mutex_unlock(&k->mutex);
+    return refused;
+}
+
+/* What was this client's own (it left, or has no terminal) is nobody else's
+ * answer. */
+static void
+note_refusal(struct keyholder *k, struct token *t, const struct problem *p)
+{
+    struct no_login *free_one = NULL, *mine = NULL;
+
+    pthread_mutex_lock(&k->mutex);
+    for (size_t i = 0; i < LIMIT_KEPT; i++) {
+        struct no_login *one = &k->no_login[i];
+
+        if (one->token == t)
+            mine = one;
+        if (!one->token && !free_one)
+            free_one = one;
+    }
+    mine = mine ? mine : free_one;
+    if (mine)
+        *mine =
+            (struct no_login){.token = t, .number = ++k->logins, .problem = *p};
+    pthread_mutex_unlock(&k->mutex);
+}
+
+/* ---- asking --------------------------------------------------------------
+ */
+
+static const char *
+wrong_text(enum tokens_err t, const struct token_info *info, char *room,
+           size_t size)
+{
+    if (t == TOKENS_PIN_WRONG)
+        return "Wrong PIN";
+    if (info->pin_min == 0 || info->pin_max > 255)
+        return "That cannot be a PIN";
+    snprintf(room, size, "That cannot be a PIN: it has %lu to %lu characters",
+             info->pin_min, info->pin_max);
+    return room;
 }
 
 static enum err
 try_prompts(struct prompt *prompt, const struct purpose *why, struct problem *p)
 {
-    unsigned most = prompt->client->keyholder->config.pin_prompts;
+    struct keyholder *k = prompt->client->keyholder;
     const char *error = NULL;
+    char room[80];
 
     for (unsigned i = 0;; i++) {
         AUTO(secret) struct secret *pin = NULL;
@@ -47,87 +159,162 @@ try_prompts(struct prompt *prompt, const struct purpose *why, struct problem *p)
             return token_problem(t, why->token, p);
         if ((e = prompt_pin(prompt, why, &info, error, &pin, p)) != ERR_OK)
             return e;
-        t = login_with(why->token, pin);
+        t = login_with(k, why->token, pin, 0);
         if (t == TOKENS_OK)
             return ERR_OK;
         (void)token_problem(t, why->token, p);
-        if ((t != TOKENS_PIN_WRONG && t != TOKENS_PIN_INVALID) || i + 1 >= most)
+        if ((t != TOKENS_PIN_WRONG && t != TOKENS_PIN_INVALID) ||
+            i + 1 >= k->config.pin_prompts)
             return p->code;
-        error = t == TOKENS_PIN_WRONG ? "Wrong PIN" : "That cannot be a PIN";
+        error = wrong_text(t, &info, room, sizeof(room));
     }
 }
 
+/* In this request's turn to ask. */
 static enum err
-login_by_prompt(struct client *c, const struct purpose *why, struct problem *p)
+login_now(struct prompt *prompt, const struct purpose *why, bool *out_asked,
+          struct problem *p)
 {
-    AUTO(prompt) struct prompt prompt;
+    struct client *c = prompt->client;
     struct token_info info;
-    enum tokens_err t;
-    enum err e = prompt_begin(&prompt, c, p);
+    enum tokens_err t = token_load_info(why->token, &info);
+    enum err e;
 
-    if (e != ERR_OK || token_is_logged_in(why->token))
-        return e;
-    t = token_load_info(why->token, &info);
     if (t == TOKENS_OK && !info.initialized)
         t = TOKENS_UNINITIALIZED;
-    if (t == TOKENS_OK && info.protected_path)
+    if (t != TOKENS_OK)
+        return token_problem(t, why->token, p);
+    if (login_by_kept(c->keyholder, why->token, &info))
+        return ERR_OK;
+    *out_asked = true;
+    if (info.protected_path) {
+        notice_now(c, NOTICE_PINPAD, why->token);
         t = token_login(why->token, NULL, 0);
-    else if (t == TOKENS_OK)
-        return try_prompts(&prompt, why, p);
-    return t == TOKENS_OK ? ERR_OK : token_problem(t, why->token, p);
+        e = t == TOKENS_OK ? ERR_OK : token_problem(t, why->token, p);
+    } else {
+        e = try_prompts(prompt, why, p);
+    }
+    if (e != ERR_OK && e != ERR_TOKEN_LOCKED && !prompt_is_left(prompt))
+        note_refusal(c->keyholder, why->token, p);
+    return e;
+}
+
+static enum err
+login_in_turn(struct client *c, const struct purpose *why, bool *out_asked,
+              struct problem *p)
+{
+    uint64_t before = logins_count(c->keyholder);
+    AUTO(prompt) struct prompt prompt;
+    enum err e = prompt_begin(&prompt, c, p);
+
+    if (e == ERR_OK && !token_is_logged_in(why->token)) {
+        if (was_refused(c->keyholder, why->token, before, p))
+            return p->code;
+        e = login_now(&prompt, why, out_asked, p);
+    }
+    if (e == ERR_OK)
+        kept_touch(&c->keyholder->kept, why->token);
+    return e;
 }
 
 /* The prompt is given back before the token is written to. */
 enum err
-unlock_by_prompt(struct client *c, const struct purpose *why, struct problem *p)
+unlock_by_prompt(struct client *c, const struct purpose *why, bool *out_asked,
+                 struct problem *p)
 {
     bool was_in = token_is_logged_in(why->token);
-    enum err e = login_by_prompt(c, why, p);
+    bool asked = false;
+    enum err e = login_in_turn(c, why, &asked, p);
 
     if (e == ERR_OK && !was_in)
         writing_recover(c, why->token);
+    if (out_asked)
+        *out_asked = asked;
     return e;
 }
 
+/* ---- a PIN for each operation ------------------------------------------- */
+
 /* The prompt's own problem is kept: a token's error cannot carry it. */
 static enum tokens_err
-ask_now(struct ask_each_time *ask, struct token *t, struct secret **out)
+ask_now(struct ask_each_time *ask, struct token *t)
 {
     AUTO(prompt) struct prompt prompt;
+    struct purpose why = *ask->why;
     struct token_info info;
 
+    why.lasts = true;
+    if (ask->facts && ask->facts->id[0] == '\0')
+        (void)key_facts_load(t, ask->id, ask->facts);
     if (prompt_begin(&prompt, ask->client, &ask->problem) != ERR_OK)
         return TOKENS_CANCELLED;
-    token_get_info(t, &info);
-    if (prompt_pin(&prompt, ask->why, &info, NULL, out, &ask->problem) ==
+    if (token_load_info(t, &info) != TOKENS_OK)
+        token_get_info(t, &info);
+    if (prompt_pin(&prompt, &why, &info, NULL, &ask->pin, &ask->problem) ==
         ERR_OK)
         return TOKENS_OK;
     return ask->problem.code == ERR_CANCELLED ? TOKENS_CANCELLED
                                               : TOKENS_LOCKED;
 }
 
+static struct consent_about
+about(const struct ask_each_time *ask)
+{
+    return (struct consent_about){.token = ask->why->token,
+                                  .id = ask->id,
+                                  .program = client_program(ask->client),
+                                  .operation = ask->why->operation};
+}
+
+/* Between C_SignInit and C_Sign nothing may reach the token: this runs before
+ * both. */
 enum tokens_err
 unlock_ask(void *arg, struct token *t, uint8_t *pin, size_t room,
            size_t *out_len)
 {
-    AUTO(secret) struct secret *secret = NULL;
+    struct ask_each_time *ask = arg;
+    struct consent_about a = about(ask);
+    AUTO(secret) struct secret *held = NULL;
     struct token_info info;
-    enum tokens_err e;
+    enum tokens_err e = TOKENS_OK;
     struct slice s;
 
     token_get_info(t, &info);
     if (info.protected_path) {
+        notice_now(ask->client, NOTICE_PINPAD, t);
         *out_len = 0;
         return TOKENS_OK;
     }
-    if ((e = ask_now(arg, t, &secret)) != TOKENS_OK)
+    secret_drop(&ask->pin);
+    notice_end(ask->client);
+    if (info.pin_final_try ||
+        !consent_use(&ask->client->keyholder->consents, &a, &held))
+        e = ask_now(ask, t);
+    notice_begin(ask->client, t);
+    if (e != TOKENS_OK)
         return e;
-    s = secret_slice(secret);
+    s = secret_slice(held ? held : ask->pin);
     if (s.n == 0 || s.n > room)
         return TOKENS_PIN_INVALID;
     memcpy(pin, s.p, s.n);
     *out_len = s.n;
     return TOKENS_OK;
+}
+
+void
+unlock_asked(struct ask_each_time *ask, enum tokens_err result)
+{
+    struct keyholder *k = ask->client->keyholder;
+    struct consent_about a = about(ask);
+
+    if (result == TOKENS_OK && ask->pin) {
+        consent_add(&k->consents, &a, secret_slice(ask->pin));
+        keeper_wake(k);
+    } else if (result == TOKENS_PIN_WRONG || result == TOKENS_PIN_BLOCKED ||
+               result == TOKENS_PIN_INVALID || result == TOKENS_PIN_EXPIRED) {
+        unlock_forget(k, ask->why->token);
+    }
+    secret_drop(&ask->pin);
 }
 
 /* ---- MSG_UNLOCK, MSG_LOCK ---------------------------------------------- */
@@ -141,7 +328,7 @@ unlock_by_descriptor(struct client *c, struct token *t, struct problem *p)
 
     if (read != ERR_OK)
         return read;
-    e = login_with(t, pin);
+    e = login_with(c->keyholder, t, pin, 0);
     return e == TOKENS_OK ? ERR_OK : token_problem(e, t, p);
 }
 
@@ -152,7 +339,7 @@ unlock_found(struct client *c, struct token *t, struct problem *p)
 
     if (c->frame.fd_count > 0)
         return unlock_by_descriptor(c, t, p);
-    return unlock_is_needed(t) ? unlock_by_prompt(c, &why, p) : ERR_OK;
+    return unlock_is_needed(t) ? unlock_by_prompt(c, &why, NULL, p) : ERR_OK;
 }
 
 enum err
@@ -177,7 +364,7 @@ token_unlock(struct client *c, const struct token_choice *request,
 static uint32_t
 lock_one(struct client *c, struct token *t)
 {
-    if (!token_is_logged_in(t) || token_logout(t) != TOKENS_OK)
+    if (!unlock_end(c->keyholder, t))
         return 0;
     client_audit(c, "lock", t, slice_of(NULL, 0), ERR_OK);
     return 1;

@@ -57,7 +57,7 @@ writing_unlock(struct client *c, const struct purpose *why, struct problem *p)
     enum err e = ERR_OK;
 
     if (unlock_is_needed(why->token))
-        e = unlock_by_prompt(c, why, p);
+        e = unlock_by_prompt(c, why, NULL, p);
     return e == ERR_OK ? recover(c, why->token, p) : e;
 }
 

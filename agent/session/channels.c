@@ -3,7 +3,12 @@
 #include <poll.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/session/json_text.h"
+#include "agent/session/message.h"
 #include "agent/session/try.h"
+
+#define NOTICE_DEADLINE_MS 1000
 
 /* ---- calls ----------------------------------------------------------------
  */
@@ -27,6 +32,22 @@ is_out_of_step(const struct session *s, const struct channel_wait *wait,
     if (e == ERR_TOKEN_BUSY)
         return clock_ms() - begun >= wait->timeout_ms;
     return e == ERR_CANCELLED && client_hung_up(s);
+}
+
+/* A client that does not take it in time is no reason to end its request. */
+static void
+tell_client(void *arg, const struct notice *n)
+{
+    const struct request *r = arg;
+    const char *kind = n->kind == NOTICE_PINPAD ? "pinpad" : "touch";
+    json_t *message =
+        json_pack("{s:{s:{s:s, s:o}}, s:b}", "parameters", "notice", "kind",
+                  kind, "token", json_text(n->token), "continues", 1);
+
+    if (!message_write(r->session->conn, message, NOTICE_DEADLINE_MS))
+        log_note("session %llu: a notice was not read",
+                 (unsigned long long)r->session->id);
+    json_decref(message);
 }
 
 struct side {
@@ -59,8 +80,11 @@ call(struct request *r, const struct side *side, enum message m,
      void *reply)
 {
     struct session *s = r->session;
-    struct channel_wait wait = {
-        .lost = side->lost, .watch = s->conn, .timeout_ms = timeout_ms};
+    struct channel_wait wait = {.lost = side->lost,
+                                .watch = s->conn,
+                                .timeout_ms = timeout_ms,
+                                .notice = r->more ? tell_client : NULL,
+                                .arg = r};
     int64_t begun = clock_ms();
     enum err e;
 

@@ -135,6 +135,8 @@ token_json(const struct token_record *t)
                         json_boolean(t->flags & TOKEN_PIN_MUST_CHANGE));
     json_object_set_new(out, "pinpad", json_boolean(t->flags & TOKEN_PINPAD));
     json_object_set_new(out, "pin_low", json_boolean(t->flags & TOKEN_PIN_LOW));
+    if (t->kept_s > 0)
+        json_object_set_new(out, "pin_kept_seconds", json_integer(t->kept_s));
     return out;
 }
 

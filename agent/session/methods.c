@@ -129,7 +129,7 @@ method_call(struct session *s, const struct varlink_call *call,
             struct message_in *in)
 {
     const struct method *m = method_find(call->method);
-    AUTO(request) struct request r = {.session = s};
+    AUTO(request) struct request r = {.session = s, .more = call->more};
     int64_t begun = clock_ms();
     json_t *parameters = NULL;
     enum err e;

@@ -40,6 +40,7 @@ struct request {
     json_t *parameters;
     int fds[LIMIT_REQUEST_FDS]; /* -1 once taken */
     int fd_count;
+    bool more; /* the client takes replies that continue: notices */
     struct problem problem;
 };
 

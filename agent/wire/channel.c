@@ -215,18 +215,39 @@ wait_reply(int fd, const struct channel_wait *wait, struct problem *p)
     }
 }
 
+/* Gives the packet that ends the call. */
+static enum err
+receive_reply(int fd, enum message m, const struct channel_wait *wait,
+              struct frame *frame, struct packet_header *h, struct problem *p)
+{
+    for (int i = 0; i <= LIMIT_NOTICES; i++) {
+        struct notice n;
+        enum err e = wait_reply(fd, wait, p);
+
+        if (e != ERR_OK)
+            return e;
+        if (packet_receive(fd, frame, h) != 1 || h->message != m)
+            break;
+        if (h->kind != PACKET_NOTICE)
+            return ERR_OK;
+        if (!record_decode(RECORD_notice, packet_body(frame), &n))
+            break;
+        if (wait->notice)
+            wait->notice(wait->arg, &n);
+    }
+    return fail(p, wait->lost, NULL);
+}
+
 enum err
 channel_collect(int fd, enum message m, const struct channel_wait *wait,
                 struct frame *frame, void *reply, struct problem *p)
 {
     const struct message_row *row = &rows[m];
     struct packet_header h;
-    enum err e = wait_reply(fd, wait, p);
+    enum err e = receive_reply(fd, m, wait, frame, &h, p);
 
     if (e != ERR_OK)
         return e;
-    if (packet_receive(fd, frame, &h) != 1 || h.message != m)
-        return fail(p, wait->lost, NULL);
     if (h.kind == PACKET_PROBLEM)
         return packet_read_problem(frame, h.code, wait->lost, p);
     if (h.kind != PACKET_REPLY || frame->fd_count > row->reply_fds ||

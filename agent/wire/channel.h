@@ -75,12 +75,16 @@ MUST_USE bool channel_send(int fd, enum message m, const void *request,
  *   watch       a descriptor whose hang-up ends the wait with ERR_CANCELLED
  *               (a client that left), or -1
  *   timeout_ms  < 0: none; when it passes: ERR_TOKEN_BUSY
+ *   notice      gets what the other side says before its reply, with arg;
+ *               NULL: passed over
  * A problem that the other side sent is given in *p.
  */
 struct channel_wait {
     enum err lost;
     int watch;
     int timeout_ms;
+    void (*notice)(void *arg, const struct notice *n);
+    void *arg;
 };
 MUST_USE enum err channel_call(int fd, enum message m, const void *request,
                                const int *fds, int fd_count,
@@ -139,5 +143,9 @@ enum received channel_receive(struct served *s, struct frame *frame,
 MUST_USE bool channel_reply(int fd, enum message m, const void *reply,
                             const int *fds, int fd_count);
 MUST_USE bool channel_refuse(int fd, enum message m, const struct problem *p);
+
+/* Says what the request is waiting for, before it is answered; at most
+ * LIMIT_NOTICES times. */
+MUST_USE bool channel_notice(int fd, enum message m, const struct notice *n);
 
 #endif

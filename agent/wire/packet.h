@@ -9,7 +9,12 @@
 
 #define PACKET_HEADER_BYTES 8
 
-enum packet_kind { PACKET_REQUEST = 1, PACKET_REPLY = 2, PACKET_PROBLEM = 3 };
+enum packet_kind {
+    PACKET_REQUEST = 1,
+    PACKET_REPLY = 2,
+    PACKET_PROBLEM = 3,
+    PACKET_NOTICE = 4 /* before the reply */
+};
 
 struct packet_header {
     uint16_t message;

@@ -58,6 +58,9 @@ static const struct field key_record_fields[] = {ROWS(key_record)};
 #define THIS token_record
 static const struct field token_record_fields[] = {ROWS(token_record)};
 #undef THIS
+#define THIS notice
+static const struct field notice_fields[] = {ROWS(notice)};
+#undef THIS
 #define THIS key_choice
 static const struct field key_choice_fields[] = {ROWS(key_choice)};
 #undef THIS

@@ -74,14 +74,18 @@ struct slice_list {
         BYTES(certificate, LIMIT_CERT_BYTES)
 
 /* flags: set of enum token_flag; tries_left as in struct problem, +1 (so
- * 0 means unknown). */
+ * 0 means unknown); kept_s: for how many seconds the PIN is kept at most. */
 #define FIELDS_token_record(U32, U64, BYTES, TEXT, LIST)                       \
     TEXT(label, LIMIT_LABEL_BYTES)                                             \
     TEXT(serial, 64)                                                           \
     TEXT(manufacturer, 128)                                                    \
     TEXT(model, 64)                                                            \
     TEXT(module, LIMIT_TEXT_BYTES) TEXT(uri, LIMIT_TEXT_BYTES) U32(flags)      \
-        U32(tries)
+        U32(tries) U32(kept_s)
+
+/* What a call that is still in work is waiting for: enum notice_kind. */
+#define FIELDS_notice(U32, U64, BYTES, TEXT, LIST)                             \
+    U32(kind) TEXT(token, LIMIT_LABEL_BYTES)
 
 #define FIELDS_key_choice(U32, U64, BYTES, TEXT, LIST)                         \
     BYTES(key, LIMIT_REF_BYTES)
@@ -373,7 +377,7 @@ struct slice_list {
                                             X(keyring_status) X(trust_part)    \
                                                 X(lent_trust) X(check_request) \
                                                     X(check_reply)             \
-                                                        X(anchor_record)
+                                                        X(notice) X(anchor_record)
 
 #define RECORD_U32(name)               uint32_t name;
 #define RECORD_U64(name)               uint64_t name;

@@ -23,6 +23,16 @@ channel_reply(int fd, enum message m, const void *reply, const int *fds,
     return packet_send(fd, h, buf_slice(&body), fds, fd_count);
 }
 
+bool
+channel_notice(int fd, enum message m, const struct notice *n)
+{
+    struct packet_header h = {.message = (uint16_t)m, .kind = PACKET_NOTICE};
+    AUTO(buf) struct buf body = {0};
+
+    record_encode(RECORD_notice, n, &body);
+    return packet_send(fd, h, buf_slice(&body), NULL, 0);
+}
+
 /* A problem is its tries and three texts, each with a length of two bytes. */
 static void
 put_fact(struct buf *out, const char *text)

@@ -25,6 +25,12 @@ enum verb {
 
 enum helper { HELPER_IMPORTER = 1, HELPER_PINENTRY = 2 };
 
+/* What a person can do while a call is in work. */
+enum notice_kind {
+    NOTICE_TOUCH = 1, /* the token takes long: it may want to be touched */
+    NOTICE_PINPAD     /* the PIN is typed at the token's own reader */
+};
+
 enum key_type { KEY_UNKNOWN, KEY_RSA, KEY_EC, KEY_ED25519, KEY_X25519 };
 enum key_use {
     USE_SIGN = 1,

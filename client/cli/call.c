@@ -279,6 +279,22 @@ call_set_caller(struct call *c)
 /* ---- calling
  * --------------------------------------------------------------------- */
 
+/* For the person, while the command waits. */
+static void
+notice_say(void *arg, const struct smime_notice *n)
+{
+    (void)arg;
+    if (strcmp(n->kind, "pinpad") == 0) {
+        fputs("smime: enter the PIN at the reader of the token ", stderr);
+        show_text(stderr, n->token);
+        fputc('\n', stderr);
+    } else if (strcmp(n->kind, "touch") == 0) {
+        fputs("smime: waiting for the token ", stderr);
+        show_text(stderr, n->token);
+        fputs(": touch it now if it blinks\n", stderr);
+    }
+}
+
 int
 call_try(struct call *c, enum smime_socket socket, const char *method,
          json_t **out, struct smime_error *error)
@@ -286,9 +302,11 @@ call_try(struct call *c, enum smime_socket socket, const char *method,
     struct smime_client *client = NULL;
     int failed = smime_client_connect(socket, &client, error);
 
-    if (failed == 0)
+    if (failed == 0) {
+        smime_client_on_notice(client, notice_say, NULL);
         failed = client_call_json(client, method, c->parameters, c->fds,
                                   c->fd_count, -1, out, error);
+    }
     smime_client_drop(&client);
     return failed == 0 ? EXIT_DONE : error->exit_code;
 }
@@ -311,9 +329,10 @@ call_connect(enum smime_socket socket, struct smime_client **out)
 {
     AUTO(smime_error) struct smime_error error = {.exit_code = 0};
 
-    if (smime_client_connect(socket, out, &error) == 0)
-        return EXIT_DONE;
-    return error_say(&error);
+    if (smime_client_connect(socket, out, &error) != 0)
+        return error_say(&error);
+    smime_client_on_notice(*out, notice_say, NULL);
+    return EXIT_DONE;
 }
 
 int

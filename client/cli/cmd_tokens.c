@@ -10,19 +10,40 @@ static const struct option_row options[] = {{"token", OPTION_VALUE},
                                             {NULL, OPTION_FLAG}};
 
 static void
-tries_text(json_t *token, char *out, size_t size)
+add_note(struct buf *out, const char *note)
+{
+    buf_addf(out, "%s%s", out->len > 0 ? ", " : "", note);
+}
+
+/* What a person wants to know of the PIN before typing it. */
+static void
+pin_text(json_t *token, struct buf *out)
 {
     json_t *tries = json_object_get(token, "tries_left");
+    int64_t kept = number_of(token, "pin_kept_seconds");
+    char text[64];
 
-    long long n = (long long)json_integer_value(tries);
-
-    out[0] = '\0';
-    if (!json_is_integer(tries) && flag_of(token, "pin_low"))
-        snprintf(out, size, "a wrong PIN was given");
-    else if (json_is_integer(tries) && n == 0)
-        snprintf(out, size, "no try left");
-    else if (json_is_integer(tries))
-        snprintf(out, size, "%lld %s left", n, n == 1 ? "try" : "tries");
+    if (json_is_integer(tries) && json_integer_value(tries) == 0) {
+        add_note(out, "no try left");
+    } else if (json_is_integer(tries)) {
+        snprintf(text, sizeof(text), "%lld %s left",
+                 (long long)json_integer_value(tries),
+                 json_integer_value(tries) == 1 ? "try" : "tries");
+        add_note(out, text);
+    } else if (flag_of(token, "pin_low")) {
+        add_note(out, "a wrong PIN was given");
+    }
+    if (json_is_false(json_object_get(token, "pin_set")) &&
+        strcmp(text_of(token, "state"), "empty") != 0)
+        add_note(out, "no PIN set");
+    if (flag_of(token, "pin_must_change"))
+        add_note(out, "PIN must be changed");
+    if (flag_of(token, "pinpad"))
+        add_note(out, "PIN at its reader");
+    if (kept > 0) {
+        snprintf(text, sizeof(text), "PIN kept for %lld s", (long long)kept);
+        add_note(out, text);
+    }
 }
 
 static int
@@ -37,14 +58,14 @@ tokens_say(json_t *tokens)
     json_array_foreach(tokens, i, token)
     {
         const char *label = text_of(token, "label");
-        char tries[64];
+        AUTO(buf) struct buf pin = {0};
 
-        tries_text(token, tries, sizeof(tries));
-        table_add(&t,
-                  (const char *const[TABLE_COLUMNS]){
-                      label[0] ? label : "(no label)", text_of(token, "state"),
-                      tries, text_of(token, "model"), text_of(token, "serial"),
-                      flag_of(token, "read_only") ? "read-only" : ""});
+        pin_text(token, &pin);
+        table_add(&t, (const char *const[TABLE_COLUMNS]){
+                          label[0] ? label : "(no label)",
+                          text_of(token, "state"), buf_text(&pin),
+                          text_of(token, "model"), text_of(token, "serial"),
+                          flag_of(token, "read_only") ? "read-only" : ""});
     }
     table_print(&t);
     return output_finish(EXIT_DONE);
@@ -90,9 +111,11 @@ const struct command command_tokens = {
              "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N] "
              "[--pin-fd N]",
     .help =
-        "A line is: label, state, tries left, model, serial number. State:\n"
-        "unlocked, locked, blocked (too many wrong PINs), empty (not\n"
-        "initialised), open (it wants no PIN).\n"
+        "A line is: label, state, what to know of its PIN (tries left, kept "
+        "by\n"
+        "the agent), model, serial number. State: unlocked, locked, blocked "
+        "(too\n"
+        "many wrong PINs), empty (not initialised), open (it wants no PIN).\n"
         "\n"
         "  init LABEL       make an empty token ready; one that is not empty\n"
         "                   is never touched\n"

@@ -13,7 +13,11 @@ struct smime_client {
     pthread_mutex_t lock;
     int fd;
     bool is_lost; /* what comes next could be the answer to an old call */
+    void (*tell)(void *arg, const struct smime_notice *notice);
+    void *tell_arg;
 };
+
+#define LIMIT_NOTICES 1000 /* before one reply */
 
 /* ---- connecting
  * ---------------------------------------------------------------- */
@@ -129,6 +133,51 @@ transfer_error(enum transfer t, struct smime_error *error)
     return -1;
 }
 
+/* True: TEXT is a notice, and more is to come. */
+static bool
+notice_tell(const struct smime_client *c, const char *text)
+{
+    json_t *reply = c->tell ? json_loads(text, 0, NULL) : NULL;
+    json_t *notice =
+        json_object_get(json_object_get(reply, "parameters"), "notice");
+    struct smime_notice n = {
+        .kind = json_string_value(json_object_get(notice, "kind")),
+        .token = json_string_value(json_object_get(notice, "token"))};
+    bool more = json_is_true(json_object_get(reply, "continues"));
+
+    if (more && n.kind && n.token)
+        c->tell(c->tell_arg, &n);
+    json_decref(reply);
+    return more;
+}
+
+/* Receives the reply, and tells of what comes before it. */
+static enum transfer
+reply_receive(struct smime_client *c, int64_t deadline, char **out)
+{
+    struct inbox in = {NULL, 0, 0};
+    enum transfer t = TRANSFER_LOST;
+    char *text = NULL;
+
+    for (int i = 0; i <= LIMIT_NOTICES; i++) {
+        t = message_receive(c->fd, deadline, &in, &text);
+        if (t != TRANSFER_DONE || !notice_tell(c, text))
+            break;
+        free(text);
+        text = NULL;
+        t = TRANSFER_HUGE;
+    }
+    /* One answer to one question: nothing may come behind it. */
+    if (t == TRANSFER_DONE && in.len > 0) {
+        free(text);
+        t = TRANSFER_LOST;
+    }
+    inbox_drop(&in);
+    if (t == TRANSFER_DONE)
+        *out = text;
+    return t;
+}
+
 /* Sends TEXT with its NUL and receives the answer's text; gives it. */
 static int
 exchange(struct smime_client *c, const char *text, const int *fds, int fd_count,
@@ -136,17 +185,26 @@ exchange(struct smime_client *c, const char *text, const int *fds, int fd_count,
 {
     int64_t deadline = deadline_after(timeout_ms);
     enum transfer t = TRANSFER_LOST;
-    size_t len;
 
     if (pthread_mutex_lock(&c->lock) != 0)
         return error_own(error, "Internal", "no lock");
     if (!c->is_lost)
         t = bytes_send(c->fd, text, strlen(text) + 1, fds, fd_count, deadline);
     if (t == TRANSFER_DONE)
-        t = message_receive(c->fd, deadline, out, &len);
+        t = reply_receive(c, deadline, out);
     c->is_lost = t != TRANSFER_DONE;
     pthread_mutex_unlock(&c->lock);
     return transfer_error(t, error);
+}
+
+void
+smime_client_on_notice(struct smime_client *c,
+                       void (*tell)(void *arg,
+                                    const struct smime_notice *notice),
+                       void *arg)
+{
+    c->tell = tell;
+    c->tell_arg = arg;
 }
 
 /* "io.smimeagent.Mail.NoKey": something stands behind the last dot. */
@@ -180,13 +238,16 @@ answer_read(const char *text, json_t **out, struct smime_error *error)
 
 /* Gives the request's text, or NULL. */
 static char *
-request_write(const char *method, json_t *parameters)
+request_write(const char *method, json_t *parameters, bool more)
 {
     json_t *request = parameters ? json_pack("{s:s, s:O}", "method", method,
                                              "parameters", parameters)
                                  : json_pack("{s:s}", "method", method);
-    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    char *text;
 
+    if (request && more)
+        json_object_set_new(request, "more", json_true());
+    text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     json_decref(request);
     return text;
 }
@@ -202,7 +263,7 @@ client_call_json(struct smime_client *c, const char *method, json_t *parameters,
 
     if (fd_count < 0 || fd_count > SMIME_LIMIT_FDS)
         return error_own(error, "InvalidRequest", "too many descriptors");
-    request = request_write(method, parameters);
+    request = request_write(method, parameters, c->tell != NULL);
     if (!request)
         return error_own(error, "InvalidRequest", "it is not UTF-8");
     if (strlen(request) >= SMIME_LIMIT_REQUEST_BYTES)

@@ -40,9 +40,18 @@ int64_t deadline_after(int timeout_ms);
 enum transfer bytes_send(int fd, const char *p, size_t n, const int *fds,
                          int fd_count, int64_t deadline);
 
+/* What was received behind the message that was given last. A zeroed one is
+ * empty. */
+struct inbox {
+    char *data;
+    size_t len;
+    size_t cap;
+};
+void inbox_drop(struct inbox *in);
+
 /* Receives up to the NUL that ends a message; gives its text (NUL included)
  * in *out, which the caller frees. */
-enum transfer message_receive(int fd, int64_t deadline, char **out,
-                              size_t *out_len);
+enum transfer message_receive(int fd, int64_t deadline, struct inbox *in,
+                              char **out);
 
 #endif

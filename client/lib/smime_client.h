@@ -71,6 +71,26 @@ int smime_client_call(struct smime_client *c, const char *method,
                       const char *parameters, const int *fds, int fd_count,
                       int timeout_ms, char **out, struct smime_error *error);
 
+/*
+ * What a call is waiting for, while it waits. kind: "touch" (the token takes
+ * long: it may want to be touched) or "pinpad" (the PIN is typed at the
+ * token's own reader). token is the token's label: foreign text.
+ */
+struct smime_notice {
+    const char *kind;
+    const char *token;
+};
+
+/*
+ * From now on TELL is called, with ARG, for each notice that comes before a
+ * reply: in the calling thread, and without the right to call on this
+ * connection. NULL: notices are not asked for.
+ */
+void smime_client_on_notice(struct smime_client *c,
+                            void (*tell)(void *arg,
+                                         const struct smime_notice *notice),
+                            void *arg);
+
 /* Ends the connection; NULL is fine; *c becomes NULL. */
 void smime_client_drop(struct smime_client **c);
 

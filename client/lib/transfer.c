@@ -94,67 +94,76 @@ bytes_send(int fd, const char *p, size_t n, const int *fds, int fd_count,
     return TRANSFER_DONE;
 }
 
-struct room {
-    char *data;
-    size_t len;
-    size_t cap;
-};
+void
+inbox_drop(struct inbox *in)
+{
+    free(in->data);
+    *in = (struct inbox){NULL, 0, 0};
+}
 
 static bool
-room_grow(struct room *r)
+inbox_grow(struct inbox *in)
 {
-    size_t cap = r->cap == 0 ? FIRST_ROOM_BYTES : r->cap * 2;
-    char *data = realloc(r->data, cap);
+    size_t cap = in->cap == 0 ? FIRST_ROOM_BYTES : in->cap * 2;
+    char *data = realloc(in->data, cap);
 
     if (!data)
         return false;
-    r->data = data;
-    r->cap = cap;
+    in->data = data;
+    in->cap = cap;
     return true;
 }
 
-/* Receives what is there. Sets *ended when the message is whole. */
+/* Receives what is there. Sets *ended when a message is whole. */
 static enum transfer
-part_receive(int fd, struct room *r, bool *ended)
+part_receive(int fd, struct inbox *in, bool *ended)
 {
     char *at;
     ssize_t got;
 
-    if (r->len == r->cap &&
-        (r->len >= SMIME_LIMIT_REPLY_BYTES || !room_grow(r)))
+    if (in->len == in->cap &&
+        (in->len >= SMIME_LIMIT_REPLY_BYTES || !inbox_grow(in)))
         return TRANSFER_HUGE;
-    at = r->data + r->len;
-    got = recv(fd, at, r->cap - r->len, MSG_DONTWAIT);
+    at = in->data + in->len;
+    got = recv(fd, at, in->cap - in->len, MSG_DONTWAIT);
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? TRANSFER_DONE
                                                  : TRANSFER_LOST;
     if (got == 0)
         return TRANSFER_LOST;
-    r->len += (size_t)got;
+    in->len += (size_t)got;
     *ended = memchr(at, '\0', (size_t)got) != NULL;
     return TRANSFER_DONE;
 }
 
-enum transfer
-message_receive(int fd, int64_t deadline, char **out, size_t *out_len)
+/* Gives the first message of those that are there. */
+static enum transfer
+message_take(struct inbox *in, char **out)
 {
-    struct room r = {NULL, 0, 0};
+    size_t n = strnlen(in->data, in->len) + 1;
+    char *rest = in->len > n ? malloc(in->len - n) : NULL;
+
+    if (in->len > n && !rest)
+        return TRANSFER_HUGE;
+    if (rest)
+        memcpy(rest, in->data + n, in->len - n);
+    *out = in->data;
+    in->data = rest;
+    in->len -= n;
+    in->cap = in->len;
+    return TRANSFER_DONE;
+}
+
+enum transfer
+message_receive(int fd, int64_t deadline, struct inbox *in, char **out)
+{
     enum transfer t = TRANSFER_DONE;
-    bool ended = false;
+    bool ended = in->len > 0 && memchr(in->data, '\0', in->len) != NULL;
 
     while (t == TRANSFER_DONE && !ended) {
         t = ready_wait(fd, POLLIN, deadline);
         if (t == TRANSFER_DONE)
-            t = part_receive(fd, &r, &ended);
+            t = part_receive(fd, in, &ended);
     }
-    /* One answer to one question: nothing may come behind it. */
-    if (t == TRANSFER_DONE && strnlen(r.data, r.len) != r.len - 1)
-        t = TRANSFER_LOST;
-    if (t != TRANSFER_DONE) {
-        free(r.data);
-        return t;
-    }
-    *out = r.data;
-    *out_len = r.len;
-    return TRANSFER_DONE;
+    return t == TRANSFER_DONE ? message_take(in, out) : t;
 }

@@ -25,6 +25,11 @@
  * FAULT_RECORD names. C_GetSlotList, C_GetMechanismList, C_FindObjects,
  * C_Sign and C_Decrypt can lie about a count.
  *
+ * FAULT_TRACE names a file that gets the name of each function called, and for
+ * C_Login its user type ("C_Login 2"). FAULT_PINPAD is a PIN: then every token
+ * says CKF_PROTECTED_AUTHENTICATION_PATH, refuses a PIN that is given, and a
+ * C_Login without one is done with that PIN, as if typed at its own reader.
+ *
  * A test that opens this file with dlopen may ask faultmod_count("C_Sign"),
  * or faultmod_count(NULL) for all calls, since faultmod_reset().
  */
@@ -34,6 +39,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +234,21 @@ note_seen(enum call call)
     fclose(f);
 }
 
+static void
+trace(enum call call, int user)
+{
+    const char *path = getenv("FAULT_TRACE");
+    FILE *f = path ? fopen(path, "ae") : NULL;
+
+    if (!f)
+        return;
+    if (call == CALL_C_Login)
+        fprintf(f, "%s %d\n", names[call], user);
+    else
+        fprintf(f, "%s\n", names[call]);
+    fclose(f);
+}
+
 /* Uses up one turn of a rule; false when it does not act now. */
 static bool
 rule_acts(struct rule *r)
@@ -343,6 +364,8 @@ plan_says(enum call call, CK_RV *out)
         CK_RV rv;                                                              \
                                                                                \
         counts[CALL_##name]++;                                                 \
+        if (CALL_##name != CALL_C_Login)                                       \
+            trace(CALL_##name, 0);                                             \
         note_record(CALL_##name, '+');                                         \
         if (!plan_says(CALL_##name, &rv))                                      \
             rv = real->name args;                                              \
@@ -351,6 +374,34 @@ plan_says(enum call call, CK_RV *out)
     }
 #include "faultmod_calls.def"
 #undef WRAP
+
+/* The person at the reader is quick and always right. */
+static CK_RV
+pinpad_C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin,
+               CK_ULONG n)
+{
+    const char *typed = getenv("FAULT_PINPAD");
+
+    trace(CALL_C_Login, (int)user);
+    if (!typed)
+        return fault_C_Login(session, user, pin, n);
+    if (pin)
+        return CKR_ARGUMENTS_BAD;
+    return fault_C_Login(session, user, (CK_BYTE *)(uintptr_t)typed,
+                         strlen(typed));
+}
+
+static CK_RV slots_C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO *info);
+
+static CK_RV
+pinpad_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+    CK_RV rv = slots_C_GetTokenInfo(slot, info);
+
+    if (rv == CKR_OK && getenv("FAULT_PINPAD"))
+        info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
+    return rv;
+}
 
 static CK_FUNCTION_LIST list = {
     .version = {2, 40},
@@ -476,12 +527,13 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
     }
     list.C_GetSlotList = slots_C_GetSlotList;
     list.C_GetSlotInfo = slots_C_GetSlotInfo;
-    list.C_GetTokenInfo = slots_C_GetTokenInfo;
     list.C_GetMechanismList = slots_C_GetMechanismList;
     list.C_OpenSession = slots_C_OpenSession;
     list.C_FindObjects = lying_C_FindObjects;
     list.C_Sign = lying_C_Sign;
     list.C_Decrypt = lying_C_Decrypt;
+    list.C_Login = pinpad_C_Login;
+    list.C_GetTokenInfo = pinpad_C_GetTokenInfo;
     *out = &list;
     return CKR_OK;
 }

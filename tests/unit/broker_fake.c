@@ -76,7 +76,8 @@ static void
 ask_pinentry(void)
 {
     const struct spawn s = {.helper = HELPER_PINENTRY};
-    const struct channel_wait wait = {ERR_INTERNAL, -1, 10000};
+    const struct channel_wait wait = {
+        .lost = ERR_INTERNAL, .watch = -1, .timeout_ms = 10000};
     struct problem p = {0};
     struct empty nothing;
     enum err e = channel_call(CHANNEL_FD, MSG_SPAWN, &s, NULL, 0, &wait, &frame,

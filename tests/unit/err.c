@@ -130,8 +130,9 @@ a_label_cannot_leave_the_quotes_of_a_command(void **state)
     (void)fail(&p, ERR_TOKEN_LOCKED, NULL);
     problem_set_token(&p, "a'; reboot; '");
     assert_sentence(&p, 1,
-                    "unlock it with: smime unlock --token "
-                    "'a'\\''; reboot; '\\'''");
+                    "smime unlock --token "
+                    "'a'\\''; reboot; '\\'''"
+                    "  (without a terminal: --pin-fd N)");
 }
 
 static void

@@ -7,11 +7,13 @@ foreach(name keyholder_config keyholder_audit keyholder_pinentry)
   smime_unit_test(${name} smime-keyholder-code)
 endforeach()
 # Real processes on a SoftHSM token.
-foreach(name keyholder_process keyholder_operations keyholder_manage keyholder_prompts)
+foreach(name keyholder_process keyholder_operations keyholder_manage
+             keyholder_prompts keyholder_consent)
   smime_unit_test(${name} smime-wire smime-base OpenSSL::Crypto
                   Threads::Threads)
-  add_dependencies(test_${name} smime-keyholder smime-importer smime-vtoken)
+  add_dependencies(test_${name} smime-keyholder smime-importer smime-vtoken
+                                  smime-faultmod)
 endforeach()
-foreach(name keyholder_process keyholder_prompts)
+foreach(name keyholder_process keyholder_prompts keyholder_consent)
   smime_root_test(${name})
 endforeach()

@@ -24,6 +24,9 @@ extern char **environ;
 struct fake_pinentry {
     const char *pin[4]; /* in turn; NULL: the person cancels */
     bool absent, silent;
+    bool no;       /* the answer to CONFIRM */
+    bool hold;     /* no PIN is answered until this ends */
+    int confirmed; /* CONFIRMs */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     int asked; /* GETPINs */
@@ -42,7 +45,8 @@ pinentry_expect(const char *first, const char *second, const char *third)
     pinentry.pin[1] = second;
     pinentry.pin[2] = third;
     pinentry.absent = pinentry.silent = false;
-    pinentry.asked = pinentry.ended = 0;
+    pinentry.asked = pinentry.ended = pinentry.confirmed = 0;
+    pinentry.no = pinentry.hold = false;
     pinentry.seen[0] = '\0';
     pthread_mutex_unlock(&pinentry.mutex);
 }
@@ -58,7 +62,9 @@ pinentry_answer(const char *line, char *out, size_t size)
         strcat(pinentry.seen, line);
     snprintf(out, size, "OK\n");
     if (strncmp(line, "GETPIN", 6) == 0) {
-        const char *pin = pinentry.pin[pinentry.asked++];
+        int turn = pinentry.asked++;
+        const char *pin =
+            turn < (int)ARRAY_COUNT(pinentry.pin) ? pinentry.pin[turn] : NULL;
 
         if (pin)
             snprintf(out, size, "D %s\nOK\n", pin);
@@ -66,7 +72,14 @@ pinentry_answer(const char *line, char *out, size_t size)
             snprintf(out, size, "ERR 83886179 Operation cancelled\n");
         answers = !pinentry.silent;
     }
+    if (strncmp(line, "CONFIRM", 7) == 0) {
+        pinentry.confirmed++;
+        if (pinentry.no)
+            snprintf(out, size, "ERR 83886194 Not confirmed\n");
+    }
     pthread_cond_broadcast(&pinentry.changed);
+    while (pinentry.hold && strncmp(line, "GETPIN", 6) == 0)
+        pthread_cond_wait(&pinentry.changed, &pinentry.mutex);
     pthread_mutex_unlock(&pinentry.mutex);
     return answers;
 }
@@ -292,12 +305,33 @@ session_drop(struct session *s)
     fd_drop(&s->fd);
 }
 
+/* What came before replies. */
+static struct {
+    int count;
+    uint32_t kind;
+    char token[64];
+} noticed;
+
+static inline void
+note_notice(void *arg, const struct notice *n)
+{
+    (void)arg;
+    noticed.count++;
+    noticed.kind = n->kind;
+    if (n->token.n < sizeof(noticed.token)) {
+        memcpy(noticed.token, n->token.p, n->token.n);
+        noticed.token[n->token.n] = '\0';
+    }
+}
+
 static inline enum err
 session_call_fds(struct session *s, enum message m, const void *request,
                  void *reply, const int *fds, int n)
 {
-    const struct channel_wait wait = {
-        .lost = ERR_KEYHOLDER_LOST, .watch = -1, .timeout_ms = 60000};
+    const struct channel_wait wait = {.lost = ERR_KEYHOLDER_LOST,
+                                      .watch = -1,
+                                      .timeout_ms = 60000,
+                                      .notice = note_notice};
 
     memset(&s->problem, 0, sizeof(s->problem));
     return channel_call(s->fd, m, request, fds, n, &wait, &s->frame, reply,

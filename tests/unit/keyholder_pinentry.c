@@ -51,7 +51,7 @@ talk(const char *const *says, struct other *o, int watch,
      enum err (*ask)(struct pinentry *, struct secret **, struct problem *),
      struct secret **out, struct problem *p)
 {
-    const struct pinentry_place place = {"/dev/pts/9", "xterm", "", ""};
+    const struct pinentry_place place = {"/dev/pts/9", "xterm", "", "", 0};
     AUTO(pinentry) struct pinentry *pinentry = NULL;
     pthread_t thread;
     int pair[2];

@@ -14,7 +14,9 @@ a_locked_token_asks_and_says_for_what(void **state)
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
     assert_int_equal(pinentry.asked, 1);
     assert_non_null(strstr(pinentry.seen, "SETPROMPT PIN:"));
-    assert_non_null(strstr(pinentry.seen, "wants to sign a message%0AMy key"));
+    assert_non_null(
+        strstr(pinentry.seen, "wants to sign a message%0AKey: My key ("));
+    assert_non_null(strstr(pinentry.seen, "Address: alice@example.org%0A"));
     assert_non_null(strstr(pinentry.seen, "Token: test token"));
     assert_non_null(strstr(pinentry.seen, "test_keyholder"));
     assert_non_null(strstr(pinentry.seen, "ttytype= xterm"));

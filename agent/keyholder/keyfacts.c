@@ -1,0 +1,150 @@
+#include "agent/keyholder/keyfacts.h"
+
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "agent/base/log.h"
+
+/* ---- what the token says -------------------------------------------------
+ */
+
+static void
+add_address(struct key_facts *f, const char *address)
+{
+    if (f->addresses == LIMIT_KEY_ADDRESSES ||
+        strlen(address) > LIMIT_ADDRESS_BYTES)
+        return;
+    for (size_t i = 0; i < f->addresses; i++)
+        if (strcasecmp(f->address[i], address) == 0)
+            return;
+    strcpy(f->address[f->addresses++], address);
+}
+
+/* rfc822Name of the subjectAltName, and emailAddress of the subject. */
+static void
+add_addresses(struct key_facts *f, const uint8_t *der, size_t n)
+{
+    X509 *x = d2i_X509(NULL, &der, (long)n);
+    STACK_OF(OPENSSL_STRING) *all = x ? X509_get1_email(x) : NULL;
+
+    for (int i = 0; i < sk_OPENSSL_STRING_num(all); i++)
+        add_address(f, sk_OPENSSL_STRING_value(all, i));
+    X509_email_free(all);
+    X509_free(x);
+}
+
+static void
+make_uri(struct key_facts *f, const struct token_info *info, struct slice id)
+{
+    size_t n = (size_t)snprintf(f->uri, sizeof(f->uri), "%s;id=", info->uri);
+
+    for (size_t i = 0; i < id.n && n + 4 <= sizeof(f->uri); i++)
+        n += (size_t)snprintf(f->uri + n, 4, "%%%02X", id.p[i]);
+}
+
+bool
+key_facts_load(struct token *t, struct slice id, struct key_facts *out)
+{
+    const struct token_identities *list = NULL;
+    struct token_info info;
+
+    memset(out, 0, sizeof(*out));
+    if (id.n > TOKEN_ID_BYTES)
+        return false;
+    text_hex(id, out->id);
+    token_get_info(t, &info);
+    make_uri(out, &info, id);
+    if (token_identities_read(t, &list) != TOKENS_OK)
+        return false;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct token_identity *k = &list->all[i];
+
+        if (!slice_equal(slice_of(k->id, k->id_len), id))
+            continue;
+        snprintf(out->label, sizeof(out->label), "%s", k->label);
+        out->always_authenticate |= k->always_authenticate;
+        if (k->certificate_len > 0)
+            add_addresses(out, k->certificate, k->certificate_len);
+    }
+    token_identities_drop(&list);
+    return true;
+}
+
+/* ---- rules ---------------------------------------------------------------
+ */
+
+/* RFC 7512 attribute NAME of URI, percent-decoded; -1: not there, or larger
+ * than there is room for. */
+static int
+uri_part(const char *uri, struct slice name, uint8_t *out, size_t size)
+{
+    const char *at = strchr(uri, ':');
+    int n = 0;
+
+    for (; at; at = strchr(at + 1, ';')) {
+        const char *part = at + 1;
+        uint8_t byte;
+        size_t used;
+
+        if (strncmp(part, (const char *)name.p, name.n) != 0 ||
+            part[name.n] != '=')
+            continue;
+        for (part += name.n + 1; *part && !strchr(";?", *part); part++) {
+            char digits[3] = "";
+
+            byte = (uint8_t)*part;
+            if (byte == '%')
+                memcpy(digits, part + 1, strnlen(part + 1, 2));
+            if (byte == '%' && text_unhex(digits, &byte, 1, &used) && used == 1)
+                part += 2;
+            if ((size_t)n == size)
+                return -1;
+            out[n++] = byte;
+        }
+        return n;
+    }
+    return -1;
+}
+
+/* Each part of WHICH that the key's own URI has too must be the same. */
+static bool
+uri_matches(const char *uri, const char *which)
+{
+    for (const char *at = strchr(which, ':'); at; at = strchr(at + 1, ';')) {
+        struct slice name = slice_of(at + 1, strcspn(at + 1, "=;?"));
+        uint8_t wanted[256], has[256];
+        int n = uri_part(which, name, wanted, sizeof(wanted));
+        int m = uri_part(uri, name, has, sizeof(has));
+
+        if (n >= 0 && m >= 0 && (n != m || memcmp(wanted, has, (size_t)n) != 0))
+            return false;
+    }
+    return true;
+}
+
+bool
+key_facts_match(const struct key_facts *f, const char *which)
+{
+    if (strncmp(which, "pkcs11:", 7) == 0)
+        return uri_matches(f->uri, which);
+    if (!strchr(which, '@'))
+        return strncasecmp(f->id, which, strlen(which)) == 0;
+    for (size_t i = 0; i < f->addresses; i++)
+        if (strcasecmp(f->address[i], which) == 0)
+            return true;
+    return false;
+}
+
+bool
+key_facts_confirm(const struct key_facts *f, const struct config *config)
+{
+    for (size_t i = 0; i < config->key_count; i++) {
+        const struct config_key *k = &config->key[i];
+
+        if (k->confirm &&
+            (k->every || key_facts_match(f, k->match ? k->match : k->name)))
+            return true;
+    }
+    return false;
+}
