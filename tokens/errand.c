@@ -7,7 +7,6 @@
 
 #include <errno.h>
 
-#define LIMIT_ERRANDS 4    /* on one token */
 #define STALE_WAIT_MS 1000 /* when there is something older to show */
 
 struct errand {

@@ -4,8 +4,6 @@
 #include <libp11.h>
 #include <openssl/evp.h>
 
-#define LIMIT_VKEYS 1024
-
 /* A slot's number is its place here plus one. Made under make_mutex; the
  * table under table_mutex, because libp11 calls vkey_find meanwhile. */
 static struct vkey *vkeys[LIMIT_VKEYS];

@@ -20,14 +20,13 @@
 
 struct x509_st; /* OpenSSL's X509 */
 
-#define LIMIT_MODULES    64
-#define LIMIT_SLOTS      256
-#define LIMIT_TOKENS     256
-#define LIMIT_IDLE       16
-#define LIMIT_OBJECTS    4096
-#define LIMIT_ATTRIBUTE  65536
-#define LIMIT_PIN_BYTES  256
-#define LIMIT_MECHANISMS 1024
+enum {
+#define SECTION(title)
+#define LIMIT(name, value, unit, what) LIMIT_##name = (value),
+#include "tokens/limits.def"
+#undef LIMIT
+#undef SECTION
+};
 
 #define AUTO(type)     __attribute__((cleanup(type##_drop)))
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -424,8 +423,6 @@ CK_FUNCTION_LIST *smime_vtoken_functions(void);
 /* ---- writing (template.c, create.c, wrap.c, ...)
  * -------------------------------- */
 
-#define LIMIT_TEMPLATE 32
-
 /* A template that owns copies of its values; wiped by drop. */
 struct template
 {
@@ -454,8 +451,6 @@ void template_public_start(struct template *t,
                            const struct token_private_key *k,
                            struct token_bytes id);
 struct token_bytes bytes_trim(struct token_bytes b);
-
-#define LIMIT_IMPORT_OBJECTS 64
 
 struct import_key {
     uint8_t id[TOKEN_ID_BYTES];

@@ -1,5 +1,7 @@
 #include "agent/cms/ber.h"
 
+#include <stdio.h>
+
 #include "agent/base/limits.h"
 
 #define CONSTRUCTED     0x20
@@ -30,6 +32,15 @@ ber_fail(struct ber *b, struct problem *p, enum err e, const char *detail)
     if (p)
         *p = b->failed;
     return b->failed.code;
+}
+
+enum err
+ber_over(struct ber *b, struct problem *p, size_t limit, const char *what)
+{
+    char detail[128];
+
+    snprintf(detail, sizeof(detail), "more than %zu %s", limit, what);
+    return ber_fail(b, p, ERR_LIMIT, detail);
 }
 
 static enum err
@@ -188,7 +199,7 @@ ber_enter(struct ber *b, uint8_t tag, struct problem *p)
     if (!h || h->tag != tag || !(tag & CONSTRUCTED))
         return bad(b, p, h ? "an unexpected element" : ends_early);
     if (b->depth == LIMIT_BER_DEPTH)
-        return ber_fail(b, p, ERR_LIMIT, "elements nested too deep");
+        return ber_over(b, p, LIMIT_BER_DEPTH, "elements in each other");
     b->level[b->depth] = (struct ber_level){
         .indefinite = h->indefinite,
         .end = h->indefinite ? level_end(b) : b->position + h->length};
@@ -288,7 +299,8 @@ next_segment(struct ber_string *s, struct problem *p)
         } else if (h->tag == TAG_OCTET_STRING) {
             e = ber_begin_primitive(s->b, &s->left, p);
         } else if (s->nested == LIMIT_STRING_DEPTH) {
-            e = ber_fail(s->b, p, ERR_LIMIT, "OCTET STRINGs nested too deep");
+            e = ber_over(s->b, p, LIMIT_STRING_DEPTH,
+                         "OCTET STRINGs in each other");
         } else {
             e = ber_enter(s->b, TAG_OCTET_STRING | CONSTRUCTED, p);
             s->nested++;

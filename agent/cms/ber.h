@@ -54,6 +54,10 @@ void ber_drop(struct ber *b);
 enum err ber_fail(struct ber *b, struct problem *p, enum err e,
                   const char *detail);
 
+/* ... ERR_LIMIT: "more than LIMIT WHAT". */
+enum err ber_over(struct ber *b, struct problem *p, size_t limit,
+                  const char *what);
+
 /* The next element of the current level, not consumed; *out is NULL at the
  * level's end. Errors, here and below: ERR_BAD_MESSAGE, and those of the
  * stream. */

@@ -80,7 +80,7 @@ check_room(struct ber *b, const struct buf *out, uint64_t more, size_t limit,
            struct problem *p)
 {
     if (out->len > limit || more > limit - out->len)
-        return ber_fail(b, p, ERR_LIMIT, "a part of the structure is too long");
+        return ber_over(b, p, limit, "bytes in one part of the structure");
     return ERR_OK;
 }
 

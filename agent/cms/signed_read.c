@@ -145,7 +145,7 @@ keep_certificate(struct signed_reader *r, struct ber *b, struct buf *tail,
     enum err e;
 
     if (r->certificate_count == LIMIT_CERTIFICATES)
-        return ber_fail(b, p, ERR_LIMIT, "too many certificates");
+        return ber_over(b, p, LIMIT_CERTIFICATES, "certificates");
     part->at = tail->len;
     if ((e = ber_copy(b, tail, LIMIT_SIGNED_TAIL_BYTES, p)) != ERR_OK)
         return e;
@@ -174,7 +174,7 @@ read_certificates(struct signed_reader *r, struct ber *b, struct buf *tail,
         if (!h)
             return ber_leave(b, p);
         if (n == LIMIT_CHOICES)
-            return ber_fail(b, p, ERR_LIMIT, "too many certificates");
+            return ber_over(b, p, LIMIT_CHOICES, "certificates");
         if (h->tag == TAG_SEQUENCE)
             e = keep_certificate(r, b, tail, p);
         else
@@ -201,7 +201,7 @@ read_signers(struct signed_reader *r, struct ber *b, struct buf *tail,
         if (!h)
             return ber_leave(b, p);
         if (r->signer_count == LIMIT_SIGNERS)
-            return ber_fail(b, p, ERR_LIMIT, "too many signers");
+            return ber_over(b, p, LIMIT_SIGNERS, "signers");
         part->at = tail->len;
         e = signer_info_collect(b, tail, LIMIT_SIGNED_TAIL_BYTES, p);
         if (e != ERR_OK)

@@ -175,7 +175,8 @@ static enum err
 walk_bags(struct walk *w, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth)
 {
     if (depth > LIMIT_P12_DEPTH)
-        return fail(w->problem, ERR_LIMIT, "items nested too deep");
+        return fail(w->problem, ERR_LIMIT, "more than %d items in each other",
+                    LIMIT_P12_DEPTH);
     for (int i = 0; bags && i < sk_PKCS12_SAFEBAG_num(bags); i++) {
         enum err e = walk_bag(w, sk_PKCS12_SAFEBAG_value(bags, i), depth);
 

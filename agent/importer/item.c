@@ -87,7 +87,10 @@ certificate_check(X509 *x, struct problem *p)
         i2d_X509_NAME(X509_get_subject_name(x), NULL) > LIMIT_NAME_BYTES ||
         i2d_X509_NAME(X509_get_issuer_name(x), NULL) > LIMIT_NAME_BYTES ||
         i2d_ASN1_INTEGER(X509_get0_serialNumber(x), NULL) > 64)
-        return fail(p, ERR_LIMIT, "a certificate is too large");
+        return fail(p, ERR_LIMIT,
+                    "a certificate of more than %d KiB, or with a name of more "
+                    "than %d bytes",
+                    LIMIT_CERT_BYTES / 1024, LIMIT_NAME_BYTES);
     return ERR_OK;
 }
 

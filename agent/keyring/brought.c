@@ -34,7 +34,9 @@ brought_add(struct keyring *k, struct brought *b, const struct trust_part *part,
         all += size_of(&k->brought[i]);
     if (size_of(b) + part->bytes.n > LIMIT_TRUST_BYTES ||
         all > LIMIT_BROUGHT_BYTES)
-        return fail(p, ERR_LIMIT, "anchors and CRLs of one request");
+        return fail(p, ERR_LIMIT,
+                    "more than %d MiB of anchors, CRLs and certificates",
+                    LIMIT_TRUST_BYTES / (1024 * 1024));
     /* A new name: what the validator has of it is no longer all. */
     b->name = ++k->last_name;
     b->given[part->kind] = true;

@@ -46,7 +46,9 @@ layer_add(struct reading *g, enum layer_kind kind)
 static enum err
 too_deep(struct reading *g)
 {
-    return fail(&g->r->problem, ERR_LIMIT, "more than %d layers", LIMIT_LAYERS);
+    return fail(&g->r->problem, ERR_LIMIT,
+                "more than %d signatures and encryptions in each other",
+                LIMIT_LAYERS);
 }
 
 /* What is inside a layer: an entity again, or bytes that are none. */
@@ -337,7 +339,8 @@ read_epilogue(struct reading *g, struct multipart *m, struct layer *l)
         if (event != PART_BEGIN)
             break;
         if (++parts > LIMIT_SIGNED_PARTS)
-            return fail(p, ERR_LIMIT, "too many parts beside a signature");
+            return fail(p, ERR_LIMIT, "more than %d parts beside a signature",
+                        LIMIT_SIGNED_PARTS);
     }
     TRY(multipart_surroundings(m, &before, &behind, p));
     if (parts > 0 || before || behind) {

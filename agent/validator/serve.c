@@ -150,7 +150,9 @@ lend(struct validator *v, const struct lent_trust *lent, struct problem *p)
 {
     if (trust_add(&v->trust, lent))
         return ERR_OK;
-    return fail(p, ERR_LIMIT, "anchors and CRLs of one request");
+    return fail(p, ERR_LIMIT,
+                "more than %d MiB of anchors, CRLs and certificates",
+                LIMIT_TRUST_BYTES / (1024 * 1024));
 }
 
 static enum err

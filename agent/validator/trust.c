@@ -81,7 +81,7 @@ anchor_push(struct slice der, struct anchor **list, size_t *count,
         X509_digest(one.x509, hash_md(HASH_SHA256), one.fingerprint, NULL) !=
             1) {
         x509_drop(&one.x509);
-        return fail(p, ERR_LIMIT, "anchors");
+        return fail(p, ERR_LIMIT, "more than %d anchors", LIMIT_TRUST_ANCHORS);
     }
     one.source = mem_text(slice_text("given"));
     one.label = mem_text(slice_of(NULL, 0));
@@ -128,7 +128,7 @@ crls_read(struct trust *t, struct problem *p)
         if (sk_X509_CRL_num(t->crls) >= LIMIT_TRUST_CRLS ||
             sk_X509_CRL_push(t->crls, crl) == 0) {
             X509_CRL_free(crl);
-            return fail(p, ERR_LIMIT, "CRLs");
+            return fail(p, ERR_LIMIT, "more than %d CRLs", LIMIT_TRUST_CRLS);
         }
     }
     if (r.broken || sk_X509_CRL_num(t->crls) == 0)
@@ -150,7 +150,8 @@ certs_read(struct trust *t, enum trust_kind kind, struct problem *p)
         if (!x || der.n > LIMIT_CERT_BYTES)
             return fail(p, ERR_BAD_CERTIFICATE, NULL);
         if (t->cert_count == ARRAY_COUNT(t->cert_end))
-            return fail(p, ERR_LIMIT, "certificates");
+            return fail(p, ERR_LIMIT, "more than %d certificates",
+                        LIMIT_TRUST_CERTS + 1);
         buf_add_slice(&t->certs, der);
         t->cert_end[t->cert_count++] = t->certs.len;
     }

@@ -1,4 +1,4 @@
-foreach(name err mem secret stream fd log)
+foreach(name err mem secret stream fd log limits)
   smime_unit_test(${name} smime-base)
 endforeach()
 foreach(name harden landlock sandbox sandbox_work)
