@@ -210,6 +210,11 @@ token_import_generate(struct token_import *import,
         import->key_count == LIMIT_IMPORT_OBJECTS ||
         import->created_count + 2 > LIMIT_IMPORT_OBJECTS)
         return TOKENS_ARGUMENT;
+    pair.key.uses &= uses_possible(&import->hold, what->type);
+    if (!(pair.key.uses & TOKEN_USE_SIGN)) { /* nobody could certify it */
+        rv_about(generator_of(what->type));
+        return rv_note("C_GenerateKeyPair", CKR_MECHANISM_INVALID);
+    }
     if (RAND_bytes(id, sizeof(id)) != 1)
         return TOKENS_FAILED;
     import->hold.rv = CKR_OK;

@@ -301,6 +301,7 @@ struct join {
     struct objects certificates, publics, privates;
     struct snapshot *s;
     bool unknown; /* private objects are not shown now */
+    struct hold *h;
 };
 
 static void
@@ -365,8 +366,10 @@ join_key(struct join *j, struct object *o, bool private)
             load_components(p, &k, a);
         }
     }
-    if (private)
+    if (private) {
         load_uses(o, &k);
+        k.uses &= uses_possible(j->h, k.type);
+    }
     k.private_unknown = !private && j->unknown;
     load_label(o, &k, a);
     build_spki(&k, a);
@@ -413,7 +416,7 @@ load_all(struct hold *h, struct join *j)
 enum tokens_err
 snapshot_read(struct hold *h, struct snapshot **out)
 {
-    AUTO(join) struct join j = {0};
+    AUTO(join) struct join j = {.h = h};
     struct token_info info;
     enum tokens_err e = load_all(h, &j);
 

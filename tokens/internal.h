@@ -257,6 +257,8 @@ struct token *token_new(struct token_store *store);
 void token_drop(struct token **t);
 void token_apply_info(struct token *t, const CK_TOKEN_INFO *ck);
 bool token_has_mechanism(struct hold *h, CK_MECHANISM_TYPE m);
+/* The same from what was asked before, without a turn; false: it was not. */
+bool mechanism_known(struct token *t, CK_MECHANISM_TYPE m, bool *out_has);
 
 /* ---- objects (object.c) -----------------------------------------------------
  */
@@ -366,6 +368,20 @@ struct operation {
     bool refused; /* the mechanism or its parameters were not accepted */
 };
 enum tokens_err operation_run(struct token *t, struct operation *op);
+
+/* Uses (enum token_key_use) that the token has a mechanism for; all when it
+ * does not tell its mechanisms (ability.c). Leaves h->rv as it was. */
+unsigned uses_possible(struct hold *h, enum token_key_type type);
+
+/* PKCS#1 v1.5 by raw RSA (raw.c); bytes: of the modulus. What op was to sign
+ * or decrypt by CKM_RSA_PKCS. */
+enum tokens_err raw_pkcs1(struct token *t, struct operation *op, size_t bytes);
+/* EMSA-PKCS1-v1_5 of DATA (a DigestInfo) into em; false: it is too long. */
+bool raw_pad_signature(const uint8_t *data, size_t n, uint8_t *em,
+                       size_t bytes);
+/* Moves the message of an RSAES-PKCS1-v1_5 block to its start. Constant time;
+ * false: the padding is wrong. */
+bool raw_unpad(uint8_t *em, size_t bytes, size_t *out_len);
 
 /* What the rest of the library shares about algorithms (sign.c). */
 struct hash_row {

@@ -94,6 +94,9 @@ operation_finish(struct hold *h, struct operation *op)
 
     if (rv == CKR_BUFFER_TOO_SMALL)
         h->bad = true; /* the operation is still open */
+    /* Some look at the parameters only now. */
+    op->refused =
+        rv == CKR_MECHANISM_INVALID || rv == CKR_MECHANISM_PARAM_INVALID;
     if (rv != CKR_OK)
         e = op->decrypt ? decrypt_err(h) : h->result;
     else if (n > op->room || n > sizeof(buffer))

@@ -73,20 +73,32 @@ verify_rsa(EVP_PKEY *key, const uint8_t *data, const uint8_t *sig, size_t n)
     return ok;
 }
 
+/* RSA without padding is all that the token has. */
+static bool
+needs_raw(struct hold *h, const struct import_key *k)
+{
+    return k->type == TOKEN_KEY_RSA && !token_has_mechanism(h, CKM_RSA_PKCS) &&
+           token_has_mechanism(h, CKM_RSA_X_509);
+}
+
 static enum tokens_err
 prove_sign(struct hold *h, const struct import_key *k)
 {
     CK_MECHANISM_TYPE type = k->type == TOKEN_KEY_RSA  ? CKM_RSA_PKCS
                              : k->type == TOKEN_KEY_EC ? CKM_ECDSA
                                                        : CKM_EDDSA;
-    uint8_t data[32], sig[TOKEN_SIGNATURE_BYTES];
+    uint8_t data[32], sig[TOKEN_SIGNATURE_BYTES], em[TOKEN_SIGNATURE_BYTES];
+    size_t bytes = (size_t)EVP_PKEY_get_size(k->public_key);
+    bool raw = needs_raw(h, k);
     CK_ULONG n = sizeof(sig);
     bool ok;
 
-    if (RAND_bytes(data, sizeof(data)) != 1)
+    if (RAND_bytes(data, sizeof(data)) != 1 || bytes > sizeof(em) ||
+        (raw && !raw_pad_signature(data, sizeof(data), em, bytes)))
         return TOKENS_FAILED;
     enum tokens_err e =
-        raw_sign(h, k->handle, type, data, sizeof(data), sig, &n);
+        raw ? raw_sign(h, k->handle, CKM_RSA_X_509, em, bytes, sig, &n)
+            : raw_sign(h, k->handle, type, data, sizeof(data), sig, &n);
     if (e)
         return e;
     if (k->type == TOKEN_KEY_RSA)
@@ -101,26 +113,29 @@ prove_sign(struct hold *h, const struct import_key *k)
 static enum tokens_err
 prove_decrypt(struct hold *h, const struct import_key *k)
 {
-    CK_MECHANISM m = {.mechanism = CKM_RSA_PKCS};
-    uint8_t data[32], wrapped[TOKEN_SIGNATURE_BYTES];
+    bool raw = needs_raw(h, k);
+    CK_MECHANISM m = {.mechanism = raw ? CKM_RSA_X_509 : CKM_RSA_PKCS};
+    uint8_t data[TOKEN_SIGNATURE_BYTES], wrapped[TOKEN_SIGNATURE_BYTES];
     uint8_t back[TOKEN_SIGNATURE_BYTES];
     CK_ULONG n = sizeof(back);
     size_t wn = sizeof(wrapped);
+    size_t dn = raw ? (size_t)EVP_PKEY_get_size(k->public_key) : 32;
     EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(k->public_key, NULL);
-    bool ok = c && RAND_bytes(data, sizeof(data)) == 1 &&
+    bool ok = c && dn <= sizeof(data) && RAND_bytes(data, (int)dn) == 1 &&
               EVP_PKEY_encrypt_init(c) == 1 &&
-              EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) == 1 &&
-              EVP_PKEY_encrypt(c, wrapped, &wn, data, sizeof(data)) == 1;
+              EVP_PKEY_CTX_set_rsa_padding(c, raw ? RSA_NO_PADDING
+                                                  : RSA_PKCS1_PADDING) == 1;
 
+    data[0] = raw ? 1 : data[0]; /* below any modulus of dn bytes, and whole */
+    ok = ok && EVP_PKEY_encrypt(c, wrapped, &wn, data, dn) == 1;
     EVP_PKEY_CTX_free(c);
     if (!ok)
         return TOKENS_FAILED;
-    rv_about(CKM_RSA_PKCS);
+    rv_about(m.mechanism);
     if (CALL(h, C_DecryptInit, h->session, &m, k->handle) ||
         CALL(h, C_Decrypt, h->session, wrapped, wn, back, &n))
         return h->result;
-    return n == sizeof(data) && memcmp(back, data, n) == 0 ? TOKENS_OK
-                                                           : TOKENS_DIFFERENT;
+    return n == dn && memcmp(back, data, n) == 0 ? TOKENS_OK : TOKENS_DIFFERENT;
 }
 
 static bool
@@ -170,17 +185,22 @@ prove_derive(struct hold *h, const struct import_key *k)
     return e;
 }
 
+/* All that the key is for: a certificate may bring mail that only the second
+ * of its uses can read. */
 static enum tokens_err
 prove_key(struct hold *h, const struct import_key *k)
 {
+    bool agrees = k->type == TOKEN_KEY_EC || k->type == TOKEN_KEY_X25519;
+    enum tokens_err e = TOKENS_OK;
+
     if (k->uses & TOKEN_USE_SIGN)
-        return prove_sign(h, k);
-    if ((k->uses & TOKEN_USE_DECRYPT) && k->type == TOKEN_KEY_RSA)
-        return prove_decrypt(h, k);
-    if ((k->uses & TOKEN_USE_DERIVE) &&
-        (k->type == TOKEN_KEY_EC || k->type == TOKEN_KEY_X25519))
-        return prove_derive(h, k);
-    return TOKENS_OK;
+        e = prove_sign(h, k);
+    if (e == TOKENS_OK && (k->uses & TOKEN_USE_DECRYPT) &&
+        k->type == TOKEN_KEY_RSA)
+        e = prove_decrypt(h, k);
+    if (e == TOKENS_OK && (k->uses & TOKEN_USE_DERIVE) && agrees)
+        e = prove_derive(h, k);
+    return e;
 }
 
 enum tokens_err

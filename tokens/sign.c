@@ -46,7 +46,8 @@ hash_find(enum token_hash hash)
 }
 
 static enum tokens_err
-sign_pkcs1(struct token *t, struct operation *op, const struct hash_row *hash)
+sign_pkcs1(struct token *t, struct operation *op, const struct hash_row *hash,
+           size_t bytes)
 {
     uint8_t info[19 + 64];
 
@@ -57,7 +58,10 @@ sign_pkcs1(struct token *t, struct operation *op, const struct hash_row *hash)
         op->data = info;
         op->data_len += hash->digest_info_len;
     }
-    return operation_run(t, op);
+    enum tokens_err e = operation_run(t, op);
+    if (op->refused && mechanism_is_native(t, CKM_RSA_X_509))
+        e = raw_pkcs1(t, op, bytes);
+    return e;
 }
 
 /* PSS where the token has none: padded by OpenSSL, raw RSA on the token. */
@@ -107,6 +111,8 @@ mechanism_is_native(struct token *t, CK_MECHANISM_TYPE m)
 {
     struct mechanism_question q = {.mechanism = m};
 
+    if (mechanism_known(t, m, &q.has))
+        return q.has;
     return hold_run(t, mechanism_held, &q) == TOKENS_OK && q.has;
 }
 
@@ -190,11 +196,11 @@ sign_check(const struct token_identity *k, enum token_scheme scheme,
 
 static enum tokens_err
 sign_by_scheme(struct token *t, enum token_scheme scheme,
-               const struct hash_row *hash, struct operation *op)
+               const struct hash_row *hash, size_t bytes, struct operation *op)
 {
     switch (scheme) {
     case TOKEN_RSA_PKCS1:
-        return sign_pkcs1(t, op, hash);
+        return sign_pkcs1(t, op, hash, bytes);
     case TOKEN_RSA_PSS:
         return sign_pss(t, op, hash);
     case TOKEN_ECDSA:
@@ -236,7 +242,7 @@ token_sign(struct token *t, const uint8_t *id, size_t id_len,
         .out = signature,
         .room = sizeof(signature),
     };
-    e = sign_by_scheme(t, scheme, row, &op);
+    e = sign_by_scheme(t, scheme, row, s->all[i].modulus_len, &op);
     if (e)
         return e;
     if (op.out_len > room)

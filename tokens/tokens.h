@@ -321,7 +321,8 @@ struct token_identity {
     size_t curve_len;
     enum token_key_type type;
     unsigned bits; /* RSA modulus, EC field; 0 unknown */
-    unsigned uses; /* of enum token_key_use; 0 without a private key */
+    unsigned uses; /* of enum token_key_use, as far as the token has the
+                    * mechanisms; 0 without a private key */
     bool always_authenticate; /* a PIN for each operation */
     bool has_private;         /* the private key was seen */
     bool private_unknown;     /* not logged in: there may be one */
@@ -547,14 +548,15 @@ struct token_generation {
 };
 
 /* Generates a key pair on the token (private: as token_import_add_key says;
- * uses: all that fit the type) and gives it the CKA_ID of token_key_id, where
- * the token lets it be set, else a random one. Writes the id to out_id (room
- * for TOKEN_ID_BYTES). Errors as in token_import_add_key. */
+ * uses: all that fit the type and the token's mechanisms) and gives it the
+ * CKA_ID of token_key_id, where the token lets it be set, else a random one.
+ * Writes the id to out_id (room for TOKEN_ID_BYTES). Errors as in
+ * token_import_add_key. */
 enum tokens_err token_import_generate(struct token_import *import,
                                       const struct token_generation *what,
                                       uint8_t *out_id, size_t *out_id_len);
 
-/* A trial operation (sign; else decrypt; else derive, as the uses allow) with
+/* A trial of each use (sign, decrypt, derive) that the key is to have, with
  * each key added or already there, checked against its public key.
  * TOKENS_DIFFERENT when the result is wrong. */
 enum tokens_err token_import_prove(struct token_import *import);

@@ -75,11 +75,12 @@ unwrap_oaep(struct token *t, struct operation *op,
         .ulSourceDataLen = padding->label_len,
     };
     op->mechanism = (CK_MECHANISM){CKM_RSA_PKCS_OAEP, &params, sizeof(params)};
-    /* SoftHSM passes over a label without a word and then fails: where there
-     * is raw RSA, labels go that way. */
-    bool labelled =
-        padding->label_len > 0 && mechanism_is_native(t, CKM_RSA_X_509);
-    if (!labelled && mechanism_is_native(t, CKM_RSA_PKCS_OAEP)) {
+    /* Labels, and MGF1 with another hash, are passed over by many tokens
+     * without a word, and then the padding is wrong: where there is raw RSA,
+     * such messages go that way. */
+    bool rare = (padding->label_len > 0 || mgf != hash) &&
+                mechanism_is_native(t, CKM_RSA_X_509);
+    if (!rare && mechanism_is_native(t, CKM_RSA_PKCS_OAEP)) {
         enum tokens_err e = operation_run(t, op);
 
         if (e == TOKENS_OK || !op->refused)
@@ -90,14 +91,17 @@ unwrap_oaep(struct token *t, struct operation *op,
 
 static enum tokens_err
 unwrap_by_scheme(struct token *t, struct operation *op,
-                 const struct token_padding *padding)
+                 const struct token_padding *padding, size_t bytes)
 {
     if (padding->scheme == TOKEN_RSA_OAEP)
         return unwrap_oaep(t, op, padding);
     if (padding->scheme != TOKEN_RSA_PKCS1)
         return TOKENS_ARGUMENT;
     op->mechanism.mechanism = CKM_RSA_PKCS;
-    return operation_run(t, op);
+    enum tokens_err e = operation_run(t, op);
+    if (op->refused && mechanism_is_native(t, CKM_RSA_X_509))
+        e = raw_pkcs1(t, op, bytes);
+    return e;
 }
 
 enum tokens_err
@@ -131,7 +135,7 @@ token_unwrap(struct token *t, const uint8_t *id, size_t id_len,
         .out = plain,
         .room = sizeof(plain),
     };
-    e = unwrap_by_scheme(t, &op, padding);
+    e = unwrap_by_scheme(t, &op, padding, wrapped_len);
     if (e == TOKENS_OK && op.out_len > room)
         e = TOKENS_MESSAGE;
     if (e == TOKENS_OK) {

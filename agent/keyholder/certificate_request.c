@@ -183,22 +183,24 @@ add_text_extension(STACK_OF(X509_EXTENSION) * *extensions, int nid,
 }
 
 static const char *
-usage_of(enum key_type type)
+usage_of(enum key_type type, bool decrypts)
 {
-    if (type == KEY_ED25519)
+    if (type == KEY_ED25519 || !decrypts)
         return "critical,digitalSignature";
     return type == KEY_RSA ? "critical,digitalSignature,keyEncipherment"
                            : "critical,digitalSignature,keyAgreement";
 }
 
 static bool
-add_extensions(X509_REQ *req, enum key_type type, struct slice address)
+add_extensions(X509_REQ *req, enum key_type type, bool decrypts,
+               struct slice address)
 {
     STACK_OF(X509_EXTENSION) *extensions = NULL;
     bool bare = X509_NAME_entry_count(X509_REQ_get_subject_name(req)) == 0;
     bool done =
         add_address(&extensions, address, bare) &&
-        add_text_extension(&extensions, NID_key_usage, usage_of(type)) &&
+        add_text_extension(&extensions, NID_key_usage,
+                           usage_of(type, decrypts)) &&
         add_text_extension(&extensions, NID_ext_key_usage, "emailProtection") &&
         X509_REQ_add_extensions(req, extensions) == 1;
 
@@ -230,7 +232,7 @@ write_tbs(X509_REQ *req, struct buf *out)
 }
 
 enum err
-certificate_request_new(struct slice spki, enum key_type type,
+certificate_request_new(struct slice spki, enum key_type type, bool decrypts,
                         struct slice address, struct slice name,
                         struct certificate_request **out, struct buf *tbs,
                         struct problem *p)
@@ -245,7 +247,8 @@ certificate_request_new(struct slice spki, enum key_type type,
     r->req = X509_REQ_new();
     if (!r->req || X509_REQ_set_version(r->req, X509_REQ_VERSION_1) != 1 ||
         !add_subject(r->req, address, name) || !set_key(r->req, spki) ||
-        !add_extensions(r->req, type, address) || !write_tbs(r->req, tbs))
+        !add_extensions(r->req, type, decrypts, address) ||
+        !write_tbs(r->req, tbs))
         return fail(p, ERR_INTERNAL, "the request could not be built");
     *out = TAKE(r);
     return ERR_OK;

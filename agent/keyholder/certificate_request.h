@@ -21,10 +21,10 @@ MUST_USE enum err certificate_request_check(struct slice address,
 /* Builds CertificationRequestInfo for the public key SPKI (DER): subject CN
  * (name, else the address), subjectAltName rfc822Name, or SmtpUTF8Mailbox
  * (RFC 9598) where the local part is not ASCII, and the key usages of S/MIME
- * that fit TYPE. Gives *out; the bytes to sign go to TBS. ERR_BAD_REQUEST,
- * ERR_INTERNAL. */
+ * that fit TYPE and, for what decrypts, the token. Gives *out; the bytes to
+ * sign go to TBS. ERR_BAD_REQUEST, ERR_INTERNAL. */
 MUST_USE enum err certificate_request_new(struct slice spki, enum key_type type,
-                                          struct slice address,
+                                          bool decrypts, struct slice address,
                                           struct slice name,
                                           struct certificate_request **out,
                                           struct buf *tbs, struct problem *p);

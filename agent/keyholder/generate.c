@@ -23,6 +23,7 @@ struct generating {
     struct journal *journal;
     uint8_t id[TOKEN_ID_BYTES];
     size_t id_len;
+    bool decrypts; /* the token can, with this key */
 };
 
 static enum err
@@ -88,8 +89,10 @@ read_spki(struct generating *w, struct buf *out, struct problem *p)
 
         if (slice_equal(slice_of(k->id, k->id_len),
                         slice_of(w->id, w->id_len)) &&
-            out->len == 0)
+            out->len == 0) {
             buf_add(out, k->spki, k->spki_len);
+            w->decrypts = k->uses & (TOKEN_USE_DECRYPT | TOKEN_USE_DERIVE);
+        }
     }
     token_identities_drop(&list);
     if (t == TOKENS_OK && out->len == 0)
@@ -158,7 +161,8 @@ write_request(struct generating *w, struct buf *out, struct problem *p)
 
     if (e == ERR_OK)
         e = certificate_request_new(buf_slice(&spki), (enum key_type)q->type,
-                                    q->address, q->name, &r, &tbs, p);
+                                    w->decrypts, q->address, q->name, &r, &tbs,
+                                    p);
     if (e == ERR_OK)
         e = sign(w, buf_slice(&tbs), &signature, p);
     if (e == ERR_OK)

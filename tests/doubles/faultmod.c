@@ -13,6 +13,8 @@
  *     removed                    no token is there; its sessions are dead
  *     unnoticed                  the same until the next C_Initialize
  *     slots 100                  all slots have moved: ids are 100 higher
+ *     hide 0x1                   the mechanism is not there: neither in
+ *                                C_GetMechanismList nor where it is used
  *     # anything                 ignored
  *
  * The third number is how often (-1: always), the fourth how many calls pass
@@ -76,6 +78,8 @@ struct rule {
 static CK_FUNCTION_LIST *real;
 static struct rule rules[LIMIT_RULES];
 static size_t rule_count;
+static CK_MECHANISM_TYPE hidden[LIMIT_RULES];
+static size_t hidden_count;
 static struct stat plan_stat;
 static atomic_ulong plan_number;
 static bool removed, unnoticed;
@@ -141,6 +145,10 @@ add_rule(const char *line)
 
     if (n <= 0 || name[0] == '#')
         return;
+    if (n >= 2 && strcmp(name, "hide") == 0 && hidden_count < LIMIT_RULES) {
+        hidden[hidden_count++] = strtoul(value, NULL, 0);
+        return;
+    }
     for (size_t i = 0; i < CALL_COUNT; i++)
         if (n >= 2 && rule_count < LIMIT_RULES &&
             (strcmp(names[i], name) == 0 || strcmp(name, "*") == 0)) {
@@ -197,6 +205,7 @@ load_plan(void)
     rule_count = 0;
     removed = unnoticed = false;
     moved = 0;
+    hidden_count = 0;
     FILE *f = fopen(path, "re");
     while (f && fgets(line, sizeof(line), f))
         add_rule(line);
@@ -512,6 +521,59 @@ lying_C_Decrypt(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
     return rv;
 }
 
+static bool
+is_hidden(CK_MECHANISM_TYPE type)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&mutex);
+    load_plan();
+    for (size_t i = 0; i < hidden_count; i++)
+        found = found || hidden[i] == type;
+    pthread_mutex_unlock(&mutex);
+    return found;
+}
+
+/* The size query may tell more than the list has then. */
+static CK_RV
+shown_C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *all,
+                         CK_ULONG *count)
+{
+    CK_RV rv = slots_C_GetMechanismList(slot, all, count);
+    CK_ULONG n = 0;
+
+    if (rv != CKR_OK || !all || lies)
+        return rv;
+    for (CK_ULONG i = 0; i < *count; i++)
+        if (!is_hidden(all[i]))
+            all[n++] = all[i];
+    *count = n;
+    return rv;
+}
+
+#define UNLESS_HIDDEN(name, params, args)                                      \
+    static CK_RV shown_##name params                                           \
+    {                                                                          \
+        return is_hidden(m->mechanism) ? CKR_MECHANISM_INVALID                 \
+                                       : fault_##name args;                    \
+    }
+
+UNLESS_HIDDEN(C_SignInit,
+              (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE k),
+              (s, m, k))
+UNLESS_HIDDEN(C_DecryptInit,
+              (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE k),
+              (s, m, k))
+UNLESS_HIDDEN(C_DeriveKey,
+              (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE k,
+               CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *o),
+              (s, m, k, a, n, o))
+UNLESS_HIDDEN(C_GenerateKeyPair,
+              (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *a,
+               CK_ULONG an, CK_ATTRIBUTE *b, CK_ULONG bn, CK_OBJECT_HANDLE *p,
+               CK_OBJECT_HANDLE *q),
+              (s, m, a, an, b, bn, p, q))
+
 CK_RV
 C_GetFunctionList(CK_FUNCTION_LIST **out)
 {
@@ -527,13 +589,17 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
     }
     list.C_GetSlotList = slots_C_GetSlotList;
     list.C_GetSlotInfo = slots_C_GetSlotInfo;
-    list.C_GetMechanismList = slots_C_GetMechanismList;
     list.C_OpenSession = slots_C_OpenSession;
     list.C_FindObjects = lying_C_FindObjects;
     list.C_Sign = lying_C_Sign;
     list.C_Decrypt = lying_C_Decrypt;
     list.C_Login = pinpad_C_Login;
     list.C_GetTokenInfo = pinpad_C_GetTokenInfo;
+    list.C_GetMechanismList = shown_C_GetMechanismList;
+    list.C_SignInit = shown_C_SignInit;
+    list.C_DecryptInit = shown_C_DecryptInit;
+    list.C_DeriveKey = shown_C_DeriveKey;
+    list.C_GenerateKeyPair = shown_C_GenerateKeyPair;
     *out = &list;
     return CKR_OK;
 }

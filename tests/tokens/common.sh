@@ -113,12 +113,9 @@ generate_on() {
     mail "$2@example.org" "$2@example.org" "$2" >"$WORLD/mail/$2"
     me generate --address "$2@example.org" --algorithm "$3" --token "$1" \
         >"$WORLD/ca/$2.csr" || return
-    printf 'keyUsage=critical,digitalSignature,%s\nextendedKeyUsage=emailProtection\nsubjectAltName=email:%s@example.org\n' \
-        "$(case $3 in rsa*) echo keyEncipherment ;; *) echo keyAgreement ;; esac)" \
-        "$2" >"$WORLD/ca/$2.ext"
     quiet openssl x509 -req -in "$WORLD/ca/$2.csr" -sha256 -days 90 \
         -CA "$WORLD/ca/Test.pem" -CAkey "$WORLD/ca/Test.key" -CAcreateserial \
-        -extfile "$WORLD/ca/$2.ext" -out "$WORLD/ca/$2.crt" &&
+        -copy_extensions copyall -out "$WORLD/ca/$2.crt" &&
         me install "$WORLD/ca/$2.crt"
 }
 
