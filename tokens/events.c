@@ -30,8 +30,10 @@ events_main(void *arg)
 {
     struct module *m = arg;
     struct token_store *store = m->store;
+    static const char *const call = "C_WaitForSlotEvent";
     CK_SLOT_ID slot = 0;
 
+    note_enter(m->note, &call);
     while (m->f->C_WaitForSlotEvent(0, &slot, NULL) == CKR_OK &&
            look_is_asked(m))
         continue;

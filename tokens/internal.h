@@ -47,6 +47,7 @@ struct module {
     char name[64];
     struct token_store *store;
     CK_FUNCTION_LIST *f;
+    struct note *note;    /* or NULL */
     char *init;           /* C_Initialize's pReserved, or NULL */
     unsigned concurrency; /* operations at a time on each of its tokens */
     pthread_t thread;
@@ -79,6 +80,7 @@ struct token_store {
     char *vtoken_path;
     unsigned start_timeout_ms, lock_timeout_ms, cache_ms, concurrency;
     unsigned operation_ms, list_ms, long_ms, poll_ms;
+    struct notes *notes; /* or NULL */
     token_hung_fn *hung;
     void *hung_arg;
     bool watch_asleep; /* atomic, turn.c */
@@ -122,6 +124,24 @@ void store_unref(struct token_store *store);
 uint64_t monotonic_ms(void);
 void deadline_after(unsigned ms, struct timespec *out);
 void cond_init_monotonic(pthread_cond_t *c);
+
+/* ---- notes (notes.c) -------------------------------------------------------
+ */
+
+struct notes;
+struct note;
+
+/* What MEMORY of TOKEN_NOTES_BYTES tells, or NULL of NULL. */
+struct notes *notes_open(void *memory);
+/* The note of the module NAME; NULL: no room. */
+struct note *note_find(struct notes *n, const char *name);
+/* The module is not to be loaded: the process ended in it. */
+bool note_forbids(const struct note *note);
+const char *note_call(const struct note *note);
+/* This thread is in a module from now on; *CALL says where. NOTE may be
+ * NULL. */
+void note_enter(struct note *note, const char *const *call);
+void note_leave(void);
 
 /* ---- tokens and turns (turn.c, session.c) ----------------------------------
  */

@@ -42,7 +42,7 @@ busy_with(struct module *m, const char *call)
 {
     pthread_mutex_lock(&m->store->mutex);
     m->busy_since_ms = monotonic_ms();
-    m->call = call;
+    __atomic_store_n(&m->call, call, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&m->store->mutex);
 }
 
@@ -246,6 +246,7 @@ module_main(void *arg)
     unsigned long wanted = 0;
     bool renew = false;
 
+    note_enter(m->note, &m->call);
     module_look(m, false);
     while (wait_for_work(m, &wanted, &renew)) {
         /* A card that works needs no look between requests. */

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-#define END_MS 1000 /* for threads that are in a module */
+#define SYSTEM_NAME "(p11-kit)"
+#define END_MS      1000 /* for threads that are in a module */
 
 static unsigned
 or_default(unsigned value, unsigned otherwise)
@@ -20,17 +21,19 @@ list_has(const char *const *list, const char *name)
     return false;
 }
 
-static void
-add_module(struct token_store *store, const char *name, CK_FUNCTION_LIST *f)
+static struct module *
+add_module(struct token_store *store, const char *name)
 {
     struct module *m = &store->modules[store->module_count++];
 
     strncpy(m->name, name, sizeof(m->name) - 1);
     m->store = store;
-    m->f = f;
     m->concurrency = store->concurrency;
     m->call = "";
-    m->state = TOKEN_MODULE_STARTING;
+    m->note = note_find(store->notes, m->name);
+    m->state =
+        note_forbids(m->note) ? TOKEN_MODULE_SKIPPED : TOKEN_MODULE_STARTING;
+    return m;
 }
 
 /* The trust module holds no keys; and what logs calls would log PINs. */
@@ -49,39 +52,58 @@ system_module_wanted(const struct token_config *c, CK_FUNCTION_LIST *f,
     return (!c->allow || list_has(c->allow, name)) && !list_has(c->deny, name);
 }
 
+/* p11-kit loads them together: when one of them ends the process in that,
+ * nobody knows which. */
 static void
 load_system(struct token_store *store, const struct token_config *c)
 {
+    static const char *const call = "dlopen";
+    struct note *note = note_find(store->notes, SYSTEM_NAME);
+
+    if (note_forbids(note)) {
+        (void)add_module(store, SYSTEM_NAME);
+        return;
+    }
+    note_enter(note, &call);
     store->system = p11_kit_modules_load(NULL, 0);
+    note_leave();
     for (CK_FUNCTION_LIST **f = store->system;
          f && *f && store->module_count < LIMIT_MODULES; f++) {
         char *name = p11_kit_module_get_name(*f);
 
         if (system_module_wanted(c, *f, name))
-            add_module(store, name, *f);
+            add_module(store, name)->f = *f;
         free(name);
     }
 }
 
 /* A file that cannot be loaded is a module that failed. */
 static void
+load_module(struct token_store *store, const struct token_module *c)
+{
+    static const char *const call = "dlopen";
+    struct module *m = add_module(store, c->name);
+
+    if (m->state == TOKEN_MODULE_SKIPPED)
+        return;
+    if (c->concurrency)
+        m->concurrency =
+            c->concurrency < LIMIT_IDLE ? c->concurrency : LIMIT_IDLE;
+    if (c->init)
+        m->init = strdup(c->init);
+    note_enter(m->note, &call);
+    m->f = p11_kit_module_load(c->path, 0);
+    note_leave();
+    if (!m->f || (c->init && !m->init))
+        m->state = TOKEN_MODULE_FAILED;
+}
+
+static void
 load_modules(struct token_store *store, const struct token_config *c)
 {
-    for (size_t i = 0; i < c->module_count; i++) {
-        const struct token_module *m = &c->modules[i];
-        CK_FUNCTION_LIST *f = p11_kit_module_load(m->path, 0);
-
-        add_module(store, m->name, f);
-        struct module *added = &store->modules[store->module_count - 1];
-        if (m->init)
-            added->init = strdup(m->init);
-        if (m->concurrency)
-            added->concurrency =
-                m->concurrency < LIMIT_IDLE ? m->concurrency : LIMIT_IDLE;
-        if (!f || (m->init && !added->init))
-            added->state = TOKEN_MODULE_FAILED;
-    }
-    if (c->use_system)
+    for (size_t i = 0; i < c->module_count; i++)
+        load_module(store, &c->modules[i]);
+    if (c->use_system && store->module_count < LIMIT_MODULES)
         load_system(store, c);
 }
 
@@ -91,7 +113,7 @@ start_modules(struct token_store *store)
     for (size_t i = 0; i < store->module_count; i++) {
         struct module *m = &store->modules[i];
 
-        if (m->state == TOKEN_MODULE_FAILED)
+        if (m->state != TOKEN_MODULE_STARTING)
             continue;
         pthread_mutex_lock(&store->mutex);
         m->running = true;
@@ -188,6 +210,7 @@ token_store_new(const struct token_config *config, struct token_store **out)
     cond_init_monotonic(&store->changed);
     cond_init_monotonic(&store->watch_woken);
     take_numbers(store, config);
+    store->notes = notes_open(config->notes);
     if (!store->modules || (config->vtoken_path && !store->vtoken_path) ||
         !watch_start(store)) {
         store_unref(store);
@@ -275,6 +298,8 @@ token_store_module_info(struct token_store *store, size_t index,
     if (out->hangs) {
         out->hang.call = m->call;
         out->hang.ms = (unsigned)(monotonic_ms() - m->busy_since_ms);
+    } else if (m->state == TOKEN_MODULE_SKIPPED) {
+        out->hang.call = note_call(m->note);
     } else {
         out->hangs = token_hangs(store, m, &out->hang);
     }

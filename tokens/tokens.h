@@ -124,9 +124,19 @@ struct token_config {
                                * importing, a person at a pad): 240000 */
     unsigned poll_ms;         /* between two looks at slots that report no
                                * events: 3000 */
-    token_hung_fn *hung;      /* NULL: nobody is told */
+    void *notes; /* TOKEN_NOTES_BYTES of memory, at first zero, that outlive
+                  * the process; NULL: none */
+    token_hung_fn *hung; /* NULL: nobody is told */
     void *hung_arg;
 };
+
+#define TOKEN_NOTES_BYTES 8192
+
+/* For a handler of SIGSEGV and its like: notes which module this thread is
+ * in. Three times in an operation, or once while it is loaded or initialised,
+ * and the next store with these notes leaves the module out
+ * (TOKEN_MODULE_SKIPPED). Safe in a signal handler. */
+void tokens_note_crash(void);
 
 /* The calling thread works for REQUEST from now on (not dereferenced here;
  * NULL: for nobody). */
@@ -150,7 +160,7 @@ enum token_module_state {
     TOKEN_MODULE_READY,
     TOKEN_MODULE_BUSY, /* in a slot scan that did not return yet */
     TOKEN_MODULE_FAILED,
-    TOKEN_MODULE_SKIPPED /* see token_note */
+    TOKEN_MODULE_SKIPPED /* see tokens_note_crash */
 };
 
 /* The state of module INDEX (from 0) and its name, borrowed from the store.

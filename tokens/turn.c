@@ -107,6 +107,7 @@ turn_link(struct token *t, bool exclusive, struct watch *w)
                         .begun_ms = monotonic_ms(),
                         .call = ""};
     w->end_ms = w->begun_ms + ms;
+    note_enter(t->module->note, &w->call);
     t->watches = w;
     if (exclusive)
         t->exclusive = true;
@@ -151,6 +152,7 @@ turn_take(struct token *t, bool exclusive, struct watch *w)
 void
 turn_give(struct token *t, bool exclusive, struct watch *w)
 {
+    note_leave();
     pthread_mutex_lock(&t->mutex);
     struct watch **at = &t->watches;
     while (*at != w)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "agent/base/fd.h"
@@ -58,6 +59,8 @@ children_init(struct children *all, const struct places *places,
 {
     *all =
         (struct children){.places = places, .libexec = libexec, .builtin = -1};
+    /* Which PKCS#11 module ended a keyholder, for the next one. */
+    all->notes = memfd_create("module-notes", MFD_CLOEXEC);
     for (int i = 0; i < CHILD_COUNT; i++) {
         all->one[i].id = (enum child_id)i;
         all->one[i].served.fd = -1;
@@ -119,6 +122,8 @@ child_arguments(const struct children *all, enum child_id id,
     case CHILD_KEYHOLDER:
         n = ARRAY_COUNT(keyholder);
         memcpy(out, keyholder, sizeof(keyholder));
+        if (all->notes >= 0)
+            out[n++] = "--notes";
         break;
     case CHILD_KEYRING:
         n = ARRAY_COUNT(keyring);
@@ -159,6 +164,8 @@ child_spawn(const struct children *all, struct child *c, int channel,
     s.program = buf_text(&program);
     if (c->id == CHILD_VALIDATOR)
         s.file = all->builtin;
+    if (c->id == CHILD_KEYHOLDER)
+        s.file = all->notes;
     child_arguments(all, c->id, s.program, buf_text(&vtoken), argv);
     return spawn_process(&s, &c->pid);
 }

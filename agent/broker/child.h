@@ -47,6 +47,7 @@ struct children {
     const struct places *places; /* borrowed */
     const char *libexec;         /* borrowed */
     int builtin;                 /* the built-in anchors, or -1: none */
+    int notes;                   /* the keyholder's, of modules that crash */
 };
 
 void children_init(struct children *all, const struct places *places,

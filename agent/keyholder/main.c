@@ -3,12 +3,16 @@
  *
  *   smime-keyholder --config FILE... --audit FILE --vtoken PATH
  *
- * fd 3 is the broker's channel; the process ends with it. There is no seccomp
+ * fd 3 is the broker's channel; the process ends with it. With --notes, fd 5 is
+ * memory that outlives it, for notes of modules that crash. There is no seccomp
  * filter here: vendors' PKCS#11 modules run in this process and open, map and
  * talk to whatever their cards need. It starts no program itself.
  */
 #include <getopt.h>
 #include <openssl/crypto.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent/base/harden.h"
@@ -17,11 +21,13 @@
 #include "agent/keyholder/keyholder.h"
 
 #define CHANNEL_FD    3
+#define NOTES_FD      5
 #define END_TIMEOUT_S 3
 
 struct arguments {
     const char *audit;
     const char *vtoken;
+    bool notes;
 };
 
 static bool
@@ -32,6 +38,7 @@ arguments_read(int argc, char **argv, struct config *config,
         {"config", required_argument, NULL, 'c'},
         {"audit", required_argument, NULL, 'a'},
         {"vtoken", required_argument, NULL, 'v'},
+        {"notes", no_argument, NULL, 'n'},
         {NULL, 0, NULL, 0}};
 
     for (;;) {
@@ -44,6 +51,9 @@ arguments_read(int argc, char **argv, struct config *config,
             break;
         case 'v':
             out->vtoken = optarg;
+            break;
+        case 'n':
+            out->notes = true;
             break;
         case -1:
             return optind == argc;
@@ -77,8 +87,43 @@ init_shared(struct keyholder *k)
     pthread_condattr_destroy(&attr);
 }
 
+/* ---- a module that crashes ---------------------------------------------- */
+
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+static struct sigaction before[ARRAY_COUNT(crash_signals)];
+
+/* Then as if there had been no handler. */
+static void
+handle_crash(int number)
+{
+    tokens_note_crash();
+    for (size_t i = 0; i < ARRAY_COUNT(crash_signals); i++)
+        if (crash_signals[i] == number)
+            (void)sigaction(number, &before[i], NULL);
+    (void)raise(number);
+}
+
+/* A module may also end the process in order: main never comes to exit(). */
+static void *
+open_notes(void)
+{
+    const struct sigaction noting = {.sa_handler = handle_crash};
+    void *notes;
+
+    if (ftruncate(NOTES_FD, TOKEN_NOTES_BYTES) != 0)
+        return NULL;
+    notes = mmap(NULL, TOKEN_NOTES_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+                 NOTES_FD, 0);
+    if (notes == MAP_FAILED)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_COUNT(crash_signals); i++)
+        (void)sigaction(crash_signals[i], &noting, &before[i]);
+    (void)atexit(tokens_note_crash);
+    return notes;
+}
+
 static bool
-open_tokens(struct keyholder *k, const char *vtoken)
+open_tokens(struct keyholder *k, const char *vtoken, void *notes)
 {
     struct token_module modules[LIMIT_CONFIG_MODULES];
     struct token_config config = config_for_tokens(&k->config, modules, vtoken);
@@ -86,6 +131,7 @@ open_tokens(struct keyholder *k, const char *vtoken)
 
     config.hung = client_hung;
     config.hung_arg = k;
+    config.notes = notes;
     e = token_store_new(&config, &k->store);
 
     if (e != TOKENS_OK)
@@ -112,7 +158,9 @@ main(int argc, char **argv)
     config_check_keys(&k.config);
     audit_open(&k.audit, arguments.audit);
     journals_open(&k.journals, arguments.audit);
-    if (!open_tokens(&k, arguments.vtoken) || !keeper_start(&k) ||
+    if (!open_tokens(&k, arguments.vtoken,
+                     arguments.notes ? open_notes() : NULL) ||
+        !keeper_start(&k) ||
         !channel_send(CHANNEL_FD, MSG_READY, NULL, NULL, 0))
         _exit(1);
     well = broker_link_run(&k.broker, attached, &k);

@@ -3,6 +3,9 @@
 #include "tests/unit/tokens_fixture.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static struct soft_key key, second_key;
@@ -515,6 +518,89 @@ a_slow_token_does_not_slow_the_other(void **state)
     assert_int_equal(slow.result, TOKENS_OK);
 }
 
+/* ---- crashing ---------------------------------------------------------------
+ */
+
+static void
+end_noted(int number)
+{
+    tokens_note_crash();
+    _exit(100 + number);
+}
+
+/* In a process of its own; gives its exit code. */
+static int
+run_until_it_ends(void *notes)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        signal(SIGSEGV, end_noted);
+        struct token_config c = {.notes = notes, .operation_ms = 20000};
+        if (open_store_with(c) != TOKENS_OK ||
+            token_store_find(store, "one", &token) != TOKENS_OK ||
+            log_in(token) != TOKENS_OK)
+            _exit(1);
+        _exit(sign_on(token, &key) == TOKENS_OK ? 0 : 2);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void *
+notes_new(void)
+{
+    void *notes = mmap(NULL, TOKEN_NOTES_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    assert_ptr_not_equal(notes, MAP_FAILED);
+    return notes;
+}
+
+static void
+check_skipped(void *notes, const char *call)
+{
+    struct token_module_info info;
+
+    assert_int_equal(open_store_with((struct token_config){.notes = notes}),
+                     TOKENS_OK);
+    assert_true(token_store_module_info(store, 0, &info));
+    assert_int_equal(info.state, TOKEN_MODULE_SKIPPED);
+    assert_string_equal(info.hang.call, call);
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_ABSENT);
+    token_store_drop(&store);
+}
+
+static void
+a_module_that_ends_the_process_at_its_start_is_left_out(void **state)
+{
+    void *notes = notes_new();
+
+    (void)state;
+    faults("C_Initialize % -1\n");
+    assert_int_equal(run_until_it_ends(notes), 100 + SIGSEGV);
+    check_skipped(notes, "C_Initialize");
+    munmap(notes, TOKEN_NOTES_BYTES);
+}
+
+static void
+one_that_ends_it_in_an_operation_gets_two_more_chances(void **state)
+{
+    void *notes = notes_new();
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        faults("");
+        assert_int_equal(run_until_it_ends(notes), 0);
+        faults("C_Sign % -1\n");
+        assert_int_equal(run_until_it_ends(notes), 100 + SIGSEGV);
+    }
+    check_skipped(notes, "C_Sign");
+    munmap(notes, TOKEN_NOTES_BYTES);
+}
+
 #define WITH_STORE(test)                                                       \
     cmocka_unit_test_setup_teardown(test, start_store, end_store)
 
@@ -536,6 +622,10 @@ main(void)
         WITH_STORE(a_module_that_lies_about_counts_gets_an_error),
         WITH_STORE(a_signature_is_two_calls_also_with_keys_in_turn),
         WITH_STORE(a_slow_token_does_not_slow_the_other),
+        cmocka_unit_test_teardown(
+            a_module_that_ends_the_process_at_its_start_is_left_out, end_store),
+        cmocka_unit_test_teardown(
+            one_that_ends_it_in_an_operation_gets_two_more_chances, end_store),
     };
 
     return cmocka_run_group_tests(tests, start, end);
