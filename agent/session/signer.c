@@ -77,10 +77,20 @@ struct choice {
     struct own_key *best;
     size_t matching; /* keys that were asked for */
     size_t usable;
-    bool several_ids; /* ... which are not one key on several tokens */
-    bool binds;       /* one is left out because it binds its owner */
-    char why[128];    /* that, or why the last one cannot be used */
+    bool several_ids;   /* ... which are not one key on several tokens */
+    bool several_names; /* ... or have certificates of several addresses */
+    bool binds;         /* one is left out because it binds its owner */
+    char why[128];      /* that, or why the last one cannot be used */
 };
+
+static bool
+same_address(const struct own_key *a, const struct own_key *b)
+{
+    const struct slice_list *l = &a->about.addresses;
+    const struct slice_list *m = &b->about.addresses;
+
+    return l->n > 0 && m->n > 0 && address_equal(l->item[0], m->item[0]);
+}
 
 static void
 choice_consider(struct choice *c, struct own_key *k, const char *from,
@@ -88,7 +98,6 @@ choice_consider(struct choice *c, struct own_key *k, const char *from,
 {
     char text[128];
     const char *why = obstacle(k, text);
-
     bool binds = !why && !by_id && (k->about.uses & USE_COMMIT) != 0;
 
     c->matching++;
@@ -107,6 +116,7 @@ choice_consider(struct choice *c, struct own_key *k, const char *from,
     }
     c->usable++;
     c->several_ids |= c->best && strcmp(c->best->id, k->id) != 0;
+    c->several_names |= c->best && !same_address(c->best, k);
     if (own_key_is_newer(k, c->best))
         c->best = k;
 }
@@ -150,7 +160,7 @@ choose(struct request *r, struct signer *s, const char *wanted,
         problem_set_subject(&r->problem, wanted);
         return ERR_NO_KEY;
     }
-    if (!from && !wanted && c.usable > 1) {
+    if (!from && !wanted && (c.several_ids || c.several_names)) {
         fail(&r->problem, ERR_NO_KEY,
              "you have several: choose with --from or --key");
         problem_set_subject(&r->problem, "a message without a sender");

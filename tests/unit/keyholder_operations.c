@@ -170,17 +170,18 @@ a_bad_message_gets_a_random_key_each_time(void **state)
         ERR_USAGE);
 }
 
-/* ECDH with an ephemeral key and X9.63, by libcrypto alone. */
+/* ECDH with an ephemeral key and a KDF, by libcrypto alone. */
 static void
-derive_outside(EVP_PKEY *mine, uint8_t kek[32])
+derive_outside(EVP_PKEY *mine, const char *name, const char *salt,
+               uint8_t kek[32])
 {
     EVP_PKEY *ec = public_key("ec.crt");
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(mine, NULL);
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "X963KDF", NULL);
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, name, NULL);
     EVP_KDF_CTX *k = EVP_KDF_CTX_new(kdf);
     uint8_t shared[64];
     size_t n = sizeof(shared);
-    OSSL_PARAM params[4];
+    OSSL_PARAM params[5];
 
     EVP_PKEY_derive_init(ctx);
     EVP_PKEY_derive_set_peer(ctx, ec);
@@ -191,7 +192,11 @@ derive_outside(EVP_PKEY *mine, uint8_t kek[32])
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, shared, n);
     params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
                                                   (char *)"info", 4);
-    params[3] = OSSL_PARAM_construct_end();
+    params[3] =
+        salt ? OSSL_PARAM_construct_octet_string(
+                   OSSL_KDF_PARAM_SALT, (char *)(uintptr_t)salt, strlen(salt))
+             : OSSL_PARAM_construct_end();
+    params[4] = OSSL_PARAM_construct_end();
     assert_int_equal(EVP_KDF_derive(k, kek, 32, params), 1);
     EVP_KDF_CTX_free(k);
     EVP_KDF_free(kdf);
@@ -200,14 +205,16 @@ derive_outside(EVP_PKEY *mine, uint8_t kek[32])
 }
 
 static enum err
-agree(struct slice peer, uint8_t kek[32])
+agree_by(struct slice peer, uint32_t kdf, const char *salt, uint8_t kek[32])
 {
     AUTO(session) struct session s;
     struct agree_request request = {.key = buf_slice(&ec_ref),
                                     .peer = peer,
                                     .hash = HASH_SHA256,
                                     .info = slice_text("info"),
-                                    .kek_bytes = 32};
+                                    .kek_bytes = 32,
+                                    .kdf = kdf,
+                                    .salt = slice_text(salt)};
     struct agree_reply reply;
     enum err e;
 
@@ -221,6 +228,33 @@ agree(struct slice peer, uint8_t kek[32])
     return e;
 }
 
+static enum err
+agree(struct slice peer, uint8_t kek[32])
+{
+    return agree_by(peer, KDF_X963, NULL, kek);
+}
+
+static void
+hkdf_is_with_and_without_a_salt(void **state)
+{
+    EVP_PKEY *mine = EVP_EC_gen("P-256");
+    unsigned char *point = NULL;
+    size_t n = EVP_PKEY_get1_encoded_public_key(mine, &point);
+    struct slice peer = slice_of(point, n);
+    uint8_t expected[32], got[32];
+
+    (void)state;
+    derive_outside(mine, "HKDF", NULL, expected);
+    assert_int_equal(agree_by(peer, KDF_HKDF, NULL, got), ERR_OK);
+    assert_memory_equal(got, expected, 32);
+    derive_outside(mine, "HKDF", "ukm", expected);
+    assert_int_equal(agree_by(peer, KDF_HKDF, "ukm", got), ERR_OK);
+    assert_memory_equal(got, expected, 32);
+    assert_int_equal(agree_by(peer, KDF_HKDF + 1, NULL, got), ERR_USAGE);
+    OPENSSL_free(point);
+    EVP_PKEY_free(mine);
+}
+
 static void
 a_key_is_agreed_on_and_a_bad_point_gets_a_random_one(void **state)
 {
@@ -230,7 +264,7 @@ a_key_is_agreed_on_and_a_bad_point_gets_a_random_one(void **state)
     uint8_t expected[32], got[32], again[32];
 
     (void)state;
-    derive_outside(mine, expected);
+    derive_outside(mine, "X963KDF", NULL, expected);
     assert_int_equal(agree(slice_of(point, n), got), ERR_OK);
     assert_memory_equal(got, expected, 32);
     point[n - 1] ^= 1;
@@ -251,6 +285,7 @@ main(void)
         cmocka_unit_test(a_key_that_is_not_there_is_said),
         cmocka_unit_test(a_content_key_is_unwrapped),
         cmocka_unit_test(a_bad_message_gets_a_random_key_each_time),
+        cmocka_unit_test(hkdf_is_with_and_without_a_salt),
         cmocka_unit_test(a_key_is_agreed_on_and_a_bad_point_gets_a_random_one),
     };
 
