@@ -58,7 +58,7 @@ room_find(struct helpers *all)
 }
 
 static bool
-importer_start(const char *libexec, pid_t *pid, int *out)
+channel_start(const char *libexec, const char *name, pid_t *pid, int *out)
 {
     AUTO(buf) struct buf program = {0};
     AUTO(fd) int theirs = -1;
@@ -72,7 +72,7 @@ importer_start(const char *libexec, pid_t *pid, int *out)
         return false;
     ours = pair[0];
     theirs = pair[1];
-    buf_addf(&program, "%s/smime-importer", libexec);
+    buf_addf(&program, "%s/%s", libexec, name);
     s.program = buf_text(&program);
     argv[0] = (char *)program.data;
     s.channel = theirs;
@@ -131,13 +131,17 @@ helper_answer(struct helpers *all, int fd, const struct spawn *request,
     if (!room)
         return helper_refuse(fd, ERR_TOKEN_BUSY, "too many helpers at once");
     if (request->helper == HELPER_IMPORTER) {
-        if (!importer_start(libexec, room, &end)) {
+        if (!channel_start(libexec, "smime-importer", room, &end)) {
             log_error("smime-importer cannot be started: %s", strerror(errno));
             return helper_refuse(fd, ERR_INTERNAL, "no importer process");
         }
     } else if (request->helper == HELPER_PINENTRY) {
         if (!pinentry_start(places, room, &end))
             return helper_refuse(fd, ERR_TOKEN_LOCKED, "no pinentry program");
+    } else if (request->helper == HELPER_WATCHER) {
+        /* An optional part of the build. */
+        if (!channel_start(libexec, "smime-watcher", room, &end))
+            return helper_refuse(fd, ERR_INTERNAL, "no watcher process");
     } else {
         return helper_refuse(fd, ERR_USAGE, "unknown helper");
     }

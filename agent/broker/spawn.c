@@ -25,7 +25,8 @@ static const char *const kept_variables[] = {"LANG",
                                              "UBSAN_OPTIONS",
                                              "LSAN_OPTIONS",
                                              "JOURNAL_STREAM",
-                                             "SMIME_AGENT_DEBUG"};
+                                             "SMIME_AGENT_DEBUG",
+                                             "DBUS_SYSTEM_BUS_ADDRESS"};
 
 static bool
 is_kept(const char *entry)

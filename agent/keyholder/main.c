@@ -19,6 +19,7 @@
 #include "agent/base/log.h"
 #include "agent/keyholder/keeper.h"
 #include "agent/keyholder/keyholder.h"
+#include "agent/keyholder/locker.h"
 
 #define CHANNEL_FD    3
 #define NOTES_FD      5
@@ -161,6 +162,7 @@ main(int argc, char **argv)
     if (!open_tokens(&k, arguments.vtoken,
                      arguments.notes ? open_notes() : NULL) ||
         !keeper_start(&k) ||
+        !locker_start(&k) ||
         !channel_send(CHANNEL_FD, MSG_READY, NULL, NULL, 0))
         _exit(1);
     well = broker_link_run(&k.broker, attached, &k);

@@ -61,6 +61,9 @@ static const struct field token_record_fields[] = {ROWS(token_record)};
 #define THIS notice
 static const struct field notice_fields[] = {ROWS(notice)};
 #undef THIS
+#define THIS lock_now
+static const struct field lock_now_fields[] = {ROWS(lock_now)};
+#undef THIS
 #define THIS key_choice
 static const struct field key_choice_fields[] = {ROWS(key_choice)};
 #undef THIS

@@ -87,6 +87,9 @@ struct slice_list {
 #define FIELDS_notice(U32, U64, BYTES, TEXT, LIST)                             \
     U32(kind) TEXT(token, LIMIT_LABEL_BYTES)
 
+/* reason: enum lock_reason. Answered when all tokens are locked. */
+#define FIELDS_lock_now(U32, U64, BYTES, TEXT, LIST) U32(reason)
+
 #define FIELDS_key_choice(U32, U64, BYTES, TEXT, LIST)                         \
     BYTES(key, LIMIT_REF_BYTES)
 
@@ -377,7 +380,7 @@ struct slice_list {
                                             X(keyring_status) X(trust_part)    \
                                                 X(lent_trust) X(check_request) \
                                                     X(check_reply)             \
-                                                        X(notice) X(anchor_record)
+                                                        X(notice) X(lock_now) X(anchor_record)
 
 #define RECORD_U32(name)               uint32_t name;
 #define RECORD_U64(name)               uint64_t name;
