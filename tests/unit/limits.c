@@ -162,7 +162,7 @@ what_one_process_takes_the_next_one_takes_too(void **state)
                 LIMIT_FRAME_BYTES);
     assert_true(LIMIT_TRUST_CHUNK_BYTES < LIMIT_FRAME_BYTES);
     assert_true(LIMIT_P12_OPEN_MS > LIMIT_SECRET_MS + LIMIT_P12_CPU_SECONDS);
-    assert_true(LIMIT_PROMPT_MS >= LIMIT_PINENTRY_MS);
+    assert_true(LIMIT_PROMPT_MS >= 1000 * LIMIT_PINENTRY_SECONDS);
     assert_true(LIMIT_CALL_MS > LIMIT_VALIDATOR_ANSWER_MS);
 }
 
