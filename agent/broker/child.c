@@ -114,8 +114,10 @@ child_arguments(const struct children *all, enum child_id id,
         program,   "--config", p->config_system, "--config", p->config_user,
         "--audit", p->audit,   "--vtoken",       text};
     const char *const keyring[] = {program, "--contacts", p->contacts};
-    const char *const validator[] = {program, "--anchors", p->anchors_user,
-                                     "--anchors", p->anchors_system};
+    const char *const validator[] = {
+        program,      "--anchors",       p->anchors_user,
+        "--anchors",  p->anchors_system, "--crls",
+        p->crls_user, "--crls",          p->crls_system};
     size_t n = 0;
 
     switch (id) {

@@ -117,6 +117,8 @@ places_find(struct places *out, struct complaint *c)
     p.anchors_system = text_join("/etc/smime-agent", "/anchors");
     p.anchors_user =
         base_path("XDG_CONFIG_HOME", "/.config", "/smime-agent/anchors");
+    p.crls_system = text_join("/etc/smime-agent", "/crls");
+    p.crls_user = base_path("XDG_CONFIG_HOME", "/.config", "/smime-agent/crls");
     *out = p;
     return true;
 }
@@ -127,7 +129,7 @@ places_drop(struct places *p)
     char *texts[] = {p->socket,        p->manage,      p->lock,
                      p->contacts,      p->audit,       p->cache,
                      p->config_system, p->config_user, p->anchors_system,
-                     p->anchors_user};
+                     p->anchors_user,  p->crls_system, p->crls_user};
 
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         free(texts[i]);
@@ -215,6 +217,15 @@ folder_of(const char *path)
     return mem_text(slice_of(path, (size_t)(slash - path)));
 }
 
+/* The validator may read only what is there when its fence closes: a folder
+ * made later would stay shut until a restart. */
+static void
+read_only_folder_prepare(const char *path)
+{
+    if (!folder_make(path))
+        log_note("the folder %s cannot be made: %s", path, strerror(errno));
+}
+
 bool
 places_prepare(const struct places *places, struct complaint *c)
 {
@@ -226,11 +237,10 @@ places_prepare(const struct places *places, struct complaint *c)
                 own_folder_prepare(data, c) && own_folder_prepare(state, c) &&
                 own_folder_prepare(places->cache, c);
 
-    /* The validator may read only what is there when its fence closes: a
-     * folder for anchors made later would stay shut until a restart. */
-    if (done && !folder_make(places->anchors_user))
-        log_note("the folder %s cannot be made: %s", places->anchors_user,
-                 strerror(errno));
+    if (done) {
+        read_only_folder_prepare(places->anchors_user);
+        read_only_folder_prepare(places->crls_user);
+    }
     free(run);
     free(data);
     free(state);

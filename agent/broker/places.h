@@ -22,6 +22,8 @@ struct places {
     char *config_user;
     char *anchors_system;
     char *anchors_user;
+    char *crls_system;
+    char *crls_user;
     bool socket_is_given; /* by SMIME_AGENT_SOCK: its folder is not ours */
 };
 

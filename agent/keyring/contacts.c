@@ -56,6 +56,7 @@ lesson_of(const struct verify_request *q, const struct verify_reply *v)
     if (signed_at <= 0 || signed_at > now)
         signed_at = now;
     return (struct lesson){.issuers = &v->issuers,
+                           .issuer_names = &v->issuer_names,
                            .capabilities = v->capabilities,
                            .capabilities_time = signed_at,
                            .origin = q->origin,

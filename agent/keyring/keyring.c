@@ -187,60 +187,6 @@ status_fill(struct keyring *k, struct keyring_status *out, struct problem *p)
     return ERR_OK;
 }
 
-/* Anchors that were brought along teach nothing: the agent's own have to
- * vouch too. The first verdict, which OUT borrows from, stays. */
-static void
-learn_by_own_anchors(struct keyring *k, const struct verify_request *q,
-                     struct verify_reply *out)
-{
-    struct frame first = k->answer;
-    struct verify_reply own;
-    struct problem p = {0};
-
-    if (!q->learn || out->chain != CHAIN_OK || out->revoked_at != 0)
-        return;
-    frame_init(&k->answer);
-    if (keyring_ask(k, MSG_JUDGE, q, &own, &p) == ERR_OK) {
-        keyring_learn(k, q, &own);
-        out->learned = own.learned;
-    }
-    frame_drop(&k->answer);
-    k->answer = first;
-}
-
-static enum err
-verify(struct keyring *k, const struct brought *b,
-       const struct verify_request *from, struct verify_reply *out,
-       struct problem *p)
-{
-    struct verify_request q = *from;
-    enum err e;
-
-    q.trust = b->name;
-    e = brought_ask(k, b, MSG_JUDGE, &q, out, p);
-    if (e != ERR_OK)
-        return e;
-    if (q.trust == 0) {
-        keyring_learn(k, &q, out);
-        return ERR_OK;
-    }
-    q.trust = 0;
-    out->learned = LEARNED_NOTHING;
-    learn_by_own_anchors(k, &q, out);
-    return ERR_OK;
-}
-
-static enum err
-check_path(struct keyring *k, const struct brought *b,
-           const struct check_request *from, struct check_reply *out,
-           struct problem *p)
-{
-    struct check_request q = *from;
-
-    q.trust = b->name;
-    return brought_ask(k, b, MSG_JUDGE_PATH, &q, out, p);
-}
-
 /* The rows a session may send here; what else the table lets through (the
  * broker's own) is no session's to say. */
 static enum err
@@ -251,11 +197,13 @@ handle(struct keyring *k, struct brought *b, enum message m,
     if (m == MSG_NARROW)
         return ERR_OK;
     if (m == MSG_VERIFY)
-        return verify(k, b, &q->verify_request, &out->verify_reply, p);
+        return keyring_verify(k, b, &q->verify_request, bytes,
+                              &out->verify_reply, p);
     if (m == MSG_TRUST)
         return brought_add(k, b, &q->trust_part, p);
     if (m == MSG_CHECK_PATH)
-        return check_path(k, b, &q->check_request, &out->check_reply, p);
+        return keyring_check(k, b, &q->check_request, bytes, &out->check_reply,
+                             p);
     if (m == MSG_ANCHOR_LIST)
         return keyring_ask(k, MSG_LIST_ANCHORS, &q->page, &out->list_reply, p);
     if (m == MSG_DESCRIBE)

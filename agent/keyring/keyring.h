@@ -51,12 +51,25 @@ MUST_USE enum err keyring_describe_stored(struct keyring *k,
                                           struct description *about,
                                           struct problem *p);
 
-/* ---- handlers, in recipient.c and contacts.c ---------------------------- */
+/* ---- handlers, in judging.c, recipient.c and contacts.c
+ * ---------------------------- */
 
 /* The bytes that an answer borrows; emptied before each request. */
 struct answer_bytes {
     struct buf a, b, c;
 };
+
+/* In judging.c: what the validator says with the issuers that the contacts
+ * know, and when they first saw the signer. The answer borrows from
+ * k->answer and BYTES. */
+MUST_USE enum err keyring_verify(struct keyring *k, const struct brought *b,
+                                 const struct verify_request *q,
+                                 struct answer_bytes *bytes,
+                                 struct verify_reply *out, struct problem *p);
+MUST_USE enum err keyring_check(struct keyring *k, const struct brought *b,
+                                const struct check_request *q,
+                                struct answer_bytes *bytes,
+                                struct check_reply *out, struct problem *p);
 
 MUST_USE enum err keyring_recipient(struct keyring *k, struct slice address,
                                     struct answer_bytes *bytes,

@@ -191,15 +191,14 @@ store_contact(struct store *s, struct slice address, store_visit *visit,
     return visit_rows(s, st, visit, ctx, p);
 }
 
-enum err
-store_issuers(struct store *s, int64_t certificate, struct buf *bytes,
-              struct slice_list *out, struct problem *p)
+/* The first column of each row, as certificates; resets ST. */
+static enum err
+certificates_read(struct store *s, sqlite3_stmt *st, struct buf *bytes,
+                  struct slice_list *out, struct problem *p)
 {
     size_t end[LIMIT_LIST_ITEMS], start = bytes->len, n = 0;
-    sqlite3_stmt *st = store_statement(s, STATEMENT_ISSUERS);
     int rc;
 
-    sqlite3_bind_int64(st, 1, certificate);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < LIMIT_LIST_ITEMS) {
         buf_add_slice(bytes, column(st, 0));
         end[n++] = bytes->len;
@@ -215,6 +214,50 @@ store_issuers(struct store *s, int64_t certificate, struct buf *bytes,
     for (size_t i = 0; i < n; start = end[i], i++)
         out->item[i] = slice_of(bytes->data + start, end[i] - start);
     return ERR_OK;
+}
+
+enum err
+store_issuers(struct store *s, int64_t certificate, struct buf *bytes,
+              struct slice_list *out, struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_ISSUERS);
+
+    sqlite3_bind_int64(st, 1, certificate);
+    return certificates_read(s, st, bytes, out, p);
+}
+
+enum err
+store_issuers_named(struct store *s, struct slice name, struct buf *bytes,
+                    struct slice_list *out, struct problem *p)
+{
+    enum err e = store_check(s, p);
+    sqlite3_stmt *st;
+
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, STATEMENT_ISSUERS_NAMED);
+    bind_blob(st, 1, name);
+    sqlite3_bind_int64(st, 2, LIMIT_ISSUERS_OF_NAME);
+    return certificates_read(s, st, bytes, out, p);
+}
+
+enum err
+store_first_seen(struct store *s, struct slice fingerprint, int64_t *out,
+                 struct problem *p)
+{
+    enum err e = store_check(s, p);
+    int64_t when = 0;
+    sqlite3_stmt *st;
+    bool found;
+
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, STATEMENT_FIRST_SEEN);
+    bind_blob(st, 1, fingerprint);
+    e = store_number(s, st, &found, &when, p);
+    if (e == ERR_OK)
+        *out = found && when > 0 ? when : 0;
+    return e;
 }
 
 enum err

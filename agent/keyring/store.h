@@ -32,8 +32,10 @@ struct lesson {
     struct slice der;
     const struct description *about;
     const struct slice_list *addresses;
-    const struct slice_list *issuers; /* nearest first */
-    struct slice capabilities;        /* empty: unknown */
+    const struct slice_list *issuers;      /* nearest first */
+    const struct slice_list *issuer_names; /* SHA-256 of each one's subject;
+                                              NULL: not known */
+    struct slice capabilities;             /* empty: unknown */
     int64_t capabilities_time;
     struct slice origin;
     struct slice message_id;
@@ -77,6 +79,17 @@ MUST_USE enum err store_contact(struct store *s, struct slice address,
 MUST_USE enum err store_issuers(struct store *s, int64_t certificate,
                                 struct buf *bytes, struct slice_list *out,
                                 struct problem *p);
+
+/* The issuers kept with any certificate whose subject has this hash, the
+ * newest first, at most LIMIT_ISSUERS_OF_NAME; appended as above. */
+MUST_USE enum err store_issuers_named(struct store *s, struct slice name,
+                                      struct buf *bytes, struct slice_list *out,
+                                      struct problem *p);
+
+/* When a certificate was first seen in a good message of its holder; 0: it
+ * was not. */
+MUST_USE enum err store_first_seen(struct store *s, struct slice fingerprint,
+                                   int64_t *out, struct problem *p);
 
 struct store_counts {
     uint32_t contacts; /* addresses */

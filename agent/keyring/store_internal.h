@@ -27,7 +27,14 @@
     X(SET_CAPABILITIES,                                                        \
       "UPDATE certificate SET capabilities = ?2, capabilities_time = ?3"       \
       " WHERE id = ?1")                                                        \
-    X(ADD_ISSUER, "INSERT OR IGNORE INTO issuer(der) VALUES(?1)")              \
+    X(ADD_ISSUER, "INSERT INTO issuer(der, name) VALUES(?1, ?2)"               \
+                  " ON CONFLICT(der) DO UPDATE SET name = excluded.name")      \
+    X(ISSUERS_NAMED, "SELECT der FROM issuer WHERE name = ?1"                  \
+                     " ORDER BY id DESC LIMIT ?2")                             \
+    X(FIRST_SEEN, "SELECT min(c.first_seen) FROM contact c"                    \
+                  " JOIN certificate k ON k.id = c.certificate"                \
+                  " WHERE k.fingerprint = ?1 AND c.sender_seen <> 0"           \
+                  " HAVING count(*) > 0")                                      \
     X(CLEAR_ISSUERS, "DELETE FROM certificate_issuer WHERE certificate = ?1")  \
     X(LINK_ISSUER,                                                             \
       "INSERT INTO certificate_issuer(certificate, position, issuer)"          \

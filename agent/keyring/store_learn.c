@@ -144,6 +144,8 @@ set_issuers(struct store *s, const struct lesson *l, int64_t id,
     for (size_t i = 0; i < l->issuers->n && e == ERR_OK; i++) {
         st = store_statement(s, STATEMENT_ADD_ISSUER);
         bind_blob(st, 1, l->issuers->item[i]);
+        if (l->issuer_names && i < l->issuer_names->n)
+            bind_blob(st, 2, l->issuer_names->item[i]);
         e = store_run(s, st, p);
         if (e != ERR_OK)
             break;

@@ -38,6 +38,10 @@ static const char *const migrations[] = {
     " address_key TEXT NOT NULL, fingerprint BLOB NOT NULL,"
     " what TEXT NOT NULL, origin TEXT NOT NULL);"
     "CREATE INDEX event_address ON event(address_key);",
+    /* SHA-256 of the subject, DER; of rows from before it comes when they are
+     * learned again. */
+    "ALTER TABLE issuer ADD COLUMN name BLOB;"
+    "CREATE INDEX issuer_name ON issuer(name);",
 };
 
 static const char *const sql_of[STATEMENT_COUNT] = {

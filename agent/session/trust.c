@@ -118,14 +118,16 @@ static json_t *
 answer_json(const struct check_reply *v, bool address_asked)
 {
     return json_pack(
-        "{s:b, s:s, s:s, s:s?, s:s, s:I, s:o, s:o, s:o, s:o}", "good",
+        "{s:b, s:s, s:s, s:s?, s:s, s:s, s:I, s:o, s:o, s:o, s:o}", "good",
         v->good != 0, "chain", chain_word(v->chain), "strength",
         strength_word(v->strength), "address",
         address_asked ? sender_word(v->sender) : NULL, "revocation",
-        revocation_word(v->revocation), "judged_at", (json_int_t)v->judged_at,
-        "revoked_at", v->revoked_at ? json_time(v->revoked_at) : json_null(),
-        "reasons", json_texts(&v->reasons), "path", path_json(&v->path),
-        "anchor", v->anchor.n ? json_text(v->anchor) : json_null());
+        revocation_word(v->revocation), "time_source",
+        v->time_source == TIME_GIVEN ? "given" : "now", "judged_at",
+        (json_int_t)v->judged_at, "revoked_at",
+        v->revoked_at ? json_time(v->revoked_at) : json_null(), "reasons",
+        json_texts(&v->reasons), "path", path_json(&v->path), "anchor",
+        v->anchor.n ? json_text(v->anchor) : json_null());
 }
 
 enum err
@@ -148,37 +150,62 @@ mail_check(struct request *r, json_t **out)
 /* ---- the anchors ----------------------------------------------------------
  */
 
+static json_t *
+anchor_json(const struct anchor_record *a)
+{
+    json_t *certificate = certificate_json_read(a->described);
+
+    return json_pack("{s:o, s:o, s:o, s:o}", "source", json_text(a->source),
+                     "label", json_text(a->label), "distrust_after",
+                     a->distrust_after ? json_time(a->distrust_after)
+                                       : json_null(),
+                     "certificate", certificate ? certificate : json_null());
+}
+
+static json_t *
+crl_json(const struct anchor_record *a)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:I}", "source",
+                     json_text(a->source), "issuer", json_text(a->issuer),
+                     "this_update", json_time(a->this_update), "next_update",
+                     a->next_update ? json_time(a->next_update) : json_null(),
+                     "revoked", (json_int_t)a->revoked);
+}
+
+/* REPLY has a list for each kind. */
 static void
-anchor_add(json_t *list, struct slice bytes)
+listed_add(json_t *reply, struct slice bytes)
 {
     struct anchor_record a;
-    json_t *certificate;
 
     if (!record_decode(RECORD_anchor_record, bytes, &a))
         return;
-    certificate = certificate_json_read(a.described);
-    json_array_append_new(
-        list,
-        json_pack("{s:o, s:o, s:o, s:o}", "source", json_text(a.source),
-                  "label", json_text(a.label), "distrust_after",
-                  a.distrust_after ? json_time(a.distrust_after) : json_null(),
-                  "certificate", certificate ? certificate : json_null()));
+    if (a.kind == LISTED_ANCHOR)
+        json_array_append_new(json_object_get(reply, "anchors"),
+                              anchor_json(&a));
+    else if (a.kind == LISTED_CRL)
+        json_array_append_new(json_object_get(reply, "crls"), crl_json(&a));
+    else
+        json_array_append_new(json_object_get(reply, "unreadable"),
+                              json_pack("{s:o, s:o}", "source",
+                                        json_text(a.source), "why",
+                                        json_text(a.why)));
 }
 
 static enum err
-anchors_read(struct request *r, json_t *list)
+listed_read(struct request *r, json_t *reply)
 {
     struct page page = {0};
-    struct list_reply reply;
+    struct list_reply list;
 
     do {
-        TRY(keyring_call(r, MSG_ANCHOR_LIST, &page, &reply));
-        for (size_t i = 0; i < reply.records.n; i++)
-            anchor_add(list, reply.records.item[i]);
+        TRY(keyring_call(r, MSG_ANCHOR_LIST, &page, &list));
+        for (size_t i = 0; i < list.records.n; i++)
+            listed_add(reply, list.records.item[i]);
         /* Only forward: a list that goes round has no end. */
-        if (reply.next != 0 && reply.next <= page.cursor)
+        if (list.next != 0 && list.next <= page.cursor)
             return fail(&r->problem, ERR_INTERNAL, "a list goes round");
-        page.cursor = reply.next;
+        page.cursor = list.next;
     } while (page.cursor != 0);
     return ERR_OK;
 }
@@ -186,13 +213,14 @@ anchors_read(struct request *r, json_t *list)
 enum err
 agent_anchors(struct request *r, json_t **out)
 {
-    json_t *list = json_array();
+    json_t *reply =
+        json_pack("{s:[], s:[], s:[]}", "anchors", "crls", "unreadable");
     enum err e = keyring_narrow(r, VERB_LOOK);
 
     if (e == ERR_OK)
-        e = anchors_read(r, list);
+        e = listed_read(r, reply);
     if (e == ERR_OK)
-        *out = json_pack("{s:O}", "anchors", list);
-    json_decref(list);
+        *out = json_incref(reply);
+    json_decref(reply);
     return e;
 }

@@ -1,12 +1,6 @@
 #include "agent/validator/anchors.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/anchors/list.h"
 #include "agent/base/fd.h"
@@ -15,8 +9,10 @@
 #include "agent/cms/algorithm.h"
 #include "agent/validator/armour.h"
 
+static const char *const endings[] = {".pem", ".crt", NULL};
+
 struct anchors {
-    const char *const *folders;
+    struct folder_set set;
     X509_STORE *store;
     struct anchor *list;
     size_t count;
@@ -24,87 +20,14 @@ struct anchors {
     uint64_t generation;
     uint64_t seen; /* what the folders looked like */
     int64_t looked_ms;
+    struct faulty_list faulty;
 };
-
-static void
-dir_drop(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-    *d = NULL;
-}
 
 static void
 x509_drop(X509 **x)
 {
     X509_free(*x);
     *x = NULL;
-}
-
-static bool
-is_anchor_file(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-
-    return name[0] != '.' && dot &&
-           (strcmp(dot, ".pem") == 0 || strcmp(dot, ".crt") == 0);
-}
-
-/* ---- what is there ------------------------------------------------------ */
-
-static uint64_t
-mix(uint64_t h, const void *bytes, size_t n)
-{
-    const uint8_t *p = bytes;
-
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ p[i]) * 0x100000001b3U; /* FNV-1a */
-    return h;
-}
-
-static uint64_t
-look_of_stat(const char *name, const struct stat *st)
-{
-    uint64_t h = mix(0xcbf29ce484222325U, name, strlen(name));
-
-    h = mix(h, &st->st_mtim, sizeof(st->st_mtim));
-    h = mix(h, &st->st_ctim, sizeof(st->st_ctim));
-    h = mix(h, &st->st_size, sizeof(st->st_size));
-    return mix(h, &st->st_ino, sizeof(st->st_ino));
-}
-
-/* Added up, so that the order of a listing does not matter. */
-static uint64_t
-look_of_folder(const char *path)
-{
-    AUTO(dir) DIR *d = opendir(path);
-    struct dirent *e;
-    struct stat st;
-    uint64_t h = 1;
-    int files = 0;
-
-    if (!d)
-        return 0;
-    if (fstat(dirfd(d), &st) == 0)
-        h += look_of_stat(path, &st);
-    while ((e = readdir(d)) && files < LIMIT_ANCHOR_FILES) {
-        if (!is_anchor_file(e->d_name))
-            continue;
-        files++;
-        if (fstatat(dirfd(d), e->d_name, &st, 0) == 0)
-            h += look_of_stat(e->d_name, &st);
-    }
-    return h;
-}
-
-static uint64_t
-look(const struct anchors *a)
-{
-    uint64_t h = 0;
-
-    for (size_t i = 0; a->folders[i]; i++)
-        h = h * 31 + look_of_folder(a->folders[i]);
-    return h;
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -149,47 +72,34 @@ anchor_add(struct anchors *a, struct slice der, const char *source,
 }
 
 static void
-file_load(struct anchors *a, const char *path)
+file_load(void *ctx, const char *path, uint64_t look)
 {
+    struct anchors *a = ctx;
     AUTO(buf) struct buf bytes = {0};
     AUTO(armour) struct armour_reader r = {0};
     struct problem p = {0};
     struct slice der;
-    size_t found = 0;
+    size_t found = 0, bad = 0;
 
+    (void)look;
     if (file_read(path, LIMIT_ANCHOR_FILE_BYTES, &bytes, &p) != ERR_OK) {
-        log_problem(path, &p);
+        faulty_add(&a->faulty, path,
+                   p.code == ERR_LIMIT ? "it is too large to be a list of "
+                                         "certificates"
+                                       : "it cannot be opened");
         return;
     }
     armour_init(&r, ARMOURED_CERTIFICATE, buf_slice(&bytes));
     while (armour_next(&r, &der))
-        found += anchor_add(a, der, path, slice_of(NULL, 0), 0);
+        if (anchor_add(a, der, path, slice_of(NULL, 0), 0))
+            found++;
+        else
+            bad++;
     ERR_clear_error();
     if (found == 0)
-        log_note("anchors: no certificate can be read in %s", path);
-}
-
-static void
-folder_load(struct anchors *a, const char *folder)
-{
-    AUTO(dir) DIR *d = opendir(folder);
-    struct dirent *e;
-    char path[4096];
-    int files = 0;
-
-    if (!d) {
-        if (errno != ENOENT)
-            log_note("anchors: %s: %s", folder, strerror(errno));
-        return;
-    }
-    while ((e = readdir(d)) && files < LIMIT_ANCHOR_FILES) {
-        if (!is_anchor_file(e->d_name))
-            continue;
-        files++;
-        if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name) <
-            sizeof(path))
-            file_load(a, path);
-    }
+        faulty_add(&a->faulty, path, "no certificate can be read in it");
+    else if (bad > 0 || r.broken)
+        faulty_add(&a->faulty, path, "a part of it cannot be read");
 }
 
 /* Folders come first: what stands there outweighs what NSS says. */
@@ -233,8 +143,8 @@ static void
 load(struct anchors *a)
 {
     list_clear(a);
-    for (size_t i = 0; a->folders[i]; i++)
-        folder_load(a, a->folders[i]);
+    faulty_clear(&a->faulty);
+    folders_each(&a->set, file_load, a);
     builtin_load(a);
     ERR_clear_error();
     store_fill(a);
@@ -246,8 +156,8 @@ anchors_new(const char *const *folders)
 {
     struct anchors *a = mem_new(sizeof(*a));
 
-    a->folders = folders;
-    a->seen = look(a);
+    a->set = (struct folder_set){.folders = folders, .endings = endings};
+    a->seen = folders_look(&a->set);
     a->looked_ms = clock_ms();
     load(a);
     return a;
@@ -259,7 +169,7 @@ anchors_of(struct anchor *list, size_t count)
     static const char *const none[] = {NULL};
     struct anchors *a = mem_new(sizeof(*a));
 
-    a->folders = none;
+    a->set = (struct folder_set){.folders = none, .endings = endings};
     a->list = list;
     a->count = count;
     store_fill(a);
@@ -293,6 +203,7 @@ anchors_drop(struct anchors **a)
     if (!*a)
         return;
     list_clear(*a);
+    faulty_clear(&(*a)->faulty);
     X509_STORE_free((*a)->store);
     buf_drop(&(*a)->builtin);
     free(*a);
@@ -305,10 +216,10 @@ anchors_refresh(struct anchors *a)
     int64_t now = clock_ms();
     uint64_t seen;
 
-    if (now - a->looked_ms < ANCHORS_LOOK_MS)
+    if (now - a->looked_ms < FOLDER_LOOK_MS)
         return;
     a->looked_ms = now;
-    seen = look(a);
+    seen = folders_look(&a->set);
     if (seen == a->seen)
         return;
     a->seen = seen;
@@ -351,5 +262,11 @@ anchors_find(const struct anchors *a, const X509 *x)
 const char *const *
 anchors_folders(const struct anchors *a)
 {
-    return a->folders;
+    return a->set.folders;
+}
+
+const struct faulty_list *
+anchors_faulty(const struct anchors *a)
+{
+    return &a->faulty;
 }

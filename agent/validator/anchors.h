@@ -16,8 +16,7 @@
 #include "agent/base/err.h"
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
-
-#define ANCHORS_LOOK_MS 20
+#include "agent/validator/folder.h"
 
 /* Where a built-in anchor is from, in place of a file. */
 #define ANCHOR_SOURCE_NSS "NSS"
@@ -45,7 +44,7 @@ struct anchors *anchors_of(struct anchor *list, size_t count);
 MUST_USE bool anchors_add_builtin(struct anchors *a, int fd);
 void anchors_drop(struct anchors **a);
 
-/* Looks whether something changed, at most every ANCHORS_LOOK_MS, and reads
+/* Looks whether something changed, at most every FOLDER_LOOK_MS, and reads
  * everything anew when it did. */
 void anchors_refresh(struct anchors *a);
 
@@ -60,5 +59,7 @@ const struct anchor *anchors_at(const struct anchors *a, size_t i);
  * what NSS says of it. */
 const struct anchor *anchors_find(const struct anchors *a, const X509 *x);
 const char *const *anchors_folders(const struct anchors *a);
+/* Files in the folders that are not what they should be. */
+const struct faulty_list *anchors_faulty(const struct anchors *a);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "agent/cms/algorithm.h"
 #include "agent/validator/address.h"
+#include "agent/validator/bounds.h"
 
 struct certs {
     struct cert slot[LIMIT_CACHED_CERTS];
@@ -75,6 +76,7 @@ certs_find(struct certs *c, struct slice der)
         }
         memcpy(s->fingerprint, fingerprint, 32);
         s->key = X509_get0_pubkey(s->x509);
+        s->bounded = cert_is_bounded(s->x509, s->key);
         ERR_clear_error();
     }
     s->used = ++c->clock;

@@ -36,6 +36,7 @@ struct cert {
     uint8_t fingerprint[32];
     X509 *x509;
     EVP_PKEY *key;       /* borrowed from x509; NULL: not readable */
+    bool bounded;        /* see bounds.h; else it is used for nothing */
     struct facts *facts; /* through cert_facts only */
     uint64_t used;
 };
@@ -61,7 +62,10 @@ bool cert_names_address(struct cert *cert, struct slice address);
 /* In facts.c: reads one. */
 struct facts *facts_read(X509 *x, EVP_PKEY *key);
 void facts_drop(struct facts **f);
-/* An RSA key below 2048 bits or an elliptic curve below 224. */
+/* As RFC 2253 writes it, cut to SIZE. */
+void name_print(const X509_NAME *name, char *out, size_t size);
+/* An RSA key below 2048 bits or whose exponent is no odd number above 1 (to
+ * it anybody's signature is right), or an elliptic curve below 224. */
 bool key_is_weak(EVP_PKEY *key);
 /* Seconds since 1970; the ends of time when it cannot be read: such a
  * certificate is never valid. */

@@ -9,6 +9,7 @@
 struct remembered {
     uint8_t key[32];
     bool used;
+    int64_t fresh_from, fresh_until; /* of the question */
     struct chain_verdict verdict;
 };
 
@@ -29,21 +30,22 @@ chains_drop(struct chains **c)
     *c = NULL;
 }
 
-/* What a verdict rests on: the anchors, the leaf, and every intermediate in
- * its place (verdicts name them by place). */
+/* What a verdict rests on: the anchors, the CRLs, the leaf, and every
+ * intermediate in its place (verdicts name them by place). */
 static void
-key_of(const struct anchors *a, const struct cert *leaf,
-       struct cert *const *others, size_t n, uint8_t *out)
+key_of(const struct anchors *a, const struct chain_question *q, uint8_t *out)
 {
     static const uint8_t nothing[32];
-    uint8_t bytes[8 + 32 * (LIMIT_INTERMEDIATES + 1)];
-    uint64_t generation = anchors_generation(a);
-    size_t len = 8 + 32;
+    uint8_t bytes[16 + 32 * (LIMIT_INTERMEDIATES + 1)];
+    uint64_t generation[2] = {anchors_generation(a),
+                              q->stored ? crls_generation(q->stored) : 0};
+    size_t len = 16 + 32;
 
-    memcpy(bytes, &generation, 8);
-    memcpy(bytes + 8, leaf->fingerprint, 32);
-    for (size_t i = 0; i < n; i++, len += 32)
-        memcpy(bytes + len, others[i] ? others[i]->fingerprint : nothing, 32);
+    memcpy(bytes, generation, 16);
+    memcpy(bytes + 16, q->leaf->fingerprint, 32);
+    for (size_t i = 0; i < q->n; i++, len += 32)
+        memcpy(bytes + len, q->others[i] ? q->others[i]->fingerprint : nothing,
+               32);
     if (EVP_Digest(bytes, len, out, NULL, hash_md(HASH_SHA256), NULL) != 1)
         bug("SHA-256 failed");
 }
@@ -95,6 +97,27 @@ verdict_of_error(int error, int depth)
     case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
         v.reason = "revocation-unknown";
         break;
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:
+    case X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY:
+        v.reason = "chain-signature";
+        break;
+    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+    case X509_V_ERR_CERT_CHAIN_TOO_LONG:
+        v.reason = "path-length";
+        break;
+    case X509_V_ERR_INVALID_CA:
+    case X509_V_ERR_INVALID_NON_CA:
+    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+        v.reason = "not-an-authority";
+        break;
+    case X509_V_ERR_PERMITTED_VIOLATION:
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+        v.reason = "name-not-permitted";
+        break;
+    case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+        v.reason = "unknown-critical";
+        break;
     case X509_V_ERR_INVALID_PURPOSE:
         v.chain = CHAIN_PURPOSE;
         v.reason = "wrong-purpose";
@@ -135,12 +158,12 @@ judge_links(STACK_OF(X509) * path, bool any_purpose, struct chain_verdict *v)
 
         if (X509_check_ca(x) != 1) {
             v->chain = CHAIN_INVALID;
-            v->reason = "chain-invalid";
+            v->reason = "not-an-authority";
             return;
         }
         if (!any_purpose && !x509_is_for_mail(x)) {
             v->chain = CHAIN_PURPOSE;
-            v->reason = "wrong-purpose";
+            v->reason = "issuer-purpose";
             return;
         }
     }
@@ -199,31 +222,59 @@ name_links(STACK_OF(X509) * path, struct cert *const *others, size_t n,
             }
 }
 
+/* Whom one would have to know to get further. */
+static void
+name_wanted(STACK_OF(X509) * path, struct chain_verdict *v)
+{
+    for (int i = 0; i < sk_X509_num(path) && i < LIMIT_CHAIN_DEPTH; i++)
+        if (X509_NAME_digest(X509_get_issuer_name(sk_X509_value(path, i)),
+                             hash_md(HASH_SHA256), v->wanted[v->wanted_count],
+                             NULL) == 1)
+            v->wanted_count++;
+}
+
 /* ---- judging ------------------------------------------------------------ */
 
-static STACK_OF(X509) *
-    stack_of(struct cert *const *others, size_t n, const struct cert *leaf)
+/* What costs too much is as good as not there. */
+static STACK_OF(X509) * stack_of(const struct chain_question *q)
 {
-    STACK_OF(X509) *s = sk_X509_new_reserve(NULL, (int)n + 1);
+    STACK_OF(X509) *s = sk_X509_new_reserve(NULL, (int)q->n + 1);
 
     if (!s)
         abort();
-    for (size_t i = 0; i < n; i++)
-        if (others[i] && others[i] != leaf)
-            sk_X509_push(s, others[i]->x509);
+    for (size_t i = 0; i < q->n; i++)
+        if (q->others[i] && q->others[i] != q->leaf && q->others[i]->bounded)
+            sk_X509_push(s, q->others[i]->x509);
     return s;
+}
+
+/* What is found on the path that libcrypto does not object to. */
+static void
+judge_found(const struct anchors *a, const struct chain_question *q,
+            STACK_OF(X509) * path, struct chain_verdict *v)
+{
+    measure_links(path, v->chain == CHAIN_OK, v);
+    if (v->chain == CHAIN_OK)
+        judge_links(path, q->any_purpose, v);
+    if (v->chain == CHAIN_OK)
+        judge_anchor(a, path, v);
+    if (v->chain == CHAIN_OK)
+        name_links(path, q->others, q->n, v);
+    else if (v->chain == CHAIN_UNTRUSTED)
+        name_wanted(path, v);
 }
 
 static struct chain_verdict
 build(const struct anchors *a, const struct chain_question *q,
+      STACK_OF(X509) * untrusted, STACK_OF(X509_CRL) * crls,
       STACK_OF(X509) * *out_path)
 {
-    STACK_OF(X509) *untrusted = stack_of(q->others, q->n, q->leaf);
     struct path_question pq = {.leaf = q->leaf->x509,
                                .untrusted = untrusted,
                                .anchors = a,
                                .at = q->at,
-                               .crls = q->crls,
+                               .fresh_at = q->fresh_at,
+                               .crls = crls,
                                .crls_required = q->crls_required,
                                .policy = q->policy};
     struct path_verdict found;
@@ -233,43 +284,102 @@ build(const struct anchors *a, const struct chain_question *q,
     v = verdict_of_error(found.error, found.depth);
     v.revocation = found.revocation;
     v.revoked_at = found.revoked_at;
-    measure_links(found.path, v.chain == CHAIN_OK, &v);
-    if (v.chain == CHAIN_OK)
-        judge_links(found.path, q->any_purpose, &v);
-    if (v.chain == CHAIN_OK)
-        judge_anchor(a, found.path, &v);
-    if (v.chain == CHAIN_OK)
-        name_links(found.path, q->others, q->n, &v);
+    v.crl_outdated = found.outdated;
+    judge_found(a, q, found.path, &v);
     if (out_path)
         *out_path = TAKE(found.path);
     path_verdict_drop(&found);
-    sk_X509_free(untrusted);
     ERR_clear_error();
+    return v;
+}
+
+/* The verdict is the same for all times between two at which a CRL begins or
+ * ends. */
+static void
+narrow(STACK_OF(X509_CRL) * crls, int64_t at, int64_t *from, int64_t *until)
+{
+    for (int i = 0; i < sk_X509_CRL_num(crls); i++) {
+        const X509_CRL *crl = sk_X509_CRL_value(crls, i);
+        int64_t begins = crl_this_update(crl), ends = crl_next_update(crl);
+
+        if (begins <= at && begins > *from)
+            *from = begins;
+        if (begins > at && begins - 1 < *until)
+            *until = begins - 1;
+        if (ends >= at && ends < *until)
+            *until = ends;
+        if (ends < at && ends + 1 > *from)
+            *from = ends + 1;
+    }
+}
+
+static bool
+holds(const struct remembered *r, const uint8_t *key,
+      const struct chain_question *q)
+{
+    return r->used && memcmp(r->key, key, 32) == 0 &&
+           q->at >= r->verdict.from && q->at <= r->verdict.until &&
+           q->fresh_at >= r->fresh_from && q->fresh_at <= r->fresh_until;
+}
+
+static void
+remember(struct remembered *r, const uint8_t *key,
+         const struct chain_question *q, STACK_OF(X509_CRL) * crls,
+         const struct chain_verdict *v)
+{
+    /* After a revocation each moment is different. */
+    if (v->chain != CHAIN_OK || v->revoked_at != 0)
+        return;
+    *r = (struct remembered){.used = true,
+                             .fresh_from = INT64_MIN,
+                             .fresh_until = INT64_MAX,
+                             .verdict = *v};
+    memcpy(r->key, key, 32);
+    narrow(crls, q->at, &r->verdict.from, &r->verdict.until);
+    narrow(crls, q->fresh_at, &r->fresh_from, &r->fresh_until);
+}
+
+static struct chain_verdict
+judge_bounded(struct chains *c, const struct anchors *a,
+              const struct chain_question *q, STACK_OF(X509) * *path)
+{
+    bool memorable = !q->crls && !q->policy && !q->any_purpose && !path;
+    STACK_OF(X509_CRL) * crls;
+    STACK_OF(X509) * untrusted;
+    struct remembered *r = NULL;
+    struct chain_verdict v;
+    uint8_t key[32];
+
+    if (memorable) {
+        key_of(a, q, key);
+        r = &c->slot[key[0] % LIMIT_CHAIN_VERDICTS];
+        if (holds(r, key, q))
+            return r->verdict;
+    }
+    untrusted = stack_of(q);
+    crls = crls_select(q->stored, q->crls, q->leaf->x509, untrusted);
+    v = build(a, q, untrusted, crls, path);
+    if (memorable)
+        remember(r, key, q, crls, &v);
+    sk_X509_CRL_free(crls);
+    sk_X509_free(untrusted);
     return v;
 }
 
 struct chain_verdict
 chain_judge(struct chains *c, const struct anchors *a,
-            const struct chain_question *q, STACK_OF(X509) * *path)
+            const struct chain_question *from, STACK_OF(X509) * *path)
 {
-    struct remembered *r;
-    struct chain_verdict v;
-    uint8_t key[32];
+    struct chain_question q = *from;
 
-    if (q->n > LIMIT_INTERMEDIATES)
+    if (q.n > LIMIT_INTERMEDIATES)
         bug("more intermediates than a request may have");
-    if (q->crls || q->policy || q->any_purpose || path)
-        return build(a, q, path);
-    key_of(a, q->leaf, q->others, q->n, key);
-    r = &c->slot[key[0] % LIMIT_CHAIN_VERDICTS];
-    if (r->used && memcmp(r->key, key, 32) == 0 && q->at >= r->verdict.from &&
-        q->at <= r->verdict.until)
-        return r->verdict;
-    v = build(a, q, NULL);
-    if (v.chain == CHAIN_OK) {
-        r->used = true;
-        memcpy(r->key, key, 32);
-        r->verdict = v;
-    }
-    return v;
+    if (q.fresh_at == 0)
+        q.fresh_at = q.at;
+    if (q.leaf->bounded)
+        return judge_bounded(c, a, &q, path);
+    if (path)
+        *path = sk_X509_new_null();
+    return (struct chain_verdict){.chain = CHAIN_INVALID,
+                                  .reason = "costly-certificate"};
 }

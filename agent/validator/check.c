@@ -126,13 +126,15 @@ static void
 leaf_judge(struct checking *c, const struct path_policy *policy)
 {
     const struct anchors *a = validator_anchors(c->v, c->q->trust);
+    STACK_OF(X509_CRL) *given = c->q->trust ? c->v->trust.crls : NULL;
     struct chain_question q = {.leaf = c->certs[0],
                                .others = c->certs,
                                .n = c->count,
                                .at = c->now,
                                .any_purpose = c->q->purpose == PURPOSE_ANY,
-                               .crls = c->q->trust ? c->v->trust.crls : NULL,
-                               .crls_required = true,
+                               .crls = given,
+                               .stored = c->v->crls,
+                               .crls_required = given != NULL,
                                .policy = policy};
     STACK_OF(X509) *path = NULL;
     struct chain_verdict v;
@@ -146,8 +148,11 @@ leaf_judge(struct checking *c, const struct path_policy *policy)
     c->out->chain = v.chain;
     c->out->revocation = v.revocation;
     c->out->revoked_at = (uint64_t)v.revoked_at;
+    wanted_tell(&v, &c->v->hashes, &c->out->wanted);
     if (v.reason)
         reason_say(&c->out->reasons, v.reason);
+    if (v.crl_outdated && v.chain == CHAIN_OK)
+        reason_say(&c->out->reasons, "crl-outdated");
     if (v.revoked_at != 0 && v.chain == CHAIN_OK)
         reason_say(&c->out->reasons, "revoked-since");
     strength_judge(c, &v);
@@ -173,11 +178,14 @@ validator_check(struct validator *v, const struct check_request *q,
         return e;
     if (q->trust == 0 || !v->trust.given[TRUST_CERTIFICATE])
         return fail(p, ERR_BAD_CERTIFICATE, "there is none");
-    anchors_refresh(v->anchors);
+    validator_refresh(v);
     buf_clear(&v->described);
+    buf_clear(&v->hashes);
     c.count = trust_cert_count(&v->trust);
     for (size_t i = 0; i < c.count; i++)
         c.certs[i] = certs_find(v->certs, trust_cert(&v->trust, i));
+    for (size_t i = 0; i < q->known.n && c.count < LIMIT_INTERMEDIATES; i++)
+        c.certs[c.count++] = certs_find(v->certs, q->known.item[i]);
     if (!c.certs[0])
         return fail(p, ERR_BAD_CERTIFICATE, NULL);
     c.now = q->at == 0          ? (int64_t)time(NULL)

@@ -2,6 +2,7 @@
  * What a certificate says, for people and for choices. Foreign text is cut
  * here and escaped where it is shown.
  */
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
@@ -102,7 +103,7 @@ addresses_read(struct facts *f, X509 *x)
 
 /* ---- names and numbers -------------------------------------------------- */
 
-static void
+void
 name_print(const X509_NAME *name, char *out, size_t size)
 {
     BIO *bio = BIO_new(BIO_s_mem());
@@ -192,6 +193,17 @@ type_of(const EVP_PKEY *key)
     return KEY_UNKNOWN;
 }
 
+static bool
+exponent_is_odd(EVP_PKEY *key)
+{
+    BIGNUM *e = NULL;
+    bool odd = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
+               BN_is_odd(e) && !BN_is_one(e);
+
+    BN_free(e);
+    return odd;
+}
+
 bool
 key_is_weak(EVP_PKEY *key)
 {
@@ -199,7 +211,7 @@ key_is_weak(EVP_PKEY *key)
 
     switch (type_of(key)) {
     case KEY_RSA:
-        return bits < 2048;
+        return bits < 2048 || !exponent_is_odd(key);
     case KEY_EC:
         return bits < 224;
     case KEY_ED25519:

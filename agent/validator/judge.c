@@ -125,6 +125,8 @@ integrity_check(struct judgement *j)
         return wrong(j, INTEGRITY_UNSUPPORTED, "unsupported-algorithm");
     if (!j->signer->key)
         return wrong(j, INTEGRITY_UNSUPPORTED, "bad-certificate");
+    if (!j->signer->bounded)
+        return wrong(j, INTEGRITY_UNSUPPORTED, "costly-certificate");
     i = attributes_check(j);
     if (i != INTEGRITY_OK)
         return i;
@@ -144,6 +146,35 @@ integrity_check(struct judgement *j)
 
 /* ---- time --------------------------------------------------------------- */
 
+/* The signing time, when there is one that can be. Clocks differ a little. */
+static bool
+has_signing_time(struct judgement *j)
+{
+    const struct signed_attributes *a = &j->attributes;
+    int64_t least = cert_facts(j->signer)->not_before;
+
+    if (!a->has_signing_time || j->out->integrity != INTEGRITY_OK)
+        return false;
+    if (a->signing_time <= j->now && a->signing_time >= least)
+        return true;
+    if (a->signing_time > j->now + 600 || a->signing_time < least - 600)
+        say(j, "odd-signing-time");
+    return false;
+}
+
+/* Where a message says nothing of its time, and the signer's certificate has
+ * expired: it was seen in a good message while it was valid. */
+static bool
+was_seen_valid(const struct judgement *j)
+{
+    const struct facts *f = cert_facts(j->signer);
+    int64_t seen = j->q->first_seen > INT64_MAX ? 0 : (int64_t)j->q->first_seen;
+
+    return j->out->integrity == INTEGRITY_OK && seen != 0 &&
+           f->not_after < j->now && seen <= j->now && seen >= f->not_before &&
+           seen <= f->not_after;
+}
+
 /* The signing time is the signer's word, and only what is signed counts: it
  * may excuse a certificate that has expired since, nothing else. */
 static int64_t
@@ -158,19 +189,17 @@ time_choose(struct judgement *j)
         out->time_source = TIME_GIVEN;
         return j->q->at > INT64_MAX ? INT64_MAX : (int64_t)j->q->at;
     }
-    out->time_source = TIME_NOW;
-    if (!a->has_signing_time || out->integrity != INTEGRITY_OK)
-        return j->now;
-    if (a->signing_time > j->now ||
-        a->signing_time < cert_facts(j->signer)->not_before) {
-        /* Clocks differ a little. */
-        if (a->signing_time > j->now + 600 ||
-            a->signing_time < cert_facts(j->signer)->not_before - 600)
-            say(j, "odd-signing-time");
-        return j->now;
+    if (has_signing_time(j)) {
+        out->time_source = TIME_SIGNING;
+        return a->signing_time;
     }
-    out->time_source = TIME_SIGNING;
-    return a->signing_time;
+    if (!a->has_signing_time && was_seen_valid(j)) {
+        out->time_source = TIME_FIRST_SEEN;
+        say(j, "first-seen");
+        return (int64_t)j->q->first_seen;
+    }
+    out->time_source = TIME_NOW;
+    return j->now;
 }
 
 /* ---- chain -------------------------------------------------------------- */
@@ -178,17 +207,28 @@ time_choose(struct judgement *j)
 static void
 issuers_tell(struct judgement *j, const struct chain_verdict *c)
 {
+    struct verify_reply *out = j->out;
+    struct buf *hashes = &j->v->hashes;
+    uint8_t name[LIMIT_CHAIN_DEPTH][32];
     size_t total = 0;
 
     for (size_t i = 0; i < c->issuer_count; i++) {
         struct slice der = j->q->certificates.item[c->issuer[i]];
+        X509 *x = j->certs[c->issuer[i]]->x509;
 
         total += der.n;
         if (total > LIMIT_ISSUER_BYTES_TOTAL ||
-            j->out->issuers.n == LIMIT_CHAIN_DEPTH)
-            return;
-        j->out->issuers.item[j->out->issuers.n++] = der;
+            out->issuers.n == LIMIT_CHAIN_DEPTH ||
+            X509_NAME_digest(X509_get_subject_name(x), hash_md(HASH_SHA256),
+                             name[out->issuers.n], NULL) != 1)
+            break;
+        out->issuers.item[out->issuers.n++] = der;
     }
+    buf_clear(hashes);
+    buf_add(hashes, name, 32 * out->issuers.n);
+    for (size_t i = 0; i < out->issuers.n; i++)
+        out->issuer_names.item[out->issuer_names.n++] =
+            slice_of(hashes->data + 32 * i, 32);
 }
 
 static struct chain_verdict
@@ -198,8 +238,10 @@ chain_of(struct judgement *j, struct cert *cert, int64_t at)
                                      .others = j->certs,
                                      .n = j->cert_count,
                                      .at = at,
+                                     .fresh_at = j->q->at ? at : j->now,
                                      .crls =
-                                         j->q->trust ? j->v->trust.crls : NULL};
+                                         j->q->trust ? j->v->trust.crls : NULL,
+                                     .stored = j->v->crls};
 
     return chain_judge(j->v->chains, validator_anchors(j->v, j->q->trust), &q,
                        NULL);
@@ -223,10 +265,14 @@ chain_check(struct judgement *j, int64_t at)
     if (c.chain == CHAIN_OK) {
         if (c.revoked_at != 0)
             say(j, "revoked-since");
-        if (f->not_after < j->now && at != j->now)
+        if (c.crl_outdated)
+            say(j, "crl-outdated");
+        if (f->not_after < j->now && j->out->time_source == TIME_SIGNING)
             say(j, "expired-now");
         issuers_tell(j, &c);
     }
+    if (j->out->integrity == INTEGRITY_OK)
+        wanted_tell(&c, &j->v->hashes, &j->out->wanted);
     if (c.weak_digest) {
         j->out->strength = STRENGTH_WEAK_DIGEST;
         say(j, "weak-digest");
@@ -429,7 +475,8 @@ validator_judge(struct validator *v, const struct verify_request *q,
     j.now = (int64_t)time(NULL);
     buf_clear(&v->described);
     buf_clear(&v->encryption_described);
-    anchors_refresh(v->anchors);
+    buf_clear(&v->hashes);
+    validator_refresh(v);
     algorithms_read(&j);
     certificates_read(&j);
     if (j.signer)

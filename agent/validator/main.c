@@ -1,5 +1,5 @@
 /*
- * smime-validator --anchors DIR [--anchors DIR]... [--builtin]
+ * smime-validator [--anchors DIR]... [--crls DIR]... [--builtin]
  *
  * Started by smime-agent: descriptor 3 is the broker's, 4 leads to the
  * keyring, and with --builtin 5 is the list that smime-anchors wrote.
@@ -18,20 +18,43 @@
 
 enum { FD_CONTROL = 3, FD_KEYRING = 4, FD_BUILTIN = 5 };
 
+struct arguments {
+    const char *anchors[LIMIT_FOLDERS + 1];
+    const char *crls[LIMIT_FOLDERS + 1];
+    const char *all[2 * LIMIT_FOLDERS + 1];
+    bool builtin;
+};
+
 static bool
-arguments_read(int argc, char **argv, const char **folders, bool *builtin)
+folder_add(const char **list, const char *folder)
+{
+    size_t n = 0;
+
+    while (list[n])
+        n++;
+    if (n == LIMIT_FOLDERS)
+        return false;
+    list[n] = folder;
+    return true;
+}
+
+static bool
+arguments_read(int argc, char **argv, struct arguments *out)
 {
     size_t n = 0;
 
     for (int i = 1; i < argc; i++) {
+        bool anchors = strcmp(argv[i], "--anchors") == 0;
+
         if (strcmp(argv[i], "--builtin") == 0) {
-            *builtin = true;
+            out->builtin = true;
             continue;
         }
-        if (strcmp(argv[i], "--anchors") != 0 || i + 1 == argc ||
-            n == LIMIT_ANCHOR_FOLDERS)
+        if ((!anchors && strcmp(argv[i], "--crls") != 0) || i + 1 == argc)
             return false;
-        folders[n++] = argv[++i];
+        if (!folder_add(anchors ? out->anchors : out->crls, argv[++i]))
+            return false;
+        out->all[n++] = argv[i];
     }
     return true;
 }
@@ -39,16 +62,16 @@ arguments_read(int argc, char **argv, const char **folders, bool *builtin)
 int
 main(int argc, char **argv)
 {
-    const char *folders[LIMIT_ANCHOR_FOLDERS + 1] = {NULL};
-    struct sandbox_paths paths = {.readable = folders};
+    struct arguments given = {.builtin = false};
+    struct sandbox_paths paths = {.readable = given.all};
     struct validator v;
     struct empty nothing = {0};
-    bool builtin = false;
 
     log_open("validator");
     harden_process(true);
-    if (!arguments_read(argc, argv, folders, &builtin)) {
-        log_error("usage: smime-validator --anchors DIR... [--builtin]");
+    if (!arguments_read(argc, argv, &given)) {
+        log_error("usage: smime-validator [--anchors DIR]... [--crls DIR]... "
+                  "[--builtin]");
         return err_exit_code(ERR_USAGE);
     }
     tzset();
@@ -56,10 +79,10 @@ main(int argc, char **argv)
     algorithm_warm_up();
     sandbox_files(&paths);
     sandbox_calls(SANDBOX_VALIDATOR);
-    validator_init(&v, folders);
-    if (builtin && anchors_add_builtin(v.anchors, FD_BUILTIN))
+    validator_init(&v, given.anchors, given.crls);
+    if (given.builtin && anchors_add_builtin(v.anchors, FD_BUILTIN))
         log_debug("%zu anchors", anchors_count(v.anchors));
-    if (builtin)
+    if (given.builtin)
         (void)close(FD_BUILTIN);
     if (!channel_send(FD_CONTROL, MSG_READY, &nothing, NULL, 0))
         return err_exit_code(ERR_INTERNAL);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "agent/validator/certs.h"
+#include "agent/validator/crls.h"
 
 /* What the callback needs while libcrypto walks along one path. */
 struct walk {
@@ -14,6 +15,7 @@ struct walk {
                                fault of its times */
     const X509_CRL *faulty; /* nothing it says counts */
     bool unchecked;         /* a certificate that no CRL speaks of */
+    bool any_time;          /* certificates may have expired */
 };
 
 void
@@ -160,6 +162,10 @@ on_error(int fine, X509_STORE_CTX *ctx)
         w->faulty = w->crl;
         goes_on = crl_is_missing(w, ctx);
         break;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        goes_on = w->any_time;
+        break;
     default:
         break;
     }
@@ -179,7 +185,7 @@ newer_crls_ask(const struct path_question *q, X509 *x, X509 *issuer,
         X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
         X509_REVOKED *r = NULL;
 
-        if (time_of(X509_CRL_get0_lastUpdate(crl), 0) <= q->at ||
+        if (crl_this_update(crl) <= q->at ||
             X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(x)) !=
                 0 ||
             X509_CRL_get0_by_cert(crl, &r, x) != 1 || !r ||
@@ -196,11 +202,79 @@ is_spoken_of(const struct path_question *q, X509 *x)
 {
     int64_t until = x509_not_after(x);
 
-    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++)
-        if (time_of(X509_CRL_get0_lastUpdate(sk_X509_CRL_value(q->crls, i)),
-                    INT64_MAX) <= until)
+    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
+        int64_t from = crl_this_update(sk_X509_CRL_value(q->crls, i));
+
+        if (from != 0 && from <= until)
             return true;
+    }
     return false;
+}
+
+static bool
+has_outdated(const struct path_question *q, const struct path_verdict *v)
+{
+    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
+        X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
+
+        if (crl_next_update(crl) >= q->fresh_at)
+            continue;
+        for (int k = 0; k + 1 < sk_X509_num(v->path); k++)
+            if (X509_NAME_cmp(
+                    X509_CRL_get_issuer(crl),
+                    X509_get_issuer_name(sk_X509_value(v->path, k))) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* False when the path is known to hold a revoked certificate. */
+static bool
+newer_crls_pass(const struct path_question *q, struct path_verdict *v)
+{
+    for (int i = 0; i + 1 < sk_X509_num(v->path); i++) {
+        newer_crls_ask(q, sk_X509_value(v->path, i),
+                       sk_X509_value(v->path, i + 1), v);
+        if (v->revoked_at != 0 && v->revoked_at <= q->at) {
+            v->error = X509_V_ERR_CERT_REVOKED;
+            v->depth = i;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void walk_along(const struct path_question *q,
+                       STACK_OF(X509) * untrusted, STACK_OF(X509) * only,
+                       struct walk *w);
+
+/* The same path as the CRLs see it at q->fresh_at: does one that is current
+ * then clear all of it? */
+static bool
+is_clear_afresh(const struct path_question *q, struct path_verdict *v)
+{
+    struct path_question now = *q;
+    struct path_verdict again = {.error = X509_V_ERR_UNSPECIFIED};
+    struct walk w = {.q = &now, .v = &again, .any_time = true};
+    STACK_OF(X509) *only = sk_X509_new_null();
+    bool clear = true;
+
+    now.at = q->fresh_at;
+    if (!only ||
+        sk_X509_push(only, sk_X509_value(v->path, sk_X509_num(v->path) - 1)) ==
+            0)
+        abort();
+    walk_along(&now, v->path, only, &w);
+    for (int i = 0; i + 1 < sk_X509_num(v->path) && clear; i++)
+        clear = is_spoken_of(q, sk_X509_value(v->path, i));
+    clear &= again.error == X509_V_OK && !w.unchecked;
+    if (again.revoked_at != 0) {
+        revocation_note(v, again.revoked_at);
+        clear = false;
+    }
+    sk_X509_free(only);
+    path_verdict_drop(&again);
+    return clear;
 }
 
 static void
@@ -211,19 +285,18 @@ revocation_conclude(const struct path_question *q, struct walk *w)
 
     if (!q->crls || v->error != X509_V_OK)
         return;
-    for (int i = 0; i + 1 < n && !q->crls_required; i++) {
-        newer_crls_ask(q, sk_X509_value(v->path, i),
-                       sk_X509_value(v->path, i + 1), v);
-        if (v->revoked_at != 0 && v->revoked_at <= q->at) {
-            v->error = X509_V_ERR_CERT_REVOKED;
-            v->depth = i;
-            break;
-        }
-        w->unchecked |= !is_spoken_of(q, sk_X509_value(v->path, i));
+    if (!q->crls_required) {
+        if (!newer_crls_pass(q, v))
+            return;
+        for (int i = 0; i + 1 < n; i++)
+            w->unchecked |= !is_spoken_of(q, sk_X509_value(v->path, i));
     }
-    if (v->error != X509_V_ERR_CERT_REVOKED && v->revoked_at == 0 &&
-        !w->unchecked)
+    if (v->revoked_at != 0)
+        return;
+    if (!w->unchecked && (q->fresh_at == q->at || is_clear_afresh(q, v)))
         v->revocation = REVOCATION_CLEAR;
+    else if (v->revoked_at == 0)
+        v->outdated = has_outdated(q, v);
 }
 
 /* ---- one path ------------------------------------------------------------ */
@@ -233,7 +306,9 @@ parameters_set(const struct path_question *q, X509_STORE_CTX *ctx)
 {
     X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(ctx);
     const struct path_policy *policy = q->policy;
-    unsigned long flags = X509_V_FLAG_POLICY_CHECK;
+    /* Every certificate that was chosen as an anchor is one, also when
+     * somebody else has issued it (RFC 5280 6.1.1 (d)). */
+    unsigned long flags = X509_V_FLAG_POLICY_CHECK | X509_V_FLAG_PARTIAL_CHAIN;
 
     X509_VERIFY_PARAM_set_depth(p, LIMIT_CHAIN_DEPTH);
     X509_VERIFY_PARAM_set_time(p, (time_t)q->at);
@@ -253,12 +328,13 @@ parameters_set(const struct path_question *q, X509_STORE_CTX *ctx)
     X509_VERIFY_PARAM_set_flags(p, flags);
 }
 
-void
-path_walk(const struct path_question *q, STACK_OF(X509) * untrusted,
-          STACK_OF(X509) * only, struct path_verdict *v)
+/* libcrypto's part of it. */
+static void
+walk_along(const struct path_question *q, STACK_OF(X509) * untrusted,
+           STACK_OF(X509) * only, struct walk *w)
 {
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    struct walk w = {.q = q, .v = v};
+    struct path_verdict *v = w->v;
 
     *v = (struct path_verdict){.revocation = REVOCATION_NOT_CHECKED};
     if (!ctx || X509_STORE_CTX_init(ctx, anchors_store(q->anchors), q->leaf,
@@ -267,7 +343,7 @@ path_walk(const struct path_question *q, STACK_OF(X509) * untrusted,
     if (only)
         X509_STORE_CTX_set0_trusted_stack(ctx, only);
     X509_STORE_CTX_set0_crls(ctx, q->crls);
-    X509_STORE_CTX_set_app_data(ctx, &w);
+    X509_STORE_CTX_set_app_data(ctx, w);
     X509_STORE_CTX_set_verify_cb(ctx, on_error);
     parameters_set(q, ctx);
     if (X509_verify_cert(ctx) != 1) {
@@ -279,7 +355,19 @@ path_walk(const struct path_question *q, STACK_OF(X509) * untrusted,
     v->path = X509_STORE_CTX_get1_chain(ctx);
     X509_STORE_CTX_free(ctx);
     ERR_clear_error();
-    revocation_conclude(q, &w);
+}
+
+void
+path_walk(const struct path_question *from, STACK_OF(X509) * untrusted,
+          STACK_OF(X509) * only, struct path_verdict *v)
+{
+    struct path_question q = *from;
+    struct walk w = {.q = &q, .v = v};
+
+    if (q.fresh_at == 0)
+        q.fresh_at = q.at;
+    walk_along(&q, untrusted, only, &w);
+    revocation_conclude(&q, &w);
     if (v->revoked_at != 0)
         v->revocation = REVOCATION_REVOKED;
 }

@@ -26,6 +26,10 @@ struct path_question {
     STACK_OF(X509) * untrusted;
     const struct anchors *anchors;
     int64_t at;
+    /* Revocation is asked for as of this time: the present, also where a
+     * certificate is judged at the signing time, which is the signer's word;
+     * 0: AT. */
+    int64_t fresh_at;
     STACK_OF(X509_CRL) * crls; /* NULL: revocation is not looked at */
     bool crls_required;        /* a certificate that no CRL speaks of fails */
     const struct path_policy *policy; /* NULL: any policy will do */
@@ -36,6 +40,7 @@ struct path_verdict {
     int depth;             /* of the error; 0: the leaf */
     STACK_OF(X509) * path; /* owned; leaf first, as far as it was found */
     enum revocation revocation;
+    bool outdated;      /* not clear, and some CRL of it is out of date */
     int64_t revoked_at; /* also when that was after the time judged at */
 };
 

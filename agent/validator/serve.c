@@ -8,9 +8,13 @@
 #include "agent/wire/channel.h"
 
 void
-validator_init(struct validator *v, const char *const *folders)
+validator_init(struct validator *v, const char *const *anchors,
+               const char *const *crls)
 {
-    *v = (struct validator){.anchors = anchors_new(folders),
+    static const char *const none[] = {NULL};
+
+    *v = (struct validator){.anchors = anchors_new(anchors ? anchors : none),
+                            .crls = crls_new(crls ? crls : none),
                             .certs = certs_new(),
                             .chains = chains_new()};
 }
@@ -19,11 +23,32 @@ void
 validator_drop(struct validator *v)
 {
     anchors_drop(&v->anchors);
+    crls_drop(&v->crls);
     certs_drop(&v->certs);
     chains_drop(&v->chains);
     trust_drop(&v->trust);
     buf_drop(&v->described);
     buf_drop(&v->encryption_described);
+    buf_drop(&v->hashes);
+}
+
+void
+validator_refresh(struct validator *v)
+{
+    anchors_refresh(v->anchors);
+    crls_refresh(v->crls);
+}
+
+void
+wanted_tell(const struct chain_verdict *c, struct buf *store,
+            struct slice_list *out)
+{
+    size_t start = store->len;
+
+    for (size_t i = 0; i < c->wanted_count; i++)
+        buf_add(store, c->wanted[i], 32);
+    for (size_t i = 0; i < c->wanted_count; i++)
+        out->item[out->n++] = slice_of(store->data + start + 32 * i, 32);
 }
 
 const struct anchors *
@@ -37,7 +62,7 @@ mail_chain(struct validator *v, struct cert *cert, struct cert *const *all,
            size_t n, int64_t at)
 {
     const struct chain_question q = {
-        .leaf = cert, .others = all, .n = n, .at = at};
+        .leaf = cert, .others = all, .n = n, .at = at, .stored = v->crls};
     enum chain chain = chain_judge(v->chains, v->anchors, &q, NULL).chain;
 
     return chain == CHAIN_OK && cert_facts(cert)->uses == 0 ? CHAIN_PURPOSE
@@ -55,7 +80,7 @@ validator_describe(struct validator *v, const struct describe_request *q,
 
     *out = (struct describe_reply){0};
     buf_clear(store);
-    anchors_refresh(v->anchors);
+    validator_refresh(v);
     for (size_t i = 0; i < n; i++)
         certs[i] = certs_find(v->certs, q->certificates.item[i]);
     for (size_t i = 0; i < n; i++) {
@@ -84,63 +109,10 @@ status_fill(struct validator *v, struct keyring_status *status)
 
     anchors_refresh(v->anchors);
     status->anchors = (uint32_t)anchors_count(v->anchors);
-    for (size_t i = 0; folders[i] && i < LIMIT_ANCHOR_FOLDERS; i++)
+    for (size_t i = 0; folders[i] && i < LIMIT_FOLDERS; i++)
         if (strlen(folders[i]) <= LIMIT_TEXT_BYTES)
             status->anchor_folders.item[status->anchor_folders.n++] =
                 slice_text(folders[i]);
-}
-
-static struct slice
-text_cut(const char *text, size_t limit)
-{
-    struct slice s = slice_text(text);
-
-    return slice_of(s.p, s.n < limit ? s.n : limit);
-}
-
-/* False when it does not fit any more. */
-static bool
-anchor_describe(struct validator *v, const struct anchor *a, struct buf *store)
-{
-    AUTO(buf) struct buf described = {0};
-    unsigned char *der = NULL;
-    int n = i2d_X509(a->x509, &der);
-    struct cert *cert =
-        certs_find(v->certs, slice_of(der, n > 0 ? (size_t)n : 0));
-    struct anchor_record record = {
-        .source = text_cut(a->source, LIMIT_TEXT_BYTES),
-        .label = text_cut(a->label, LIMIT_LABEL_BYTES),
-        .distrust_after = (uint64_t)a->distrust_after};
-    size_t before = store->len;
-
-    OPENSSL_free(der);
-    if (cert)
-        cert_describe(cert, CHAIN_NOT_ASKED, &described);
-    record.described = buf_slice(&described);
-    record_encode(RECORD_anchor_record, &record, store);
-    if (store->len <= LIMIT_DESCRIBED_BYTES)
-        return true;
-    store->len = before;
-    return false;
-}
-
-void
-validator_list(struct validator *v, uint32_t cursor, struct buf *store,
-               struct list_reply *out)
-{
-    size_t count = anchors_count(v->anchors), start = 0, i = cursor;
-    size_t end[LIMIT_LIST_ITEMS];
-
-    *out = (struct list_reply){0};
-    buf_clear(store);
-    for (; i < count && out->records.n < LIMIT_LIST_ITEMS; i++) {
-        if (!anchor_describe(v, anchors_at(v->anchors, i), store))
-            break;
-        end[out->records.n++] = store->len;
-    }
-    for (size_t k = 0; k < out->records.n; start = end[k], k++)
-        out->records.item[k] = slice_of(store->data + start, end[k] - start);
-    out->next = i < count ? (uint32_t)i : 0;
 }
 
 /* ---- messages ------------------------------------------------------------ */

@@ -3,7 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
-#include "agent/validator/certs.h"
+#include "agent/validator/bounds.h"
 
 static void
 pkey_ctx_drop(EVP_PKEY_CTX **c)
@@ -37,24 +37,6 @@ key_fits(const EVP_PKEY *key, enum scheme scheme)
         break;
     }
     return false;
-}
-
-/* Bounds what one hostile key can cost. */
-static bool
-key_is_bounded(EVP_PKEY *key)
-{
-    char group[64];
-    size_t n;
-
-    switch (EVP_PKEY_get_base_id(key)) {
-    case EVP_PKEY_RSA:
-    case EVP_PKEY_RSA_PSS:
-        return EVP_PKEY_get_bits(key) <= LIMIT_RSA_BITS;
-    case EVP_PKEY_EC:
-        return EVP_PKEY_get_group_name(key, group, sizeof(group), &n) == 1 &&
-               n > 0;
-    }
-    return true;
 }
 
 static bool

@@ -9,21 +9,26 @@
 #include "agent/validator/anchors.h"
 #include "agent/validator/certs.h"
 #include "agent/validator/chain.h"
+#include "agent/validator/crls.h"
 #include "agent/validator/trust.h"
 #include "agent/wire/records.h"
 
 struct validator {
     struct anchors *anchors;
+    struct crls *crls; /* those that stay */
     struct certs *certs;
     struct chains *chains;
     struct trust trust; /* of one request */
     /* What the answer borrows until the next question. */
     struct buf described;
     struct buf encryption_described;
+    struct buf hashes;
 };
 
-/* FOLDERS (NULL ends the list) are borrowed. */
-void validator_init(struct validator *v, const char *const *folders);
+/* The folders of anchors and of CRLs (NULL ends each list; no list: none) are
+ * borrowed. */
+void validator_init(struct validator *v, const char *const *anchors,
+                    const char *const *crls);
 void validator_drop(struct validator *v);
 
 /* Adds a reason of reasons.def, each once. Any other word is bug(). */
@@ -32,6 +37,13 @@ void reason_say(struct slice_list *reasons, const char *word);
 /* The anchors that count for a request with this TRUST. */
 const struct anchors *validator_anchors(const struct validator *v,
                                         uint32_t trust);
+
+/* Looks whether anchors or CRLs changed. */
+void validator_refresh(struct validator *v);
+
+/* Tells the keyring of which issuers a certificate might help. */
+void wanted_tell(const struct chain_verdict *c, struct buf *store,
+                 struct slice_list *out);
 
 /* MSG_JUDGE. The answer borrows from Q and V. Errors: those of
  * trust_read. */

@@ -70,8 +70,9 @@ struct slice_list {
     BYTES(id, 64)                                                              \
     TEXT(label, LIMIT_LABEL_BYTES)                                             \
     TEXT(token, LIMIT_LABEL_BYTES)                                             \
-    TEXT(uri, LIMIT_TEXT_BYTES) U32(type) U32(bits) U32(uses) U32(flags)       \
-        BYTES(certificate, LIMIT_CERT_BYTES)
+    TEXT(uri, LIMIT_TEXT_BYTES)                                                \
+    U32(type)                                                                  \
+    U32(bits) U32(uses) U32(flags) BYTES(certificate, LIMIT_CERT_BYTES)
 
 /* flags: set of enum token_flag; tries_left as in struct problem, +1 (so
  * 0 means unknown); kept_s: for how many seconds the PIN is kept at most. */
@@ -125,8 +126,9 @@ struct slice_list {
  * curve is the message's fault and answered with a random key. */
 #define FIELDS_agree_request(U32, U64, BYTES, TEXT, LIST)                      \
     BYTES(key, LIMIT_REF_BYTES)                                                \
-    BYTES(peer, 256) U32(hash) BYTES(info, 1024) U32(kek_bytes) U32(cofactor)  \
-        U32(kdf) BYTES(salt, 1024)
+    BYTES(peer, 256)                                                           \
+    U32(hash) BYTES(info, 1024) U32(kek_bytes) U32(cofactor) U32(kdf)          \
+        BYTES(salt, 1024)
 #define FIELDS_agree_reply(U32, U64, BYTES, TEXT, LIST) BYTES(kek, 32)
 
 /* token: a label, serial or pkcs11: URI; empty: the only one there is (lock:
@@ -203,9 +205,10 @@ struct slice_list {
     U32(type)                                                                  \
     U32(bits)                                                                  \
     TEXT(label, LIMIT_LABEL_BYTES)                                             \
-    BYTES(spki, 2048) LIST(value, LIMIT_CERT_BYTES, 8) U32(key_usage)          \
-        BYTES(subject, LIMIT_NAME_BYTES) BYTES(issuer, LIMIT_NAME_BYTES)       \
-            BYTES(serial, 64) U32(is_ca)
+    BYTES(spki, 2048)                                                          \
+    LIST(value, LIMIT_CERT_BYTES, 8)                                           \
+    U32(key_usage) BYTES(subject, LIMIT_NAME_BYTES)                            \
+        BYTES(issuer, LIMIT_NAME_BYTES) BYTES(serial, 64) U32(is_ca)
 
 /* ---- session to keyring, keyring to validator --------------------------- */
 
@@ -230,6 +233,8 @@ struct slice_list {
  *   origin         provenance for people: a file, "open", ...
  *   trust          set by the keyring: the name of what it has lent to the
  *                  validator for this request; 0: nothing
+ *   first_seen     set by the keyring: when the signer's certificate was first
+ *                  seen in a good message; 0: it was not, or nobody asked
  */
 #define FIELDS_verify_request(U32, U64, BYTES, TEXT, LIST)                     \
     BYTES(sid_issuer, LIMIT_NAME_BYTES)                                        \
@@ -237,14 +242,13 @@ struct slice_list {
     BYTES(sid_key_id, 64)                                                      \
     BYTES(digest_algorithm, 256)                                               \
     BYTES(signature_algorithm, 512)                                            \
-        BYTES(signed_attrs, LIMIT_SIGNED_ATTRS_BYTES) BYTES(signature, 2048)   \
-            BYTES(content_digest, 64) BYTES(content_type, 32)                  \
-                LIST(certificates, LIMIT_CERT_BYTES, 32)                       \
-                    LIST(from, LIMIT_ADDRESS_BYTES, 8)                         \
-                        TEXT(sender, LIMIT_ADDRESS_BYTES) U64(at) U32(learn)   \
-                            U32(covers) U32(header_flags)                      \
-                                TEXT(message_id, LIMIT_TEXT_BYTES)             \
-                                    TEXT(origin, LIMIT_TEXT_BYTES) U32(trust)
+    BYTES(signed_attrs, LIMIT_SIGNED_ATTRS_BYTES)                              \
+    BYTES(signature, 2048)                                                     \
+    BYTES(content_digest, 64) BYTES(content_type, 32) LIST(                    \
+        certificates, LIMIT_CERT_BYTES, 48) LIST(from, LIMIT_ADDRESS_BYTES, 8) \
+        TEXT(sender, LIMIT_ADDRESS_BYTES) U64(at) U32(learn) U32(covers)       \
+            U32(header_flags) TEXT(message_id, LIMIT_TEXT_BYTES)               \
+                TEXT(origin, LIMIT_TEXT_BYTES) U32(trust) U64(first_seen)
 
 /*
  * The verdict on one signer. good is 1 only when every field below is what
@@ -253,22 +257,26 @@ struct slice_list {
  * ...), each explained once in the manual. judged_at: the time, and
  * time_source: enum time_source. encryption_certificate: another one of the
  * signer's that mail to them is to be encrypted to (RFC 8551 2.5.3); empty:
- * none. issuers: the intermediates of the signer's chain, nearest first.
+ * none. issuers: the intermediates of the signer's chain, nearest first, and
+ * issuer_names: the SHA-256 of the subject of each, DER. wanted: the same of
+ * issuers that would have to be known to find a chain.
  */
 #define FIELDS_verify_reply(U32, U64, BYTES, TEXT, LIST)                       \
     U32(good)                                                                  \
     U32(integrity)                                                             \
     U32(chain)                                                                 \
     U32(sender)                                                                \
-    U32(strength) U32(learned) U32(revocation) U32(time_source) U64(judged_at) \
-        U64(signing_time) LIST(reasons, 128, 16)                               \
-            BYTES(certificate, LIMIT_CERT_BYTES)                               \
-                BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)     \
-                    TEXT(signature_name, 64) BYTES(capabilities, 4096)         \
-                        BYTES(encryption_certificate, LIMIT_CERT_BYTES)        \
-                            BYTES(encryption_described, LIMIT_RECORD_BYTES)    \
-                                LIST(issuers, LIMIT_CERT_BYTES, 10)            \
-                                    U64(revoked_at)
+    U32(strength)                                                              \
+    U32(learned)                                                               \
+    U32(revocation) U32(time_source) U64(judged_at) U64(signing_time)          \
+        LIST(reasons, 128, 16) BYTES(certificate, LIMIT_CERT_BYTES)            \
+            BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)         \
+                TEXT(signature_name, 64) BYTES(capabilities, 4096)             \
+                    BYTES(encryption_certificate, LIMIT_CERT_BYTES)            \
+                        BYTES(encryption_described, LIMIT_RECORD_BYTES)        \
+                            LIST(issuers, LIMIT_CERT_BYTES, 10)                \
+                                U64(revoked_at) LIST(issuer_names, 32, 10)     \
+                                    LIST(wanted, 32, 10)
 
 /* Anchors and CRLs that count for one request only, and the certificates to
  * check: kind is enum trust_kind, bytes (PEM or DER) are appended to what
@@ -281,11 +289,14 @@ struct slice_list {
 /* Judges the chain of the certificate that was sent before. purpose: enum
  * purpose; address: that it has to name, or empty; at: 0 is now; policies:
  * the initial set as dotted numbers (empty: any), policy_flags of
- * enum policy_flag (RFC 5280 6.1.1). */
+ * enum policy_flag (RFC 5280 6.1.1). known: set by the keyring, issuers
+ * that may help. */
 #define FIELDS_check_request(U32, U64, BYTES, TEXT, LIST)                      \
     U32(purpose)                                                               \
     TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
-    U64(at) LIST(policies, 128, 16) U32(policy_flags) U32(trust)
+    U64(at)                                                                    \
+    LIST(policies, 128, 16)                                                    \
+    U32(policy_flags) U32(trust) LIST(known, LIMIT_CERT_BYTES, 16)
 /* As in verify_reply. path: descriptions, the certificate first, as far as
  * it was found; anchor: where the last one is from, when the chain is ok. */
 #define FIELDS_check_reply(U32, U64, BYTES, TEXT, LIST)                        \
@@ -293,16 +304,24 @@ struct slice_list {
     U32(chain)                                                                 \
     U32(strength)                                                              \
     U32(sender)                                                                \
-    U32(revocation) U32(time_source) U64(judged_at) U64(revoked_at)            \
-        LIST(reasons, 128, 16) LIST(path, LIMIT_RECORD_BYTES, 12)              \
-            TEXT(anchor, LIMIT_TEXT_BYTES)
+    U32(revocation)                                                            \
+    U32(time_source)                                                           \
+    U64(judged_at) U64(revoked_at) LIST(reasons, 128, 16)                      \
+        LIST(path, LIMIT_RECORD_BYTES, 12) TEXT(anchor, LIMIT_TEXT_BYTES)      \
+            LIST(wanted, 32, 10)
 
-/* One trust anchor: source is its file, or "NSS"; distrust_after as in
- * agent/anchors/list.h. */
+/* What one's trust rests on. kind: enum listed. source is its file, or "NSS".
+ * Of an anchor: label, distrust_after (as in agent/anchors/list.h) and
+ * described. Of a CRL: issuer, this_update, next_update (0: it does not say),
+ * and how many it names. Of a file that cannot be read: why. */
 #define FIELDS_anchor_record(U32, U64, BYTES, TEXT, LIST)                      \
+    U32(kind)                                                                  \
     TEXT(source, LIMIT_TEXT_BYTES)                                             \
     TEXT(label, LIMIT_LABEL_BYTES)                                             \
-    U64(distrust_after) BYTES(described, LIMIT_RECORD_BYTES)
+    U64(distrust_after)                                                        \
+    BYTES(described, LIMIT_RECORD_BYTES)                                       \
+    TEXT(issuer, LIMIT_TEXT_BYTES) U64(this_update) U64(next_update)           \
+        U32(revoked) TEXT(why, LIMIT_TEXT_BYTES)
 
 /* What a certificate says, as the validator read it. uses: set of
  * enum key_use that keyUsage and extendedKeyUsage leave for mail.
@@ -315,8 +334,10 @@ struct slice_list {
     TEXT(issuer, LIMIT_TEXT_BYTES)                                             \
     TEXT(name, LIMIT_LABEL_BYTES)                                              \
     TEXT(serial, 80)                                                           \
-    BYTES(fingerprint, 32) BYTES(key_hash, 32) U64(not_before) U64(not_after)  \
-        U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)
+    BYTES(fingerprint, 32)                                                     \
+    BYTES(key_hash, 32)                                                        \
+    U64(not_before) U64(not_after) U32(uses) U32(type) U32(bits) U32(chain)    \
+        U32(is_ca)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
  * description record for each certificate; empty for one that cannot be
@@ -347,10 +368,11 @@ struct slice_list {
     TEXT(name, LIMIT_LABEL_BYTES)                                              \
     U32(state)                                                                 \
     U64(first_seen)                                                            \
-    U64(last_seen) TEXT(origin, LIMIT_TEXT_BYTES)                              \
-        TEXT(message_id, LIMIT_TEXT_BYTES) U32(can_encrypt)                    \
-            BYTES(certificate, LIMIT_CERT_BYTES)                               \
-                BYTES(described, LIMIT_RECORD_BYTES)
+    U64(last_seen)                                                             \
+    TEXT(origin, LIMIT_TEXT_BYTES)                                             \
+    TEXT(message_id, LIMIT_TEXT_BYTES) U32(can_encrypt)                        \
+        BYTES(certificate, LIMIT_CERT_BYTES)                                   \
+            BYTES(described, LIMIT_RECORD_BYTES)
 
 #define FIELDS_count_reply(U32, U64, BYTES, TEXT, LIST) U32(count)
 

@@ -121,7 +121,8 @@ enum revocation {
     REVOCATION_CLEAR,
     REVOCATION_REVOKED
 };
-enum time_source { TIME_NOW, TIME_SIGNING, TIME_GIVEN };
+/* FIRST_SEEN: when the keyring first saw the certificate in a good message. */
+enum time_source { TIME_NOW, TIME_SIGNING, TIME_GIVEN, TIME_FIRST_SEEN };
 /* What a request brings along (struct trust). FORGET drops all of it. */
 enum trust_kind {
     TRUST_FORGET,
@@ -131,6 +132,8 @@ enum trust_kind {
     TRUST_CHAIN,       /* its issuers, any order */
     TRUST_KINDS
 };
+/* What a list of anchors tells of. */
+enum listed { LISTED_ANCHOR, LISTED_CRL, LISTED_FAULTY };
 enum check_purpose { PURPOSE_EMAIL, PURPOSE_ANY };
 enum policy_flag {
     POLICY_EXPLICIT = 1,

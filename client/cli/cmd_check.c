@@ -97,10 +97,13 @@ path_say(json_t *path)
 static void
 answer_say(json_t *answer)
 {
+    char when[TIME_TEXT_BYTES];
     json_t *reason;
     size_t i;
 
     printf("%s", flag_of(answer, "good") ? "Valid" : "NOT VALID");
+    if (strcmp(text_of(answer, "time_source"), "given") == 0)
+        printf(" as of %s", time_text(number_of(answer, "judged_at"), when));
     if (strcmp(text_of(answer, "revocation"), "not_checked") == 0)
         printf(" (revocation not checked)");
     putchar('\n');

@@ -278,6 +278,34 @@ look_at_modules(json_t *modules, json_t *findings)
     }
 }
 
+/* What is meant to be trusted, or asked for revocations, and does not
+ * count. */
+static void
+look_at_trust(json_t *trust, json_t *findings)
+{
+    int64_t now = (int64_t)time(NULL);
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(trust, "unreadable"), i, one)
+    {
+        AUTO(buf) struct buf about = {0};
+
+        buf_addf(&about, "%s: %s", text_of(one, "source"), text_of(one, "why"));
+        find(findings, "replace it by a whole one, as PEM or DER, or remove it",
+             "this file does not count: ", buf_text(&about));
+    }
+    json_array_foreach(json_object_get(trust, "crls"), i, one)
+    {
+        int64_t next = number_of(one, "next_update");
+
+        if (next != 0 && next < now)
+            find(findings, "get a newer one from its issuer",
+                 "this CRL is out of date, nobody is cleared by it: ",
+                 text_of(one, "source"));
+    }
+}
+
 /* Calls METHOD and gives the list NAME of its reply in *out. */
 static int
 list_get(const char *method, const char *name, json_t **out)
@@ -319,6 +347,7 @@ look(const struct arguments *a)
     AUTO(json) json_t *keys = NULL;
     AUTO(json) json_t *half_made = NULL;
     AUTO(json) json_t *modules = NULL;
+    AUTO(json) json_t *trust = NULL;
     AUTO(json) json_t *findings = json_array();
     AUTO(json) json_t *reply = NULL;
     int e = list_get("io.smimeagent.Agent.Status", NULL, &status);
@@ -343,6 +372,12 @@ look(const struct arguments *a)
         look_for_remains(half_made, findings);
     }
     look_at_contacts(status, findings);
+    if (flag_of(status, "keyring")) {
+        e = list_get("io.smimeagent.Agent.Anchors", NULL, &trust);
+        if (e != EXIT_DONE)
+            return e;
+        look_at_trust(trust, findings);
+    }
     reply = json_pack("{s:O}", "findings", findings);
     return arguments_flag(a, "json") ? show_json(stdout, reply)
                                      : findings_say(findings);

@@ -130,6 +130,30 @@ signers_count(json_t *report, bool good)
     return n;
 }
 
+/* As of when it was judged, and what was not looked at. */
+static void
+say_judged(FILE *to, json_t *signer)
+{
+    static const struct {
+        const char *source, *words;
+    } rows[] = {{"signing", "as of the signing time, the signer's word"},
+                {"given", "as of the time you gave"},
+                {"first_seen", "as of when the certificate was first seen"}};
+    const char *source = text_of(signer, "time_source"), *words = "as of now";
+    char when[TIME_TEXT_BYTES];
+
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+        if (strcmp(source, rows[i].source) == 0)
+            words = rows[i].words;
+    fprintf(to, "%s", words);
+    if (strcmp(source, "given") == 0 || strcmp(source, "first_seen") == 0)
+        fprintf(to, ", %s", time_text(number_of(signer, "judged_at"), when));
+    fputs(strcmp(text_of(signer, "revocation"), "not_checked") == 0
+              ? "; not checked: whether it was revoked\n"
+              : "\n",
+          to);
+}
+
 /* ---- the verdict
  * ------------------------------------------------------------------ */
 
@@ -140,6 +164,7 @@ say_good(FILE *to, json_t *report)
     size_t i;
 
     signers_each(to, report, true, "Good signature by ", say_signer, 1);
+    signers_each(to, report, true, "  judged ", say_judged, 1);
     json_array_foreach(json_object_get(report, "reasons"), i, reason)
     {
         fputs("  note: ", to);

@@ -170,12 +170,15 @@ def chains(c):
     middle = w.issue(w.eve_key, None, name="Middle", eku=(), ca=True, usage=4)
     below = Certificate(key, middle, names=(rfc822("max@example.org"),))
     c.good("chain-intermediate", with_chain(c, below, middle))
+    # An issuer that no good mail has brought: others are known by now.
+    unseen = w.issue(w.eve_key, None, name="Unseen", eku=(), ca=True, usage=4)
+    below = Certificate(key, unseen, names=(rfc822("max@example.org"),))
     c.bad("chain-intermediate-missing", mail(c, below), "untrusted-issuer")
     server = w.issue(P256(), None, name="Server CA", eku=(SERVER_AUTH,),
                      ca=True, usage=4)
     under = Certificate(key, server, names=(rfc822("max@example.org"),))
     c.bad("chain-intermediate-for-servers", with_chain(c, under, server),
-          "wrong-purpose")
+          "issuer-purpose")
 
 
 def with_chain(c, cert, *more):

@@ -27,7 +27,7 @@ begin(void)
     static const char *const none[] = {NULL};
 
     algorithm_warm_up();
-    validator_init(&v, none);
+    validator_init(&v, none, none);
 }
 
 static bool

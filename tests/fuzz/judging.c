@@ -17,7 +17,7 @@ judging_begin(const char *anchors)
         .name = 1, .kind = TRUST_ANCHORS, .bytes = slice_text(anchors)};
 
     algorithm_warm_up();
-    validator_init(&v, none);
+    validator_init(&v, none, none);
     REQUIRE(trust_add(&v.trust, &lent));
 }
 

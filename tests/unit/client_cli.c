@@ -139,7 +139,7 @@ encrypt_takes_repeated_and_listed_recipients(void **state)
     "\"CN=Example CA\",\"addresses\":[\"elena@example.org\"]}"
 
 static void
-a_good_signature_is_said_in_one_line(void **state)
+a_good_signature_is_said_in_two_lines(void **state)
 {
     struct server s;
 
@@ -150,7 +150,9 @@ a_good_signature_is_said_in_one_line(void **state)
         "\"reasons\":[],\"from\":[\"elena@example.org\"],\"layers\":[{\"kind\":"
         "\"encrypted\",\"cipher\":\"AES-256-CBC\",\"authenticated\":false},{"
         "\"kind\":\"signed\",\"signers\":[{\"good\":true,\"signing_time\":"
-        "1767348000,\"learned\":\"new\"," CERTIFICATE "}]}]}}}";
+        "1767348000,\"time_source\":\"given\",\"judged_at\":1767348000,"
+        "\"revocation\":\"not_checked\",\"learned\":\"new\"," CERTIFICATE
+        "}]}]}}}";
     assert_int_equal(
         run_against(&s, "$S verify --at 2026-01-02T11:00:00+01:00 --learn "
                         "/dev/null"),
@@ -158,6 +160,8 @@ a_good_signature_is_said_in_one_line(void **state)
     assert_string_equal(
         output, "Good signature by elena@example.org (Elena Example), signed "
                 "2026-01-02 10:00 UTC, issued by Example CA\n"
+                "  judged as of the time you gave, 2026-01-02 10:00 UTC; not "
+                "checked: whether it was revoked\n"
                 "Encrypted with AES-256-CBC (not authenticated)\n"
                 "elena@example.org is now in your contacts\n");
     assert_non_null(strstr(s.requests[0], "\"at\":1767348000"));
@@ -410,7 +414,7 @@ main(void)
         cmocka_unit_test(closed_standard_descriptors_are_said),
         cmocka_unit_test(sign_passes_descriptors_and_options_in_any_order),
         cmocka_unit_test(encrypt_takes_repeated_and_listed_recipients),
-        cmocka_unit_test(a_good_signature_is_said_in_one_line),
+        cmocka_unit_test(a_good_signature_is_said_in_two_lines),
         cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
         cmocka_unit_test(an_unsigned_mail_is_not_verified_but_can_be_opened),
         cmocka_unit_test(a_pin_descriptor_travels_unread_to_the_manage_socket),

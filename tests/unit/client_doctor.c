@@ -19,6 +19,9 @@ doctor_says_what_to_type_next(void **state)
                    "\"bad\",\"state\":\"skipped\",\"call\":\"C_Initialize\"},"
                    "{\"name\":\"good\",\"state\":\"ready\"},{\"name\":"
                    "\"gone\",\"state\":\"failed\"}]}}";
+    s.answers[5] = "{\"parameters\":{\"anchors\":[],\"crls\":[{\"source\":"
+                   "\"/c/old.crl\",\"next_update\":1000}],\"unreadable\":"
+                   "[{\"source\":\"/a/b.pem\",\"why\":\"it is broken\"}]}}";
     assert_int_equal(run_against(&s, "$S doctor"), 0);
     assert_non_null(strstr(output, "half-made keys on: mail\n  next: smime "
                                    "doctor --clean --token mail\n"));
@@ -29,6 +32,9 @@ doctor_says_what_to_type_next(void **state)
     assert_non_null(strstr(output, "the module gone cannot be loaded"));
     assert_null(strstr(output, "module good"));
     assert_non_null(strstr(output, "no trust anchor is there"));
+    assert_non_null(strstr(output, "does not count: /a/b.pem: it is broken\n"));
+    assert_non_null(strstr(output, "out of date, nobody is cleared by it: "
+                                   "/c/old.crl\n"));
     assert_non_null(strstr(output, "this token is locked: mail\n  next: smime "
                                    "unlock --token mail\n"));
     assert_non_null(strstr(output, "no key is seen; a locked token may hide "
@@ -50,6 +56,7 @@ look_at(const char *tokens)
     s.answers[2] = "{\"parameters\":{\"keys\":[]}}";
     s.answers[3] = "{\"parameters\":{\"half_made\":[]}}";
     s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
+    s.answers[5] = "{\"parameters\":{\"crls\":[],\"unreadable\":[]}}";
     assert_int_equal(run_against(&s, "$S doctor"), 0);
 }
 
@@ -112,6 +119,8 @@ doctor_tells_of_a_decryption_key_that_exists_once(void **state)
         s.answers[2] = keys[i];
         s.answers[3] = "{\"parameters\":{\"half_made\":[]}}";
         s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
+        s.answers[5] = "{\"parameters\":{\"crls\":[{\"source\":\"/c\","
+                       "\"next_update\":99999999999}],\"unreadable\":[]}}";
         assert_int_equal(run_against(&s, "$S doctor"), 0);
         if (i == 0)
             assert_non_null(strstr(output, "exists only once"));

@@ -173,7 +173,7 @@ verify(struct message_spec m)
     return r;
 }
 
-static struct recipient_reply
+__attribute__((unused)) static struct recipient_reply
 recipient(const char *address)
 {
     struct address a = {.address = slice_text(address)};

@@ -18,7 +18,7 @@
 #define SIGNS "critical,digitalSignature"
 
 static struct validator v;
-static const char *folders[2];
+static const char *folders[2], *crl_folders[2];
 static struct made root, ca, stranger, alice;
 static struct verify_request q;
 static struct verify_reply r;
@@ -45,6 +45,7 @@ begin(void **state)
     (void)state;
     algorithm_warm_up();
     folders[0] = make_folder();
+    crl_folders[0] = make_folder();
     root = make_cert(&(struct cert_spec){.name = "Root",
                                          .key = "p256",
                                          .ca = true,
@@ -61,7 +62,7 @@ begin(void **state)
     alice = person((struct cert_spec){.email = ALICE});
     snprintf(path, sizeof(path), "%s/root.pem", folders[0]);
     make_pem(path, &root, 1);
-    validator_init(&v, folders);
+    validator_init(&v, folders, crl_folders);
     return 0;
 }
 

@@ -41,6 +41,9 @@ struct cert_spec {
 };
 struct made make_cert(const struct cert_spec *spec);
 
+/* Signs M anew after its X was changed. */
+void make_again(struct made *m, EVP_PKEY *issuer);
+
 struct crl_spec {
     const struct made *issuer;
     long from, until;           /* seconds from now; 0, 0: -1 to 30 days */

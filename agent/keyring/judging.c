@@ -1,0 +1,197 @@
+/*
+ * Verdicts: the validator gives them, on what it is told. What the contacts
+ * know is added where it asks: issuers that a message does not bring, and
+ * when a certificate was first seen.
+ */
+#include "agent/keyring/keyring.h"
+
+/* Room for certificates in one question, beside the rest of the frame. */
+#define LIMIT_QUESTION_CERTS 48
+
+static bool
+is_listed(const struct slice_list *list, struct slice der)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (slice_equal(list->item[i], der))
+            return true;
+    return false;
+}
+
+static size_t
+bytes_of(const struct slice_list *list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->n; i++)
+        n += list->item[i].n;
+    return n;
+}
+
+/* ---- issuers that are not in the message --------------------------------- */
+
+/* Adds to LIST, at most MOST items and ROOM bytes in all, the issuers of
+ * these names that are not there yet. Their bytes are in one of STORE for
+ * each round, since a buffer that grows moves. *out says whether there were
+ * any. */
+static enum err
+issuers_add(struct keyring *k, const struct slice_list *wanted,
+            struct buf *store, struct slice_list *list, size_t most,
+            size_t room, bool *out, struct problem *p)
+{
+    AUTO(buf) struct buf bytes = {0};
+    size_t used = bytes_of(list), before = list->n;
+
+    for (size_t i = 0; i < wanted->n; i++) {
+        struct slice_list found = {0};
+        enum err e;
+
+        buf_clear(&bytes);
+        e = store_issuers_named(k->store, wanted->item[i], &bytes, &found, p);
+        if (e != ERR_OK)
+            return e;
+        for (size_t n = 0; n < found.n; n++) {
+            struct slice der = found.item[n];
+
+            if (list->n >= most || der.n > room - used || is_listed(list, der))
+                continue;
+            /* Reserved whole by the caller: it does not move. */
+            buf_add_slice(store, der);
+            list->item[list->n++] =
+                slice_of(store->data + store->len - der.n, der.n);
+            used += der.n;
+        }
+    }
+    *out = list->n > before;
+    return ERR_OK;
+}
+
+/* ---- a signature --------------------------------------------------------- */
+
+/* An expired certificate whose message does not say when it was signed: was
+ * it ever seen while it was valid? */
+static enum err
+first_seen_find(struct keyring *k, const struct verify_reply *v,
+                struct verify_request *q, bool *out, struct problem *p)
+{
+    struct description signer;
+    int64_t when = 0;
+    enum err e;
+
+    *out = false;
+    if (q->at != 0 || q->first_seen != 0 || v->integrity != INTEGRITY_OK ||
+        v->chain != CHAIN_EXPIRED || v->signing_time != 0 ||
+        !record_decode(RECORD_description, v->described, &signer))
+        return ERR_OK;
+    e = store_first_seen(k->store, signer.fingerprint, &when, p);
+    if (e != ERR_OK)
+        return e;
+    q->first_seen = (uint64_t)when;
+    *out = when != 0;
+    return ERR_OK;
+}
+
+/* A store that cannot be read adds nothing: the verdict stands without it. */
+static bool
+can_say_more(struct keyring *k, const struct verify_reply *v,
+             struct verify_request *q, struct buf *store)
+{
+    const size_t room = LIMIT_FRAME_BYTES - 16 * 1024;
+    size_t other = q->signed_attrs.n + q->signature.n + q->sid_issuer.n;
+    struct problem ignored = {0};
+    bool more = false;
+
+    if (v->wanted.n > 0 && other < room &&
+        bytes_of(&q->certificates) < room - other)
+        return issuers_add(k, &v->wanted, store, &q->certificates,
+                           LIMIT_QUESTION_CERTS, room - other, &more,
+                           &ignored) == ERR_OK &&
+               more;
+    return first_seen_find(k, v, q, &more, &ignored) == ERR_OK && more;
+}
+
+/* Asks again as long as the contacts know more. */
+static enum err
+judge(struct keyring *k, const struct brought *b, struct verify_request *q,
+      struct buf *store, struct verify_reply *out, struct problem *p)
+{
+    enum err e;
+
+    q->first_seen = 0;
+    buf_reserve(store, LIMIT_FRAME_BYTES);
+    for (int round = 0;; round++) {
+        e = brought_ask(k, b, MSG_JUDGE, q, out, p);
+        if (e != ERR_OK || round == LIMIT_ISSUER_ROUNDS ||
+            !can_say_more(k, out, q, store))
+            return e;
+    }
+}
+
+/* Anchors that were brought along teach nothing: the agent's own have to
+ * vouch too. The first verdict, which OUT borrows from, stays. */
+static void
+learn_by_own_anchors(struct keyring *k, const struct verify_request *q,
+                     struct verify_reply *out)
+{
+    struct frame first = k->answer;
+    struct verify_reply own;
+    struct problem p = {0};
+
+    if (!q->learn || out->chain != CHAIN_OK || out->revoked_at != 0)
+        return;
+    frame_init(&k->answer);
+    if (keyring_ask(k, MSG_JUDGE, q, &own, &p) == ERR_OK) {
+        keyring_learn(k, q, &own);
+        out->learned = own.learned;
+    }
+    frame_drop(&k->answer);
+    k->answer = first;
+}
+
+enum err
+keyring_verify(struct keyring *k, const struct brought *b,
+               const struct verify_request *from, struct answer_bytes *bytes,
+               struct verify_reply *out, struct problem *p)
+{
+    struct verify_request q = *from;
+    enum err e;
+
+    q.trust = b->name;
+    e = judge(k, b, &q, &bytes->a, out, p);
+    if (e != ERR_OK)
+        return e;
+    if (q.trust == 0) {
+        keyring_learn(k, &q, out);
+        return ERR_OK;
+    }
+    q.trust = 0;
+    out->learned = LEARNED_NOTHING;
+    learn_by_own_anchors(k, &q, out);
+    return ERR_OK;
+}
+
+/* ---- one chain ----------------------------------------------------------- */
+
+enum err
+keyring_check(struct keyring *k, const struct brought *b,
+              const struct check_request *from, struct answer_bytes *bytes,
+              struct check_reply *out, struct problem *p)
+{
+    struct check_request q = *from;
+    struct problem ignored = {0};
+    bool more;
+
+    q.trust = b->name;
+    q.known = (struct slice_list){0};
+    buf_reserve(&bytes->a, LIMIT_FRAME_BYTES);
+    for (int round = 0;; round++) {
+        enum err e = brought_ask(k, b, MSG_JUDGE_PATH, &q, out, p);
+
+        if (e != ERR_OK || round == LIMIT_ISSUER_ROUNDS || out->wanted.n == 0)
+            return e;
+        if (issuers_add(k, &out->wanted, &bytes->a, &q.known, 16,
+                        LIMIT_FRAME_BYTES - 16 * 1024, &more,
+                        &ignored) != ERR_OK ||
+            !more)
+            return ERR_OK;
+    }
+}
