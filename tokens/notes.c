@@ -7,9 +7,8 @@
 
 #include <stdio.h>
 
-#define NOTES_MAGIC   0x736d6e31u
-#define LIMIT_STRIKES 3
-#define CALL_BYTES    32
+#define NOTES_MAGIC 0x736d6e31u
+#define CALL_BYTES  32
 
 struct note {
     char name[64];
