@@ -5,9 +5,6 @@
  */
 #include "agent/keyring/keyring.h"
 
-/* Room for certificates in one question, beside the rest of the frame. */
-#define LIMIT_QUESTION_CERTS 48
-
 static bool
 is_listed(const struct slice_list *list, struct slice der)
 {
