@@ -171,10 +171,13 @@ set_pin(struct client *c, struct token *t, const struct pin_request *r,
         const struct pin_words *w, set_pin_fn *set, struct problem *p)
 {
     AUTO(pins) struct pins pins = {0};
-    enum err e = get_pins(c, t, r, w, &pins, p);
+    bool given = r->has_first && !w->first_is_puk && !w->first_is_new;
+    enum err e = given ? unlock_check_tries(t, p) : ERR_OK;
     struct slice a, b;
     enum tokens_err done;
 
+    if (e == ERR_OK)
+        e = get_pins(c, t, r, w, &pins, p);
     if (e != ERR_OK)
         return e;
     a = bytes_of(pins.first);

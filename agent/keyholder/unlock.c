@@ -319,12 +319,32 @@ unlock_asked(struct ask_each_time *ask, enum tokens_err result)
 
 /* ---- MSG_UNLOCK, MSG_LOCK ---------------------------------------------- */
 
+enum err
+unlock_check_tries(struct token *t, struct problem *p)
+{
+    char name[TOKEN_LABEL_BYTES];
+    struct token_info info;
+
+    if (token_load_info(t, &info) != TOKENS_OK || info.logged_in ||
+        !info.pin_final_try || info.pin_locked)
+        return ERR_OK;
+    (void)fail(p, ERR_LAST_TRY, NULL);
+    token_name(t, name);
+    problem_set_token(p, name);
+    return p->code;
+}
+
 static enum err
-unlock_by_descriptor(struct client *c, struct token *t, struct problem *p)
+unlock_by_descriptor(struct client *c, struct token *t, bool last_try,
+                     struct problem *p)
 {
     AUTO(secret) struct secret *pin = NULL;
     enum tokens_err e;
-    enum err read = secret_read(c->frame.fds[0], LIMIT_SECRET_MS, &pin, p);
+    enum err read = last_try ? ERR_OK : unlock_check_tries(t, p);
+
+    if (read != ERR_OK)
+        return read;
+    read = secret_read(c->frame.fds[0], LIMIT_SECRET_MS, &pin, p);
 
     if (read != ERR_OK)
         return read;
@@ -333,12 +353,13 @@ unlock_by_descriptor(struct client *c, struct token *t, struct problem *p)
 }
 
 static enum err
-unlock_found(struct client *c, struct token *t, struct problem *p)
+unlock_found(struct client *c, struct token *t, bool last_try,
+             struct problem *p)
 {
     const struct purpose why = {.token = t, .operation = "unlock a token"};
 
     if (c->frame.fd_count > 0)
-        return unlock_by_descriptor(c, t, p);
+        return unlock_by_descriptor(c, t, last_try, p);
     return unlock_is_needed(t) ? unlock_by_prompt(c, &why, NULL, p) : ERR_OK;
 }
 
@@ -352,7 +373,7 @@ token_unlock(struct client *c, const struct token_choice *request,
 
     if (e != ERR_OK)
         return e;
-    e = unlock_found(c, t, p);
+    e = unlock_found(c, t, request->last_try != 0, p);
     client_audit(c, "unlock", t, slice_of(NULL, 0), e);
     if (e != ERR_OK)
         return e;

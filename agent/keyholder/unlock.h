@@ -34,6 +34,10 @@ enum tokens_err unlock_ask(void *arg, struct token *t, uint8_t *pin,
  * kept as [consent] allows, what did not is forgotten. Wipes the PIN. */
 void unlock_asked(struct ask_each_time *ask, enum tokens_err result);
 
+/* ERR_LAST_TRY when a wrong PIN would block the token now: a PIN that nobody
+ * typed just now is not worth that. Asks the token. */
+MUST_USE enum err unlock_check_tries(struct token *t, struct problem *p);
+
 /* Forgets all PINs and consents of the token (NULL: of all). */
 void unlock_forget(struct keyholder *k, struct token *t);
 

@@ -184,8 +184,8 @@ keys_tokens(struct request *r, json_t **out)
 enum err
 keys_unlock(struct request *r, json_t **out)
 {
-    struct token_choice choice = {.token =
-                                      slice_text(request_text(r, "token"))};
+    struct token_choice choice = {.token = slice_text(request_text(r, "token")),
+                                  .last_try = request_flag(r, "last_try")};
     struct token_record reply;
     AUTO(fd) int pin = -1;
     enum err e = ERR_OK;

@@ -88,7 +88,7 @@ const struct parameter parameters_of_contact[] = {
     {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES}, END};
 
 const struct parameter parameters_of_unlock[] = {
-    TOKEN, {"pin", PARAMETER_FD, OPTIONAL, 0}, CALLER, END};
+    TOKEN, {"pin", PARAMETER_FD, OPTIONAL, 0}, FLAG("last_try"), CALLER, END};
 
 const struct parameter parameters_of_lock[] = {TOKEN, END};
 

@@ -132,9 +132,10 @@ struct slice_list {
 #define FIELDS_agree_reply(U32, U64, BYTES, TEXT, LIST) BYTES(kek, 32)
 
 /* token: a label, serial or pkcs11: URI; empty: the only one there is (lock:
- * every one). unlock: descriptor 0, when there, gives the PIN's line. */
+ * every one). unlock: descriptor 0, when there, gives the PIN's line;
+ * last_try: it is tried although a wrong one would block the token. */
 #define FIELDS_token_choice(U32, U64, BYTES, TEXT, LIST)                       \
-    TEXT(token, LIMIT_TEXT_BYTES)
+    TEXT(token, LIMIT_TEXT_BYTES) U32(last_try)
 
 /* Descriptors: the .p12, and the password's line when has_password. also_to:
  * a second token for the same keys, or empty. */

@@ -5,6 +5,7 @@
 
 static const struct option_row options[] = {{"token", OPTION_VALUE},
                                             {"pin-fd", OPTION_VALUE},
+                                            {"last-try", OPTION_FLAG},
                                             {"json", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
 
@@ -26,6 +27,7 @@ ask_here(const struct arguments *a, const struct smime_error *error,
         return error_say(error);
     call_init(&c);
     call_set_text(&c, "token", arguments_value(a, "token"));
+    call_set_flag(&c, "last_try", arguments_flag(a, "last-try"));
     (void)call_add_fd(&c, "pin", secret_pipe(pin));
     return call_run(&c, SMIME_SOCKET_MANAGE, UNLOCK, out);
 }
@@ -40,6 +42,7 @@ run(const struct arguments *a)
 
     call_init(&c);
     call_set_text(&c, "token", arguments_value(a, "token"));
+    call_set_flag(&c, "last_try", arguments_flag(a, "last-try"));
     call_set_caller(&c);
     e = call_set_fd_option(&c, a, "pin-fd", "pin");
     if (e != EXIT_DONE)
@@ -60,10 +63,12 @@ run(const struct arguments *a)
 const struct command command_unlock = {
     .name = "unlock",
     .summary = "log in to a token",
-    .usage = "unlock [--token T] [--pin-fd N] [--json]",
+    .usage = "unlock [--token T] [--pin-fd N] [--last-try] [--json]",
     .help = "  --token T    which one: its label, serial or pkcs11: URI\n"
             "  --pin-fd N   read the PIN from descriptor N (its first line);\n"
             "               else the agent asks for it\n"
+            "  --last-try   give that PIN also when a wrong one would block "
+            "it\n"
             "  --json       the agent's answer as it is\n",
     .options = options,
     .run = run,

@@ -12,6 +12,7 @@
  *     C_FindObjects =9999 1      the next one claims that count
  *     removed                    no token is there; its sessions are dead
  *     unnoticed                  the same until the next C_Initialize
+ *     last-try                   the next wrong PIN would block every token
  *     slots 100                  all slots have moved: ids are 100 higher
  *     hide 0x1                   the mechanism is not there: neither in
  *                                C_GetMechanismList nor where it is used
@@ -82,7 +83,7 @@ static CK_MECHANISM_TYPE hidden[LIMIT_RULES];
 static size_t hidden_count;
 static struct stat plan_stat;
 static atomic_ulong plan_number;
-static bool removed, unnoticed;
+static bool removed, unnoticed, last_try;
 static CK_SLOT_ID moved;
 static __thread bool lies;
 static __thread CK_ULONG lie;
@@ -128,6 +129,8 @@ set_state(const char *name, const char *value)
         removed = true;
     else if (strcmp(name, "unnoticed") == 0)
         unnoticed = true;
+    else if (strcmp(name, "last-try") == 0)
+        last_try = true;
     else if (strcmp(name, "slots") == 0)
         moved = strtoul(value, NULL, 0);
     else
@@ -203,7 +206,7 @@ load_plan(void)
     if (!path || !plan_changed(path))
         return;
     rule_count = 0;
-    removed = unnoticed = false;
+    removed = unnoticed = last_try = false;
     moved = 0;
     hidden_count = 0;
     FILE *f = fopen(path, "re");
@@ -409,6 +412,8 @@ pinpad_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 
     if (rv == CKR_OK && getenv("FAULT_PINPAD"))
         info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
+    if (rv == CKR_OK && last_try)
+        info->flags |= CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
     return rv;
 }
 
