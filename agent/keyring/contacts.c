@@ -3,6 +3,7 @@
  */
 #include <time.h>
 
+#include "agent/address/same.h"
 #include "agent/base/log.h"
 #include "agent/keyring/keyring.h"
 
@@ -16,20 +17,6 @@ may_learn(const struct verify_request *q, const struct verify_reply *v)
     return q->learn && q->covers && v->integrity == INTEGRITY_OK &&
            v->chain == CHAIN_OK && v->strength == STRENGTH_OK &&
            v->certificate.n > 0 && (v->good || v->sender == SENDER_NOT_SEEN);
-}
-
-static bool
-address_equal(struct slice a, struct slice b)
-{
-    for (size_t i = 0; i < a.n && a.n == b.n; i++) {
-        uint8_t x = a.p[i], y = b.p[i];
-
-        x = x >= 'A' && x <= 'Z' ? (uint8_t)(x + 32) : x;
-        y = y >= 'A' && y <= 'Z' ? (uint8_t)(y + 32) : y;
-        if (x != y)
-            return false;
-    }
-    return a.n == b.n;
 }
 
 /* The second certificate speaks only for addresses that the signer's names

@@ -1,6 +1,7 @@
 /*
  * Statements, transactions, and everything that looks or removes.
  */
+#include "agent/address/same.h"
 #include "agent/base/log.h"
 #include "agent/keyring/store_internal.h"
 
@@ -102,14 +103,12 @@ bind_blob(sqlite3_stmt *st, int n, struct slice s)
 void
 bind_folded(sqlite3_stmt *st, int n, struct slice s)
 {
-    uint8_t folded[LIMIT_ADDRESS_BYTES];
+    AUTO(buf) struct buf folded = {0};
 
-    if (s.n > sizeof(folded))
+    if (s.n > LIMIT_ADDRESS_BYTES)
         bug("an address over its limit");
-    for (size_t i = 0; i < s.n; i++)
-        folded[i] =
-            s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] + 32) : s.p[i];
-    bind_text(st, n, slice_of(folded, s.n));
+    address_canonical(s, &folded);
+    bind_text(st, n, buf_slice(&folded));
 }
 
 /* ---- looking ------------------------------------------------------------ */

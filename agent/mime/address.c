@@ -181,36 +181,6 @@ take_dot(struct parser *r)
 /* ---- addr-spec
  * ---------------------------------------------------------------- */
 
-static bool
-is_dot_atom(struct slice s)
-{
-    bool dot = true;
-
-    for (size_t i = 0; i < s.n; i++) {
-        if (!(s.p[i] == '.' ? !dot : is_atext(s.p[i])))
-            return false;
-        dot = s.p[i] == '.';
-    }
-    return !dot;
-}
-
-/* The local part in its one canonical form: quoted only if it must be. */
-static void
-add_local(struct buf *out, struct slice local)
-{
-    if (is_dot_atom(local)) {
-        buf_add_slice(out, local);
-        return;
-    }
-    buf_add_byte(out, '"');
-    for (size_t i = 0; i < local.n; i++) {
-        if (local.p[i] == '"' || local.p[i] == '\\')
-            buf_add_byte(out, '\\');
-        buf_add_byte(out, local.p[i]);
-    }
-    buf_add_byte(out, '"');
-}
-
 /* "[...]" (RFC 5322 3.4.1): no more than an address literal of SMTP can hold
  * (RFC 5321 4.1.3), since a comma or "@" in it would split lists. */
 static bool
@@ -283,7 +253,7 @@ take_at_domain(struct parser *r, struct buf *out)
     if (!r->e.word || r->e.no_local)
         return false;
     r->list->obsolete |= r->e.gap || r->e.spaced;
-    add_local(out, buf_slice(&r->e.local));
+    local_part_write(buf_slice(&r->e.local), out);
     buf_add_byte(out, '@');
     step(r);
     return take_domain(r, out);

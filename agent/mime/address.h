@@ -5,6 +5,7 @@
 #ifndef AGENT_MIME_ADDRESS_H
 #define AGENT_MIME_ADDRESS_H
 
+#include "agent/address/same.h"
 #include "agent/base/limits.h"
 #include "agent/mime/header.h"
 
@@ -37,10 +38,6 @@ bool mailbox_is_deceiving(const struct mailbox *m);
 /* Appends TEXT with encoded words (RFC 2047; UTF-8, ISO-8859-1, US-ASCII,
  * windows-1252; others stay as they are) decoded to UTF-8. */
 void encoded_word_decode(struct slice text, struct buf *out);
-
-/* Compares as DESIGN says: ASCII case folded in the domain and, for
- * look-up, in the local part. */
-bool address_equal(struct slice a, struct slice b);
 
 /* A plausible addr-spec: one @, no blanks or controls, within limits. */
 bool address_is_plausible(struct slice a);

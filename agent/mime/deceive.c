@@ -8,17 +8,6 @@
 #include "agent/mime/letters.h"
 
 bool
-address_equal(struct slice a, struct slice b)
-{
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (to_lower(a.p[i]) != to_lower(b.p[i]))
-            return false;
-    return true;
-}
-
-bool
 address_is_plausible(struct slice a)
 {
     const uint8_t *at = a.n ? memchr(a.p, '@', a.n) : NULL;

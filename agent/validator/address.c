@@ -74,33 +74,48 @@ part_is_plausible(struct slice s, bool utf8, bool (*ascii)(uint8_t))
     return true;
 }
 
-bool
-address_is_plausible(struct slice s, bool utf8)
+static size_t
+quoted_bytes(struct slice s)
 {
+    size_t n = 1;
+
+    while (n < s.n && s.p[n] != '"')
+        n += s.p[n] == '\\' ? 2 : 1;
+    return n < s.n ? n + 1 : 0;
+}
+
+/* A quoted local part (RFC 5321 4.1.2), and the "@" behind it. */
+static bool
+quoted_local_read(struct slice s, size_t *out_n, struct buf *out)
+{
+    size_t n = quoted_bytes(s);
+
+    *out_n = n;
+    return n > 0 && n < s.n && s.p[n] == '@' &&
+           local_part_unquote(slice_of(s.p, n), out);
+}
+
+bool
+address_read(struct slice s, bool utf8, struct buf *out)
+{
+    AUTO(buf) struct buf local = {0};
     const uint8_t *at = s.n ? memchr(s.p, '@', s.n) : NULL;
-    size_t local;
+    size_t n = at ? (size_t)(at - s.p) : 0;
 
     if (!at || s.n > LIMIT_ADDRESS_BYTES)
         return false;
-    local = (size_t)(at - s.p);
-    return part_is_plausible(slice_of(s.p, local), utf8, is_local_ascii) &&
-           part_is_plausible(slice_of(at + 1, s.n - local - 1), utf8,
-                             is_domain_ascii);
-}
-
-static uint8_t
-fold(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-}
-
-bool
-address_equal(struct slice a, struct slice b)
-{
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (fold(a.p[i]) != fold(b.p[i]))
+    if (s.p[0] == '"') {
+        if (!quoted_local_read(s, &n, &local))
             return false;
+    } else {
+        if (!part_is_plausible(slice_of(s.p, n), utf8, is_local_ascii))
+            return false;
+        buf_add(&local, s.p, n);
+    }
+    if (!part_is_plausible(slice_of(s.p + n + 1, s.n - n - 1), utf8,
+                           is_domain_ascii))
+        return false;
+    buf_add_slice(out, buf_slice(&local));
+    buf_add(out, s.p + n, s.n - n);
     return true;
 }

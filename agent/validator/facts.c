@@ -42,12 +42,14 @@ text_copy(char *out, size_t size, const uint8_t *p, size_t n)
 static void
 address_add(struct facts *f, const uint8_t *p, int n, bool utf8)
 {
-    struct slice s = slice_of(p, n > 0 ? (size_t)n : 0);
+    AUTO(buf) struct buf address = {0};
+    struct slice s;
 
-    if (!address_is_plausible(s, utf8)) {
+    if (!address_read(slice_of(p, n > 0 ? (size_t)n : 0), utf8, &address)) {
         f->bad_address = true;
         return;
     }
+    s = buf_slice(&address);
     for (size_t i = 0; i < f->address_count; i++)
         if (address_equal(slice_text(f->addresses[i]), s))
             return;

@@ -64,6 +64,8 @@ def addresses(c):
         "dn-utf8": dict(subject=(email_rdn("max@example.org", 0x0C),)),
         "dn-beside-other": dict(names=(rfc822("info@example.org"),),
                                 subject=(email_rdn("max@example.org"),)),
+        "quoted": dict(names=(rfc822('"max"@example.org'),)),
+        "quoted-pair": dict(names=(rfc822('"m\\ax"@example.org'),)),
         "utf8-mailbox": dict(names=(smtp_utf8("max@example.org"),)),
         "beside-nul": dict(names=(rfc822("a@b\0c"),
                                   rfc822("max@example.org"))),
@@ -83,7 +85,6 @@ def international(c):
         "a-a": (rfc822(a), a), "a-u": (rfc822(a), u),
         "u-a": (smtp_utf8(u), a), "u-u": (smtp_utf8(u), u),
         "a-upper": (rfc822(a), "max@XN--BCHER-KVA.Example"),
-        "u-upper": (rfc822(a), "max@B\u00dcCHER.example"),
         "utf8-local-u-u": (smtp_utf8(utf8), utf8),
         "utf8-local-a-u": (smtp_utf8(mixed), utf8),
         "utf8-local-u-a": (smtp_utf8(utf8), mixed),
@@ -95,6 +96,12 @@ def international(c):
                                    sender))
     for name, (cert_name, sender, reason) in {
             "other": (rfc822(a), "max@bucher.example", "from-mismatch"),
+            "upper": (smtp_utf8(u), "max@B\u00dcCHER.example",
+                      "from-mismatch"),
+            "fullwidth": (rfc822("max@example.org"),
+                          "max@\uff45xample.org", "from-mismatch"),
+            "kelvin": (rfc822("max@kexample.org"),
+                       "max@\u212aexample.org", "from-mismatch"),
             "ue": (rfc822(a), "max@buecher.example", "from-mismatch"),
             "cyrillic": (rfc822("max@example.org"), "max@ex\u0430mple.org",
                          "from-mismatch"),
@@ -208,5 +215,6 @@ def weak(c):
 
 def build(c):
     addresses(c)
+    international(c)
     chains(c)
     weak(c)

@@ -83,6 +83,14 @@ attributes_that_are_cut_or_followed_never_parse(void **state)
     assert_false(attributes_parse(slice_of(good, sizeof(good)), &a));
 }
 
+static bool
+is_address(struct slice s, bool utf8)
+{
+    AUTO(buf) struct buf out = {0};
+
+    return address_read(s, utf8, &out);
+}
+
 static void
 plausible_addresses_and_others(void **state)
 {
@@ -90,18 +98,18 @@ plausible_addresses_and_others(void **state)
                                        "o'brien+x@a-b.example"};
     static const char *const bad[] = {
         "",      "@",    "a@",   "@b",    "a@b@c", "a b@c",   "a@b c",
-        "a@b\n", ".a@b", "a@b.", "<a@b>", "a,b@c", "\"a\"@b", "\xc3\xa4@b"};
+        "a@b\n", ".a@b", "a@b.", "<a@b>", "a,b@c", "\"a\"b@c", "\xc3\xa4@b"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(good); i++)
-        assert_true(address_is_plausible(slice_text(good[i]), false));
+        assert_true(is_address(slice_text(good[i]), false));
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
-        assert_false(address_is_plausible(slice_text(bad[i]), false));
-    assert_false(address_is_plausible(slice_of("a@b\0c", 5), true));
-    assert_true(address_is_plausible(slice_text("\xc3\xa4@b"), true));
-    assert_false(address_is_plausible(slice_text("\xc3@b"), true));
-    assert_false(address_is_plausible(slice_text("\xc0\x80@b"), true));
-    assert_false(address_is_plausible(slice_text("a\xe2\x80\x8e@b"), true));
+        assert_false(is_address(slice_text(bad[i]), false));
+    assert_false(is_address(slice_of("a@b\0c", 5), true));
+    assert_true(is_address(slice_text("\xc3\xa4@b"), true));
+    assert_false(is_address(slice_text("\xc3@b"), true));
+    assert_false(is_address(slice_text("\xc0\x80@b"), true));
+    assert_false(is_address(slice_text("a\xe2\x80\x8e@b"), true));
 }
 
 static void

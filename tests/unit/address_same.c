@@ -1,0 +1,110 @@
+/* When two addresses are one. */
+#include "tests/unit/mime_streams.h"
+
+#include "agent/address/same.h"
+
+static void
+assert_same(const char *a, const char *b, bool expected)
+{
+    assert_int_equal(address_equal(slice_text(a), slice_text(b)), expected);
+    assert_int_equal(address_equal(slice_text(b), slice_text(a)), expected);
+}
+
+static void
+ascii_case_is_folded_and_no_other(void **state)
+{
+    (void)state;
+    assert_same("A@x.ORG", "a@X.org", true);
+    assert_same("a@x.org", "a@x.orgs", false);
+    assert_same("\xc3\x9c@x", "\xc3\xbc@x", false);
+    assert_same("\xe2\x84\xaa@x", "k@x", false);
+    assert_same("a", "A", true);
+    assert_same("", "a@x", false);
+}
+
+static void
+a_domain_is_one_in_both_its_forms(void **state)
+{
+    (void)state;
+    assert_same("a@b\xc3\xbc"
+                "cher.example",
+                "a@xn--bcher-kva.example", true);
+    assert_same("a@b\xc3\xbc"
+                "cher.example",
+                "A@XN--BCHER-KVA.Example", true);
+    assert_same("a@bu\xcc\x88"
+                "cher.example",
+                "a@xn--bcher-kva.example", true);
+    assert_same("a@b\xc3\xbc"
+                "cher.example",
+                "a@bucher.example", false);
+    assert_same("a@b\xc3\x9c"
+                "cher.example",
+                "a@xn--bcher-kva.example", false);
+    assert_same("a@\xef\xbd\x85x.org", "a@ex.org", false);
+    assert_same("a@x\xef\xbc\x8eorg", "a@x.org", false);
+    assert_same("a@stra\xc3\x9f"
+                "e.example",
+                "a@strasse.example", false);
+    assert_same("b\xc3\xbc@x.org", "xn--b-xga@x.org", false);
+}
+
+static void
+what_is_no_domain_stays_itself(void **state)
+{
+    char longest[600] = "a@\xc3\xbc";
+
+    (void)state;
+    memset(longest + 4, 'b', sizeof(longest) - 5);
+    assert_same(longest, longest, true);
+    assert_same("a@\xff", "a@\xff", true);
+    assert_same("a@\xff", "a@x", false);
+    assert_false(address_equal(slice_of("a@\xc3\xbc\0b", 6),
+                               slice_of("a@\xc3\xbc\0c", 6)));
+    assert_same("a@", "a@", true);
+}
+
+static void
+quotes_count_only_where_they_are_needed(void **state)
+{
+    (void)state;
+    assert_same("\"max\"@x", "max@x", true);
+    assert_same("\"m\\ax\"@x", "max@x", true);
+    assert_same("\"max \"@x", "max@x", false);
+    assert_same("\"a b\"@x", "\"a\\ b\"@x", true);
+    assert_same("\"a@b\"@x", "a@b@x", false);
+    assert_same("\"a@b\"@x", "a@b", false);
+    assert_same("\"\"@x", "@x", false);
+}
+
+static void
+a_local_part_is_unquoted(void **state)
+{
+    static const char *const bad[] = {"",        "\"",       "a",
+                                      "\"a",     "a\"",      "\"a\"b\"",
+                                      "\"a\\\"", "\"\x01\"", "\"\xc3\xbc\""};
+    AUTO(buf) struct buf out = {0};
+
+    (void)state;
+    assert_true(local_part_unquote(slice_text("\"a\\\"b\""), &out));
+    assert_slice(buf_slice(&out), "\"a\\\"b\"");
+    buf_clear(&out);
+    assert_true(local_part_unquote(slice_text("\"a.b\""), &out));
+    assert_slice(buf_slice(&out), "a.b");
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        assert_false(local_part_unquote(slice_text(bad[i]), &out));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ascii_case_is_folded_and_no_other),
+        cmocka_unit_test(a_domain_is_one_in_both_its_forms),
+        cmocka_unit_test(what_is_no_domain_stays_itself),
+        cmocka_unit_test(quotes_count_only_where_they_are_needed),
+        cmocka_unit_test(a_local_part_is_unquoted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

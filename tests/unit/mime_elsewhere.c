@@ -1,0 +1,177 @@
+/* Text that is elsewhere, preambles, and what makes a header doubtful. */
+#include "tests/unit/mime_streams.h"
+
+#include "agent/mime/address.h"
+#include "agent/mime/elsewhere.h"
+#include "agent/mime/multipart.h"
+
+static bool
+is_elsewhere(const char *text, size_t step)
+{
+    struct elsewhere *w = elsewhere_new();
+    size_t n = strlen(text);
+    bool found;
+
+    for (size_t i = 0; i < n; i += step)
+        elsewhere_write(w, (const uint8_t *)text + i,
+                        n - i < step ? n - i : step);
+    found = elsewhere_found(w);
+    elsewhere_drop(&w);
+    return found;
+}
+
+#define EXTERNAL "Content-Type: message/external-body; x=y\n\n"
+#define MIXED(b) "Content-Type: multipart/mixed;\n boundary=" b "\n\n"
+
+static void
+text_elsewhere_is_found_at_any_depth(void **state)
+{
+    static const char *const yes[] = {
+        EXTERNAL,
+        "content-type : Message/Partial; id=1\r\n\r\nx",
+        "X: y\nContent-Type:\n message/partial\n\n",
+        "Content-Type: message/partial",
+        MIXED("a") "--a\n\nx\n--a\n" EXTERNAL "--a--\n",
+        MIXED("a") "--a\n" MIXED("b") "--b\n" EXTERNAL "--b--\n--a--\n",
+        MIXED("a") "--a\nContent-Type: message/rfc822\n\nFrom: x\n" EXTERNAL,
+        "Content-Type: multipart/digest; boundary=a\n\n--a\n\n" EXTERNAL,
+        MIXED("a") "--a\n" MIXED("b") "--b\n\nx\n--a \n" EXTERNAL};
+    static const char *const no[] = {
+        "",
+        "text",
+        "Content-Type: text/plain\n\n" EXTERNAL,
+        MIXED("a") "--a\n\n" EXTERNAL "--a--\n",
+        MIXED("a") "--ab\n" EXTERNAL,
+        MIXED("a") EXTERNAL "--a\n\nx\n--a--\n" EXTERNAL,
+        MIXED("a") "--a\nContent-Type: message/rfc822\n\n\n" EXTERNAL};
+
+    (void)state;
+    for (size_t step = 1; step < 400; step += 57) {
+        for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
+            assert_true(is_elsewhere(yes[i], step));
+        for (size_t i = 0; i < ARRAY_COUNT(no); i++)
+            assert_false(is_elsewhere(no[i], step));
+    }
+}
+
+static void
+parts_too_deep_to_look_at_count_as_elsewhere(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf text = {0};
+
+        for (int i = 0; i < LIMIT_NESTED_PARTS + over; i++)
+            buf_addf(&text,
+                     "Content-Type: multipart/mixed; boundary=b%d\n\n"
+                     "--b%d\n",
+                     i, i);
+        assert_int_equal(is_elsewhere(buf_text(&text), 100), over);
+    }
+}
+
+static void
+only_known_sentences_are_a_usual_preamble(void **state)
+{
+    static const char *const usual[] = {
+        "", "\r\n \t\n", "This is an S/MIME signed message\n\n",
+        "This is a multi-part  message in\r\nMIME format.\n",
+        "This is a message with an S/MIME signature."};
+    static const char *const other[] = {
+        "Pay me.", "This is an S/MIME signed message\nPay me.",
+        "<p>This is an S/MIME signed message"};
+    char longest[LIMIT_PREAMBLE_BYTES + 1];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(usual); i++)
+        assert_true(preamble_is_usual(slice_text(usual[i])));
+    for (size_t i = 0; i < ARRAY_COUNT(other); i++)
+        assert_false(preamble_is_usual(slice_text(other[i])));
+    memset(longest, ' ', sizeof(longest));
+    assert_true(preamble_is_usual(slice_of(longest, sizeof(longest) - 1)));
+    assert_false(preamble_is_usual(slice_of(longest, sizeof(longest))));
+}
+
+static bool
+is_ambiguous_type(const char *value)
+{
+    struct content_type t;
+
+    assert_true(content_type_parse(slice_text(value), &t));
+    return t.ambiguous;
+}
+
+static void
+types_that_readers_read_differently_are_told(void **state)
+{
+    static const char *const yes[] = {"a/b; x=1; x=1",
+                                      "a/b; x=1; X=2",
+                                      "a/b; x=1; x*=u''2",
+                                      "a/b (c)",
+                                      "(c) a/b",
+                                      "a/b; x=\"1",
+                                      "a/b; x=\"\\1\"",
+                                      "a/b; x=1\"2\"",
+                                      "a/b; x=\"1\"2",
+                                      "a/b; x*0=1; x*0=2",
+                                      "a/b; x=\"a\tb\x01\""};
+    static const char *const no[] = {"a/b", "a/b; x=1; y=\"2 (c); z\"",
+                                     "a/b;\r\n x = \"1\" ;",
+                                     "a/b; x*0=1; x*1=2", "a/b; x*=utf-8''1"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
+        assert_true(is_ambiguous_type(yes[i]));
+    for (size_t i = 0; i < ARRAY_COUNT(no); i++)
+        assert_false(is_ambiguous_type(no[i]));
+}
+
+static bool
+is_deceiving(const char *name)
+{
+    AUTO(mailbox_list) struct mailbox_list l = {0};
+    AUTO(buf) struct buf text = {0};
+
+    buf_addf(&text, "\"%s\" <a@x>", name);
+    mailbox_list_parse(buf_slice(&text), &l);
+    assert_false(l.malformed);
+    return mailbox_is_deceiving(&l.item[0]);
+}
+
+static void
+words_of_foreign_charsets_are_searched(void **state)
+{
+    static const char *const yes[] = {"=?koi8-r?q?b=40c?=",
+                                      "=?utf-7?q?b?=",
+                                      "=?x?q?b?=",
+                                      "=?gbk?q?b=A3=C0c?=",
+                                      "=?shift_jis?q?b=81=97c?=",
+                                      "=?big5?q?b=A2=49c?=",
+                                      "=?euc-jp?q?b=A1=F7c?=",
+                                      "=?iso-2022-jp?q?b=1B$B!w=1B(Bc?=",
+                                      "=?iso-2022-kr?q?b=0E#=40=0Fc?="};
+    static const char *const no[] = {
+        "=?koi8-r?q?=C1=C2?=",      "=?gbk?q?b=81=40c?=",
+        "=?shift_jis?q?b=83=40c?=", "=?iso-2022-jp?q?b=1B$B$=40=1B(Bc?=",
+        "=?iso-8859-15?q?b=C0c?=",  "=?big5?q?=A4=40b?="};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
+        assert_true(is_deceiving(yes[i]));
+    for (size_t i = 0; i < ARRAY_COUNT(no); i++)
+        assert_false(is_deceiving(no[i]));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_elsewhere_is_found_at_any_depth),
+        cmocka_unit_test(parts_too_deep_to_look_at_count_as_elsewhere),
+        cmocka_unit_test(only_known_sentences_are_a_usual_preamble),
+        cmocka_unit_test(types_that_readers_read_differently_are_told),
+        cmocka_unit_test(words_of_foreign_charsets_are_searched),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
