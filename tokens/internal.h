@@ -62,6 +62,8 @@ struct module {
     CK_RV rv;            /* of what failed last in its thread */
     uint64_t started_ms; /* of the last try of C_Initialize; its thread's */
     bool up;             /* it succeeded; its thread's */
+    int listener;        /* remote: where its client connects */
+    char *socket;        /* and the path of that */
     bool remote;         /* it runs in a process of its own */
     unsigned inside;     /* atomic: turns on its tokens */
     bool closed;         /* atomic: no turn may begin */
@@ -81,6 +83,8 @@ struct token_store {
     unsigned start_timeout_ms, lock_timeout_ms, cache_ms, concurrency;
     unsigned operation_ms, list_ms, long_ms, poll_ms;
     struct notes *notes; /* or NULL */
+    token_serve_fn *serve;
+    void *serve_arg;
     token_hung_fn *hung;
     void *hung_arg;
     bool watch_asleep; /* atomic, turn.c */
@@ -102,6 +106,13 @@ void *module_main(void *arg);
 enum tokens_err module_scan(struct module *m, bool renew, unsigned timeout_ms);
 /* In one call for longer than MS. The store's mutex is held. */
 bool module_is_late(const struct module *m, unsigned ms);
+
+/* A module in a process of its own (remote.c); false when that cannot be. */
+bool remote_load(struct module *m, const struct token_config *c);
+CK_RV remote_initialize(struct module *m);
+void remote_drop(struct module *m);
+/* C_Finalize of either kind. */
+void module_finalize(struct module *m);
 
 /* Waits for events of M from now on, if it can (events.c). */
 void events_start(struct module *m);

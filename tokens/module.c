@@ -96,8 +96,19 @@ initialize(struct module *m)
     CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK,
                                  .pReserved = m->init};
 
+    if (m->remote)
+        return remote_initialize(m);
     return m->init ? m->f->C_Initialize(&args)
                    : p11_kit_module_initialize(m->f);
+}
+
+void
+module_finalize(struct module *m)
+{
+    if (m->remote)
+        (void)m->f->C_Finalize(NULL);
+    else
+        (void)p11_kit_module_finalize(m->f);
 }
 
 static bool
@@ -146,7 +157,7 @@ module_renew(struct module *m)
     if (events_wait(m) || !module_close(m))
         return;
     busy_with(m, "C_Finalize");
-    (void)p11_kit_module_finalize(m->f);
+    module_finalize(m);
     busy_end(m, CKR_OK);
     m->up = false;
     m->started_ms = 0;

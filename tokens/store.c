@@ -79,7 +79,8 @@ load_system(struct token_store *store, const struct token_config *c)
 
 /* A file that cannot be loaded is a module that failed. */
 static void
-load_module(struct token_store *store, const struct token_module *c)
+load_module(struct token_store *store, const struct token_config *all,
+            const struct token_module *c)
 {
     static const char *const call = "dlopen";
     struct module *m = add_module(store, c->name);
@@ -92,7 +93,10 @@ load_module(struct token_store *store, const struct token_module *c)
     if (c->init)
         m->init = strdup(c->init);
     note_enter(m->note, &call);
-    m->f = p11_kit_module_load(c->path, 0);
+    if (c->remote)
+        (void)remote_load(m, all);
+    else
+        m->f = p11_kit_module_load(c->path, 0);
     note_leave();
     if (!m->f || (c->init && !m->init))
         m->state = TOKEN_MODULE_FAILED;
@@ -102,7 +106,7 @@ static void
 load_modules(struct token_store *store, const struct token_config *c)
 {
     for (size_t i = 0; i < c->module_count; i++)
-        load_module(store, &c->modules[i]);
+        load_module(store, c, &c->modules[i]);
     if (c->use_system && store->module_count < LIMIT_MODULES)
         load_system(store, c);
 }
@@ -211,6 +215,8 @@ token_store_new(const struct token_config *config, struct token_store **out)
     cond_init_monotonic(&store->watch_woken);
     take_numbers(store, config);
     store->notes = notes_open(config->notes);
+    store->serve = config->serve;
+    store->serve_arg = config->serve_arg;
     if (!store->modules || (config->vtoken_path && !store->vtoken_path) ||
         !watch_start(store)) {
         store_unref(store);
@@ -421,14 +427,16 @@ end_modules(struct token_store *store)
         struct module *m = &store->modules[i];
 
         if (m->up && !m->running && !is_inside(m))
-            p11_kit_module_finalize(m->f);
+            module_finalize(m);
     }
     store_wait_while(store, any_waits, END_MS);
     for (size_t i = 0; i < store->module_count; i++) {
         struct module *m = &store->modules[i];
 
         all = all && !is_in_use(m);
-        if (m->f && !is_in_use(m) && !is_of_system(store, m))
+        if (m->remote)
+            remote_drop(m);
+        else if (m->f && !is_in_use(m) && !is_of_system(store, m))
             p11_kit_module_release(m->f);
     }
     if (all && store->system)

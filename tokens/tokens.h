@@ -78,10 +78,11 @@ struct token; /* borrowed from its store; valid until token_store_drop, also
 
 /* One module from the configuration. */
 struct token_module {
-    const char *name;     /* shown in token_info.module */
-    const char *path;     /* absolute path of the .so */
-    const char *init;     /* for C_Initialize (pReserved), or NULL: what NSS's
-                           * softokn wants to know */
+    const char *name; /* shown in token_info.module */
+    const char *path; /* absolute path of the .so */
+    const char *init; /* for C_Initialize (pReserved), or NULL: what NSS's
+                       * softokn wants to know */
+    bool remote; /* in a process of its own: serve; path is not used here */
     unsigned concurrency; /* of its tokens; 0: token_config's */
 };
 
@@ -102,6 +103,11 @@ struct token_hang {
 typedef void token_hung_fn(void *arg, void *request,
                            const struct token_info *info,
                            const struct token_hang *hang);
+
+/* Starts p11-kit-remote with the module NAME behind FD (borrowed), its stdin
+ * and stdout. Called in a thread of its own, also after that process ended.
+ * When it cannot be started, the module fails to initialise. */
+typedef void token_serve_fn(void *arg, const char *name, int fd);
 
 /* Zero means the default. Borrowed for the call of token_store_new only. */
 struct token_config {
@@ -124,6 +130,9 @@ struct token_config {
                                * importing, a person at a pad): 240000 */
     unsigned poll_ms;         /* between two looks at slots that report no
                                * events: 3000 */
+    token_serve_fn *serve;    /* for remote modules; NULL: there are none */
+    void *serve_arg;
+    const char *folder; /* for their sockets; made when it is not there */
     void *notes; /* TOKEN_NOTES_BYTES of memory, at first zero, that outlive
                   * the process; NULL: none */
     token_hung_fn *hung; /* NULL: nobody is told */

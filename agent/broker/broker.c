@@ -102,7 +102,7 @@ child_said(struct broker *b, struct child *c, enum message m,
     }
     if (m == MSG_SPAWN && c->id == CHILD_KEYHOLDER)
         return helper_answer(&b->helpers, c->served.fd, &request->spawn,
-                             b->children.libexec, &b->places);
+                             &b->frame, b->children.libexec, &b->places);
     return false;
 }
 

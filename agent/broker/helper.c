@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -112,6 +113,68 @@ pinentry_start(const struct places *places, pid_t *pid, int *out)
     return true;
 }
 
+/* ---- a module --------------------------------------------------------------
+ */
+
+/* Only what agent.conf itself wants to run so; the keyholder says no path. */
+struct module_choice {
+    char section[LIMIT_LABEL_BYTES + 8];
+    char path[LIMIT_PROGRAM_BYTES];
+    bool remote;
+};
+
+static int
+module_read(void *user, const char *section, const char *name,
+            const char *value)
+{
+    struct module_choice *choice = user;
+
+    if (strcmp(section, choice->section) != 0)
+        return 1;
+    if (strcmp(name, "remote") == 0)
+        choice->remote = strcmp(value, "yes") == 0;
+    if (strcmp(name, "path") == 0 && strlen(value) < sizeof(choice->path))
+        memcpy(choice->path, value, strlen(value) + 1);
+    return 1;
+}
+
+static bool
+module_find(const struct places *places, struct slice name,
+            struct module_choice *out)
+{
+    const char *files[] = {places->config_system, places->config_user};
+
+    *out = (struct module_choice){.remote = false};
+    snprintf(out->section, sizeof(out->section), "module %.*s", (int)name.n,
+             (const char *)name.p);
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++)
+        (void)ini_parse(files[i], module_read, out);
+    return out->remote && out->path[0] == '/';
+}
+
+/* Its stdin and stdout are the keyholder's end; it ends with that. */
+static bool
+module_start(const struct places *places, const struct spawn *request,
+             const struct frame *frame, pid_t *pid)
+{
+    static char program[] = P11_KIT_REMOTE;
+    struct module_choice choice;
+    char *argv[] = {program, choice.path, NULL};
+    struct spawn_plan s = {.program = program,
+                           .argv = argv,
+                           .whole_environment = true,
+                           .channel = -1,
+                           .second = -1,
+                           .file = -1};
+
+    if (frame->fd_count != 1 || !module_find(places, request->name, &choice)) {
+        errno = EINVAL;
+        return false;
+    }
+    s.standard = frame->fds[0];
+    return spawn_process(&s, pid);
+}
+
 static bool
 helper_refuse(int fd, enum err code, const char *detail)
 {
@@ -123,7 +186,8 @@ helper_refuse(int fd, enum err code, const char *detail)
 
 bool
 helper_answer(struct helpers *all, int fd, const struct spawn *request,
-              const char *libexec, const struct places *places)
+              const struct frame *frame, const char *libexec,
+              const struct places *places)
 {
     AUTO(fd) int end = -1;
     pid_t *room = room_find(all);
@@ -142,6 +206,13 @@ helper_answer(struct helpers *all, int fd, const struct spawn *request,
         /* An optional part of the build. */
         if (!channel_start(libexec, "smime-watcher", room, &end))
             return helper_refuse(fd, ERR_INTERNAL, "no watcher process");
+    } else if (request->helper == HELPER_MODULE) {
+        if (!module_start(places, request, frame, room)) {
+            log_error("%s cannot be started: %s", P11_KIT_REMOTE,
+                      strerror(errno));
+            return helper_refuse(fd, ERR_INTERNAL, "no process for it");
+        }
+        return channel_reply(fd, MSG_SPAWN, NULL, NULL, 0);
     } else {
         return helper_refuse(fd, ERR_USAGE, "unknown helper");
     }

@@ -1,5 +1,6 @@
 /*
- * Programs that the keyholder asks for: an importer, or pinentry. The broker
+ * Programs that the keyholder asks for: an importer, pinentry, or a PKCS#11
+ * module in a process of its own. The broker
  * starts them because the keyholder, which holds the logins, may not fork.
  */
 #ifndef AGENT_BROKER_HELPER_H
@@ -16,11 +17,13 @@ struct helpers {
     pid_t pid[LIMIT_HELPERS]; /* 0: free */
 };
 
-/* Answers MSG_SPAWN on the keyholder's channel FD: with a descriptor, or
- * with a problem when the helper cannot be started. False: it could not be
+/* Answers MSG_SPAWN on the keyholder's channel FD: with a descriptor (not for
+ * a module, whose end came in FRAME), or with a problem when the helper cannot
+ * be started. False: it could not be
  * answered. */
 MUST_USE bool helper_answer(struct helpers *all, int fd,
-                            const struct spawn *request, const char *libexec,
+                            const struct spawn *request,
+                            const struct frame *frame, const char *libexec,
                             const struct places *places);
 
 /* PID ended; false when it was none of these. */

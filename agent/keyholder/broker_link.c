@@ -40,33 +40,54 @@ wait_for_answer(struct broker_link *link)
     link->waiting = false;
 }
 
-enum err
-broker_spawn(struct broker_link *link, enum helper which, int *out,
-             struct problem *p)
+/* With a descriptor when OUT wants one. */
+static enum err
+ask(struct broker_link *link, const struct spawn *request, int fd, int *out,
+    struct problem *p)
 {
-    struct spawn request = {.helper = which};
     enum err e;
 
     pthread_mutex_lock(&link->turn);
     pthread_mutex_lock(&link->mutex);
     link->done = false;
     link->waiting = true;
-    if (link->closed || !channel_send(link->fd, MSG_SPAWN, &request, NULL, 0))
+    link->wants_fd = out != NULL;
+    if (link->closed ||
+        !channel_send(link->fd, MSG_SPAWN, request, &fd, fd >= 0))
         link->waiting = false;
     else
         wait_for_answer(link);
     if (!link->done)
         e = fail(p, ERR_KEYHOLDER_LOST, NULL);
-    else if (link->helper >= 0)
-        e = ERR_OK;
-    else
+    else if (link->problem.code != ERR_OK)
         e = (*p = link->problem).code;
-    if (e == ERR_OK)
+    else
+        e = ERR_OK;
+    if (e == ERR_OK && out)
         *out = fd_take(&link->helper);
     link->done = false;
     pthread_mutex_unlock(&link->mutex);
     pthread_mutex_unlock(&link->turn);
     return e;
+}
+
+enum err
+broker_spawn(struct broker_link *link, enum helper which, int *out,
+             struct problem *p)
+{
+    const struct spawn request = {.helper = which};
+
+    return ask(link, &request, -1, out, p);
+}
+
+enum err
+broker_serve(struct broker_link *link, const char *name, int fd,
+             struct problem *p)
+{
+    const struct spawn request = {.helper = HELPER_MODULE,
+                                  .name = slice_text(name)};
+
+    return ask(link, &request, fd, NULL, p);
 }
 
 static void
@@ -77,8 +98,9 @@ take_answer(struct broker_link *link, struct frame *frame,
     if (link->stale > 0) {
         link->stale--; /* the frame closes its descriptor */
     } else if (link->waiting && !link->done) {
-        if (h->kind == PACKET_REPLY && frame->fd_count == 1)
-            link->helper = fd_take(&frame->fds[0]);
+        link->problem = (struct problem){0};
+        if (h->kind == PACKET_REPLY && frame->fd_count == link->wants_fd)
+            link->helper = link->wants_fd ? fd_take(&frame->fds[0]) : -1;
         else if (h->kind == PACKET_PROBLEM)
             (void)packet_read_problem(frame, h->code, ERR_KEYHOLDER_LOST,
                                       &link->problem);

@@ -18,7 +18,7 @@ struct broker_link {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t answered;
     unsigned stale; /* answers still to come that nobody waits for */
-    bool waiting, done, closed;
+    bool waiting, done, closed, wants_fd;
     int helper; /* the answer: a descriptor, or -1 and the problem */
     struct problem problem;
 };
@@ -30,6 +30,11 @@ void broker_link_init(struct broker_link *link, int fd);
  * ERR_KEYHOLDER_LOST when it is gone or does not answer. */
 MUST_USE enum err broker_spawn(struct broker_link *link, enum helper which,
                                int *out, struct problem *p);
+
+/* Has the module NAME of agent.conf served at FD (borrowed), in a process of
+ * its own. Errors as above. */
+MUST_USE enum err broker_serve(struct broker_link *link, const char *name,
+                               int fd, struct problem *p);
 
 /* Reads until the broker is gone. ATTACHED takes the channel. false: it sent
  * something malformed. */

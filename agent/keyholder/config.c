@@ -128,9 +128,11 @@ set_module(struct config *c, const char *module, const char *name,
     }
     if (strcmp(name, "operations") == 0)
         return set_number(&m->operations, value, 1, 16);
-    /* A module that runs out of process needs p11-kit's own configuration:
-     * never silently run here. */
-    m->refused |= strcmp(name, "remote") == 0;
+    if (strcmp(name, "remote") == 0) {
+        /* Never here when it should run elsewhere. */
+        m->refused = !set_bool(&m->remote, value);
+        return !m->refused;
+    }
     return false;
 }
 
@@ -354,14 +356,14 @@ config_for_tokens(const struct config *c, struct token_module *modules,
 
         if (!m->path || m->refused) {
             log_error("the module %s is left out: %s", m->name,
-                      m->refused ? "configure it for p11-kit instead"
-                                 : "it has no path");
+                      m->refused ? "remote is yes or no" : "it has no path");
             continue;
         }
         modules[t.module_count++] =
             (struct token_module){.name = m->name,
                                   .path = m->path,
                                   .init = m->init,
+                                  .remote = m->remote,
                                   .concurrency = m->operations};
     }
     return t;

@@ -18,6 +18,7 @@ struct config_module {
     char *path;
     char *init;          /* for C_Initialize, or NULL */
     unsigned operations; /* at a time on each of its tokens; 0: as the others */
+    bool remote;         /* in a process of its own */
     bool refused;        /* asks for something that we cannot do */
 };
 

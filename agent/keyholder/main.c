@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -123,9 +124,22 @@ open_notes(void)
     return notes;
 }
 
+static void
+serve_module(void *arg, const char *name, int fd)
+{
+    struct keyholder *k = arg;
+    struct problem p = {0};
+
+    if (broker_serve(&k->broker, name, fd, &p) != ERR_OK)
+        log_error("the module %s gets no process of its own: %s", name,
+                  p.detail);
+}
+
 static bool
 open_tokens(struct keyholder *k, const char *vtoken, void *notes)
 {
+    const char *run = getenv("XDG_RUNTIME_DIR");
+    char folder[108];
     struct token_module modules[LIMIT_CONFIG_MODULES];
     struct token_config config = config_for_tokens(&k->config, modules, vtoken);
     enum tokens_err e;
@@ -133,6 +147,12 @@ open_tokens(struct keyholder *k, const char *vtoken, void *notes)
     config.hung = client_hung;
     config.hung_arg = k;
     config.notes = notes;
+    config.serve = serve_module;
+    config.serve_arg = k;
+    /* Beside the agent's own sockets. */
+    if (run && snprintf(folder, sizeof(folder), "%s/smime-agent", run) <
+                   (int)sizeof(folder))
+        config.folder = folder;
     e = token_store_new(&config, &k->store);
 
     if (e != TOKENS_OK)

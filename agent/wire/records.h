@@ -42,7 +42,9 @@ struct slice_list {
 
 /* keyholder asks the broker for a helper (enum helper); the reply carries
  * its end of a channel (importer) or of its stdin and stdout (pinentry). */
-#define FIELDS_spawn(U32, U64, BYTES, TEXT, LIST) U32(helper)
+/* name: of the module, HELPER_MODULE only, whose end comes along. */
+#define FIELDS_spawn(U32, U64, BYTES, TEXT, LIST)                              \
+    U32(helper) TEXT(name, LIMIT_LABEL_BYTES)
 
 /* ---- session to keyholder and keyring ----------------------------------- */
 

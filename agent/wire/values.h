@@ -23,7 +23,12 @@ enum verb {
     VERB_MANAGE = 128 /* unlock, lock, import, removal */
 };
 
-enum helper { HELPER_IMPORTER = 1, HELPER_PINENTRY = 2, HELPER_WATCHER = 3 };
+enum helper {
+    HELPER_IMPORTER = 1,
+    HELPER_PINENTRY = 2,
+    HELPER_WATCHER = 3,
+    HELPER_MODULE = 4
+};
 
 /* Why the watcher has the tokens locked. */
 enum lock_reason { LOCK_SCREEN = 1, LOCK_SUSPEND = 2 };

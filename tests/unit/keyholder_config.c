@@ -100,9 +100,14 @@ a_module_that_should_run_elsewhere_never_runs_here(void **state)
     (void)state;
     config_init(&c);
     load(&c, "[module far]\npath = /x.so\nremote = |ssh host\n"
-             "[module near]\npath = /y.so\n[module none]\n");
-    assert_int_equal(config_for_tokens(&c, modules, NULL).module_count, 1);
+             "[module near]\npath = /y.so\nremote = no\n"
+             "[module beside]\npath = /z.so\nremote = yes\n"
+             "[module none]\n");
+    assert_int_equal(config_for_tokens(&c, modules, NULL).module_count, 2);
     assert_string_equal(modules[0].name, "near");
+    assert_false(modules[0].remote);
+    assert_string_equal(modules[1].name, "beside");
+    assert_true(modules[1].remote);
 }
 
 static void
