@@ -237,14 +237,16 @@ split_tail(const struct signed_reader *r, struct signed_data *out,
            struct problem *p)
 {
     uint8_t *bytes = out->tail.data;
+    enum err e = ERR_OK;
 
     for (size_t i = 0; i < r->certificate_count; i++)
         out->certificate[i] =
             slice_of(bytes + r->certificate[i].at, r->certificate[i].n);
-    for (size_t i = 0; i < r->signer_count; i++)
-        if (!bytes || !signer_info_parse(bytes + r->signer[i].at,
-                                         r->signer[i].n, &out->signer[i]))
-            return fail(p, ERR_BAD_MESSAGE, "signer %zu is malformed", i + 1);
+    for (size_t i = 0; i < r->signer_count && e == ERR_OK; i++)
+        e = signer_info_parse(bytes ? bytes + r->signer[i].at : NULL,
+                              r->signer[i].n, i + 1, &out->signer[i], p);
+    if (e != ERR_OK)
+        return e;
     out->certificate_count = r->certificate_count;
     out->signer_count = r->signer_count;
     return ERR_OK;

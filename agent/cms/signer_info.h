@@ -14,10 +14,11 @@ MUST_USE enum err signer_info_collect(struct ber *b, struct buf *out,
                                       size_t limit, struct problem *p);
 
 /* Reads what signer_info_collect made. FIELDS are N octets at P, borrowed;
- * signed attributes are re-tagged in place. False when they are not a
- * SignerInfo, or a field is longer than any real one. */
-MUST_USE bool signer_info_parse(uint8_t *fields, size_t n,
-                                struct signer_info *out);
+ * signed attributes are re-tagged in place. Errors, where NUMBER says which
+ * signer: ERR_BAD_MESSAGE when they are not a SignerInfo, ERR_LIMIT when a
+ * field is longer than any real one. */
+MUST_USE enum err signer_info_parse(uint8_t *fields, size_t n, size_t number,
+                                    struct signer_info *out, struct problem *p);
 
 /* issuerAndSerialNumber, where D stands. */
 void issuer_and_serial_read(struct der *d, struct slice *issuer,
