@@ -108,14 +108,31 @@ note_inner_from(struct reading *g, const struct entity *inner)
 {
     const struct header_field *f;
 
-    if (!inner->is_entity || g->from.count == 0)
+    if (!inner->is_entity || g->author.from.count == 0)
         return;
     for (size_t n = 0; (f = header_find(&inner->header, "From", n)); n++) {
         struct mailbox_list l = {0};
 
         mailbox_list_parse(f->value, &l);
-        if (n > 0 || !is_same_author(&l, &g->from.item[0]))
-            g->header_flags |= HEADER_INNER_FROM;
+        if (n > 0 || !is_same_author(&l, &g->author.from.item[0]))
+            g->author.header_flags |= HEADER_INNER_FROM;
         mailbox_list_drop(&l);
     }
+}
+
+enum err
+layer_finish(struct layer *l, struct cms_object *o,
+             struct signed_reader *reader, struct problem *p)
+{
+    bool something = false;
+    enum err e = signed_reader_finish(reader, &l->data, p);
+
+    if (e == ERR_OK)
+        e = cms_object_rest(o, &something, p);
+    if (e != ERR_OK)
+        return e;
+    layer_check_object(l);
+    if (something)
+        layer_flaw(l, "trailing-data");
+    return ERR_OK;
 }

@@ -3,25 +3,22 @@
 #include <stdio.h>
 
 #include "agent/base/limits.h"
-#include "agent/session/certificate_json.h"
-#include "agent/session/json_text.h"
+#include "agent/session/report_json.h"
 #include "agent/session/try.h"
-
-#define WORDS(...) ((const char *const[]){__VA_ARGS__})
-
-static const char *
-word(const char *const *words, size_t count, uint32_t value)
-{
-    return value < count ? words[value] : words[count - 1];
-}
-#define WORD(value, ...)                                                       \
-    word(WORDS(__VA_ARGS__), ARRAY_COUNT(WORDS(__VA_ARGS__)), value)
 
 struct verdict {
     json_t *reasons; /* each word once */
+    /* of the spine: what covers all of the message */
     bool any_signed;
+    bool encrypted;
     bool good;   /* every signed layer has a good signer */
     bool unseen; /* ... or one that lacks nothing but a header */
+    /* of parts and attached messages */
+    bool part_signed;
+    bool attached_signed;
+    bool part_bad; /* one of the parts', without any that holds */
+    size_t judged; /* signers */
+    struct layer_verdict layer[LIMIT_LAYERS];
 };
 
 static void
@@ -64,15 +61,26 @@ add_certificates(const struct layer *l, struct slice_list *out)
     }
 }
 
+/* Of the message that the layer is in. */
 static void
-add_from(const struct reading *g, struct verify_request *q)
+add_author(const struct reading *g, const struct layer *l,
+           struct verify_request *q)
 {
-    for (size_t i = 0; i < g->from.count && i < 8; i++)
-        if (!slice_list_add(&q->from, slice_text(g->from.item[i].address)))
+    const struct author *a = l->at.author ? l->at.author : &g->author;
+
+    for (size_t i = 0; i < a->from.count && i < 8; i++)
+        if (!slice_list_add(&q->from, slice_text(a->from.item[i].address)))
             return;
-    q->sender = slice_text(g->sender);
-    q->header_flags = g->header_flags;
-    q->message_id = slice_text(g->message_id);
+    q->sender = slice_text(a->sender);
+    q->header_flags = a->header_flags;
+    q->message_id = slice_text(a->message_id);
+}
+
+/* Does it cover all that the message shows? Only in the spine. */
+static bool
+covers_all(const struct layer *l)
+{
+    return l->covers && l->at.place == PLACE_SPINE && !l->flaw;
 }
 
 static void
@@ -91,69 +99,17 @@ fill_evidence(const struct reading *g, const struct layer *l,
     q->content_digest = digests_get(l->digests, s->hash);
     q->content_type = l->data.content_type;
     add_certificates(l, &q->certificates);
-    add_from(g, q);
+    add_author(g, l, q);
     q->at = how->at;
-    q->covers = l->covers && !l->flaw;
+    q->covers = covers_all(l);
     q->learn = learn && q->covers;
     q->origin = slice_text(how->origin);
     if (q->origin.n > LIMIT_TEXT_BYTES)
         q->origin.n = LIMIT_TEXT_BYTES;
 }
 
-/* ---- words ------------------------------------------------------------ */
-
-const char *
-chain_word(uint32_t chain)
-{
-    return WORD(chain, "ok", "untrusted", "expired", "not_yet", "purpose",
-                "revoked", "invalid", "not_asked");
-}
-
-const char *
-sender_word(uint32_t sender)
-{
-    return WORD(sender, "matches", "differs", "no_address", "ambiguous",
-                "not_seen");
-}
-
-const char *
-strength_word(uint32_t strength)
-{
-    return WORD(strength, "ok", "weak_digest", "weak_key");
-}
-
-const char *
-revocation_word(uint32_t revocation)
-{
-    return WORD(revocation, "not_checked", "clear", "revoked");
-}
-
 /* ---- one signer
  * --------------------------------------------------------------------- */
-
-static json_t *
-signer_json(const struct verify_reply *v, bool covers)
-{
-    json_t *certificate = certificate_json_read(v->described);
-
-    return json_pack(
-        "{s:b, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:o, s:o, s:o, s:o,"
-        " s:o, s:s, s:o}",
-        "good", v->good != 0, "integrity",
-        WORD(v->integrity, "ok", "digest_wrong", "signature_wrong",
-             "attributes_bad", "no_certificate", "unsupported"),
-        "chain", chain_word(v->chain), "sender", sender_word(v->sender),
-        "strength", strength_word(v->strength), "covers", covers, "revocation",
-        revocation_word(v->revocation), "time_source",
-        WORD(v->time_source, "now", "signing", "given", "first_seen"),
-        "judged_at", (json_int_t)v->judged_at, "signing_time",
-        v->signing_time ? json_time(v->signing_time) : json_null(), "digest",
-        json_text(v->digest_name), "signature", json_text(v->signature_name),
-        "reasons", json_texts(&v->reasons), "certificate",
-        certificate ? certificate : json_null(), "learned",
-        WORD(v->learned, "nothing", "new", "known", "changed", "failed"),
-        "revoked_at", v->revoked_at ? json_time(v->revoked_at) : json_null());
-}
 
 static void
 note_reasons(json_t *reasons, const struct slice_list *words)
@@ -167,41 +123,59 @@ note_reasons(json_t *reasons, const struct slice_list *words)
     }
 }
 
-/* Lacks nothing but a header that says who sent it. */
+/* Most flaws make a layer no signature of what it seems to cover. What stands
+ * beside it, or is missing behind it, takes nothing from what is inside. */
 static bool
-is_unseen(const struct verify_reply *v, bool covers)
+holds(const struct layer *l)
 {
-    return covers && v->integrity == INTEGRITY_OK && v->chain == CHAIN_OK &&
-           v->sender == SENDER_NOT_SEEN && v->strength == STRENGTH_OK &&
+    return !l->flaw || strcmp(l->flaw, "text-outside") == 0 ||
+           strcmp(l->flaw, "message-cut") == 0;
+}
+
+/* The signature holds, and somebody who is trusted made it. */
+static bool
+is_valid(const struct verify_reply *v, const struct layer *l)
+{
+    return holds(l) && v->integrity == INTEGRITY_OK && v->chain == CHAIN_OK &&
+           v->strength == STRENGTH_OK &&
            (v->revoked_at == 0 || v->time_source == TIME_GIVEN);
 }
 
-struct layer_verdict {
-    bool good;
-    bool unseen;
-};
+/* Is it the sender's of the message one has before one, not of one that is
+ * attached to it? */
+static bool
+is_senders(const struct verify_reply *v, const struct layer *l)
+{
+    return v->sender == SENDER_MATCHES && l->at.place != PLACE_FORWARDED;
+}
 
 static enum err
-judge_signer(struct reading *g, const struct layer *l,
-             const struct signer_info *s, const struct judging *how, bool learn,
-             struct verdict *v, struct layer_verdict *lv, json_t *signers)
+judge_signer(struct reading *g, size_t number, const struct signer_info *s,
+             const struct judging *how, struct verdict *v, json_t *signers)
 {
+    const struct layer *l = &g->layer[number];
+    struct layer_verdict *lv = &v->layer[number];
     struct verify_request q;
     struct verify_reply reply = {.integrity = INTEGRITY_UNSUPPORTED,
                                  .chain = CHAIN_NOT_ASKED};
-    bool covers = l->covers && !l->flaw;
+    bool covers = covers_all(l), valid;
 
-    if (evidence_fits(s, l)) {
-        fill_evidence(g, l, s, how, learn, &q);
+    if (evidence_fits(s, l) && v->judged++ < LIMIT_JUDGED_SIGNERS) {
+        fill_evidence(g, l, s, how, how->learn && (v->good || v->unseen), &q);
         TRY(keyring_call(g->r, MSG_VERIFY, &q, &reply));
     } else {
         add_reason(v->reasons, "too-large");
     }
-    note_reasons(v->reasons, &reply.reasons);
+    if (l->at.place == PLACE_SPINE)
+        note_reasons(v->reasons, &reply.reasons);
+    valid = is_valid(&reply, l);
     reply.good = reply.good && covers;
+    lv->valid |= valid;
+    lv->vouches |= valid && is_senders(&reply, l);
     lv->good |= reply.good != 0;
-    lv->unseen |= reply.good != 0 || is_unseen(&reply, covers);
-    json_array_append_new(signers, signer_json(&reply, covers));
+    lv->unseen |=
+        reply.good || (covers && valid && reply.sender == SENDER_NOT_SEEN);
+    json_array_append_new(signers, signer_json(&reply, covers, valid));
     return ERR_OK;
 }
 
@@ -209,88 +183,98 @@ judge_signer(struct reading *g, const struct layer *l,
  * -----------------------------------------------------------------------------
  */
 
-static enum err
-judge_signed(struct reading *g, const struct layer *l,
-             const struct judging *how, struct verdict *v, json_t **out)
+/* What a layer does to the verdict on the message. */
+static void
+note_signed(const struct layer *l, const struct layer_verdict *lv,
+            struct verdict *v)
 {
+    switch (l->at.place) {
+    case PLACE_SPINE:
+        if (l->flaw)
+            add_reason(v->reasons, l->flaw);
+        v->any_signed = true;
+        v->good &= lv->good;
+        v->unseen &= lv->unseen;
+        return;
+    case PLACE_PART:
+        v->part_signed = true;
+        v->part_bad |= !lv->valid;
+        add_reason(v->reasons, "part-signed");
+        break;
+    case PLACE_FORWARDED:
+        v->attached_signed = true;
+        add_reason(v->reasons, "attached-signed");
+        break;
+    }
+    if (!lv->valid)
+        add_reason(v->reasons, "part-bad");
+}
+
+static enum err
+judge_signed(struct reading *g, size_t number, const struct judging *how,
+             struct verdict *v, json_t *layers)
+{
+    const struct layer *l = &g->layer[number];
     json_t *signers = json_array();
-    struct layer_verdict lv = {0};
     enum err e = ERR_OK;
 
-    if (l->flaw)
-        add_reason(v->reasons, l->flaw);
     for (size_t i = 0; i < l->data.signer_count && e == ERR_OK; i++)
-        e = judge_signer(g, l, &l->data.signer[i], how,
-                         how->learn && (v->good || v->unseen), v, &lv, signers);
-    v->any_signed = true;
-    v->good &= lv.good;
-    v->unseen &= lv.unseen;
-    *out = json_pack("{s:s, s:o}", "kind", "signed", "signers", signers);
+        e = judge_signer(g, number, &l->data.signer[i], how, v, signers);
+    note_signed(l, &v->layer[number], v);
+    json_array_append_new(layers,
+                          layer_json(g, number, &v->layer[number], signers));
     return e;
 }
 
-static json_t *
-encrypted_json(const struct layer *l)
+static void
+note_encrypted(const struct layer *l, struct verdict *v)
 {
-    return json_pack("{s:s, s:s, s:b, s:b, s:i, s:o}", "kind", "encrypted",
-                     "cipher", cipher_name(l->cipher.cipher), "authenticated",
-                     cipher_is_aead(l->cipher.cipher), "legacy",
-                     cipher_is_legacy(l->cipher.cipher), "recipients",
-                     (int)l->recipients, "key",
-                     l->opened ? json_string(l->key) : json_null());
+    if (l->at.place == PLACE_SPINE)
+        v->encrypted = true;
+    if (!l->opened)
+        add_reason(v->reasons, l->at.place == PLACE_SPINE ? "still-encrypted"
+                                                          : "part-encrypted");
 }
 
+/* Of each, in their order: outermost first. */
 static enum err
 judge_layers(struct reading *g, const struct judging *how, struct verdict *v,
-             json_t *layers, bool *out_encrypted)
+             json_t *layers)
 {
     for (size_t i = 0; i < g->layer_count; i++) {
-        const struct layer *l = &g->layer[i];
-        json_t *layer = NULL;
-
-        if (l->kind == LAYER_SIGNED) {
-            enum err e = judge_signed(g, l, how, v, &layer);
-
-            json_array_append_new(layers, layer);
-            TRY(e);
+        if (g->layer[i].kind == LAYER_SIGNED) {
+            TRY(judge_signed(g, i, how, v, layers));
         } else {
-            *out_encrypted = true;
-            json_array_append_new(layers, encrypted_json(l));
-            if (!l->opened)
-                add_reason(v->reasons, "still-encrypted");
+            note_encrypted(&g->layer[i], v);
+            json_array_append_new(layers, layer_json(g, i, NULL, NULL));
         }
     }
-    if (!v->any_signed)
+    if (!v->any_signed && !v->part_signed)
         add_reason(v->reasons, "not-signed");
+    if (g->more)
+        add_reason(v->reasons, "more-parts");
     return ERR_OK;
-}
-
-static json_t *
-from_json(const struct reading *g)
-{
-    json_t *from = json_array();
-
-    for (size_t i = 0; i < g->from.count; i++)
-        json_array_append_new(from,
-                              json_text(slice_text(g->from.item[i].address)));
-    return from;
 }
 
 static const char *
 verdict_word(const struct verdict *v)
 {
-    if (!v->any_signed)
-        return "plain";
-    return v->good ? "good" : v->unseen ? "unseen" : "bad";
+    if (v->any_signed)
+        return v->good ? "good" : v->unseen ? "unseen" : "bad";
+    if (v->part_signed)
+        return v->part_bad ? "bad" : "partial";
+    return "plain";
 }
 
+/* In the spine: no other teaches anything. */
 static size_t
 signed_layers(const struct reading *g)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < g->layer_count; i++)
-        n += g->layer[i].kind == LAYER_SIGNED;
+        n += g->layer[i].kind == LAYER_SIGNED &&
+             g->layer[i].at.place == PLACE_SPINE;
     return n;
 }
 
@@ -299,18 +283,18 @@ judge_once(struct reading *g, const struct judging *how, json_t **out)
 {
     struct verdict v = {.reasons = json_array(), .good = true, .unseen = true};
     json_t *layers = json_array();
-    bool encrypted = false;
-    enum err e = judge_layers(g, how, &v, layers, &encrypted);
+    enum err e = judge_layers(g, how, &v, layers);
 
     if (e != ERR_OK) {
         json_decref(layers);
         json_decref(v.reasons);
         return e;
     }
-    *out =
-        json_pack("{s:s, s:b, s:b, s:o, s:o, s:o}", "verdict", verdict_word(&v),
-                  "good", v.any_signed && v.good, "encrypted", encrypted,
-                  "from", from_json(g), "reasons", v.reasons, "layers", layers);
+    *out = json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:b}", "verdict",
+                     verdict_word(&v), "good", v.any_signed && v.good,
+                     "encrypted", v.encrypted, "from", from_json(&g->author),
+                     "reasons", v.reasons, "layers", layers, "parts",
+                     parts_json(g, v.layer), "more_parts", g->more);
     return ERR_OK;
 }
 

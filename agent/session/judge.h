@@ -20,8 +20,10 @@ struct judging {
 };
 
 /* Judges every signed layer, outermost first, and gives the type Report of
- * io.smimeagent.Mail. Certificates are learned only when every layer is good.
- * Errors: ERR_KEYRING_LOST, ERR_STORE. */
+ * io.smimeagent.Mail. The message is good when every signed layer of its
+ * spine is; what stands in a part or an attached message is told and changes
+ * nothing. Certificates are learned only from the spine, when every layer
+ * of it is good. Errors: ERR_KEYRING_LOST, ERR_STORE. */
 MUST_USE enum err judge_report(struct reading *g, const struct judging *how,
                                json_t **out);
 

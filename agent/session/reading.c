@@ -2,13 +2,7 @@
 
 #include <stdio.h>
 
-#include "agent/mime/multipart.h"
 #include "agent/session/try.h"
-
-static enum err read_entity(struct reading *g, struct entity *e, size_t depth,
-                            bool covers);
-static enum err read_detached(struct reading *g, struct stream *der,
-                              size_t depth, bool covers);
 
 bool
 is_shape_error(enum err e)
@@ -31,8 +25,20 @@ stream_drain(struct stream *s, struct problem *p)
     }
 }
 
-static struct layer *
-layer_add(struct reading *g, enum layer_kind kind)
+struct where
+where_below(const struct where *w, size_t number)
+{
+    struct where below = *w;
+    size_t n = strlen(w->path);
+
+    below.depth++;
+    snprintf(below.path + n, sizeof(below.path) - n, ".%zu", number);
+    return below;
+}
+
+struct layer *
+reading_layer_add(struct reading *g, enum layer_kind kind,
+                  const struct where *w)
 {
     struct layer *l;
 
@@ -40,151 +46,210 @@ layer_add(struct reading *g, enum layer_kind kind)
         return NULL;
     l = &g->layer[g->layer_count++];
     l->kind = kind;
+    l->at = *w;
+    l->covers = w->place == PLACE_SPINE;
     return l;
 }
 
-static enum err
-too_deep(struct reading *g)
+enum err
+reading_too_deep(struct reading *g)
 {
     return fail(&g->r->problem, ERR_LIMIT,
                 "more than %d signatures and encryptions in each other",
                 LIMIT_LAYERS);
 }
 
-/* What is inside a layer: an entity again, or bytes that are none. */
-static enum err
-read_inner(struct reading *g, struct stream *content, size_t depth, bool covers)
+/* What the layer L holds. */
+static struct where
+where_inside(const struct reading *g, const struct layer *l)
 {
+    struct where inside = where_below(&l->at, 1);
+    int number = (int)(l - g->layer);
+
+    if (l->kind == LAYER_SIGNED)
+        inside.signature = number;
+    else
+        inside.encryption = number;
+    return inside;
+}
+
+/* What is inside a layer: an entity again, or bytes that are none. */
+enum err
+reading_inner(struct reading *g, struct stream *content, const struct layer *l)
+{
+    struct where w = where_inside(g, l);
     struct entity inner = {0};
     enum err e = entity_read(content, &inner, &g->r->problem);
 
-    if (e == ERR_OK && g->layer[g->layer_count - 1].kind == LAYER_SIGNED)
+    if (e == ERR_OK && l->kind == LAYER_SIGNED && l->at.place == PLACE_SPINE)
         note_inner_from(g, &inner);
-
     if (e == ERR_OK && g->verb == VERB_DECRYPT)
-        e = reading_put(g, &inner, depth);
+        e = reading_put(g, &inner, &w);
     else if (e == ERR_OK)
-        e = read_entity(g, &inner, depth, covers);
+        e = reading_entity(g, &inner, &w);
     entity_drop(&inner);
     return e == ERR_OK ? stream_drain(content, &g->r->problem) : e;
 }
 
-/* What the signature of a layer is over. */
-static enum err
-read_covered(struct reading *g, struct stream *content, struct layer *l,
-             size_t depth, bool covers)
+enum err
+reading_covered(struct reading *g, struct stream *content, struct layer *l)
 {
     struct stream_watched watched;
     enum err e;
 
     stream_watched_init(&watched, content);
-    e = read_inner(g, &watched.s, depth + 1, covers);
+    e = reading_inner(g, &watched.s, l);
     if (e == ERR_OK)
         stream_watched_end(&watched, l);
     stream_watched_drop(&watched);
     return e;
 }
 
+/* Of a signature that cannot be read: is it told, instead of refused? Where
+ * there is another inside, that one is told too. */
+bool
+reading_tells_damage(const struct reading *g, const struct layer *l, enum err e)
+{
+    size_t number = (size_t)(l - g->layer);
+
+    if (!is_shape_error(e))
+        return false;
+    return g->verb == VERB_OPEN || g->all_hashes ||
+           (g->verb == VERB_VERIFY && g->layer_count > number + 1);
+}
+
 /* ---- CMS objects
  * ------------------------------------------------------------------ */
 
-/* From the content's end to that of the input. */
 static enum err
-read_end(struct cms_object *o, struct signed_reader *reader, struct layer *l,
-         struct problem *p)
+finish_opaque(struct reading *g, struct cms_object *o,
+              struct signed_reader *reader, struct layer *l)
 {
-    bool something = false;
+    struct problem *p = &g->r->problem;
+    enum err e = layer_finish(l, o, reader, p);
 
-    TRY(signed_reader_finish(reader, &l->data, p));
-    TRY(cms_object_rest(o, &something, p));
-    layer_check_object(l);
-    if (something)
-        layer_flaw(l, "trailing-data");
+    l->finished = e == ERR_OK;
+    if (l->finished || g->layer_count == (size_t)(l - g->layer) + 1 ||
+        !reading_tells_damage(g, l, e))
+        return e;
+    l->flaw = "signature-damaged";
+    *p = (struct problem){0};
     return ERR_OK;
 }
 
+/* A signature in a part, without what it is over: what it was beside once is
+ * not known, so it is an attachment like any other. */
 static enum err
-read_signed(struct reading *g, struct cms_object *o, size_t depth, bool covers)
+forget_bare(struct reading *g, struct layer *l)
 {
-    struct layer *l = layer_add(g, LAYER_SIGNED);
+    signed_data_drop(&l->data);
+    *l = (struct layer){.kind = LAYER_SIGNED};
+    g->layer_count--;
+    return fail(&g->r->problem, ERR_BAD_MESSAGE,
+                "the signed content is missing");
+}
+
+static enum err
+read_signed(struct reading *g, struct cms_object *o, const struct where *w)
+{
+    struct layer *l = reading_layer_add(g, LAYER_SIGNED, w);
     struct problem *p = &g->r->problem;
     AUTO(signed_reader) struct signed_reader *reader = NULL;
     struct stream_digested digested;
     enum err e;
 
     if (!l)
-        return too_deep(g);
-    l->covers = covers;
+        return reading_too_deep(g);
     TRY(signed_reader_begin(o, &l->data, &reader, p));
+    if (!l->data.has_content && w->place != PLACE_SPINE)
+        return forget_bare(g, l);
+    l->opaque = true;
     l->digests = digests_new(l->data.hashes | 1U << HASH_SHA256);
     stream_digested_init(&digested, signed_reader_content(reader), l->digests,
                          false);
-    e = l->data.has_content ? read_covered(g, &digested.s, l, depth, covers)
+    e = l->data.has_content ? reading_covered(g, &digested.s, l)
                             : stream_drain(&digested.s, p);
     stream_digested_drop(&digested);
     if (e == ERR_OK)
-        e = read_end(o, reader, l, p);
-    if (e != ERR_OK)
+        e = finish_opaque(g, o, reader, l);
+    if (e != ERR_OK || !l->finished)
         return e;
     if (l->data.signer_count > 0 && !l->data.has_content)
         return fail(p, ERR_BAD_MESSAGE, "the signed content is missing");
     return ERR_OK;
 }
 
-/* Under encryption every fault of shape has one answer: whoever sends
- * garbled ciphertexts learns nothing from the difference. */
-static enum err
-read_decrypted(struct reading *g, struct stream *plain, size_t depth,
-               bool covers)
+/* Is a fault of the plaintext's making: its shape, or a nested encryption
+ * that is meant for others? */
+static bool
+is_plaintext_fault(enum err e)
 {
-    enum err e = read_inner(g, plain, depth + 1, covers);
+    return is_shape_error(e) || e == ERR_NOT_FOR_US || e == ERR_CANNOT_DECRYPT;
+}
 
-    if (!is_shape_error(e))
+/* Under encryption every fault that the plaintext can make has one answer,
+ * after tag and padding of all of it were checked: whoever sends garbled
+ * ciphertexts learns nothing from the difference. A token's trouble is told
+ * apart, but not before that either. */
+static enum err
+read_decrypted(struct reading *g, struct stream *plain, const struct layer *l)
+{
+    struct problem *p = &g->r->problem;
+    enum err e = reading_inner(g, plain, l);
+    struct problem first = *p;
+
+    if (e == ERR_OK || e == ERR_INPUT || e == ERR_OUTPUT)
         return e;
-    if ((e = stream_drain(plain, &g->r->problem)) != ERR_OK)
-        return e;
-    return fail(&g->r->problem, ERR_CANNOT_DECRYPT, NULL);
+    *p = (struct problem){0};
+    TRY(stream_drain(plain, p));
+    if (is_plaintext_fault(e))
+        return fail(p, ERR_CANNOT_DECRYPT, NULL);
+    *p = first;
+    return e;
 }
 
 static enum err
-read_encrypted(struct reading *g, struct cms_object *o, size_t depth,
-               bool covers)
+read_encrypted(struct reading *g, struct cms_object *o, const struct where *w)
 {
-    struct layer *l = layer_add(g, LAYER_ENCRYPTED);
     struct problem *p = &g->r->problem;
     AUTO(enveloped_reader) struct enveloped_reader *reader = NULL;
     AUTO(secret) struct secret *key = NULL;
     struct stream *plain;
+    struct layer *l;
 
-    if (!l)
-        return too_deep(g);
     TRY(enveloped_reader_begin(o, &reader, p));
+    l = reading_layer_add(g, LAYER_ENCRYPTED, w);
+    if (!l)
+        return reading_too_deep(g);
     l->cipher = *enveloped_cipher(reader);
     l->recipients = enveloped_recipient_count(reader);
-    if (g->verb != VERB_DECRYPT && g->verb != VERB_OPEN)
+    if (w->place != PLACE_SPINE ||
+        (g->verb != VERB_DECRYPT && g->verb != VERB_OPEN))
         return ERR_OK;
     TRY(reading_find_key(g, l, reader, &key));
     TRY(enveloped_reader_content(reader, key, &plain, p));
-    TRY(read_decrypted(g, plain, depth, covers));
+    TRY(read_decrypted(g, plain, l));
     l->opened = true;
     return ERR_OK;
 }
 
 static enum err
-read_object(struct reading *g, struct stream *der, size_t depth, bool covers)
+read_object(struct reading *g, struct stream *der, const struct where *w,
+            struct layer *outer)
 {
     AUTO(cms_object) struct cms_object *o = NULL;
     struct problem *p = &g->r->problem;
 
+    (void)outer;
     TRY(cms_object_open(der, &o, p));
     switch (cms_object_type(o)) {
     case CMS_TYPE_SIGNED:
         if (g->verb == VERB_DECRYPT)
             return fail(p, ERR_NOT_SMIME, "it is signed, but not encrypted");
-        return read_signed(g, o, depth, covers);
+        return read_signed(g, o, w);
     case CMS_TYPE_ENVELOPED:
     case CMS_TYPE_AUTH_ENVELOPED:
-        return read_encrypted(g, o, depth, covers);
+        return read_encrypted(g, o, w);
     case CMS_TYPE_COMPRESSED:
         return fail(p, ERR_UNSUPPORTED, "compressed data");
     case CMS_TYPE_DATA:
@@ -214,10 +279,9 @@ sniff_base64(struct stream *body, struct buf *first, bool *out,
 }
 
 /* The CMS object in an entity's body, its transfer encoding taken off. */
-static enum err
-read_pkcs7(struct reading *g, struct entity *e,
-           enum err (*use)(struct reading *, struct stream *, size_t, bool),
-           size_t depth, bool covers)
+enum err
+reading_pkcs7(struct reading *g, struct entity *e, use_object *use,
+              const struct where *w, struct layer *l)
 {
     enum transfer transfer = header_transfer(&e->header);
     AUTO(buf) struct buf first = {0};
@@ -225,225 +289,91 @@ read_pkcs7(struct reading *g, struct entity *e,
     AUTO(base64_reader) struct base64_reader *base64 = NULL;
     AUTO(quoted_reader) struct quoted_reader *quoted = NULL;
     bool is_base64 = transfer == TRANSFER_BASE64, rubbish = false;
-    size_t number = use == read_detached ? depth : g->layer_count;
+    size_t number = g->layer_count; /* the layer's, unless it is L */
 
     if (transfer == TRANSFER_IDENTITY)
         TRY(sniff_base64(e->body, &first, &is_base64, &g->r->problem));
     stream_joined_init(&whole, buf_slice(&first), e->body);
     if (is_base64) {
         base64 = base64_reader_new(&whole.s);
-        TRY(use(g, base64_reader_stream(base64), depth, covers));
+        TRY(use(g, base64_reader_stream(base64), w, l));
         TRY(base64_reader_finish(base64, &rubbish, &g->r->problem));
-        if (rubbish)
-            layer_flaw(&g->layer[number], "trailing-data");
+        if (rubbish && (l || number < g->layer_count))
+            layer_flaw(l ? l : &g->layer[number], "trailing-data");
         return ERR_OK;
     }
     if (transfer == TRANSFER_QUOTED) {
         quoted = quoted_reader_new(&whole.s);
-        return use(g, quoted_reader_stream(quoted), depth, covers);
+        return use(g, quoted_reader_stream(quoted), w, l);
     }
     if (transfer == TRANSFER_UNKNOWN)
         return fail(&g->r->problem, ERR_UNSUPPORTED,
                     "an unknown Content-Transfer-Encoding");
-    return use(g, &whole.s, depth, covers);
-}
-
-/* ---- multipart/signed (RFC 8551 3.5.3)
- * ------------------------------------------------ */
-
-/* The digests that micalg announces; SHA-256 beside it, for senders that
- * announce wrongly; all when it says nothing that is known. */
-static unsigned
-announced_hashes(const struct content_type *t)
-{
-    const char *micalg = content_type_find(t, "micalg");
-    unsigned hashes = 0;
-    char names[128], *rest = names;
-
-    snprintf(names, sizeof(names), "%s", micalg ? micalg : "");
-    for (char *one = strsep(&rest, ", "); one; one = strsep(&rest, ", "))
-        if (hash_from_micalg(one) != HASH_NONE)
-            hashes |= 1U << hash_from_micalg(one);
-    if (hashes == 0)
-        hashes = 1U << HASH_SHA1 | 1U << HASH_SHA384 | 1U << HASH_SHA512;
-    return hashes | 1U << HASH_SHA256;
-}
-
-static enum err
-read_detached(struct reading *g, struct stream *der, size_t depth, bool covers)
-{
-    struct layer *l = &g->layer[depth]; /* here: the layer's number */
-    struct problem *p = &g->r->problem;
-    AUTO(cms_object) struct cms_object *o = NULL;
-    AUTO(signed_reader) struct signed_reader *reader = NULL;
-
-    (void)covers;
-    TRY(cms_object_open(der, &o, p));
-    if (cms_object_type(o) != CMS_TYPE_SIGNED)
-        return fail(p, ERR_BAD_MESSAGE, "the second part is no signature");
-    TRY(signed_reader_begin(o, &l->data, &reader, p));
-    TRY(stream_drain(signed_reader_content(reader), p));
-    TRY(read_end(o, reader, l, p));
-    if (l->data.has_content && !l->data.content_empty)
-        l->flaw = "content-in-detached";
-    return ERR_OK;
-}
-
-/* A second part that readers take for a text, a picture or anything else
- * than a signature is shown by them: nothing of it is signed. */
-static bool
-is_signature_part(const struct entity *part)
-{
-    struct content_type type;
-
-    return part->is_entity && !part->header.ambiguous &&
-           header_smime_kind(&part->header, &type) == SMIME_PKCS7 &&
-           !type.ambiguous &&
-           header_count(&part->header, "Content-Type") == 1 &&
-           header_count(&part->header, "Content-Transfer-Encoding") <= 1;
-}
-
-static enum err
-read_signature_part(struct reading *g, struct multipart *m, size_t number)
-{
-    struct problem *p = &g->r->problem;
-    struct entity part = {0};
-    enum part_event event;
-    enum err e;
-
-    TRY(multipart_next(m, &event, p));
-    if (event != PART_BEGIN)
-        return fail(p, ERR_BAD_MESSAGE,
-                    "it ends before the part with the signature");
-    e = entity_read(multipart_part(m), &part, p);
-    if (e == ERR_OK && !is_signature_part(&part))
-        layer_flaw(&g->layer[number], "ambiguous-structure");
-    if (e == ERR_OK)
-        e = read_pkcs7(g, &part, read_detached, number, false);
-    entity_drop(&part);
-    return e;
-}
-
-/* Anything around the two parts: further ones or text, which a reader may
- * show and no signature covers. */
-static enum err
-read_epilogue(struct reading *g, struct multipart *m, struct layer *l)
-{
-    struct problem *p = &g->r->problem;
-    bool before = false, behind = false;
-    enum part_event event;
-    int parts = 0;
-
-    for (;;) {
-        TRY(multipart_next(m, &event, p));
-        if (event != PART_BEGIN)
-            break;
-        if (++parts > LIMIT_SIGNED_PARTS)
-            return fail(p, ERR_LIMIT, "more than %d parts beside a signature",
-                        LIMIT_SIGNED_PARTS);
-    }
-    TRY(multipart_surroundings(m, &before, &behind, p));
-    if (parts > 0 || before || behind) {
-        l->covers = false;
-        layer_flaw(l, "text-outside");
-    }
-    /* What is left of the delimiter stands behind the signature then. */
-    if (event == PART_CUT && l->flaw && strcmp(l->flaw, "trailing-data") == 0)
-        l->flaw = NULL;
-    if (event == PART_CUT)
-        layer_flaw(l, "message-cut");
-    if (multipart_is_ambiguous(m))
-        layer_flaw(l, "ambiguous-structure");
-    return ERR_OK;
-}
-
-static enum err
-read_signed_part(struct reading *g, struct multipart *m, struct layer *l,
-                 size_t depth, bool covers)
-{
-    struct problem *p = &g->r->problem;
-    struct stream_digested digested;
-    enum part_event event;
-    enum err e;
-
-    TRY(multipart_next(m, &event, p));
-    if (event != PART_BEGIN)
-        return fail(p, ERR_BAD_MESSAGE, "multipart/signed without a part");
-    stream_digested_init(&digested, multipart_part(m), l->digests, true);
-    e = read_covered(g, &digested.s, l, depth, covers);
-    stream_digested_drop(&digested);
-    return e;
-}
-
-static enum err
-read_multipart(struct reading *g, struct entity *e,
-               const struct content_type *type, size_t depth, bool covers)
-{
-    const char *boundary = content_type_find(type, "boundary");
-    struct layer *l = layer_add(g, LAYER_SIGNED);
-    struct problem *p = &g->r->problem;
-    size_t number = g->layer_count - 1;
-    AUTO(multipart) struct multipart *m = NULL;
-    enum err error;
-
-    if (!l)
-        return too_deep(g);
-    if (!boundary)
-        return fail(p, ERR_BAD_MESSAGE, "multipart/signed has no boundary");
-    /* Some readers would decode it and show something else (RFC 2045 6.4). */
-    if (header_transfer(&e->header) != TRANSFER_IDENTITY)
-        return fail(p, ERR_BAD_MESSAGE,
-                    "multipart/signed has a transfer encoding");
-    l->covers = covers;
-    if (type->ambiguous)
-        layer_flaw(l, "ambiguous-structure");
-    l->digests = digests_new(announced_hashes(type));
-    m = multipart_new(slice_of(NULL, 0), e->body, boundary);
-    TRY(read_signed_part(g, m, l, depth, covers));
-    error = read_signature_part(g, m, number);
-    if (is_shape_error(error) && g->verb == VERB_OPEN)
-        l->flaw = "signature-damaged"; /* stronger than any other */
-    else if (error != ERR_OK)
-        return error;
-    return read_epilogue(g, m, l);
+    return use(g, &whole.s, w, l);
 }
 
 /* ---- the recursion, one step a layer
  * ---------------------------------------------------- */
 
+/* A layer's carrier is a part of its own when nothing was seen inside. */
 static enum err
-read_entity(struct reading *g, struct entity *e, size_t depth, bool covers)
+read_carrier(struct reading *g, struct entity *e, const struct where *w)
 {
-    struct content_type type;
-    enum smime_kind kind =
-        e->is_entity ? header_smime_kind(&e->header, &type) : SMIME_NONE;
+    size_t layers = g->layer_count, parts = g->part_count;
+    struct where at = *w;
+
+    TRY(reading_pkcs7(g, e, read_object, w, NULL));
+    if (g->part_count > parts)
+        return ERR_OK;
+    if (layers < g->layer_count && g->layer[layers].kind == LAYER_ENCRYPTED)
+        at.encryption = (int)layers;
+    reading_note_part(g, &e->header, NULL, &at);
+    return ERR_OK;
+}
+
+static enum err
+read_layer(struct reading *g, struct entity *e, const struct announced *a,
+           const struct where *w)
+{
+    struct problem *p = &g->r->problem;
 
     /* Readers disagree about which of two counts. */
-    if (kind != SMIME_NONE &&
-        (header_count(&e->header, "Content-Type") > 1 ||
-         header_count(&e->header, "Content-Transfer-Encoding") > 1))
-        return fail(&g->r->problem, ERR_BAD_MESSAGE,
+    if (header_count(&e->header, "Content-Type") > 1 ||
+        header_count(&e->header, "Content-Transfer-Encoding") > 1)
+        return fail(p, ERR_BAD_MESSAGE,
                     "its header says twice what kind of content it has");
-    switch (kind) {
-    case SMIME_MULTIPART_SIGNED:
-        if (g->verb != VERB_DECRYPT)
-            return read_multipart(g, e, &type, depth, covers);
-        return fail(&g->r->problem, ERR_NOT_SMIME,
-                    "it is signed, but not encrypted");
-    case SMIME_PKCS7:
-        return read_pkcs7(g, e, read_object, depth, covers);
-    case SMIME_NONE:
-        break;
-    }
-    if (depth == 0 && g->verb == VERB_DECRYPT)
+    if (w->depth + 1 >= LIMIT_NESTING)
+        return fail(p, ERR_LIMIT, "nested deeper than %d", LIMIT_NESTING);
+    if (a->kind == SMIME_PKCS7)
+        return read_carrier(g, e, w);
+    if (g->verb == VERB_DECRYPT)
+        return fail(p, ERR_NOT_SMIME, "it is signed, but not encrypted");
+    return reading_multipart(g, e, a, w);
+}
+
+enum err
+reading_entity(struct reading *g, struct entity *e, const struct where *w)
+{
+    struct announced a;
+
+    announced_read(g, e, w, &a);
+    if (a.kind != SMIME_NONE)
+        return read_layer(g, e, &a, w);
+    if (g->passing)
+        return reading_parts(g, e, w);
+    if (w->depth == 0 && g->verb == VERB_DECRYPT)
         return fail(&g->r->problem, ERR_NOT_SMIME, "it is not encrypted");
-    return reading_put(g, e, depth);
+    return reading_put(g, e, w);
 }
 
 enum err
 reading_run(struct reading *g)
 {
-    return read_entity(g, &g->top, 0, true);
+    struct where w = {.signature = -1, .encryption = -1, .path = "1"};
+
+    w.author = &g->author;
+    TRY(reading_entity(g, &g->top, &w));
+    return reading_again(g);
 }
 
 void
@@ -453,8 +383,15 @@ reading_drop(struct reading *g)
         signed_data_drop(&g->layer[i].data);
         digests_drop(&g->layer[i].digests);
     }
+    for (size_t i = 0; i < g->part_count; i++)
+        part_drop(&g->part[i]);
+    free(g->part);
+    for (size_t i = 0; i < g->forwarded_count; i++) {
+        author_drop(g->forwarded[i]);
+        free(g->forwarded[i]);
+    }
     own_keys_drop(&g->keys);
     entity_drop(&g->top);
     input_drop(&g->input);
-    mailbox_list_drop(&g->from);
+    author_drop(&g->author);
 }

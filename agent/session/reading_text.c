@@ -6,17 +6,20 @@
 #include "agent/session/reading.h"
 #include "agent/session/try.h"
 
+/* ---- who it is from
+ * -------------------------------------------------------------------- */
+
 static void
-note_sender(struct reading *g)
+sender_read(const struct header *h, struct author *out)
 {
-    const struct header_field *f = header_find(&g->top.header, "Sender", 0);
+    const struct header_field *f = header_find(h, "Sender", 0);
     struct mailbox_list l = {0};
 
     if (!f)
         return;
     mailbox_list_parse(f->value, &l);
     if (!l.malformed && l.count == 1)
-        snprintf(g->sender, sizeof(g->sender), "%s", l.item[0].address);
+        snprintf(out->sender, sizeof(out->sender), "%s", l.item[0].address);
     mailbox_list_drop(&l);
 }
 
@@ -36,43 +39,54 @@ has_long_line(struct slice field)
     return false;
 }
 
-/* Who the message says it is from, and what deceives about it. */
 static void
-note_from(struct reading *g)
+message_id_read(const struct header *h, struct author *out)
 {
-    const struct header_field *f = header_find(&g->top.header, "From", 0);
-
-    if (!f) {
-        /* A whole message has an author (RFC 5322 3.6); a bare entity was
-         * taken out of one that is not seen here. */
-        if (header_is_message(&g->top.header))
-            g->header_flags |= HEADER_MALFORMED_FROM;
-        return;
-    }
-    mailbox_list_parse(f->value, &g->from);
-    if (has_long_line(f->whole) || g->from.obsolete)
-        g->header_flags |= HEADER_MALFORMED_FROM;
-    if (header_count(&g->top.header, "From") > 1 || g->from.count > 1)
-        g->header_flags |= HEADER_SEVERAL_FROM;
-    if (g->from.malformed || g->from.group || g->from.count == 0)
-        g->header_flags |= HEADER_MALFORMED_FROM;
-    for (size_t i = 0; i < g->from.count; i++)
-        if (mailbox_is_deceiving(&g->from.item[i]))
-            g->header_flags |= HEADER_DECEIVING_NAME;
-    note_sender(g);
-}
-
-static void
-note_message_id(struct reading *g)
-{
-    const struct header_field *f = header_find(&g->top.header, "Message-ID", 0);
+    const struct header_field *f = header_find(h, "Message-ID", 0);
     AUTO(buf) struct buf text = {0};
 
     if (!f)
         return;
     header_unfold(f->value, &text);
-    snprintf(g->message_id, sizeof(g->message_id), "%s", buf_text(&text));
+    snprintf(out->message_id, sizeof(out->message_id), "%s", buf_text(&text));
 }
+
+void
+author_read(const struct header *h, struct author *out)
+{
+    const struct header_field *f = header_find(h, "From", 0);
+
+    if (h->ambiguous)
+        out->header_flags |= HEADER_AMBIGUOUS;
+    message_id_read(h, out);
+    if (!f) {
+        /* A whole message has an author (RFC 5322 3.6); a bare entity was
+         * taken out of one that is not seen here. */
+        if (header_is_message(h))
+            out->header_flags |= HEADER_MALFORMED_FROM;
+        return;
+    }
+    mailbox_list_parse(f->value, &out->from);
+    if (has_long_line(f->whole) || out->from.obsolete)
+        out->header_flags |= HEADER_MALFORMED_FROM;
+    if (header_count(h, "From") > 1 || out->from.count > 1)
+        out->header_flags |= HEADER_SEVERAL_FROM;
+    if (out->from.malformed || out->from.group || out->from.count == 0)
+        out->header_flags |= HEADER_MALFORMED_FROM;
+    for (size_t i = 0; i < out->from.count; i++)
+        if (mailbox_is_deceiving(&out->from.item[i]))
+            out->header_flags |= HEADER_DECEIVING_NAME;
+    sender_read(h, out);
+}
+
+void
+author_drop(struct author *a)
+{
+    mailbox_list_drop(&a->from);
+}
+
+/* ---- opening
+ * -------------------------------------------------------------------- */
 
 enum err
 reading_open(struct request *r, enum verb verb, int fd, struct reading *out)
@@ -82,6 +96,7 @@ reading_open(struct request *r, enum verb verb, int fd, struct reading *out)
     out->r = r;
     out->verb = verb;
     input_open(fd, &out->input);
+    out->begins = out->input.stream.offset;
     TRY(header_read(&out->input.stream.s, &out->top.header, &out->top.rest, p));
     if (out->top.header.bytes.len == 0 && out->top.rest.len == 0)
         return fail(p, ERR_NOT_MAIL, "it is empty");
@@ -89,10 +104,7 @@ reading_open(struct request *r, enum verb verb, int fd, struct reading *out)
     stream_joined_init(&out->top.joined, buf_slice(&out->top.rest),
                        &out->input.stream.s);
     out->top.body = &out->top.joined.s;
-    if (out->top.header.ambiguous)
-        out->header_flags |= HEADER_AMBIGUOUS;
-    note_from(out);
-    note_message_id(out);
+    author_read(&out->top.header, &out->author);
     return ERR_OK;
 }
 
@@ -146,16 +158,17 @@ put_header(struct reading *g, const struct entity *e, struct sink *to)
 }
 
 static enum err
-put_converted(struct reading *g, struct entity *e, struct sink *to)
+put_converted(struct reading *g, struct entity *e, struct sink *to,
+              const struct where *w)
 {
     TRY(put_header(g, e, to));
-    return stream_pump(e->body, to, &g->r->problem);
+    return reading_pass(g, e, to, w);
 }
 
 /* What was inside comes with CRLF; it leaves with the line ends that the
  * message came with. */
 static enum err
-put_inner(struct reading *g, struct entity *e)
+put_inner(struct reading *g, struct entity *e, const struct where *w)
 {
     struct problem *p = &g->r->problem;
     struct crlf_writer *crlf = NULL;
@@ -164,11 +177,11 @@ put_inner(struct reading *g, struct entity *e)
 
     if (g->top.header.crlf) {
         crlf = crlf_writer_new(g->to);
-        error = put_converted(g, e, crlf_writer_sink(crlf));
+        error = put_converted(g, e, crlf_writer_sink(crlf), w);
         error = error == ERR_OK ? crlf_writer_finish(crlf, p) : error;
     } else {
         lf = lf_writer_new(g->to);
-        error = put_converted(g, e, lf_writer_sink(lf));
+        error = put_converted(g, e, lf_writer_sink(lf), w);
         error = error == ERR_OK ? lf_writer_finish(lf, p) : error;
     }
     crlf_writer_drop(&crlf);
@@ -177,14 +190,14 @@ put_inner(struct reading *g, struct entity *e)
 }
 
 enum err
-reading_put(struct reading *g, struct entity *e, size_t depth)
+reading_put(struct reading *g, struct entity *e, const struct where *w)
 {
     struct problem *p = &g->r->problem;
 
     if (!g->to)
-        return stream_drain(e->body, p);
-    if (depth > 0)
-        return put_inner(g, e);
+        return reading_pass(g, e, NULL, w);
+    if (w->depth > 0)
+        return put_inner(g, e, w);
     TRY(sink_write(g->to, e->header.bytes.data, e->header.bytes.len, p));
-    return stream_pump(e->body, g->to, p);
+    return reading_pass(g, e, g->to, w);
 }

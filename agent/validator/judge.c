@@ -326,9 +326,10 @@ sender_check(struct judgement *j)
     if (cert_names_address(j->signer, q->from.item[0]))
         return SENDER_MATCHES;
     say(j, "from-mismatch");
-    if (q->sender.n > 0 && cert_names_address(j->signer, q->sender))
-        say(j, "sender-field-matches");
-    return SENDER_DIFFERS;
+    if (q->sender.n == 0 || !cert_names_address(j->signer, q->sender))
+        return SENDER_DIFFERS;
+    say(j, "sender-field-matches");
+    return SENDER_BY_SENDER_FIELD;
 }
 
 /* ---- strength ----------------------------------------------------------- */

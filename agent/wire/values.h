@@ -118,7 +118,10 @@ enum sender {
     SENDER_DIFFERS,
     SENDER_NO_ADDRESS, /* the certificate names no address at all */
     SENDER_AMBIGUOUS,  /* several From, or a deceiving header */
-    SENDER_NOT_SEEN    /* no header was given: valid, sender not seen */
+    SENDER_NOT_SEEN,   /* no header was given: valid, sender not seen */
+    /* It names the mailbox of Sender, not that of From. RFC 8550 3 lets this
+     * count as a match; but people see From, so it is told and not good. */
+    SENDER_BY_SENDER_FIELD
 };
 enum strength { STRENGTH_OK, STRENGTH_WEAK_DIGEST, STRENGTH_WEAK_KEY };
 enum revocation {

@@ -8,6 +8,7 @@
 #include "client/cli/cli.h"
 
 #define NAME_TEXT_BYTES 512
+#define SHOWN_PARTS     20 /* a screen of them */
 
 struct reason_row {
     const char *word;
@@ -41,10 +42,18 @@ text_at(json_t *list, size_t i)
 /* ---- signers
  * -------------------------------------------------------------------- */
 
-/* "elena@example.org (Elena Example)", by the certificate. */
-static void
-say_holder(FILE *to, json_t *certificate)
+/* A name that looks like an address would be taken for one. */
+static bool
+is_only_a_name(const char *name)
 {
+    return name[0] != '\0' && !strpbrk(name, "@<>");
+}
+
+/* "Elena Example <elena@example.org>", by the certificate. */
+static void
+say_holder(FILE *to, json_t *signer)
+{
+    json_t *certificate = json_object_get(signer, "certificate");
     const char *address = text_at(json_object_get(certificate, "addresses"), 0);
     char name[NAME_TEXT_BYTES];
 
@@ -53,81 +62,13 @@ say_holder(FILE *to, json_t *certificate)
         fputs(name[0] ? name : "somebody unknown", to);
         return;
     }
-    show_text(to, address);
-    if (name[0] != '\0' && strcmp(name, address) != 0)
-        fprintf(to, " (%s)", name);
-}
-
-static void
-say_signer(FILE *to, json_t *signer)
-{
-    json_t *certificate = json_object_get(signer, "certificate");
-    char issuer[NAME_TEXT_BYTES];
-    char when[TIME_TEXT_BYTES];
-
-    say_holder(to, certificate);
-    if (number_of(signer, "signing_time") != 0)
-        fprintf(to, ", signed %s",
-                time_text(number_of(signer, "signing_time"), when));
-    name_text(text_of(certificate, "issuer"), issuer, sizeof(issuer));
-    if (issuer[0] != '\0')
-        fprintf(to, ", issued by %s", issuer);
-    fputc('\n', to);
-}
-
-static void
-say_learned(FILE *to, json_t *signer)
-{
-    const char *learned = text_of(signer, "learned");
-    const char *end = NULL;
-
-    if (strcmp(learned, "new") == 0)
-        end = " is now in your contacts\n";
-    else if (strcmp(learned, "changed") == 0)
-        end = " has another certificate than before: look at it with smime "
-              "contacts show\n";
-    else if (strcmp(learned, "failed") == 0)
-        end = " could not be stored in your contacts\n";
-    if (!end)
+    if (!is_only_a_name(name)) {
+        show_text(to, address);
         return;
-    show_text(to,
-              text_at(json_object_get(json_object_get(signer, "certificate"),
-                                      "addresses"),
-                      0));
-    fputs(end, to);
-}
-
-/* Calls SAY for each signer of each layer whose goodness is GOOD. */
-static void
-signers_each(FILE *to, json_t *report, bool good, const char *before,
-             void (*say)(FILE *to, json_t *signer), size_t most)
-{
-    json_t *layer, *signer;
-    size_t i, k;
-
-    json_array_foreach(json_object_get(report, "layers"), i, layer)
-    {
-        json_array_foreach(json_object_get(layer, "signers"), k, signer)
-        {
-            if (flag_of(signer, "good") != good || most == 0)
-                continue;
-            fputs(before, to);
-            say(to, signer);
-            most--;
-        }
     }
-}
-
-static size_t
-signers_count(json_t *report, bool good)
-{
-    json_t *layer, *signer;
-    size_t i, k, n = 0;
-
-    json_array_foreach(json_object_get(report, "layers"), i, layer)
-        json_array_foreach(json_object_get(layer, "signers"), k, signer) n +=
-        flag_of(signer, "good") == good;
-    return n;
+    fprintf(to, "%s <", name);
+    show_text(to, address);
+    fputc('>', to);
 }
 
 /* As of when it was judged, and what was not looked at. */
@@ -154,52 +95,291 @@ say_judged(FILE *to, json_t *signer)
           to);
 }
 
+/* When, by whose word, and what was not looked at. */
+static void
+say_details(FILE *to, json_t *signer)
+{
+    json_t *certificate = json_object_get(signer, "certificate");
+    const char *source = text_of(signer, "time_source");
+    char issuer[NAME_TEXT_BYTES];
+    char when[TIME_TEXT_BYTES];
+    bool many = false;
+
+    name_text(text_of(certificate, "issuer"), issuer, sizeof(issuer));
+    if (number_of(signer, "signing_time") != 0) {
+        fprintf(to, "  signed %s",
+                time_text(number_of(signer, "signing_time"), when));
+        many = true;
+    }
+    if (issuer[0] != '\0') {
+        fprintf(to, "%sissued by %s", many ? ", " : "  ", issuer);
+        many = true;
+    }
+    fputs(many ? "\n" : "", to);
+    if (source[0] == '\0')
+        return;
+    fputs("  judged ", to);
+    say_judged(to, signer);
+}
+
+static void
+say_learned(FILE *to, json_t *signer)
+{
+    const char *learned = text_of(signer, "learned");
+    const char *end = NULL;
+
+    if (strcmp(learned, "new") == 0)
+        end = " is now in your contacts\n";
+    else if (strcmp(learned, "changed") == 0)
+        end = " has another certificate than before: look at it with smime "
+              "contacts show\n";
+    else if (strcmp(learned, "failed") == 0)
+        end = " could not be stored in your contacts\n";
+    if (!end)
+        return;
+    show_text(to,
+              text_at(json_object_get(json_object_get(signer, "certificate"),
+                                      "addresses"),
+                      0));
+    fputs(end, to);
+}
+
+/* A report of a newer or older agent may not say where a layer is. */
+static bool
+is_aside(json_t *layer)
+{
+    const char *place = text_of(layer, "place");
+
+    return place[0] != '\0' && strcmp(place, "message") != 0;
+}
+
+/* Calls SAY for each signer whose goodness is GOOD, of each layer that is
+ * around the message. */
+static void
+signers_each(FILE *to, json_t *report, bool good, const char *before,
+             void (*say)(FILE *to, json_t *signer), size_t most)
+{
+    json_t *layer, *signer;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(report, "layers"), i, layer)
+    {
+        if (is_aside(layer))
+            continue;
+        json_array_foreach(json_object_get(layer, "signers"), k, signer)
+        {
+            if (flag_of(signer, "good") != good || most == 0)
+                continue;
+            fputs(before, to);
+            say(to, signer);
+            most--;
+        }
+    }
+}
+
+static void
+say_holder_line(FILE *to, json_t *signer)
+{
+    say_holder(to, signer);
+    fputc('\n', to);
+    if (flag_of(signer, "valid"))
+        say_details(to, signer);
+}
+
+/* ---- parts
+ * ---------------------------------------------------------------------- */
+
+static json_t *
+first_signer(json_t *layer)
+{
+    json_t *signers = json_object_get(layer, "signers");
+    json_t *signer;
+    size_t i;
+
+    json_array_foreach(signers, i,
+                       signer) if (flag_of(signer, "valid")) return signer;
+    return json_array_get(signers, 0);
+}
+
+/* "is signed by Elena <elena@example.org>: valid" */
+static void
+say_signature(FILE *to, json_t *layer)
+{
+    json_t *signer = first_signer(layer);
+    json_t *why = json_object_get(layer, "reasons");
+
+    fputs("is signed by ", to);
+    if (signer)
+        say_holder(to, signer);
+    else
+        fputs("nobody", to);
+    if (flag_of(layer, "valid")) {
+        fputs(", valid", to);
+        return;
+    }
+    if (json_array_size(why) == 0)
+        why = json_object_get(signer, "reasons");
+    fputs(", NOT valid: ", to);
+    show_text(to, json_array_size(why) > 0 ? reason_sentence(text_at(why, 0))
+                                           : "the signature does not hold");
+}
+
+static void
+say_part_name(FILE *to, json_t *part)
+{
+    char from[NAME_TEXT_BYTES];
+
+    fputs("  part ", to);
+    show_text(to, text_of(part, "path"));
+    fputs(" (", to);
+    if (json_is_array(json_object_get(part, "from"))) {
+        texts_join(json_object_get(part, "from"), from, sizeof(from));
+        fprintf(to, "attached message%s%s", from[0] ? " from " : "", from);
+    } else {
+        show_text(to, text_of(part, "type"));
+    }
+    if (text_of(part, "name")[0] != '\0') {
+        fputs(", ", to);
+        show_text(to, text_of(part, "name"));
+    }
+    fputs(") ", to);
+}
+
+/* The layer that KEY of a part names, or NULL. */
+static json_t *
+layer_of(json_t *report, json_t *part, const char *key)
+{
+    json_t *number = json_object_get(part, key);
+
+    if (!json_is_integer(number) || json_integer_value(number) < 0)
+        return NULL;
+    return json_array_get(json_object_get(report, "layers"),
+                          (size_t)json_integer_value(number));
+}
+
+static bool
+is_closed(json_t *layer)
+{
+    return strcmp(text_of(layer, "kind"), "encrypted") == 0 &&
+           text_of(layer, "key")[0] == '\0';
+}
+
+static void
+say_part(FILE *to, json_t *report, json_t *part)
+{
+    json_t *signature = layer_of(report, part, "signature");
+    json_t *encryption = layer_of(report, part, "encryption");
+
+    say_part_name(to, part);
+    if (signature)
+        say_signature(to, signature);
+    else
+        fputs("is not signed", to);
+    if (is_aside(encryption) && is_closed(encryption))
+        fputs("; it is encrypted and was left closed: save it as a file and "
+              "open that alone",
+              to);
+    fputc('\n', to);
+}
+
+static bool
+has_asides(json_t *report)
+{
+    json_t *layer;
+    size_t i;
+
+    json_array_foreach(json_object_get(report, "layers"), i,
+                       layer) if (is_aside(layer)) return true;
+    return false;
+}
+
+/* Where not all parts are alike, each in a line. */
+static void
+say_parts(FILE *to, json_t *report)
+{
+    json_t *parts = json_object_get(report, "parts");
+    size_t n = json_array_size(parts);
+
+    if (!has_asides(report))
+        return;
+    for (size_t i = 0; i < n && i < SHOWN_PARTS; i++)
+        say_part(to, report, json_array_get(parts, i));
+    if (n > SHOWN_PARTS)
+        fprintf(to, "  and %zu more: smime verify --json tells them all\n",
+                n - SHOWN_PARTS);
+}
+
 /* ---- the verdict
  * ------------------------------------------------------------------ */
 
 static void
-say_good(FILE *to, json_t *report)
+say_reasons(FILE *to, json_t *report, const char *before, size_t first)
 {
-    json_t *reason;
-    size_t i;
+    json_t *list = json_object_get(report, "reasons");
 
-    signers_each(to, report, true, "Good signature by ", say_signer, 1);
-    signers_each(to, report, true, "  judged ", say_judged, 1);
-    json_array_foreach(json_object_get(report, "reasons"), i, reason)
-    {
-        fputs("  note: ", to);
-        show_text(to, reason_sentence(
-                          text_at(json_object_get(report, "reasons"), i)));
+    for (size_t i = first; i < json_array_size(list); i++) {
+        fputs(before, to);
+        show_text(to, reason_sentence(text_at(list, i)));
         fputc('\n', to);
     }
+}
+
+/* One signer for each layer around the message; that all of them are the
+ * sender's is what makes it good. */
+static void
+say_good_holder(FILE *to, json_t *signer)
+{
+    say_holder(to, signer);
+    fputs(", all of it.\n", to);
+    say_details(to, signer);
+}
+
+static void
+say_good(FILE *to, json_t *report)
+{
+    signers_each(to, report, true, "Good: signed by ", say_good_holder, 1);
+    say_reasons(to, report, "  note: ", 0);
 }
 
 static void
 say_bad(FILE *to, json_t *report)
 {
     json_t *list = json_object_get(report, "reasons");
-    size_t n = json_array_size(list);
 
     fputs("NOT GOOD: ", to);
-    show_text(to, n > 0 ? reason_sentence(text_at(list, 0))
-                        : "the signature does not hold");
-    fputc('\n', to);
-    for (size_t i = 1; i < n; i++) {
-        fputs("  also: ", to);
+    show_text(to, json_array_size(list) > 0 ? reason_sentence(text_at(list, 0))
+                                            : "the signature does not hold");
+    fputs(".\n", to);
+    say_reasons(to, report, "  also: ", 1);
+    signers_each(to, report, false, "  claims to be signed by ",
+                 say_holder_line, 4);
+    signers_each(to, report, true, "  a layer is signed by ", say_holder_line,
+                 4);
+}
+
+/* What is told of a message that is not signed as a whole; OWN is the reason
+ * that FIRST says already. */
+static void
+say_unsigned(FILE *to, json_t *report, const char *first, const char *own)
+{
+    json_t *list = json_object_get(report, "reasons");
+
+    fprintf(to, "%s\n", first);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (strcmp(text_at(list, i), own) == 0)
+            continue;
+        fputs("  note: ", to);
         show_text(to, reason_sentence(text_at(list, i)));
         fputc('\n', to);
     }
-    signers_each(to, report, false, "  claims to be from ", say_signer, 4);
-    if (signers_count(report, true) > 0)
-        signers_each(to, report, true, "  a part is signed by ", say_signer, 4);
 }
 
 static void
 say_unseen(FILE *to, json_t *report)
 {
     fputs("Valid signature, but the message names no sender to compare.\n", to);
-    signers_each(to, report, true, "  signed by ", say_signer, 4);
-    signers_each(to, report, false, "  signed by ", say_signer, 4);
+    signers_each(to, report, true, "  signed by ", say_holder_line, 4);
+    signers_each(to, report, false, "  signed by ", say_holder_line, 4);
 }
 
 void
@@ -212,7 +392,7 @@ report_say_encryption(FILE *to, json_t *report)
     {
         const char *cipher = text_of(layer, "cipher");
 
-        if (strcmp(text_of(layer, "kind"), "encrypted") != 0)
+        if (strcmp(text_of(layer, "kind"), "encrypted") != 0 || is_aside(layer))
             continue;
         fputs("Encrypted with ", to);
         show_text(to, cipher[0] ? cipher : "an unnamed cipher");
@@ -232,11 +412,15 @@ report_say(FILE *to, json_t *report)
     if (strcmp(verdict, "good") == 0)
         say_good(to, report);
     else if (strcmp(verdict, "plain") == 0)
-        fputs("Not signed.\n", to);
+        say_unsigned(to, report, "Not signed.", "not-signed");
+    else if (strcmp(verdict, "partial") == 0)
+        say_unsigned(to, report, "NOT GOOD: only a part of it is signed.",
+                     "part-signed");
     else if (strcmp(verdict, "unseen") == 0)
         say_unseen(to, report);
     else
         say_bad(to, report);
+    say_parts(to, report);
     report_say_encryption(to, report);
     signers_each(to, report, true, "", say_learned, SIZE_MAX);
     signers_each(to, report, false, "", say_learned, SIZE_MAX);

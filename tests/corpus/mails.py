@@ -66,6 +66,9 @@ class Corpus:
     def plain(self, name, mail, reason="not-signed"):
         self.add(name, mail, "plain", reason)
 
+    def partial(self, name, mail, reason="part-signed"):
+        self.add(name, mail, "partial", reason)
+
     def error(self, name, mail, error):
         self.add(name, mail, "error", error)
 

@@ -44,14 +44,14 @@ def beside(c):
                 b"attachment; filename=x.pdf\n\n%PDF\n", signed],
             "list-footer": [signed, b"\n-- \nunsubscribe here\n"],
             "alone": [signed]}.items():
-        c.plain("mixed-" + name, mixed(parts))
+        c.partial("mixed-" + name, mixed(parts))
     cid = b"Content-ID: <x>\n"
-    c.plain("related-cid", mixed([iframe, cid + signed], "related"))
-    c.plain("related-cid-opaque", mixed([iframe, cid + opaque], "related"))
-    c.plain("alternative", mixed([HTML, signed], "alternative"))
-    c.plain("alternative-last", mixed([signed, HTML], "alternative"))
-    c.plain("digest", mixed([signed], "digest"))
-    c.plain("appledouble", mixed([HTML, signed], "appledouble"))
+    c.partial("related-cid", mixed([iframe, cid + signed], "related"))
+    c.partial("related-cid-opaque", mixed([iframe, cid + opaque], "related"))
+    c.partial("alternative", mixed([HTML, signed], "alternative"))
+    c.partial("alternative-last", mixed([signed, HTML], "alternative"))
+    c.partial("digest", mixed([signed], "digest"))
+    c.partial("appledouble", mixed([HTML, signed], "appledouble"))
     c.plain("rfc822", header() + b"Content-Type: message/rfc822\n\n"
             + c.detached(head=header("From: boss@example.org\n")))
     c.plain("rfc822-base64", header() + b"Content-Type: message/rfc822\n"
@@ -324,7 +324,7 @@ def layers(c):
         P7M_HEADER.encode() + b"\n"
         + encoded(signed_data(canonical(TEXT), [], [w.max]))), "no-signers")
     deep = TEXT
-    for _ in range(12):
+    for _ in range(18):
         deep = p7m(c, deep)
     c.error("too-many-layers", header() + deep, "TooLarge")
     c.bad("changed-text", c.detached().replace(b"10 EUR", b"99 EUR"),

@@ -227,12 +227,13 @@ again_good(const struct reading *g)
 {
     size_t layers = 0;
 
-    REQUIRE(g->from.count == 1 && g->header_flags == 0);
-    REQUIRE(!g->from.malformed && !mailbox_is_deceiving(&g->from.item[0]));
+    REQUIRE(g->author.from.count == 1 && g->author.header_flags == 0);
+    REQUIRE(!g->author.from.malformed &&
+            !mailbox_is_deceiving(&g->author.from.item[0]));
     for (size_t i = 0; i < g->layer_count; i++) {
         const struct layer *l = &g->layer[i];
 
-        if (l->kind != LAYER_SIGNED)
+        if (l->kind != LAYER_SIGNED || l->at.place != PLACE_SPINE)
             continue;
         layers++;
         REQUIRE(l->covers && !l->flaw && l->data.signer_count > 0);

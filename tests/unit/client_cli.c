@@ -134,83 +134,6 @@ encrypt_takes_repeated_and_listed_recipients(void **state)
                                 "for c@d, e@f\n  next: ask\n");
 }
 
-#define CERTIFICATE                                                            \
-    "\"certificate\":{\"subject\":\"CN=Elena Example,O=Example\",\"issuer\":"  \
-    "\"CN=Example CA\",\"addresses\":[\"elena@example.org\"]}"
-
-static void
-a_good_signature_is_said_in_two_lines(void **state)
-{
-    struct server s;
-
-    (void)state;
-    server_listen(&s, "");
-    s.answers[0] =
-        "{\"parameters\":{\"report\":{\"verdict\":\"good\",\"good\":true,"
-        "\"reasons\":[],\"from\":[\"elena@example.org\"],\"layers\":[{\"kind\":"
-        "\"encrypted\",\"cipher\":\"AES-256-CBC\",\"authenticated\":false},{"
-        "\"kind\":\"signed\",\"signers\":[{\"good\":true,\"signing_time\":"
-        "1767348000,\"time_source\":\"given\",\"judged_at\":1767348000,"
-        "\"revocation\":\"not_checked\",\"learned\":\"new\"," CERTIFICATE
-        "}]}]}}}";
-    assert_int_equal(
-        run_against(&s, "$S verify --at 2026-01-02T11:00:00+01:00 --learn "
-                        "/dev/null"),
-        0);
-    assert_string_equal(
-        output, "Good signature by elena@example.org (Elena Example), signed "
-                "2026-01-02 10:00 UTC, issued by Example CA\n"
-                "  judged as of the time you gave, 2026-01-02 10:00 UTC; not "
-                "checked: whether it was revoked\n"
-                "Encrypted with AES-256-CBC (not authenticated)\n"
-                "elena@example.org is now in your contacts\n");
-    assert_non_null(strstr(s.requests[0], "\"at\":1767348000"));
-    assert_non_null(strstr(s.requests[0], "\"learn\":true"));
-}
-
-static void
-a_bad_signature_ends_with_1_and_says_why(void **state)
-{
-    static const char bad[] =
-        "{\"parameters\":{\"report\":{\"verdict\":\"bad\",\"good\":false,"
-        "\"reasons\":[\"not-covered\",\"new\\u202eword\"],\"layers\":[{"
-        "\"kind\":\"signed\",\"signers\":[{\"good\":false," CERTIFICATE
-        "}]}]}}}";
-    struct server s;
-
-    (void)state;
-    server_listen(&s, "");
-    s.answers[0] = s.answers[1] = s.answers[2] = bad;
-    assert_int_equal(run_against(&s, "$S verify /dev/null; r=$?; $S open "
-                                     "/dev/null; test $? = 1 || exit 99; $S "
-                                     "verify --json /dev/null; exit $r"),
-                     1);
-    assert_non_null(strstr(output, "NOT GOOD: the signature does not cover"));
-    assert_non_null(strstr(output, "\n  also: new\\xe2\\x80\\xaeword\n"));
-    assert_non_null(
-        strstr(output, "claims to be from elena@example.org (Elena Example)"));
-    assert_non_null(strstr(errors, "NOT GOOD"));
-    assert_non_null(strstr(output, "{\"report\":"));
-    assert_non_null(strstr(output, "new\\u202Eword"));
-}
-
-static void
-an_unsigned_mail_is_not_verified_but_can_be_opened(void **state)
-{
-    static const char plain[] =
-        "{\"parameters\":{\"report\":{\"verdict\":\"plain\",\"good\":false}}}";
-    struct server s;
-
-    (void)state;
-    server_listen(&s, "");
-    s.answers[0] = s.answers[1] = plain;
-    assert_int_equal(run_against(&s, "$S open /dev/null || exit 99; $S verify "
-                                     "/dev/null"),
-                     1);
-    assert_string_equal(output, "Not signed.\n");
-    assert_string_equal(errors, "Not signed.\n");
-}
-
 /* ---- tokens and keys
  * -------------------------------------------------------------- */
 
@@ -414,9 +337,6 @@ main(void)
         cmocka_unit_test(closed_standard_descriptors_are_said),
         cmocka_unit_test(sign_passes_descriptors_and_options_in_any_order),
         cmocka_unit_test(encrypt_takes_repeated_and_listed_recipients),
-        cmocka_unit_test(a_good_signature_is_said_in_two_lines),
-        cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
-        cmocka_unit_test(an_unsigned_mail_is_not_verified_but_can_be_opened),
         cmocka_unit_test(a_pin_descriptor_travels_unread_to_the_manage_socket),
         cmocka_unit_test(a_wrong_pin_is_a_token_error),
         cmocka_unit_test(without_a_terminal_a_locked_token_is_an_error),

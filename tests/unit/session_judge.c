@@ -154,12 +154,12 @@ all_fields_at_their_limits_fit_one_message(void **state)
     for (size_t i = 0; i < LIMIT_CERTIFICATES; i++)
         g.layer[0].data.certificate[i] = slice_of(many, 32 * 1024);
     g.layer[0].data.certificate_count = LIMIT_CERTIFICATES;
-    g.from.count = 9;
-    g.from.item = mem_new(9 * sizeof(g.from.item[0]));
+    g.author.from.count = 9;
+    g.author.from.item = mem_new(9 * sizeof(g.author.from.item[0]));
     for (size_t i = 0; i < 9; i++)
-        memset(g.from.item[i].address, 'a', LIMIT_MAILBOX_BYTES);
-    memset(g.sender, 's', LIMIT_MAILBOX_BYTES);
-    memset(g.message_id, 'm', sizeof(g.message_id) - 1);
+        memset(g.author.from.item[i].address, 'a', LIMIT_MAILBOX_BYTES);
+    memset(g.author.sender, 's', LIMIT_MAILBOX_BYTES);
+    memset(g.author.message_id, 'm', sizeof(g.author.message_id) - 1);
     report = judge(&g, true);
     assert_int_equal(asked_count, 1);
     assert_int_equal(asked[0].from, 8);

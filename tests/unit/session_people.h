@@ -56,6 +56,7 @@ static size_t asked_count;
 static bool is_distrusting;    /* no chain holds */
 static enum err key_operation; /* fails with this, when it is not ERR_OK */
 static int key_operations;
+static int fail_from; /* ... from this one on; 0: from the first */
 
 static struct identity alice, bob, carol; /* RSA, P-256, RSA */
 
@@ -113,7 +114,7 @@ people_clear(void)
     card_count = contact_count = asked_count = 0;
     is_distrusting = false;
     key_operation = ERR_OK;
-    key_operations = 0;
+    key_operations = fail_from = 0;
 }
 
 /* ---- the keyholder
@@ -229,7 +230,7 @@ software_keyholder(struct peer *p, enum message m, struct frame *frame,
     if (m == MSG_CHAIN)
         return channel_reply(p->served.fd, m, &chain, NULL, 0);
     key_operations++;
-    if (key_operation != ERR_OK) {
+    if (key_operation != ERR_OK && key_operations >= fail_from) {
         (void)fail(&problem, key_operation, NULL);
         return channel_refuse(p->served.fd, m, &problem);
     }

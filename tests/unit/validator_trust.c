@@ -191,7 +191,8 @@ the_sender_must_be_the_one_who_signed(void **state)
     q.from.item[0] = slice_text("bob@example.org");
     q.sender = slice_text(ALICE);
     validator_judge(&v, &q, &r);
-    assert_int_equal(r.sender, SENDER_DIFFERS);
+    assert_int_equal(r.sender, SENDER_BY_SENDER_FIELD);
+    assert_int_equal(r.good, 0);
     assert_true(says("sender-field-matches"));
 }
 

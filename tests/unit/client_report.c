@@ -1,0 +1,175 @@
+/*
+ * The verdict in words: short, and nothing in it moves the cursor, turns the
+ * text, or passes for somebody else.
+ */
+#include "client_command.h"
+
+#define CERTIFICATE                                                            \
+    "\"certificate\":{\"subject\":\"CN=Elena Example,O=Example\",\"issuer\":"  \
+    "\"CN=Example CA\",\"addresses\":[\"elena@example.org\"]}"
+
+static void
+a_good_signature_is_said_in_one_line(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"good\",\"good\":true,"
+        "\"reasons\":[],\"from\":[\"elena@example.org\"],\"layers\":[{\"kind\":"
+        "\"encrypted\",\"cipher\":\"AES-256-CBC\",\"authenticated\":false},{"
+        "\"kind\":\"signed\",\"signers\":[{\"good\":true,\"signing_time\":"
+        "1767348000,\"learned\":\"new\"," CERTIFICATE "}]}]}}}";
+    assert_int_equal(
+        run_against(&s, "$S verify --at 2026-01-02T11:00:00+01:00 --learn "
+                        "/dev/null"),
+        0);
+    assert_string_equal(
+        output, "Good: signed by Elena Example <elena@example.org>, all of "
+                "it.\n  signed 2026-01-02 10:00 UTC, issued by Example CA\n"
+                "Encrypted with AES-256-CBC (not authenticated)\n"
+                "elena@example.org is now in your contacts\n");
+    assert_non_null(strstr(s.requests[0], "\"at\":1767348000"));
+    assert_non_null(strstr(s.requests[0], "\"learn\":true"));
+}
+
+static void
+a_bad_signature_ends_with_1_and_says_why(void **state)
+{
+    static const char bad[] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"bad\",\"good\":false,"
+        "\"reasons\":[\"not-covered\",\"new\\u202eword\"],\"layers\":[{"
+        "\"kind\":\"signed\",\"signers\":[{\"good\":false," CERTIFICATE
+        "}]}]}}}";
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = s.answers[1] = s.answers[2] = bad;
+    assert_int_equal(run_against(&s, "$S verify /dev/null; r=$?; $S open "
+                                     "/dev/null; test $? = 1 || exit 99; $S "
+                                     "verify --json /dev/null; exit $r"),
+                     1);
+    assert_non_null(strstr(output, "NOT GOOD: the signature does not cover"));
+    assert_non_null(strstr(output, "\n  also: new\\xe2\\x80\\xaeword\n"));
+    assert_non_null(strstr(
+        output, "claims to be signed by Elena Example <elena@example.org>\n"));
+    assert_non_null(strstr(errors, "NOT GOOD"));
+    assert_non_null(strstr(output, "{\"report\":"));
+    assert_non_null(strstr(output, "new\\u202Eword"));
+}
+
+/* A list's footer beside a signed part, a forwarded mail, a closed part. */
+#define PARTED                                                                 \
+    "{\"parameters\":{\"report\":{\"verdict\":\"partial\",\"good\":false,"     \
+    "\"reasons\":[\"part-signed\",\"part-encrypted\"],\"layers\":[{\"kind\":"  \
+    "\"signed\",\"place\":\"part\",\"valid\":true,\"reasons\":[],\"signers\":" \
+    "["                                                                        \
+    "{\"good\":false,\"valid\":true," CERTIFICATE "}]},{\"kind\":"             \
+    "\"encrypted\",\"place\":\"part\",\"key\":null,\"cipher\":\"AES\"},{"      \
+    "\"kind\":\"signed\",\"place\":\"attached\",\"valid\":false,\"reasons\":[" \
+    "],"                                                                       \
+    "\"signers\":[{\"valid\":false,\"reasons\":[\"digest-mismatch\"]"          \
+    "," CERTIFICATE "}]}],\"parts\":[{\"path\":\"1.1.1\",\"type\":\"text/"     \
+    "plain\",\"signature\":0},"                                                \
+    "{\"path\":\"1.2\",\"type\":\"text/"                                       \
+    "plain\",\"name\":\"a\\u001b[2Jb\\u202e\","                                \
+    "\"signature\":null},{\"path\":\"1.3\",\"type\":\"application/"            \
+    "pkcs7-mime\","                                                            \
+    "\"encryption\":1},{\"path\":\"1.4\",\"type\":\"message/"                  \
+    "rfc822\",\"from\":["                                                      \
+    "\"m@example.org\"]},{\"path\":\"1.4.1\",\"type\":\"text/plain\","         \
+    "\"signature\":2},{\"path\":\"9\",\"type\":\"a/b\",\"signature\":77}]}}}"
+
+static void
+parts_are_told_one_by_one(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = s.answers[1] = PARTED;
+    assert_int_equal(run_against(&s, "$S open /dev/null || exit 99; $S verify "
+                                     "/dev/null"),
+                     1);
+    assert_string_equal(
+        output,
+        "NOT GOOD: only a part of it is signed.\n"
+        "  note: an encrypted part was left closed: what stands beside it "
+        "could leak it\n"
+        "  part 1.1.1 (text/plain) is signed by Elena Example "
+        "<elena@example.org>, valid\n"
+        "  part 1.2 (text/plain, a\\x1b[2Jb\\xe2\\x80\\xae) is not signed\n"
+        "  part 1.3 (application/pkcs7-mime) is not signed; it is encrypted "
+        "and was left closed: save it as a file and open that alone\n"
+        "  part 1.4 (attached message from m@example.org) is not signed\n"
+        "  part 1.4.1 (text/plain) is signed by Elena Example "
+        "<elena@example.org>, NOT valid: the content was changed after it was "
+        "signed\n"
+        "  part 9 (a/b) is not signed\n");
+    assert_string_equal(errors, output);
+}
+
+/* Whoever certified it: one line, no cursor, no turned text, no other
+ * address. */
+static void
+a_hostile_name_cannot_deceive(void **state)
+{
+    static const char hostile[] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"good\",\"good\":true,"
+        "\"reasons\":[],\"layers\":[{\"kind\":\"signed\",\"signers\":[{"
+        "\"good\":true,\"certificate\":{\"addresses\":[\"e@x.org\\n"
+        "Good: \"],\"subject\":\"CN=a\\u001b[2J\\u202eb\\nGood\",\"issuer\":"
+        "\"CN=i\\u0007\\r\"}}]}]}}}";
+    static const char posing[] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"good\",\"good\":true,"
+        "\"reasons\":[],\"layers\":[{\"kind\":\"signed\",\"signers\":[{"
+        "\"good\":true,\"certificate\":{\"addresses\":[\"e@x.org\"],"
+        "\"subject\":\"CN=Boss <boss@x.org>\",\"issuer\":\"CN=i\"}}]}]}}}";
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = hostile;
+    s.answers[1] = posing;
+    assert_int_equal(run_against(&s, "$S verify /dev/null && $S verify "
+                                     "/dev/null"),
+                     0);
+    assert_string_equal(output,
+                        "Good: signed by a\\x1b[2J\\xe2\\x80\\xaeb\\x0aGood "
+                        "<e@x.org\\x0aGood: >, all of it.\n"
+                        "  issued by i\\x07\\x0d\n"
+                        "Good: signed by e@x.org, all of it.\n  issued by i\n");
+}
+
+static void
+an_unsigned_mail_is_not_verified_but_can_be_opened(void **state)
+{
+    static const char plain[] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"plain\",\"good\":false}}}";
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = s.answers[1] = plain;
+    assert_int_equal(run_against(&s, "$S open /dev/null || exit 99; $S verify "
+                                     "/dev/null"),
+                     1);
+    assert_string_equal(output, "Not signed.\n");
+    assert_string_equal(errors, "Not signed.\n");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_signature_is_said_in_one_line),
+        cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
+        cmocka_unit_test(parts_are_told_one_by_one),
+        cmocka_unit_test(a_hostile_name_cannot_deceive),
+        cmocka_unit_test(an_unsigned_mail_is_not_verified_but_can_be_opened),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
