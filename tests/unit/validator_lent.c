@@ -150,6 +150,58 @@ more_than_the_limit_is_refused(void **state)
 
 /* ---- CRLs ---------------------------------------------------------------- */
 
+/* COUNT times DER are lent as KIND, beside a certificate to check. */
+static enum err
+check_many(enum trust_kind kind, struct slice der, size_t count,
+           struct problem *p)
+{
+    AUTO(buf) struct buf all = {0};
+    struct check_request check = {.trust = 7, .purpose = PURPOSE_ANY};
+    struct check_reply reply;
+
+    forget();
+    lend(TRUST_CERTIFICATE, alice.der);
+    lend(TRUST_ANCHORS, root.der);
+    for (size_t i = 0; i < count; i++) {
+        buf_add_slice(&all, der);
+        if (all.len > LIMIT_TRUST_CHUNK_BYTES / 2 || i + 1 == count) {
+            lend(kind, buf_slice(&all));
+            buf_clear(&all);
+        }
+    }
+    return validator_check(&v, &check, &reply, p);
+}
+
+static void
+each_kind_is_bounded_in_number(void **state)
+{
+    const struct {
+        enum trust_kind kind;
+        struct slice der;
+        size_t most; /* beside what check_many lends of the same kind */
+        const char *detail;
+    } rows[] = {
+        {TRUST_ANCHORS, root.der, LIMIT_TRUST_ANCHORS - 1,
+         "more than 1024 anchors"},
+        {TRUST_CRLS, make_crl(&(struct crl_spec){.issuer = &ca}),
+         LIMIT_TRUST_CRLS, "more than 256 CRLs"},
+        {TRUST_CHAIN, ca.der, LIMIT_TRUST_CERTS, "more than 63 certificates"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct problem p = {0};
+
+        assert_int_equal(
+            check_many(rows[i].kind, rows[i].der, rows[i].most, &p), ERR_OK);
+        assert_int_equal(
+            check_many(rows[i].kind, rows[i].der, rows[i].most + 1, &p),
+            ERR_LIMIT);
+        assert_string_equal(p.detail, rows[i].detail);
+    }
+    forget();
+}
+
 static void
 a_certificate_on_no_list_is_clear(void **state)
 {
@@ -304,6 +356,7 @@ main(void)
         cmocka_unit_test(files_that_hold_something_else_are_refused),
         cmocka_unit_test(pem_and_der_may_be_mixed),
         cmocka_unit_test(more_than_the_limit_is_refused),
+        cmocka_unit_test(each_kind_is_bounded_in_number),
         cmocka_unit_test(a_certificate_on_no_list_is_clear),
         cmocka_unit_test(a_missing_list_is_no_failure),
         cmocka_unit_test(a_revoked_certificate_is_not_good),
