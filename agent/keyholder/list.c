@@ -43,6 +43,21 @@ reply_room_drop(struct reply_room *room)
     secret_drop(&room->secret);
 }
 
+/* Another of them has the same label: only the serial tells them apart. */
+static bool
+label_is_shared(struct token *const *all, size_t n, size_t at)
+{
+    char name[TOKEN_LABEL_BYTES], other[TOKEN_LABEL_BYTES];
+
+    token_name(all[at], name);
+    for (size_t i = 0; i < n; i++) {
+        token_name(all[i], other);
+        if (i != at && strcmp(name, other) == 0)
+            return true;
+    }
+    return false;
+}
+
 enum err
 token_choice_problem(struct token *const *all, size_t n, struct problem *p)
 {
@@ -50,11 +65,31 @@ token_choice_problem(struct token *const *all, size_t n, struct problem *p)
 
     for (size_t i = 0; i < n; i++) {
         char name[TOKEN_LABEL_BYTES];
+        struct token_info info;
 
         token_name(all[i], name);
+        token_get_info(all[i], &info);
         buf_addf(&text, "%s%s", i > 0 ? ", " : "", name);
+        if (label_is_shared(all, n, i))
+            buf_addf(&text, " (serial %s)", info.serial);
     }
     return fail(p, ERR_TOKEN_CHOICE, "%s", buf_text(&text));
+}
+
+/* Of those that are there, the ones a label may mean; all, when none. */
+static size_t
+keep_named(struct token **all, size_t n, const char *label)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct token_info info;
+
+        token_get_info(all[i], &info);
+        if (strcmp(info.label, label) == 0)
+            all[kept++] = all[i];
+    }
+    return kept ? kept : n;
 }
 
 enum err
@@ -68,7 +103,8 @@ token_choose(struct token_store *store, struct slice which, struct token **out,
 
     if (e == TOKENS_AMBIGUOUS) {
         n = token_store_list(store, all, LIMIT_TOKENS);
-        (void)token_choice_problem(all, n < LIMIT_TOKENS ? n : LIMIT_TOKENS, p);
+        n = keep_named(all, n < LIMIT_TOKENS ? n : LIMIT_TOKENS, text);
+        (void)token_choice_problem(all, n, p);
     } else if (e != TOKENS_OK) {
         (void)token_problem(e, NULL, p);
         problem_set_token(p, text);
