@@ -314,6 +314,52 @@ first_part(struct slice body, struct slice delimiter, struct buf *out)
     return is_whole;
 }
 
+/* "--boundary" of the outermost multipart/signed; false: there is none. */
+static bool
+find_delimiter(const struct reading *g, struct buf *out)
+{
+    struct content_type t;
+    const char *boundary;
+
+    if (header_smime_kind(&g->top.header, &t) != SMIME_MULTIPART_SIGNED ||
+        g->top.header.unix_from || g->layer_count == 0)
+        return false;
+    boundary = content_type_find(&t, "boundary");
+    REQUIRE(boundary);
+    buf_addf(out, "--%s", boundary);
+    return true;
+}
+
+void
+again_alone(const struct reading *g, struct slice mail)
+{
+    AUTO(buf) struct buf delimiter = {0};
+    struct slice body = body_of(mail);
+    int parts = 0;
+    bool closed = false;
+
+    if (!find_delimiter(g, &delimiter))
+        return;
+    while (body.n > 0) {
+        struct slice line = line_of(body);
+        struct slice rest;
+
+        body = behind(body, line.n);
+        if (closed)
+            for (size_t i = 0; i < line.n; i++)
+                REQUIRE(line.p[i] != 0 && strchr(" \t\v\f\r\n", line.p[i]));
+        if (closed || !begins(line, buf_slice(&delimiter)))
+            continue;
+        rest = behind(line, delimiter.len);
+        closed = slice_is(rest, "--\n") || slice_is(rest, "--\r\n") ||
+                 slice_is(rest, "--");
+        if (!closed && !slice_is(rest, "\n") && !slice_is(rest, "\r\n"))
+            return;
+        parts += !closed;
+    }
+    REQUIRE(closed && parts == 2);
+}
+
 void
 again_covered(const struct reading *g, struct slice mail, enum hash h)
 {
@@ -321,15 +367,9 @@ again_covered(const struct reading *g, struct slice mail, enum hash h)
     AUTO(buf) struct buf part = {0};
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    struct content_type t;
-    const char *boundary;
 
-    if (header_smime_kind(&g->top.header, &t) != SMIME_MULTIPART_SIGNED ||
-        g->top.header.unix_from || g->layer_count == 0)
+    if (!find_delimiter(g, &delimiter))
         return;
-    boundary = content_type_find(&t, "boundary");
-    REQUIRE(boundary);
-    buf_addf(&delimiter, "--%s", boundary);
     if (!first_part(body_of(mail), buf_slice(&delimiter), &part))
         return;
     REQUIRE(EVP_Digest(part.data ? (void *)part.data : "", part.len, digest, &n,

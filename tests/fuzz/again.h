@@ -29,6 +29,11 @@ void again_good(const struct reading *g);
  * rules, has the digest H that was compared with the signature's. */
 void again_covered(const struct reading *g, struct slice mail, enum hash h);
 
+/* The report says good, and the outermost layer of MAIL is a
+ * multipart/signed: by plain rules it has two parts, and nothing but white
+ * space behind them. */
+void again_alone(const struct reading *g, struct slice mail);
+
 /* REPORT is JSON that a parser reads back as it was. */
 void again_json(const json_t *report);
 

@@ -95,7 +95,8 @@ add_keys(struct own_keys *keys)
 }
 
 static void
-open_and_judge(struct request *r, int fd, struct reading *g, struct buf *out)
+open_and_judge(struct request *r, int fd, struct slice mail, struct reading *g,
+               struct buf *out)
 {
     struct judging how = {.learn = true, .origin = "fuzz"};
     struct sink_buf to;
@@ -111,8 +112,10 @@ open_and_judge(struct request *r, int fd, struct reading *g, struct buf *out)
         return;
     }
     REQUIRE(judge_report(g, &how, &report) == ERR_OK && report);
-    if (json_is_true(json_object_get(report, "good")))
+    if (json_is_true(json_object_get(report, "good"))) {
         again_good(g);
+        again_alone(g, mail);
+    }
     again_json(report);
     json_decref(report);
 }
@@ -131,7 +134,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     answers = 0xffffff7f;
     for (size_t i = size < 8 ? 0 : size - 8; i < size; i++)
         answers ^= (uint32_t)data[i] << (i % 4 * 8) & 0x01010101u * 0x3c;
-    open_and_judge(&r, fd, g, &out);
+    open_and_judge(&r, fd, slice_of(data, size), g, &out);
     if (r.problem.code == ERR_OK && g->layer_count == 0)
         REQUIRE(slice_equal(buf_slice(&out), slice_of(data, size)));
     reading_drop(g);

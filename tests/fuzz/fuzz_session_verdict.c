@@ -69,6 +69,7 @@ judge(struct reading *g)
     if (json_is_true(json_object_get(report, "good"))) {
         REQUIRE(any_good);
         again_good(g);
+        again_alone(g, current_mail);
     }
     again_json(report);
     json_decref(report);
