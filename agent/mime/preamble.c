@@ -20,7 +20,8 @@ static const char *const usual[] = {
     "this is a message with multiple parts in mime format",
 };
 
-/* One blank for each run of white, lower case, no full stops at the end. */
+/* One blank for each run of white, lower case, no full stops at the end (but
+ * nothing else than full stops is not nothing). */
 static void
 simplify(struct slice text, struct buf *out)
 {
@@ -38,7 +39,7 @@ simplify(struct slice text, struct buf *out)
         buf_add_byte(out, to_lower(c));
         gap = false;
     }
-    while (out->len > 0 && out->data[out->len - 1] == '.')
+    while (out->len > 1 && out->data[out->len - 1] == '.')
         out->len--;
 }
 

@@ -78,7 +78,7 @@ only_known_sentences_are_a_usual_preamble(void **state)
         "This is a multi-part  message in\r\nMIME format.\n",
         "This is a message with an S/MIME signature."};
     static const char *const other[] = {
-        "Pay me.", "This is an S/MIME signed message\nPay me.",
+        ".", " ...\n", "Pay me.", "This is an S/MIME signed message\nPay me.",
         "<p>This is an S/MIME signed message"};
     char longest[LIMIT_PREAMBLE_BYTES + 1];
 
