@@ -98,7 +98,34 @@ struct agreement {
     size_t peer_len;
     uint8_t *out;
     size_t len;
+    const struct pin *pin;
 };
+
+/* C_DeriveKey has no Init that such a login could belong to, so modules
+ * differ: the login comes right before it, or is refused before any PIN is
+ * looked at (CKR_OPERATION_NOT_INITIALIZED) and may not be needed. A PIN is
+ * given once; what fails after it is not tried again. */
+static enum tokens_err
+agree_with_pin(struct hold *h, CK_OBJECT_HANDLE key, struct agreement *a)
+{
+    enum tokens_err e = TOKENS_LOCKED;
+
+    if (a->pin->given)
+        e = context_login(h, a->pin);
+    if (e && h->rv != CKR_OPERATION_NOT_INITIALIZED &&
+        h->rv != CKR_USER_TYPE_INVALID) {
+        h->bad = true;
+        h->rv = CKR_OK;
+        return e;
+    }
+    CK_RV rv = derive_secret(h, key, a->peer, a->peer_len, a->out, a->len);
+    e = rv == CKR_OK                   ? TOKENS_OK
+        : rv == CKR_USER_NOT_LOGGED_IN ? TOKENS_CANNOT
+                                       : h->result;
+    h->rv = CKR_OK;
+    h->bad = h->bad || rv != CKR_OK;
+    return e;
+}
 
 static enum tokens_err
 agree_held(struct hold *h, void *arg)
@@ -110,13 +137,10 @@ agree_held(struct hold *h, void *arg)
 
     if (e)
         return e;
+    if (s->all[i].always_authenticate)
+        return agree_with_pin(h, s->handles[i], a);
     CK_RV rv =
         derive_secret(h, s->handles[i], a->peer, a->peer_len, a->out, a->len);
-    /* C_DeriveKey has no place for a PIN of its own: no lost login. */
-    if (rv == CKR_USER_NOT_LOGGED_IN && s->all[i].always_authenticate) {
-        h->rv = CKR_OK;
-        return TOKENS_CANNOT;
-    }
     return rv ? h->result : TOKENS_OK;
 }
 
@@ -152,8 +176,6 @@ is_zero(const uint8_t *p, size_t n)
     return all == 0;
 }
 
-/* CKA_ALWAYS_AUTHENTICATE has no place in C_DeriveKey (PKCS#11 ties it to
- * operations with an Init), so the prompt stays unused. */
 enum tokens_err
 token_agree(struct token *t, const uint8_t *id, size_t id_len,
             const uint8_t *peer, size_t peer_len,
@@ -161,10 +183,10 @@ token_agree(struct token *t, const uint8_t *id, size_t id_len,
             size_t *out_len)
 {
     AUTO(snapshot) struct snapshot *s = NULL;
+    AUTO(pin) struct pin pin = {0};
     uint8_t secret[128];
     size_t i = 0, len = 0;
 
-    (void)prompt;
     if (!peer || peer_len == 0)
         return TOKENS_MESSAGE;
     enum tokens_err e = key_describe(t, id, id_len, &s, &i);
@@ -174,7 +196,9 @@ token_agree(struct token *t, const uint8_t *id, size_t id_len,
         return e;
     if (len > room || len > sizeof(secret))
         return TOKENS_ARGUMENT;
-    struct agreement a = {id, id_len, peer, peer_len, secret, len};
+    if ((e = pin_ask(t, &s->all[i], prompt, &pin)) != TOKENS_OK)
+        return e;
+    struct agreement a = {id, id_len, peer, peer_len, secret, len, &pin};
     e = hold_run(t, agree_held, &a);
     if (e == TOKENS_OK && is_zero(secret, len))
         e = TOKENS_MESSAGE;

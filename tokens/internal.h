@@ -81,7 +81,7 @@ struct token_store {
     size_t token_count;
     char *vtoken_path;
     unsigned start_timeout_ms, lock_timeout_ms, cache_ms, concurrency;
-    unsigned operation_ms, list_ms, long_ms, poll_ms;
+    unsigned operation_ms, list_ms, long_ms, person_ms, poll_ms;
     struct notes *notes; /* or NULL */
     token_serve_fn *serve;
     void *serve_arg;
@@ -168,6 +168,7 @@ struct watch {
     uint64_t begun_ms, end_ms;
     const char *call; /* atomic: what the module is asked now */
     bool overdue;
+    bool at_pad; /* a person is at the token's own pad */
 };
 
 struct token {
@@ -235,6 +236,11 @@ void turn_set_pace(unsigned ms);
 
 /* H may take MS since its begin. */
 void hold_limit(struct hold *h, unsigned ms);
+
+/* From now on H waits for a person at the token's own pad (at most as long as
+ * the store says), and, after the call, for the token again. */
+void hold_pad_begin(struct hold *h);
+void hold_pad_end(struct hold *h);
 
 /* Whoever waited for H was told that it does not come back. */
 bool hold_is_overdue(struct hold *h);
@@ -383,6 +389,11 @@ void pin_drop(struct pin *p);
 /* Asks when the key wants a PIN each time. */
 enum tokens_err pin_ask(struct token *t, const struct token_identity *key,
                         const struct token_prompt *prompt, struct pin *out);
+
+/* C_Login for the operation that was begun, or that comes next. A PIN of no
+ * bytes is typed at the token's own pad. Whatever fails, the session is not
+ * used again. */
+enum tokens_err context_login(struct hold *h, const struct pin *pin);
 
 /* One private key operation. */
 struct operation {

@@ -61,7 +61,7 @@ login_err(struct hold *h, CK_SESSION_HANDLE s, CK_RV rv)
 }
 
 static enum tokens_err
-login_held(struct hold *h, const uint8_t *pin, size_t pin_len)
+login_held(struct hold *h, const uint8_t *pin, size_t pin_len, bool *out_tried)
 {
     CK_SESSION_HANDLE s = 0;
     enum tokens_err e = auth_session(h, &s);
@@ -69,9 +69,14 @@ login_held(struct hold *h, const uint8_t *pin, size_t pin_len)
     if (e)
         return e;
     if (session_probe(h, s) != SESSION_USER) {
+        if (!pin)
+            hold_pad_begin(h);
         CK_RV rv = CALL(h, C_Login, s, CKU_USER, (CK_UTF8CHAR *)pin, pin_len);
 
+        if (!pin)
+            hold_pad_end(h);
         flags_reload(h);
+        *out_tried = rv != CKR_USER_ALREADY_LOGGED_IN;
         if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
             return login_err(h, s, rv);
     }
@@ -107,23 +112,31 @@ pin_check(const struct token_info *i, const uint8_t *pin, size_t pin_len)
 }
 
 enum tokens_err
-token_login(struct token *t, const uint8_t *pin, size_t pin_len)
+token_login_told(struct token *t, const uint8_t *pin, size_t pin_len,
+                 bool *out_tried)
 {
     struct token_info info;
     struct hold h;
 
+    *out_tried = false;
     rv_forget();
     enum tokens_err e = hold_begin(t, true, &h);
     if (e)
         return e;
     token_get_info(t, &info);
-    if (!pin) /* at the token's own pad a person takes time */
-        hold_limit(&h, t->store->long_ms);
     e = pin_check(&info, pin, pin_len);
     if (e == TOKENS_OK)
-        e = login_held(&h, pin, pin_len);
+        e = login_held(&h, pin, pin_len, out_tried);
     hold_drop(&h);
     return e;
+}
+
+enum tokens_err
+token_login(struct token *t, const uint8_t *pin, size_t pin_len)
+{
+    bool tried;
+
+    return token_login_told(t, pin, pin_len, &tried);
 }
 
 static enum tokens_err

@@ -42,12 +42,16 @@ rv_refuses_mechanism(CK_RV rv)
 
 /* Nothing may come between C_SignInit, this and C_Sign: a card forgets the
  * PIN at the next command. Whatever fails, the session is not used again. */
-static enum tokens_err
+enum tokens_err
 context_login(struct hold *h, const struct pin *pin)
 {
     CK_UTF8CHAR *p = pin->len ? (CK_UTF8CHAR *)pin->bytes : NULL;
-    CK_RV rv = CALL(h, C_Login, h->session, CKU_CONTEXT_SPECIFIC, p, pin->len);
 
+    if (!p)
+        hold_pad_begin(h);
+    CK_RV rv = CALL(h, C_Login, h->session, CKU_CONTEXT_SPECIFIC, p, pin->len);
+    if (!p)
+        hold_pad_end(h);
     if (rv == CKR_OK)
         return TOKENS_OK;
     bool vague = rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED;

@@ -55,8 +55,8 @@ token_change_pin(struct token *t, const uint8_t *old_pin, size_t old_len,
         e = pin_check_form(&info, old_pin, old_len);
     if (e == TOKENS_OK)
         e = pin_check_form(&info, pin, pin_len);
-    if (!pin)
-        hold_limit(&h, t->store->long_ms);
+    if (!pin || !old_pin)
+        hold_pad_begin(&h);
     if (e == TOKENS_OK)
         e = change_held(&h, old_pin, old_len, pin, pin_len);
     hold_drop(&h);
@@ -115,8 +115,8 @@ token_unblock_pin(struct token *t, const uint8_t *puk, size_t puk_len,
     if (e == TOKENS_OK)
         e = pin_check_form(&info, pin, pin_len);
     if (e == TOKENS_OK) {
-        if (!pin)
-            hold_limit(&h, t->store->long_ms);
+        if (!pin || !puk)
+            hold_pad_begin(&h);
         /* The SO shares a token with no other login and no session that only
          * reads. */
         sessions_close(&h);

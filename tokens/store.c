@@ -188,6 +188,7 @@ take_numbers(struct token_store *store, const struct token_config *c)
         or_default(c->lock_timeout_ms, store->operation_ms);
     store->list_ms = or_default(c->list_ms, 10000);
     store->long_ms = or_default(c->long_ms, 240000);
+    store->person_ms = or_default(c->person_ms, 240000);
     store->poll_ms = or_default(c->poll_ms, 3000);
     store->cache_ms = or_default(c->cache_ms, 2000);
     store->concurrency = or_default(c->concurrency, 1);

@@ -92,6 +92,7 @@ struct token_info;
 struct token_hang {
     const char *call; /* "C_Sign", static; "" between two calls */
     unsigned ms;      /* for so long */
+    bool at_pad;      /* a person was to type at the token's own pad */
 };
 
 /* Somebody is in a module for longer than he may. request is what his thread
@@ -127,7 +128,9 @@ struct token_config {
     unsigned operation_ms;    /* an operation may take: 30000 */
     unsigned list_ms;         /* a list waits: 10000 */
     unsigned long_ms;         /* what takes long by nature (generating,
-                               * importing, a person at a pad): 240000 */
+                               * importing): 240000 */
+    unsigned person_ms;       /* a person at the token's own pad may take,
+                               * which counts for nothing else: 240000 */
     unsigned poll_ms;         /* between two looks at slots that report no
                                * events: 3000 */
     token_serve_fn *serve;    /* for remote modules; NULL: there are none */
@@ -260,6 +263,11 @@ bool token_get_hang(struct token *t, struct token_hang *out);
  * lasts. */
 enum tokens_err token_login(struct token *t, const uint8_t *pin,
                             size_t pin_len);
+
+/* As token_login. *out_tried (set in any case): the token has looked at the
+ * PIN; false with TOKENS_OK: it was logged in already. */
+enum tokens_err token_login_told(struct token *t, const uint8_t *pin,
+                                 size_t pin_len, bool *out_tried);
 
 /* Ends the login after operations in progress. TOKENS_OK if there was none. */
 enum tokens_err token_logout(struct token *t);
@@ -439,8 +447,8 @@ enum tokens_err token_unwrap(struct token *t, const uint8_t *id, size_t id_len,
                              const struct token_prompt *prompt, uint8_t *out,
                              size_t room, size_t *out_len);
 
-/* A key with CKA_ALWAYS_AUTHENTICATE may be TOKENS_CANNOT here: PKCS#11 has no
- * place for its PIN, so prompt is not asked.
+/* A key with CKA_ALWAYS_AUTHENTICATE may be TOKENS_CANNOT here, after its PIN
+ * was asked for: PKCS#11 has no place for it, and modules differ.
  *
  * Raw ECDH (CKM_ECDH1_DERIVE, CKD_NULL): peer is an uncompressed point that
  * is checked to be on the key's curve (or 32 bytes for X25519); the shared

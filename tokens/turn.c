@@ -207,6 +207,28 @@ hold_limit(struct hold *h, unsigned ms)
     pthread_mutex_unlock(&h->token->mutex);
 }
 
+/* A person's time is no sign of a token that hangs. */
+static void
+hold_now(struct hold *h, bool at_pad, unsigned ms)
+{
+    pthread_mutex_lock(&h->token->mutex);
+    h->watch.at_pad = at_pad;
+    h->watch.end_ms = monotonic_ms() + ms;
+    pthread_mutex_unlock(&h->token->mutex);
+}
+
+void
+hold_pad_begin(struct hold *h)
+{
+    hold_now(h, true, h->token->store->person_ms);
+}
+
+void
+hold_pad_end(struct hold *h)
+{
+    hold_now(h, false, h->token->store->operation_ms);
+}
+
 bool
 hold_is_overdue(struct hold *h)
 {
@@ -229,6 +251,7 @@ token_get_hang(struct token *t, struct token_hang *out)
         found = true;
         out->call = __atomic_load_n(&w->call, __ATOMIC_RELAXED);
         out->ms = (unsigned)(now - w->begun_ms);
+        out->at_pad = w->at_pad;
     }
     pthread_mutex_unlock(&t->mutex);
     return found;
@@ -243,7 +266,8 @@ say_overdue(struct token *t, const struct watch *w, uint64_t now)
     struct token_store *store = t->store;
     struct token_hang hang = {.call =
                                   __atomic_load_n(&w->call, __ATOMIC_RELAXED),
-                              .ms = (unsigned)(now - w->begun_ms)};
+                              .ms = (unsigned)(now - w->begun_ms),
+                              .at_pad = w->at_pad};
 
     if (w->request && store->hung)
         store->hung(store->hung_arg, w->request, &t->info, &hang);

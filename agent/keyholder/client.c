@@ -352,11 +352,10 @@ client_hung(void *arg, void *request, const struct token_info *info,
     struct audit_line line = {.session = c->session,
                               .pid = c->pid,
                               .operation = operation_name(c->message),
-                              .token = info->label,
-                              .result = ERR_TOKEN_HUNG};
+                              .token = info->label};
 
     (void)arg;
-    (void)token_hung_problem(info, hang, &p);
+    line.result = token_hung_problem(info, hang, &p);
     log_error("session %llu: the token %s does not answer: %s",
               (unsigned long long)c->session, p.token, p.detail);
     line.program = client_program(c);

@@ -348,6 +348,7 @@ config_for_tokens(const struct config *c, struct token_module *modules,
         .vtoken_path = vtoken_path,
         .operation_ms = c->deadline_ms,
         .list_ms = c->list_deadline_ms,
+        .person_ms = c->prompt_s * 1000,
         .concurrency = c->concurrency,
     };
 

@@ -136,8 +136,14 @@ token_hung_problem(const struct token_info *info, const struct token_hang *hang,
     char module[sizeof(info->module) * 2];
 
     text_escape(slice_text(info->module), module, sizeof(module));
-    (void)fail(p, ERR_TOKEN_HUNG, "its module %s is in %s for %u s", module,
-               hang->call[0] ? hang->call : "a call", hang->ms / 1000);
+    if (hang->at_pad)
+        (void)fail(p, ERR_CANCELLED,
+                   "nobody entered the PIN at the reader of "
+                   "the token within %u s",
+                   hang->ms / 1000);
+    else
+        (void)fail(p, ERR_TOKEN_HUNG, "its module %s is in %s for %u s", module,
+                   hang->call[0] ? hang->call : "a call", hang->ms / 1000);
     problem_set_token(p, info->label[0] ? info->label : info->serial);
     return p->code;
 }

@@ -13,6 +13,8 @@
  *     removed                    no token is there; its sessions are dead
  *     unnoticed                  the same until the next C_Initialize
  *     last-try                   the next wrong PIN would block every token
+ *     low                        a wrong PIN was given to every token
+ *     must-change                the PIN of every token must be changed
  *     slots 100                  all slots have moved: ids are 100 higher
  *     hide 0x1                   the mechanism is not there: neither in
  *                                C_GetMechanismList nor where it is used
@@ -31,7 +33,8 @@
  * FAULT_TRACE names a file that gets the name of each function called, and for
  * C_Login its user type ("C_Login 2"). FAULT_PINPAD is a PIN: then every token
  * says CKF_PROTECTED_AUTHENTICATION_PATH, refuses a PIN that is given, and a
- * C_Login without one is done with that PIN, as if typed at its own reader.
+ * C_Login without one is done with that PIN, as if typed at its own reader; a
+ * C_SetPIN sets that PIN anew.
  *
  * A test that opens this file with dlopen may ask faultmod_count("C_Sign"),
  * or faultmod_count(NULL) for all calls, since faultmod_reset().
@@ -83,7 +86,7 @@ static CK_MECHANISM_TYPE hidden[LIMIT_RULES];
 static size_t hidden_count;
 static struct stat plan_stat;
 static atomic_ulong plan_number;
-static bool removed, unnoticed, last_try;
+static bool removed, unnoticed, last_try, low, must_change;
 static CK_SLOT_ID moved;
 static __thread bool lies;
 static __thread CK_ULONG lie;
@@ -131,6 +134,10 @@ set_state(const char *name, const char *value)
         unnoticed = true;
     else if (strcmp(name, "last-try") == 0)
         last_try = true;
+    else if (strcmp(name, "low") == 0)
+        low = true;
+    else if (strcmp(name, "must-change") == 0)
+        must_change = true;
     else if (strcmp(name, "slots") == 0)
         moved = strtoul(value, NULL, 0);
     else
@@ -206,7 +213,7 @@ load_plan(void)
     if (!path || !plan_changed(path))
         return;
     rule_count = 0;
-    removed = unnoticed = last_try = false;
+    removed = unnoticed = last_try = low = must_change = false;
     moved = 0;
     hidden_count = 0;
     FILE *f = fopen(path, "re");
@@ -403,6 +410,20 @@ pinpad_C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin,
                          strlen(typed));
 }
 
+static CK_RV
+pinpad_C_SetPIN(CK_SESSION_HANDLE session, CK_BYTE *old_pin, CK_ULONG old_len,
+                CK_BYTE *pin, CK_ULONG len)
+{
+    const char *typed = getenv("FAULT_PINPAD");
+    CK_BYTE *same = (CK_BYTE *)(uintptr_t)typed;
+
+    if (!typed)
+        return fault_C_SetPIN(session, old_pin, old_len, pin, len);
+    if (old_pin || pin)
+        return CKR_ARGUMENTS_BAD;
+    return fault_C_SetPIN(session, same, strlen(typed), same, strlen(typed));
+}
+
 static CK_RV slots_C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO *info);
 
 static CK_RV
@@ -414,6 +435,10 @@ pinpad_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
         info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
     if (rv == CKR_OK && last_try)
         info->flags |= CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
+    if (rv == CKR_OK && low)
+        info->flags |= CKF_USER_PIN_COUNT_LOW;
+    if (rv == CKR_OK && must_change)
+        info->flags |= CKF_USER_PIN_TO_BE_CHANGED;
     return rv;
 }
 
@@ -599,6 +624,7 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
     list.C_Sign = lying_C_Sign;
     list.C_Decrypt = lying_C_Decrypt;
     list.C_Login = pinpad_C_Login;
+    list.C_SetPIN = pinpad_C_SetPIN;
     list.C_GetTokenInfo = pinpad_C_GetTokenInfo;
     list.C_GetMechanismList = shown_C_GetMechanismList;
     list.C_SignInit = shown_C_SignInit;
