@@ -36,7 +36,8 @@ enum sandbox {
     SANDBOX_VALIDATOR, /* SESSION, and opening files read-only (Landlock says
                           which) and listing folders */
     SANDBOX_KEYRING,   /* SQLite's needs below the folder Landlock names */
-    SANDBOX_IMPORTER   /* as SESSION */
+    SANDBOX_IMPORTER,  /* as SESSION */
+    SANDBOX_WATCHER    /* as SESSION, and who it runs as: sd-bus asks */
 };
 
 /* Installs the filter for the calling process (all threads) for good. */

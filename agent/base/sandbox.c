@@ -116,6 +116,11 @@ static const int calls_of_keyring[] = {
     SCMP_SYS(getdents64), SCMP_SYS(statfs),     SCMP_SYS(fstatfs),
 };
 
+static const int calls_of_watcher[] = {
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+};
+
 static const int fcntl_of_all[] = {
     F_GETFL,         F_SETFL,     F_GETFD,     F_SETFD,
     F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS,
@@ -230,6 +235,10 @@ allow_role(scmp_filter_ctx filter, enum sandbox which)
         allow(filter, calls_of_validator, ARRAY_COUNT(calls_of_validator));
         allow_when(filter, SCMP_SYS(openat),
                    ARG_LACKS(2, O_ACCMODE | O_CREAT | O_TRUNC));
+        break;
+    case SANDBOX_WATCHER:
+        allow_fstat(filter);
+        allow(filter, calls_of_watcher, ARRAY_COUNT(calls_of_watcher));
         break;
     case SANDBOX_KEYRING:
         allow(filter, calls_of_keyring, ARRAY_COUNT(calls_of_keyring));

@@ -3,8 +3,8 @@
  * when the machine goes to sleep, as logind says on the system bus; delays
  * the sleep until the tokens are locked.
  *
- * fd 3 is its only channel; it ends with it. It holds no secret, opens no
- * file once it is on the bus, and can say nothing but "lock".
+ * fd 3 is its only channel; it ends with it. It holds no secret, reads nothing
+ * from the bus before it is in its sandbox, and can say nothing but "lock".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -154,10 +154,21 @@ sleep_prepared(sd_bus_message *m, void *arg, sd_bus_error *error)
 
 /* ---- the loop ------------------------------------------------------------ */
 
+/* Connects only: what the bus says is read in the sandbox. */
+static int
+bus_connect(struct watcher *w)
+{
+    int e = sd_bus_open_system(&w->bus);
+
+    sandbox_files(NULL);
+    sandbox_calls(SANDBOX_WATCHER);
+    return e;
+}
+
 static bool
 bus_open(struct watcher *w)
 {
-    int e = sd_bus_open_system(&w->bus);
+    int e = bus_connect(w);
 
     if (e >= 0)
         e = sd_bus_set_method_call_timeout(w->bus, CALL_USEC);
@@ -211,7 +222,6 @@ main(void)
     harden_process(true);
     if (!bus_open(&w))
         _exit(1);
-    sandbox_files(NULL);
     delay_take(&w);
     if (!channel_send(CHANNEL_FD, MSG_WATCHING, NULL, NULL, 0))
         _exit(0);

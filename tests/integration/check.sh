@@ -71,6 +71,29 @@ world_people() {
     done
 }
 
+# A system bus of its own, where there is a dbus-daemon: nobody's real one is
+# touched. It ends with the test; a trap of the test's own calls bus_end.
+bus_begin() {
+    command -v dbus-daemon >/dev/null || return 1
+    cat >"$WORLD/bus.conf" <<CONF
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path=$WORLD/bus</listen>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/>
+<allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
+CONF
+    export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORLD/bus
+    dbus-daemon --config-file="$WORLD/bus.conf" --nofork --nopidfile \
+        2>"$WORLD/bus.log" &
+    BUS=$!
+    trap bus_end EXIT
+    wait_until test -S "$WORLD/bus" || failed 'no bus' "$(cat "$WORLD/bus.log")"
+}
+bus_end() {
+    kill "$BUS" 2>/dev/null
+    world_end
+}
+
 # mail FROM TO [SUBJECT]: a plain message on stdout.
 mail() {
     printf 'From: %s\nTo: %s\nSubject: %s\nDate: Mon, 02 Mar 2026 10:00:00 +0000\nMessage-ID: <%s@example.org>\nMIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\nThe text of %s.\nSecond line.\n' \

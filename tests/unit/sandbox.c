@@ -200,7 +200,7 @@ static void
 no_sandbox_has_sockets_exec_ptrace_threads_or_new_code(void **state)
 {
     (void)state;
-    for (int which = SANDBOX_SESSION; which <= SANDBOX_IMPORTER; which++)
+    for (int which = SANDBOX_SESSION; which <= SANDBOX_WATCHER; which++)
         assert_all_killed((enum sandbox)which, forbidden_to_all,
                           ARRAY_COUNT(forbidden_to_all));
 }
@@ -209,7 +209,7 @@ static void
 session_zygote_and_importer_reach_no_file(void **state)
 {
     static const enum sandbox blind[] = {SANDBOX_SESSION, SANDBOX_ZYGOTE,
-                                         SANDBOX_IMPORTER};
+                                         SANDBOX_IMPORTER, SANDBOX_WATCHER};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(blind); i++)
@@ -221,7 +221,8 @@ static void
 only_the_zygote_forks(void **state)
 {
     static const enum sandbox alone[] = {SANDBOX_SESSION, SANDBOX_IMPORTER,
-                                         SANDBOX_VALIDATOR, SANDBOX_KEYRING};
+                                         SANDBOX_VALIDATOR, SANDBOX_KEYRING,
+                                         SANDBOX_WATCHER};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(alone); i++)

@@ -106,7 +106,7 @@ static void
 every_sandbox_leaves_memory_channels_and_clocks(void **state)
 {
     (void)state;
-    for (int which = SANDBOX_SESSION; which <= SANDBOX_IMPORTER; which++) {
+    for (int which = SANDBOX_SESSION; which <= SANDBOX_WATCHER; which++) {
         assert_true(is_left_alone((enum sandbox)which, use_memory));
         assert_true(is_left_alone((enum sandbox)which, use_descriptors));
         assert_true(is_left_alone((enum sandbox)which, use_clock_and_chance));
@@ -124,7 +124,7 @@ static void
 a_bug_in_a_sandbox_still_aborts(void **state)
 {
     (void)state;
-    for (int which = SANDBOX_SESSION; which <= SANDBOX_IMPORTER; which++) {
+    for (int which = SANDBOX_SESSION; which <= SANDBOX_WATCHER; which++) {
         int status = status_of((enum sandbox)which, do_abort);
 
         assert_true(WIFSIGNALED(status));
