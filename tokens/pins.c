@@ -21,6 +21,8 @@ change_err(struct hold *h)
     token_get_info(h->token, &info);
     if (rv == CKR_PIN_INCORRECT && info.pin_locked)
         return TOKENS_PIN_BLOCKED;
+    if (rv == CKR_ARGUMENTS_BAD && info.protected_path)
+        return TOKENS_AT_PAD;
     return rv_is_vague(rv) ? TOKENS_PIN_WRONG : e;
 }
 

@@ -50,6 +50,7 @@ enum tokens_err {
     TOKENS_INITIALIZED,   /* the token is initialised already */
     TOKENS_PUK_WRONG,     /* wrong PUK (SO PIN); it was tried once */
     TOKENS_PUK_BLOCKED,   /* the PUK is locked after too many tries */
+    TOKENS_AT_PAD,        /* it takes PINs at its own pad only */
     TOKENS_HUNG,          /* a call of the module does not come back */
     TOKENS_ERR_COUNT
 };

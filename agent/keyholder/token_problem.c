@@ -65,6 +65,8 @@ code_of(enum tokens_err e)
         return ERR_PUK_WRONG;
     case TOKENS_PUK_BLOCKED:
         return ERR_PUK_BLOCKED;
+    case TOKENS_AT_PAD:
+        return ERR_PIN_AT_PAD;
     case TOKENS_HUNG:
         return ERR_TOKEN_HUNG;
     case TOKENS_ERR_COUNT:

@@ -35,20 +35,20 @@ unlock_end(struct keyholder *k, struct token *t)
 }
 
 /* One PIN, tried once. An empty one is no PIN: a token would take its absence
- * for "use your own pad". */
+ * for "use your own pad". *OUT_TRIED: the token has looked at it. */
 static enum tokens_err
 login_with(struct keyholder *k, struct token *t, const struct secret *pin,
-           int64_t typed_ms)
+           int64_t typed_ms, bool *out_tried)
 {
     struct slice s = secret_slice(pin);
-    bool was_in = token_is_logged_in(t);
-    enum tokens_err e =
-        s.n == 0 ? TOKENS_PIN_INVALID : token_login(t, s.p, s.n);
+    enum tokens_err e = TOKENS_PIN_INVALID;
 
+    *out_tried = false;
+    if (s.n > 0)
+        e = token_login_told(t, s.p, s.n, out_tried);
     if (e != TOKENS_OK) {
         unlock_forget(k, t);
-    } else if (!was_in) {
-        /* Else the token has not looked at it. */
+    } else if (*out_tried) {
         kept_save(&k->kept, t, s, typed_ms);
         keeper_wake(k);
     }
@@ -64,10 +64,11 @@ login_by_kept(struct keyholder *k, struct token *t,
 {
     AUTO(secret) struct secret *pin = NULL;
     int64_t typed_ms = 0;
+    bool tried;
 
     return !info->pin_final_try && !info->pin_locked &&
            kept_take(&k->kept, t, &pin, &typed_ms) &&
-           login_with(k, t, pin, typed_ms) == TOKENS_OK;
+           login_with(k, t, pin, typed_ms, &tried) == TOKENS_OK;
 }
 
 /* ---- the answer that all who waited get ---------------------------------- */
@@ -151,6 +152,7 @@ try_prompts(struct prompt *prompt, const struct purpose *why, struct problem *p)
         AUTO(secret) struct secret *pin = NULL;
         struct token_info info;
         enum tokens_err t = token_load_info(why->token, &info);
+        bool tried;
         enum err e;
 
         if (t == TOKENS_OK && info.pin_locked)
@@ -159,7 +161,7 @@ try_prompts(struct prompt *prompt, const struct purpose *why, struct problem *p)
             return token_problem(t, why->token, p);
         if ((e = prompt_pin(prompt, why, &info, error, &pin, p)) != ERR_OK)
             return e;
-        t = login_with(k, why->token, pin, 0);
+        t = login_with(k, why->token, pin, 0, &tried);
         if (t == TOKENS_OK)
             return ERR_OK;
         (void)token_problem(t, why->token, p);
@@ -336,31 +338,32 @@ unlock_check_tries(struct token *t, struct problem *p)
 
 static enum err
 unlock_by_descriptor(struct client *c, struct token *t, bool last_try,
-                     struct problem *p)
+                     bool *out_already, struct problem *p)
 {
     AUTO(secret) struct secret *pin = NULL;
+    bool tried = false;
     enum tokens_err e;
     enum err read = last_try ? ERR_OK : unlock_check_tries(t, p);
 
+    if (read == ERR_OK)
+        read = secret_read(c->frame.fds[0], LIMIT_SECRET_MS, &pin, p);
     if (read != ERR_OK)
         return read;
-    read = secret_read(c->frame.fds[0], LIMIT_SECRET_MS, &pin, p);
-
-    if (read != ERR_OK)
-        return read;
-    e = login_with(c->keyholder, t, pin, 0);
+    e = login_with(c->keyholder, t, pin, 0, &tried);
+    *out_already = !tried;
     return e == TOKENS_OK ? ERR_OK : token_problem(e, t, p);
 }
 
 static enum err
 unlock_found(struct client *c, struct token *t, bool last_try,
-             struct problem *p)
+             bool *out_already, struct problem *p)
 {
     const struct purpose why = {.token = t, .operation = "unlock a token"};
 
     if (c->frame.fd_count > 0)
-        return unlock_by_descriptor(c, t, last_try, p);
-    return unlock_is_needed(t) ? unlock_by_prompt(c, &why, NULL, p) : ERR_OK;
+        return unlock_by_descriptor(c, t, last_try, out_already, p);
+    *out_already = !unlock_is_needed(t);
+    return *out_already ? ERR_OK : unlock_by_prompt(c, &why, NULL, p);
 }
 
 enum err
@@ -369,16 +372,18 @@ token_unlock(struct client *c, const struct token_choice *request,
              struct problem *p)
 {
     struct token *t = NULL;
+    bool already = false;
     enum err e = token_choose(c->keyholder->store, request->token, &t, p);
 
     if (e != ERR_OK)
         return e;
-    e = unlock_found(c, t, request->last_try != 0, p);
+    e = unlock_found(c, t, request->last_try != 0, &already, p);
     client_audit(c, "unlock", t, slice_of(NULL, 0), e);
     if (e != ERR_OK)
         return e;
     writing_recover(c, t);
     token_record_fill(t, out, &room->bytes);
+    out->flags |= already ? TOKEN_WAS_UNLOCKED : 0U;
     return ERR_OK;
 }
 

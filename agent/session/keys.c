@@ -201,6 +201,8 @@ keys_unlock(struct request *r, json_t **out)
         return e;
     *out = json_object();
     json_object_set_new(*out, "token", json_text(reply.label));
+    json_object_set_new(*out, "already",
+                        json_boolean(reply.flags & TOKEN_WAS_UNLOCKED));
     return ERR_OK;
 }
 

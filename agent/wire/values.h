@@ -62,7 +62,8 @@ enum token_flag {
     TOKEN_PINPAD = 64,
     TOKEN_NO_PIN_SET = 128,
     TOKEN_PIN_MUST_CHANGE = 256, /* a transport PIN, or an expired one */
-    TOKEN_NO_LOGIN = 512         /* it has no PIN and wants none */
+    TOKEN_NO_LOGIN = 512,        /* it has no PIN and wants none */
+    TOKEN_WAS_UNLOCKED = 1024    /* MSG_UNLOCK: nothing was to be done */
 };
 
 enum module_state {

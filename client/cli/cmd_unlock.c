@@ -54,9 +54,13 @@ run(const struct arguments *a)
         return e;
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
-    fputs("Unlocked: ", stdout);
+    fputs(flag_of(reply, "already") ? "Already unlocked: " : "Unlocked: ",
+          stdout);
     show_text(stdout, text_of(reply, "token"));
     putchar('\n');
+    if (flag_of(reply, "already") && arguments_value(a, "pin-fd"))
+        puts("  The PIN that was given was not tried. To try it: smime lock, "
+             "then this again.");
     return output_finish(EXIT_DONE);
 }
 
