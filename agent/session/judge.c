@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/base/limits.h"
+#include "agent/session/certificates.h"
 #include "agent/session/report_json.h"
 #include "agent/session/try.h"
 
@@ -45,22 +46,6 @@ evidence_fits(const struct signer_info *s, const struct layer *l)
            s->signature.n <= 2048 && l->data.content_type.n <= 32;
 }
 
-static void
-add_certificates(const struct layer *l, struct slice_list *out)
-{
-    size_t room = LIMIT_EVIDENCE_BYTES;
-
-    for (size_t i = 0; i < l->data.certificate_count && out->n < 32; i++) {
-        struct slice c = l->data.certificate[i];
-
-        if (c.n > room || c.n > LIMIT_CERT_BYTES)
-            continue;
-        if (!slice_list_add(out, c))
-            return;
-        room -= c.n;
-    }
-}
-
 /* Of the message that the layer is in. */
 static void
 add_author(const struct reading *g, const struct layer *l,
@@ -83,7 +68,8 @@ covers_all(const struct layer *l)
     return l->covers && l->at.place == PLACE_SPINE && !l->flaw;
 }
 
-static void
+/* False when certificates were left out. */
+static bool
 fill_evidence(const struct reading *g, const struct layer *l,
               const struct signer_info *s, const struct judging *how,
               bool learn, struct verify_request *q)
@@ -98,7 +84,6 @@ fill_evidence(const struct reading *g, const struct layer *l,
     q->signature = s->signature;
     q->content_digest = digests_get(l->digests, s->hash);
     q->content_type = l->data.content_type;
-    add_certificates(l, &q->certificates);
     add_author(g, l, q);
     q->at = how->at;
     q->covers = covers_all(l);
@@ -106,6 +91,7 @@ fill_evidence(const struct reading *g, const struct layer *l,
     q->origin = slice_text(how->origin);
     if (q->origin.n > LIMIT_TEXT_BYTES)
         q->origin.n = LIMIT_TEXT_BYTES;
+    return !certificates_choose(&l->data, s, &q->certificates);
 }
 
 /* ---- one signer
@@ -158,14 +144,15 @@ judge_signer(struct reading *g, size_t number, const struct signer_info *s,
     struct verify_request q;
     struct verify_reply reply = {.integrity = INTEGRITY_UNSUPPORTED,
                                  .chain = CHAIN_NOT_ASKED};
-    bool covers = covers_all(l), valid;
+    bool covers = covers_all(l), whole = false, valid;
 
     if (evidence_fits(s, l) && v->judged++ < LIMIT_JUDGED_SIGNERS) {
-        fill_evidence(g, l, s, how, how->learn && (v->good || v->unseen), &q);
+        whole = fill_evidence(g, l, s, how,
+                              how->learn && (v->good || v->unseen), &q);
         TRY(keyring_call(g->r, MSG_VERIFY, &q, &reply));
-    } else {
-        add_reason(v->reasons, "too-large");
     }
+    if (!whole && reply.chain != CHAIN_OK)
+        add_reason(v->reasons, "too-large");
     if (l->at.place == PLACE_SPINE)
         note_reasons(v->reasons, &reply.reasons);
     valid = is_valid(&reply, l);

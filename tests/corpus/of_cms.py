@@ -5,7 +5,7 @@ from cms import (CERTIFICATE_V1, CERTIFICATE_V2, CONTENT_TYPE, MESSAGE_DIGEST,
 from der import (DATA, HASH_OID, NULL, PKCS7, algorithm, hashed, integer,
                  octets, oid, seq, set_of, tlv, utc_time)
 from mails import EVIL, TEXT, encoded
-from pki import NOW
+from pki import NOW, Certificate, rfc822
 
 CONTENT = canonical(TEXT)
 
@@ -91,6 +91,36 @@ def signers_of(c):
     both(c, "signers-two-mine", "good", "",
          [good, signer(w.ec, CONTENT)], [w.max, w.ec, w.ca])
     both(c, "signers-mine-and-other", "good", "", [good, eve], everybody)
+
+
+def crowds(c):
+    """Among many: the signer, its certificate, its issuer."""
+    w = c.world
+    mine = [signer(w.max, CONTENT)]
+    eve = signer(w.eve, CONTENT)
+    big = [w.issue(w.eve_key, "eve@evil.example", name="Eve",
+                   names=tuple(rfc822(f"eve{n:04}.{i}@evil.example")
+                               for n in range(250))) for i in range(28)]
+    both(c, "crowd-certificate-last", "good", "", mine,
+         [w.eve] * 31 + [w.max])
+    both(c, "crowd-certificate-last-large", "good", "", mine, big + [w.max])
+    middle = w.issue(w.eve_key, None, name="Crowd CA", eku=(), ca=True,
+                     usage=4)
+    below = Certificate(w.max_key, middle, names=(rfc822("max@example.org"),))
+    both(c, "crowd-issuer-last", "good", "", [signer(below, CONTENT)],
+         big + [middle, below])
+    both(c, "crowd-signer-last", "good", "", [eve] * 15 + mine,
+         [w.eve, w.max, w.ca])
+    both(c, "crowd-signer-last-broken", "bad", "digest-mismatch",
+         [eve] * 15 + [signer(w.max, b"x")], [w.eve, w.max, w.ca])
+    both(c, "crowd-issuer-missing", "bad", "too-large",
+         [signer(Certificate(w.max_key, Certificate(
+             w.eve_key, w.ca, "Nobody", eku=(), ca=True, usage=4),
+             names=(rfc822("max@example.org"),)), CONTENT)], big)
+    for name, signers, certs in [
+            ("certificates", mine, [w.eve] * 32 + [w.max]),
+            ("signers", [eve] * 16 + mine, [w.max, w.eve])]:
+        both(c, "crowd-too-many-" + name, "error", "TooLarge", signers, certs)
 
 
 def attribute_games(c):
@@ -302,6 +332,7 @@ def encodings(c):
 def build(c):
     contents(c)
     signers_of(c)
+    crowds(c)
     attribute_games(c)
     attributes_as_content(c)
     certificate_names(c)
