@@ -54,6 +54,8 @@ class Corpus:
         must be among the reasons, or the error's name."""
         if name in self.names:
             raise ValueError(f"two mails are called {name}")
+        if verdict != "good" and not reason:
+            raise ValueError(f"{name} is {verdict} without a reason")
         self.names.add(name)
         self.cases.append((name, mail, verdict, reason))
 
