@@ -81,7 +81,7 @@ reading_inner(struct reading *g, struct stream *content, const struct layer *l)
     struct entity inner = {0};
     enum err e = entity_read(content, &inner, &g->r->problem);
 
-    if (e == ERR_OK && l->kind == LAYER_SIGNED && l->at.place == PLACE_SPINE)
+    if (e == ERR_OK && l->at.place == PLACE_SPINE)
         note_inner_from(g, &inner);
     if (e == ERR_OK && g->verb == VERB_DECRYPT)
         e = reading_put(g, &inner, &w);

@@ -236,8 +236,8 @@ MUST_USE enum err layer_finish(struct layer *l, struct cms_object *o,
 /* What the CMS object itself says that makes it no signature of a mail. */
 void layer_check_object(struct layer *l);
 
-/* RFC 9788 and others before it: an author inside the signed entity must be
- * the one outside. */
+/* RFC 9788 and others before it: an author inside the signed or encrypted
+ * entity must be the one outside. */
 void note_inner_from(struct reading *g, const struct entity *inner);
 
 /* Reads S to its end and forgets it. */

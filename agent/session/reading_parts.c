@@ -27,28 +27,6 @@ passing_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
     return e;
 }
 
-enum err
-reading_pass(struct reading *g, struct entity *e, struct sink *to,
-             const struct where *w)
-{
-    struct stream_passing s = {
-        .s = {.read = passing_read}, .from = e->body, .to = to};
-    struct problem *p = &g->r->problem;
-    enum err error;
-
-    /* Decrypt reports on encryption alone; a part teaches nothing. */
-    if (g->verb == VERB_DECRYPT || g->verb == VERB_HARVEST)
-        return to ? stream_pump(e->body, to, p) : stream_drain(e->body, p);
-    g->passing = &s;
-    e->body = &s.s;
-    error = reading_parts(g, e, w);
-    if (error == ERR_OK)
-        error = stream_drain(&s.s, p);
-    e->body = s.from;
-    g->passing = NULL;
-    return error;
-}
-
 /* ---- noting a part
  * ------------------------------------------------------------------- */
 
@@ -118,8 +96,17 @@ enum shape_kind { SHAPE_LEAF, SHAPE_MULTIPART, SHAPE_MESSAGE };
 struct shape {
     enum shape_kind kind;
     bool digest;
+    bool wrapped; /* the message itself, in an attached one's clothes */
     char boundary[512];
 };
+
+static bool
+is_not_forwarded(const struct content_type *type)
+{
+    const char *forwarded = content_type_find(type, "forwarded");
+
+    return forwarded && strcasecmp(forwarded, "no") == 0;
+}
 
 /* What has a transfer encoding that it may not have (RFC 2045 6.4) is shown
  * by some readers as text. */
@@ -142,6 +129,9 @@ shape_read(const struct entity *e, const struct where *w, struct shape *out)
                strcmp(type.type, "message/global") == 0 ||
                (w->in_digest && header_count(&e->header, "Content-Type") == 0))
         out->kind = SHAPE_MESSAGE; /* RFC 2046 5.1.5 for the last */
+    out->wrapped = out->kind == SHAPE_MESSAGE && w->place == PLACE_SPINE &&
+                   (w->signature >= 0 || w->encryption >= 0) &&
+                   is_not_forwarded(&type);
 }
 
 /* ---- what is inside a part
@@ -230,14 +220,20 @@ forwarded_author(struct reading *g, const struct header *h)
     return a;
 }
 
+/* A message that says it is not forwarded is the one around it, with the
+ * header that its author protected (RFC 8551 3.1): who that names must be who
+ * sent it. Any other is of whom it may. */
 static enum err
-read_attached(struct reading *g, struct entity *e, const struct where *w)
+read_attached(struct reading *g, struct entity *e, bool wrapped,
+              const struct where *w)
 {
     struct where at = where_below(w, 1);
     struct entity inner = {0};
     enum err error = entity_read(e->body, &inner, &g->r->problem);
 
     if (error == ERR_OK) {
+        if (wrapped)
+            note_inner_from(g, &inner);
         at.place = PLACE_FORWARDED;
         at.in_digest = false;
         at.author = forwarded_author(g, &inner.header);
@@ -262,10 +258,45 @@ reading_parts(struct reading *g, struct entity *e, const struct where *w)
     case SHAPE_MULTIPART:
         return read_children(g, e, &shape, w);
     case SHAPE_MESSAGE:
-        return read_attached(g, e, w);
+        return read_attached(g, e, shape.wrapped, w);
     case SHAPE_LEAF:
         break;
     }
     reading_note_part(g, &e->header, NULL, w);
     return ERR_OK;
+}
+
+/* Decrypt reports on encryption alone. A part teaches nothing, but the author
+ * inside may say that the message must not. */
+static bool
+is_of_interest(const struct reading *g, const struct entity *e,
+               const struct where *w)
+{
+    struct shape shape;
+
+    if (g->verb != VERB_HARVEST)
+        return g->verb != VERB_DECRYPT;
+    shape_read(e, w, &shape);
+    return shape.wrapped;
+}
+
+enum err
+reading_pass(struct reading *g, struct entity *e, struct sink *to,
+             const struct where *w)
+{
+    struct stream_passing s = {
+        .s = {.read = passing_read}, .from = e->body, .to = to};
+    struct problem *p = &g->r->problem;
+    enum err error;
+
+    if (!is_of_interest(g, e, w))
+        return to ? stream_pump(e->body, to, p) : stream_drain(e->body, p);
+    g->passing = &s;
+    e->body = &s.s;
+    error = reading_parts(g, e, w);
+    if (error == ERR_OK)
+        error = stream_drain(&s.s, p);
+    e->body = s.from;
+    g->passing = NULL;
+    return error;
 }

@@ -161,7 +161,7 @@ enum header_flag {
     HEADER_DECEIVING_NAME = 2, /* a display name holds another address */
     HEADER_MALFORMED_FROM = 4,
     HEADER_AMBIGUOUS = 8,  /* readers may see other fields in it */
-    HEADER_INNER_FROM = 16 /* the signed text says it is from another */
+    HEADER_INNER_FROM = 16 /* the text inside says it is from another */
 };
 enum contact_state {
     CONTACT_SEEN,

@@ -308,9 +308,45 @@ def inner(c):
         b"From: Max <max@example.org>\nSubject: Invoice\n" + mime + TEXT))
     c.good("inner-from-same-protected", c.opaque(
         b"From: Max Muster <MAX@example.org>\n" + protected))
+    wrapped(c)
     c.good("inner-forwarded", c.detached(
         b"Content-Type: message/rfc822\n\nFrom: boss@example.org\n"
         b"Subject: x\n\nForwarded.\n"))
+
+
+def wrapped(c):
+    """The whole message as what is signed (RFC 8551 3.1): its header is the
+    one that its author protected, unless it says it is forwarded."""
+    def inside(header_fields, kind="message/rfc822; forwarded=no"):
+        return (b"Content-Type: " + kind.encode() + b"\n\n"
+                + header_fields.encode() + b"Subject: x\n" + TEXT)
+
+    own = "From: Max <MAX@Example.org>\n"
+    for name, fields in {
+            "boss": "From: boss@example.org\n",
+            "two-mailboxes": "From: max@example.org, boss@example.org\n",
+            "two-fields": own + "From: boss@example.org\n",
+            "deceives": 'From: "boss@example.org" <max@example.org>\n',
+            "unreadable": "From: <max@example.org\n"}.items():
+        c.bad("wrapped-" + name, c.detached(inside(fields)), "inner-from")
+        c.bad("wrapped-" + name + "-opaque", c.opaque(inside(fields)),
+              "inner-from")
+    boss = "From: boss@example.org\n"
+    for name, kind in {"upper": "Message/RFC822; Forwarded=NO",
+                       "quoted": 'message/rfc822; forwarded="no"',
+                       "global": "message/global; forwarded=no"}.items():
+        c.bad("wrapped-boss-" + name, c.detached(inside(boss, kind)),
+              "inner-from")
+    c.bad("wrapped-outer-eve", c.detached(inside(own), head=header(
+        "From: eve@evil.example\n")), "inner-from")
+    c.good("wrapped-same", c.detached(inside(own)))
+    c.good("wrapped-same-opaque", c.opaque(inside(own)))
+    c.good("wrapped-no-from", c.detached(inside("")))
+    c.good("wrapped-forwarded", c.detached(inside(
+        boss, "message/rfc822; forwarded=yes")))
+    c.good("wrapped-in-a-part", c.detached(
+        b'Content-Type: multipart/mixed; boundary="in"\n\n--in\n'
+        + inside(boss) + b"\n--in--\n"))
 
 
 def build(c):

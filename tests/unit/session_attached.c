@@ -216,6 +216,72 @@ a_nested_token_error_comes_after_the_padding(void **state)
     fail_from = 0;
 }
 
+/* ---- the message itself as what is attached
+ * ------------------------------------ */
+
+#define WRAPPED "Content-Type: message/rfc822; forwarded="
+
+static uint32_t
+flags_seen(method_handler *handler, const struct buf *mail)
+{
+    AUTO(outcome) struct outcome o;
+
+    call_mail(handler,
+              handler == contacts_harvest
+                  ? json_pack("{s:[i],s:[s]}", "inputs", 0, "origins", "x")
+                  : NULL,
+              buf_slice(mail), &o);
+    assert_int_equal(o.e, ERR_OK);
+    assert_int_equal(asked_count, 1);
+    return asked[0].flags;
+}
+
+static void
+a_wrapped_message_is_of_its_sender_for_every_verb(void **state)
+{
+    method_handler *const verbs[] = {mail_open, mail_verify, contacts_harvest};
+    static const struct {
+        const char *entity;
+        bool other;
+    } cases[] = {{WRAPPED "no\n\nFrom: c@example.org\n\nx\n", true},
+                 {WRAPPED "no\n\nFrom: a@example.org\n\nx\n", false},
+                 {WRAPPED "yes\n\nFrom: c@example.org\n\nx\n", false}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        for (size_t v = 0; v < ARRAY_COUNT(verbs); v++) {
+            AUTO(buf) struct buf mail = {0};
+
+            alone();
+            buf_add_text(&mail, HEAD);
+            buf_add_text(&mail, cases[i].entity);
+            wrap(mail_sign, v == 1, &mail);
+            assert_int_equal(flags_seen(verbs[v], &mail) & HEADER_INNER_FROM,
+                             cases[i].other ? HEADER_INNER_FROM : 0);
+        }
+}
+
+/* Somebody else's ciphertext under one's own name. */
+static void
+an_author_inside_encryption_is_compared_too(void **state)
+{
+    (void)state;
+    for (int other = 0; other < 2; other++) {
+        AUTO(buf) struct buf mail = {0};
+        AUTO(outcome) struct outcome o;
+
+        alone();
+        buf_add_text(&mail, HEAD WRAPPED "no\n\n");
+        buf_add_text(&mail, other ? "From: c@example.org\n\nx\n"
+                                  : "From: a@example.org\n\nx\n");
+        wrap(mail_encrypt, false, &mail);
+        call_mail(mail_open, NULL, buf_slice(&mail), &o);
+        assert_int_equal(o.e, ERR_OK);
+        assert_string_equal(verdict_of(&o), "plain");
+        assert_int_equal(has_reason(&o, "inner-from"), other);
+    }
+}
+
 int
 main(void)
 {
@@ -228,6 +294,8 @@ main(void)
         cmocka_unit_test(layers_around_the_multipart_open_nothing_in_it),
         cmocka_unit_test(a_nested_encryption_for_others_has_the_one_answer),
         cmocka_unit_test(a_nested_token_error_comes_after_the_padding),
+        cmocka_unit_test(a_wrapped_message_is_of_its_sender_for_every_verb),
+        cmocka_unit_test(an_author_inside_encryption_is_compared_too),
     };
 
     return cmocka_run_group_tests(tests, identities_make, identities_drop);
