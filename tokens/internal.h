@@ -22,9 +22,11 @@ struct x509_st; /* OpenSSL's X509 */
 
 enum {
 #define SECTION(title)
-#define LIMIT(name, value, unit, what) LIMIT_##name = (value),
+#define OWN(name, value, unit, what)     LIMIT_##name = (value),
+#define HOSTILE(name, value, unit, what) LIMIT_##name = (value),
 #include "tokens/limits.def"
-#undef LIMIT
+#undef HOSTILE
+#undef OWN
 #undef SECTION
 };
 

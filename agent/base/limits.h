@@ -7,9 +7,11 @@
 
 enum {
 #define SECTION(title)
-#define LIMIT(name, value, unit, what) LIMIT_##name = (value),
+#define OWN(name, value, unit, what)     LIMIT_##name = (value),
+#define HOSTILE(name, value, unit, what) LIMIT_##name = (value),
 #include "agent/base/limits.def"
-#undef LIMIT
+#undef HOSTILE
+#undef OWN
 #undef SECTION
 };
 

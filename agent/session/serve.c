@@ -68,6 +68,20 @@ send_away(struct session *s, const char *why)
     (void)shutdown(s->conn, SHUT_RDWR);
 }
 
+/* Whose call cannot be read as a whole is told the limit before. */
+static void
+send_away_over(struct session *s, const char *why)
+{
+    json_t *reply =
+        varlink_service_error("InvalidParameter", "parameter", slice_text(why));
+
+    if (!message_write(s->conn, reply, LIMIT_IDLE_MS))
+        log_debug("session %llu: it was not told why",
+                  (unsigned long long)s->id);
+    json_decref(reply);
+    send_away(s, why);
+}
+
 /* Reads one call; false when there is none and the connection is over. */
 static bool
 read_call(struct session *s, struct message_in *in, struct varlink_call *out)
@@ -82,15 +96,22 @@ read_call(struct session *s, struct message_in *in, struct varlink_call *out)
     case MESSAGE_HUNG_UP:
         return false;
     case MESSAGE_TOO_LONG:
-        send_away(s, "a request over the limit");
+        (void)fail(&why, ERR_LIMIT, "a request of more than %d bytes",
+                   LIMIT_REQUEST_BYTES);
+        send_away_over(s, why.detail);
         return false;
     case MESSAGE_TOO_SLOW:
-        send_away(s, "a request that did not end in time");
+        (void)fail(&why, ERR_LIMIT, "a request that took more than %d seconds",
+                   LIMIT_MESSAGE_MS / 1000);
+        send_away_over(s, why.detail);
         return false;
     }
     if (varlink_parse(buf_slice(&in->text), out, &why))
         return true;
-    send_away(s, why.detail);
+    if (why.code == ERR_LIMIT)
+        send_away_over(s, why.detail);
+    else
+        send_away(s, why.detail);
     return false;
 }
 

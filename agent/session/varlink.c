@@ -50,12 +50,42 @@ read_parameters(struct varlink_call *c)
     return json_is_object(c->parameters);
 }
 
+/* Before it is parsed, for the parser takes stack for each level. What is no
+ * JSON may be counted wrong; the parser finds that. */
+static bool
+is_too_deep(struct slice text)
+{
+    bool quoted = false;
+    int depth = 0;
+
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i];
+
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == ']' || c == '}'))
+            depth--;
+        else if (!quoted && (c == '[' || c == '{') &&
+                 ++depth > LIMIT_REQUEST_DEPTH)
+            return true;
+    }
+    return false;
+}
+
 bool
 varlink_parse(struct slice text, struct varlink_call *out, struct problem *why)
 {
     AUTO(varlink_call) struct varlink_call c = {0};
     json_error_t error;
 
+    if (is_too_deep(text)) {
+        (void)fail(why, ERR_LIMIT,
+                   "more than %d objects and arrays in each other",
+                   LIMIT_REQUEST_DEPTH);
+        return false;
+    }
     c.root = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES,
                         &error);
     if (!c.root) {

@@ -33,8 +33,9 @@ struct varlink_call {
     bool upgrade;
 };
 
-/* Reads one message without its NUL. False when it is no JSON or no call;
- * WHY then says what is wrong with it. */
+/* Reads one message without its NUL. False when it is no JSON or no call
+ * (WHY then says what is wrong with it), or deeper than LIMIT_REQUEST_DEPTH
+ * (ERR_LIMIT). */
 MUST_USE bool varlink_parse(struct slice text, struct varlink_call *out,
                             struct problem *why);
 void varlink_call_drop(struct varlink_call *c);

@@ -223,14 +223,50 @@ what_is_no_call_ends_the_connection(void **state)
         assert_sent_away(bad[i], strlen(bad[i]) + 1);
 }
 
-static void
-a_call_nested_too_deep_ends_the_connection(void **state)
+/* GetInfo, itself one level, with DEPTH - 1 arrays in its parameters' place,
+ * behind a text that only looks like more of them. */
+static json_t *
+answer_to_depth(int depth, enum serve_end *out_end)
 {
-    static char deep[10000];
+    AUTO(buf) struct buf call = {0};
+    struct world w = {0};
+    json_t *reply;
+
+    buf_add_text(&call, "{\"method\":\"org.varlink.service.GetInfo\","
+                        "\"x\":\"[[[[[[[[\\\"[[[[[[[[[[\\\\\",\"y\":");
+    for (int i = 1; i < depth; i++)
+        buf_add_text(&call, "[");
+    for (int i = 1; i < depth; i++)
+        buf_add_text(&call, "]");
+    buf_add_text(&call, "}");
+    world_open(&w, RIGHT_MAIL);
+    world_start(&w);
+    send_bytes(w.client, buf_text(&call), call.len + 1, NULL, 0);
+    reply = receive_message(w.client);
+    fd_drop(&w.client);
+    *out_end = world_join(&w);
+    world_close(&w);
+    return reply;
+}
+
+static void
+a_call_nested_too_deep_is_told_so_and_ends_the_connection(void **state)
+{
+    enum serve_end end;
+    json_t *reply = answer_to_depth(LIMIT_REQUEST_DEPTH, &end);
 
     (void)state;
-    memset(deep, '[', sizeof(deep) - 1);
-    assert_sent_away(deep, sizeof(deep));
+    assert_string_equal(text_at(reply, "product"), "smime-agent");
+    json_decref(reply);
+    for (int deep = 1; deep < 20000; deep += 19998) {
+        reply = answer_to_depth(LIMIT_REQUEST_DEPTH + deep, &end);
+        assert_int_equal(end, SERVE_CLOSED);
+        assert_string_equal(error_of(reply),
+                            "org.varlink.service.InvalidParameter");
+        assert_string_equal(text_at(reply, "parameter"),
+                            "more than 16 objects and arrays in each other");
+        json_decref(reply);
+    }
 }
 
 struct flood {
@@ -245,7 +281,10 @@ flood(void *arg)
     static const char spaces[4096] = {[0 ... 4095] = ' '};
 
     for (size_t sent = 0; sent < f->bytes; sent += sizeof(spaces))
-        if (send(f->fd, spaces, sizeof(spaces), MSG_NOSIGNAL) < 0)
+        if (send(f->fd, spaces,
+                 f->bytes - sent < sizeof(spaces) ? f->bytes - sent
+                                                  : sizeof(spaces),
+                 MSG_NOSIGNAL) < 0)
             break;
     return NULL;
 }
@@ -277,9 +316,12 @@ a_request_over_the_limit_ends_the_connection(void **state)
     json_t *reply;
 
     (void)state;
-    assert_int_equal(serve_flood(LIMIT_REQUEST_BYTES, INFO, &reply),
-                     SERVE_CLOSED);
-    assert_null(reply);
+    assert_int_equal(
+        serve_flood(LIMIT_REQUEST_BYTES - sizeof(INFO) + 1, INFO, &reply),
+        SERVE_CLOSED);
+    assert_string_equal(text_at(reply, "parameter"),
+                        "a request of more than 262144 bytes");
+    json_decref(reply);
 }
 
 static void
@@ -288,7 +330,7 @@ a_request_up_to_the_limit_is_served(void **state)
     json_t *reply;
 
     (void)state;
-    serve_flood(LIMIT_REQUEST_BYTES - 4096, INFO, &reply);
+    serve_flood(LIMIT_REQUEST_BYTES - sizeof(INFO), INFO, &reply);
     assert_string_equal(text_at(reply, "product"), "smime-agent");
     json_decref(reply);
 }
@@ -473,7 +515,8 @@ main(void)
         cmocka_unit_test(
             as_many_descriptors_as_allowed_come_along_and_are_closed),
         cmocka_unit_test(what_is_no_call_ends_the_connection),
-        cmocka_unit_test(a_call_nested_too_deep_ends_the_connection),
+        cmocka_unit_test(
+            a_call_nested_too_deep_is_told_so_and_ends_the_connection),
         cmocka_unit_test(a_request_over_the_limit_ends_the_connection),
         cmocka_unit_test(a_request_up_to_the_limit_is_served),
         cmocka_unit_test(a_request_that_does_not_end_is_too_slow),
