@@ -223,6 +223,23 @@ note_encrypted(const struct layer *l, struct verdict *v)
                                                           : "part-encrypted");
 }
 
+/* Whoever signs a ciphertext need not know what is in it, and may have taken
+ * it from somebody else's mail: there is no relation between the signer and
+ * the text (RFC 8551 3.7). Is the innermost layer an encryption? */
+static bool
+is_signed_outside(const struct reading *g)
+{
+    enum layer_kind innermost = LAYER_SIGNED;
+    bool any_signed = false;
+
+    for (size_t i = 0; i < g->layer_count; i++)
+        if (g->layer[i].at.place == PLACE_SPINE) {
+            innermost = g->layer[i].kind;
+            any_signed |= innermost == LAYER_SIGNED;
+        }
+    return any_signed && innermost == LAYER_ENCRYPTED;
+}
+
 /* Of each, in their order: outermost first. */
 static enum err
 judge_layers(struct reading *g, const struct judging *how, struct verdict *v,
@@ -242,6 +259,8 @@ judge_layers(struct reading *g, const struct judging *how, struct verdict *v,
      * under one's own name asks for an answer that quotes the text. */
     if (!v->any_signed && (g->author.header_flags & HEADER_INNER_FROM))
         add_reason(v->reasons, "inner-from");
+    if (is_signed_outside(g))
+        add_reason(v->reasons, "signed-outside");
     if (g->more)
         add_reason(v->reasons, "more-parts");
     return ERR_OK;

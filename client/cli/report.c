@@ -412,7 +412,8 @@ report_say(FILE *to, json_t *report)
     if (strcmp(verdict, "good") == 0)
         say_good(to, report);
     else if (strcmp(verdict, "plain") == 0)
-        say_unsigned(to, report, "Not signed.", "not-signed");
+        say_unsigned(to, report, "Not signed: nobody vouches for who wrote it.",
+                     "not-signed");
     else if (strcmp(verdict, "partial") == 0)
         say_unsigned(to, report, "NOT GOOD: only a part of it is signed.",
                      "part-signed");
