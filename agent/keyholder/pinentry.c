@@ -16,6 +16,7 @@
 #include "agent/base/log.h"
 
 #define LINE_BYTES 900 /* an Assuan line takes 1000 */
+#define GRACE_MS   2000
 
 struct pinentry {
     assuan_context_t assuan;
@@ -221,6 +222,19 @@ set_place(struct pinentry *pinentry, const struct pinentry_place *place)
     set_option(pinentry, "display", place->display);
 }
 
+/* Most give up after a time of their own, pinentry-curses after a minute. It
+ * ends the question itself, and tidies the terminal up; we do a little later,
+ * for those that don't. */
+static void
+set_timeout(struct pinentry *pinentry)
+{
+    char seconds[16];
+
+    snprintf(seconds, sizeof(seconds), "%d", pinentry->timeout_ms / 1000);
+    (void)transact_text(pinentry, "SETTIMEOUT", seconds);
+    pinentry->timeout_ms += GRACE_MS;
+}
+
 static gpg_error_t
 take_pid(void *arg, const void *bytes, size_t n)
 {
@@ -272,6 +286,7 @@ pinentry_open(int fd, int watch, const struct pinentry_place *place,
         return assuan_problem(pinentry, error, p);
     set_place(pinentry, place);
     (void)transact_text(pinentry, "SETTITLE", "S/MIME");
+    set_timeout(pinentry);
     (void)assuan_transact(pinentry->assuan, "GETINFO pid", take_pid, pinentry,
                           NULL, NULL, NULL, NULL);
     *out = TAKE(pinentry);

@@ -141,8 +141,7 @@ add_window(struct text *t, const struct config_consent *c)
 static void
 add_length(struct text *t, const struct token_info *info)
 {
-    if (info->pin_min > 0 && info->pin_max < 256 &&
-        info->pin_min <= info->pin_max)
+    if (token_has_pin_limits(info))
         add_line(t, "It has %lu to %lu characters", info->pin_min,
                  info->pin_max);
 }

@@ -14,6 +14,13 @@ token_name(struct token *t, char out[TOKEN_LABEL_BYTES])
              info.label[0] ? info.label : info.serial);
 }
 
+bool
+token_has_pin_limits(const struct token_info *info)
+{
+    return info->pin_min > 0 && info->pin_max < 256 &&
+           info->pin_min <= info->pin_max;
+}
+
 static enum err
 code_of(enum tokens_err e)
 {
@@ -167,6 +174,10 @@ token_problem(enum tokens_err e, struct token *token, struct problem *p)
         (void)fail(p, code_of(e), NULL);
     if (!token)
         return p->code;
+    token_get_info(token, &info);
+    if (e == TOKENS_PIN_INVALID && token_has_pin_limits(&info))
+        (void)fail(p, code_of(e), "it has %lu to %lu", info.pin_min,
+                   info.pin_max);
     token_name(token, name);
     problem_set_token(p, name);
     if (e == TOKENS_NO_KEY)

@@ -10,6 +10,9 @@
 /* What a person calls the token: its label, else its serial number. */
 void token_name(struct token *t, char out[TOKEN_LABEL_BYTES]);
 
+/* False: the token does not say how long a PIN is, or says nonsense. */
+bool token_has_pin_limits(const struct token_info *info);
+
 /* Fills *p for E (not TOKENS_OK) with the token's label and the tries left,
  * and gives its code. TOKEN may be NULL. Call it in the thread that got E. */
 enum err token_problem(enum tokens_err e, struct token *token,

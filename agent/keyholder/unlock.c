@@ -134,7 +134,7 @@ wrong_text(enum tokens_err t, const struct token_info *info, char *room,
 {
     if (t == TOKENS_PIN_WRONG)
         return "Wrong PIN";
-    if (info->pin_min == 0 || info->pin_max > 255)
+    if (!token_has_pin_limits(info))
         return "That cannot be a PIN";
     snprintf(room, size, "That cannot be a PIN: it has %lu to %lu characters",
              info->pin_min, info->pin_max);

@@ -203,6 +203,8 @@ keys_unlock(struct request *r, json_t **out)
     json_object_set_new(*out, "token", json_text(reply.label));
     json_object_set_new(*out, "already",
                         json_boolean(reply.flags & TOKEN_WAS_UNLOCKED));
+    json_object_set_new(*out, "pin_must_change",
+                        json_boolean(reply.flags & TOKEN_PIN_MUST_CHANGE));
     return ERR_OK;
 }
 

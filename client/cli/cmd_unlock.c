@@ -61,6 +61,9 @@ run(const struct arguments *a)
     if (flag_of(reply, "already") && arguments_value(a, "pin-fd"))
         puts("  The PIN that was given was not tried. To try it: smime lock, "
              "then this again.");
+    if (flag_of(reply, "pin_must_change"))
+        puts("  Its PIN must be changed before it is used.\n"
+             "  next: smime pin change");
     return output_finish(EXIT_DONE);
 }
 

@@ -89,10 +89,10 @@ ask_yes(struct pinentry *pinentry, struct secret **out, struct problem *p)
     return pinentry_confirm(pinentry, "sure?", p);
 }
 
-/* greeting, ttyname, ttytype, title, pid, description, prompt, error: then
- * GETPIN */
+/* greeting, ttyname, ttytype, title, timeout, pid, description, prompt, error:
+ * then GETPIN */
 #define BEFORE                                                                 \
-    "OK hello\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n"
+    "OK hello\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n", "OK\n"
 
 static void
 a_pin_is_decoded(void **state)
@@ -123,6 +123,8 @@ no_text_can_end_its_line(void **state)
     assert_non_null(strstr(o.heard, "SETERROR Wrong PIN\n"));
     assert_non_null(strstr(o.heard, "OPTION ttyname= /dev/pts/9\n"));
     assert_null(strstr(o.heard, "lc-ctype"));
+    /* Its own time would be shorter. */
+    assert_non_null(strstr(o.heard, "SETTIMEOUT 280\n"));
 }
 
 static void
@@ -132,6 +134,7 @@ an_option_that_is_not_known_is_no_failure(void **state)
                                        "ERR 174 Unknown option\n",
                                        "ERR 174 Unknown option\n",
                                        "OK\n",
+                                       "ERR 275 Unknown IPC command\n",
                                        "OK\n",
                                        "OK\n",
                                        "OK\n",
@@ -170,9 +173,11 @@ a_pin_over_the_limit_is_refused(void **state)
 static void
 a_yes_is_a_yes_and_a_no_is_cancelled(void **state)
 {
-    static const char *const yes[] = {"OK hello\n", "OK\n", "OK\n", "OK\n",
-                                      "OK\n",       "OK\n", "OK\n", ""};
+    static const char *const yes[] = {"OK hello\n", "OK\n", "OK\n",
+                                      "OK\n",       "OK\n", "OK\n",
+                                      "OK\n",       "OK\n", ""};
     static const char *const no[] = {"OK hello\n",
+                                     "OK\n",
                                      "OK\n",
                                      "OK\n",
                                      "OK\n",
@@ -234,7 +239,7 @@ a_client_that_left_ends_the_prompt(void **state)
 static void
 a_prompt_that_nobody_waits_for_ends_the_process(void **state)
 {
-    const char *says[] = {"OK hello\n", "OK\n", "OK\n", "OK\n", NULL,
+    const char *says[] = {"OK hello\n", "OK\n", "OK\n", "OK\n", "OK\n", NULL,
                           "OK\n",       "OK\n", "OK\n", "OK\n", ""};
     AUTO(secret) struct secret *pin = NULL;
     struct problem p = {0};
@@ -249,14 +254,14 @@ a_prompt_that_nobody_waits_for_ends_the_process(void **state)
         _exit(0);
     }
     snprintf(its_pid, sizeof(its_pid), "D %d\nOK\n", (int)pid);
-    says[4] = its_pid;
+    says[5] = its_pid;
     assert_int_equal(
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, watch), 0);
     /* a prompt that was answered ends by itself */
-    says[8] = "D 1\nOK\n";
+    says[9] = "D 1\nOK\n";
     assert_int_equal(talk(says, &o, watch[0], ask_pin, &pin, &p), ERR_OK);
     assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
-    says[8] = "";
+    says[9] = "";
     leaves_at_getpin = watch[1];
     secret_drop(&pin);
     assert_int_equal(talk(says, &o, watch[0], ask_pin, &pin, &p),
