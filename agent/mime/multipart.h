@@ -49,8 +49,8 @@ MUST_USE enum err multipart_surroundings(struct multipart *m,
  * 5.1.1 forbids such a line). */
 bool multipart_is_ambiguous(const struct multipart *m);
 
-/* In preamble.c: nothing, or one of the sentences that mail programs write
- * above the first part. */
+/* In preamble.c: nothing, or a sentence as mail programs write it above the
+ * first part, which says that this is MIME and no more. */
 bool preamble_is_usual(struct slice text);
 
 /* A boundary that no line of ordinary text holds: random, 36 characters. */

@@ -94,8 +94,38 @@ def inside(c):
             "thunderbird": b"This is a cryptographically signed message in "
                            b"MIME format.\n\n",
             "multipart": b"This is a multi-part message in MIME format.\n",
+            "notes": b"This is a multipart message in MIME format.\n",
+            "dots": b"This is a multi-part message in MIME format...\n",
+            "exchange": b"This message is in MIME format. Since your mail "
+                        b"reader does not understand\nthis format, some or "
+                        b"all of this message may not be legible.\n\n",
+            "groupwise": b"This is a MIME message. If you are reading this "
+                         b"text, you may want to \nconsider changing to a "
+                         b"mail reader or gateway that understands how to \n"
+                         b"properly handle MIME multipart messages.\n\n",
+            "encapsulated": b"This is a MIME-encapsulated message.\n",
+            "german": b"Dies ist eine kryptografisch unterzeichnete Nachricht"
+                      b" im MIME-Format.\n",
+            "french": "Ceci est un message sign\u00e9 cryptographiquement au "
+                      "format MIME.\n".encode(),
+            "french-latin1": "Ceci est un message sign\u00e9 "
+                             "cryptographiquement au format MIME.\n".encode(
+                                 "latin-1"),
             "white": b"\n \n\t\n"}.items():
         c.good("preamble-" + name, c.detached(preamble=text))
+    for name, text in {
+            "with-a-name": b"This is a signed message of Eve in MIME format.\n",
+            "with-a-link": b"This is a MIME message: http://evil.example/\n",
+            "with-a-tag": b"<p>This is a signed message in MIME format.\n",
+            "and-long-one-more": b"This message is in MIME format. Since your "
+                                 b"mail reader does not understand this "
+                                 b"format, call Eve.\n",
+            "unknown": b"This message was composed with Evemail MIME.\n",
+            "other-boundary": b"------=_NextPart_000_0001\n",
+            "delimiter-like": b"--other\n"}.items():
+        c.bad("preamble-" + name, c.detached(preamble=text), "text-outside")
+    c.bad("epilogue-usual-sentence", c.detached(
+        epilogue=b"This is an S/MIME signed message\n"), "text-outside")
     c.good("epilogue-white", c.detached(epilogue=b"\n \n\n"))
     c.good("closing-without-line-end", c.detached()[:-1])
 

@@ -1,4 +1,4 @@
-/* Text that is elsewhere, preambles, and what makes a header doubtful. */
+/* Text that is elsewhere, and what makes a header doubtful. */
 #include "tests/unit/mime_streams.h"
 
 #include "agent/mime/address.h"
@@ -68,28 +68,6 @@ parts_too_deep_to_look_at_count_as_elsewhere(void **state)
                      i, i);
         assert_int_equal(is_elsewhere(buf_text(&text), 100), over);
     }
-}
-
-static void
-only_known_sentences_are_a_usual_preamble(void **state)
-{
-    static const char *const usual[] = {
-        "", "\r\n \t\n", "This is an S/MIME signed message\n\n",
-        "This is a multi-part  message in\r\nMIME format.\n",
-        "This is a message with an S/MIME signature."};
-    static const char *const other[] = {
-        ".", " ...\n", "Pay me.", "This is an S/MIME signed message\nPay me.",
-        "<p>This is an S/MIME signed message"};
-    char longest[LIMIT_PREAMBLE_BYTES + 1];
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(usual); i++)
-        assert_true(preamble_is_usual(slice_text(usual[i])));
-    for (size_t i = 0; i < ARRAY_COUNT(other); i++)
-        assert_false(preamble_is_usual(slice_text(other[i])));
-    memset(longest, ' ', sizeof(longest));
-    assert_true(preamble_is_usual(slice_of(longest, sizeof(longest) - 1)));
-    assert_false(preamble_is_usual(slice_of(longest, sizeof(longest))));
 }
 
 static bool
@@ -168,7 +146,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_elsewhere_is_found_at_any_depth),
         cmocka_unit_test(parts_too_deep_to_look_at_count_as_elsewhere),
-        cmocka_unit_test(only_known_sentences_are_a_usual_preamble),
         cmocka_unit_test(types_that_readers_read_differently_are_told),
         cmocka_unit_test(words_of_foreign_charsets_are_searched),
     };
