@@ -18,6 +18,10 @@
  *     slots 100                  all slots have moved: ids are 100 higher
  *     hide 0x1                   the mechanism is not there: neither in
  *                                C_GetMechanismList nor where it is used
+ *     slept                      as after a suspend: every session is dead
+ *     events                     C_WaitForSlotEvent can wait
+ *     token one                  from here to the next such line: only calls
+ *                                about the token of this label
  *     # anything                 ignored
  *
  * The third number is how often (-1: always), the fourth how many calls pass
@@ -39,355 +43,27 @@
  * A test that opens this file with dlopen may ask faultmod_count("C_Sign"),
  * or faultmod_count(NULL) for all calls, since faultmod_reset().
  */
+#include "tests/doubles/faultmod.h"
+
 #include <dlfcn.h>
-#include <p11-kit/pkcs11.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-enum call {
-#define WRAP(name, params, args) CALL_##name,
-#include "faultmod_calls.def"
-#undef WRAP
-    CALL_COUNT
-};
-
-static const char *const names[CALL_COUNT] = {
-#define WRAP(name, params, args) #name,
-#include "faultmod_calls.def"
-#undef WRAP
-};
-
-#define LIMIT_RULES 64
-
-enum act { ACT_RETURN, ACT_DELAY, ACT_HANG, ACT_CRASH, ACT_LIE, ACT_KILL };
-
-struct rule {
-    enum call call;
-    enum act act;
-    bool any;            /* of all functions */
-    unsigned long value; /* CKR, milliseconds or count */
-    long times;
-    long skip;
-};
-
-static CK_FUNCTION_LIST *real;
-static struct rule rules[LIMIT_RULES];
-static size_t rule_count;
-static CK_MECHANISM_TYPE hidden[LIMIT_RULES];
-static size_t hidden_count;
-static struct stat plan_stat;
-static atomic_ulong plan_number;
-static bool removed, unnoticed, last_try, low, must_change;
-static CK_SLOT_ID moved;
-static __thread bool lies;
-static __thread CK_ULONG lie;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static atomic_ulong counts[CALL_COUNT];
-
-unsigned long faultmod_count(const char *name);
-void faultmod_reset(void);
-
-unsigned long
-faultmod_count(const char *name)
-{
-    unsigned long n = 0;
-
-    for (size_t i = 0; i < CALL_COUNT; i++)
-        if (!name || strcmp(name, names[i]) == 0)
-            n += counts[i];
-    return n;
-}
-
-void
-faultmod_reset(void)
-{
-    for (size_t i = 0; i < CALL_COUNT; i++)
-        counts[i] = 0;
-}
-
-static enum act
-act_of(const char *value, unsigned long *out)
-{
-    static const char signs[] = "~@%=!";
-    const char *sign = strchr(signs, value[0]);
-
-    *out = strtoul(value + (sign ? 1 : 0), NULL, 0);
-    return sign ? (enum act)(ACT_DELAY + (sign - signs)) : ACT_RETURN;
-}
-
-/* Words that are about the token, not about one call. */
-static bool
-set_state(const char *name, const char *value)
-{
-    if (strcmp(name, "removed") == 0)
-        removed = true;
-    else if (strcmp(name, "unnoticed") == 0)
-        unnoticed = true;
-    else if (strcmp(name, "last-try") == 0)
-        last_try = true;
-    else if (strcmp(name, "low") == 0)
-        low = true;
-    else if (strcmp(name, "must-change") == 0)
-        must_change = true;
-    else if (strcmp(name, "slots") == 0)
-        moved = strtoul(value, NULL, 0);
-    else
-        return false;
-    return true;
-}
-
-/* One line of the plan; what is no rule ends the test program loudly. */
-static void
-add_rule(const char *line)
-{
-    char name[64], value[64];
-    struct rule r = {.times = 1};
-    int n = sscanf(line, "%63s %63s %ld %ld", name, value, &r.times, &r.skip);
-
-    if (n <= 0 || name[0] == '#')
-        return;
-    if (n >= 2 && strcmp(name, "hide") == 0 && hidden_count < LIMIT_RULES) {
-        hidden[hidden_count++] = strtoul(value, NULL, 0);
-        return;
-    }
-    for (size_t i = 0; i < CALL_COUNT; i++)
-        if (n >= 2 && rule_count < LIMIT_RULES &&
-            (strcmp(names[i], name) == 0 || strcmp(name, "*") == 0)) {
-            r.call = (enum call)i;
-            r.any = name[0] == '*';
-            r.act = act_of(value, &r.value);
-            rules[rule_count++] = r;
-            return;
-        }
-    if (set_state(name, n >= 2 ? value : "0"))
-        return;
-    fprintf(stderr, "faultmod: no such rule: %s\n", line);
-    abort();
-}
-
-static bool
-plan_changed(const char *path)
-{
-    struct stat now;
-
-    if (stat(path, &now) != 0)
-        memset(&now, 0, sizeof(now));
-    bool same = now.st_ino == plan_stat.st_ino &&
-                now.st_size == plan_stat.st_size &&
-                now.st_mtim.tv_sec == plan_stat.st_mtim.tv_sec &&
-                now.st_mtim.tv_nsec == plan_stat.st_mtim.tv_nsec;
-    plan_stat = now;
-    return !same;
-}
-
-/* A token that leaves takes its sessions along. */
-static void
-kill_sessions(void)
-{
-    CK_SLOT_ID ids[64];
-    CK_ULONG n = 64;
-
-    if (real->C_GetSlotList(CK_TRUE, ids, &n) != CKR_OK)
-        return;
-    for (CK_ULONG i = 0; i < n; i++)
-        real->C_CloseAllSessions(ids[i]);
-}
-
-static void
-load_plan(void)
-{
-    const char *path = getenv("FAULT_PLAN");
-    bool was_away = removed || unnoticed;
-    CK_SLOT_ID was = moved;
-    char line[256];
-
-    if (!path || !plan_changed(path))
-        return;
-    rule_count = 0;
-    removed = unnoticed = last_try = low = must_change = false;
-    moved = 0;
-    hidden_count = 0;
-    FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof(line), f))
-        add_rule(line);
-    if (f)
-        fclose(f);
-    plan_number++;
-    if (((removed || unnoticed) && !was_away) || moved != was)
-        kill_sessions();
-}
-
-static void
-note_record(enum call call, char sign)
-{
-    const char *path = getenv("FAULT_RECORD");
-    FILE *f = path ? fopen(path, "ae") : NULL;
-    struct timespec t;
-
-    if (!f)
-        return;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    fprintf(f, "%lld.%03ld %c%s\n", (long long)t.tv_sec, t.tv_nsec / 1000000,
-            sign, names[call]);
-    fclose(f);
-}
-
-static void
-note_seen(enum call call)
-{
-    const char *path = getenv("FAULT_SEEN");
-    FILE *f = path ? fopen(path, "ae") : NULL;
-
-    if (!f)
-        return;
-    fprintf(f, "%s\n", names[call]);
-    fclose(f);
-}
-
-static void
-trace(enum call call, int user)
-{
-    const char *path = getenv("FAULT_TRACE");
-    FILE *f = path ? fopen(path, "ae") : NULL;
-
-    if (!f)
-        return;
-    if (call == CALL_C_Login)
-        fprintf(f, "%s %d\n", names[call], user);
-    else
-        fprintf(f, "%s\n", names[call]);
-    fclose(f);
-}
-
-/* Uses up one turn of a rule; false when it does not act now. */
-static bool
-rule_acts(struct rule *r)
-{
-    if (r->skip > 0) {
-        r->skip--;
-        return false;
-    }
-    if (r->times == 0)
-        return false;
-    if (r->times > 0)
-        r->times--;
-    return true;
-}
-
-static void
-sleep_ms(unsigned long ms)
-{
-    nanosleep(
-        &(struct timespec){(time_t)(ms / 1000), (long)(ms % 1000) * 1000000},
-        NULL);
-}
-
-/* Until the file is another one. */
-static void
-hang(unsigned long number)
-{
-    while (plan_number == number) {
-        sleep_ms(10);
-        pthread_mutex_lock(&mutex);
-        load_plan();
-        pthread_mutex_unlock(&mutex);
-    }
-}
-
-/* What a call gives on a token that is not there: CKR_OK for what needs
- * none. */
-static CK_RV
-absent_rv(enum call call)
-{
-    if (call <= CALL_C_GetSlotInfo || call == CALL_C_WaitForSlotEvent)
-        return CKR_OK;
-    if (call <= CALL_C_InitToken || call == CALL_C_OpenSession)
-        return CKR_TOKEN_NOT_PRESENT;
-    if (call == CALL_C_Sign || call == CALL_C_Decrypt || call == CALL_C_Login)
-        return CKR_DEVICE_REMOVED;
-    return CKR_SESSION_HANDLE_INVALID;
-}
-
-/* What the plan wants of one call. */
-struct wanted {
-    bool fails, hangs, crashes;
-    CK_RV rv;
-    unsigned long delay_ms, number;
-};
-
-/* The mutex is held. */
-static struct wanted
-plan_wants(enum call call)
-{
-    struct wanted w = {.number = plan_number};
-
-    for (size_t i = 0; i < rule_count; i++) {
-        struct rule *r = &rules[i];
-
-        if ((r->call != call && !r->any) || (w.fails && r->act == ACT_RETURN) ||
-            !rule_acts(r))
-            continue;
-        if (r->act == ACT_KILL)
-            raise(SIGKILL);
-        w.hangs |= r->act == ACT_HANG;
-        w.crashes |= r->act == ACT_CRASH;
-        if (r->act == ACT_DELAY) {
-            w.delay_ms = r->value;
-        } else if (r->act == ACT_LIE) {
-            lies = true;
-            lie = r->value;
-        } else if (r->act == ACT_RETURN) {
-            w.rv = r->value;
-            w.fails = true;
-        }
-    }
-    return w;
-}
-
-/* True: *out is to be returned instead of calling the module. */
-static bool
-plan_says(enum call call, CK_RV *out)
-{
-    pthread_mutex_lock(&mutex);
-    load_plan();
-    if (call == CALL_C_Initialize)
-        unnoticed = false;
-    lies = false;
-    struct wanted w = plan_wants(call);
-    CK_RV absent = removed || unnoticed ? absent_rv(call) : CKR_OK;
-    if (w.fails || w.delay_ms || w.hangs || w.crashes || lies)
-        note_seen(call);
-    pthread_mutex_unlock(&mutex);
-    if (w.crashes)
-        raise(SIGSEGV);
-    if (w.delay_ms)
-        sleep_ms(w.delay_ms);
-    if (w.hangs)
-        hang(w.number);
-    *out = absent ? absent : w.rv;
-    return absent || w.fails;
-}
+#define FIRST(a, ...) (a)
 
 #define WRAP(name, params, args)                                               \
     static CK_RV fault_##name params                                           \
     {                                                                          \
         CK_RV rv;                                                              \
                                                                                \
-        counts[CALL_##name]++;                                                 \
+        note_count(CALL_##name);                                               \
         if (CALL_##name != CALL_C_Login)                                       \
-            trace(CALL_##name, 0);                                             \
+            note_trace(CALL_##name, 0);                                        \
         note_record(CALL_##name, '+');                                         \
-        if (!plan_says(CALL_##name, &rv))                                      \
-            rv = real->name args;                                              \
+        if (!plan_says(CALL_##name, (CK_ULONG)(uintptr_t)FIRST args, &rv))     \
+            rv = fault_real->name args;                                        \
         note_record(CALL_##name, '-');                                         \
         return rv;                                                             \
     }
@@ -401,7 +77,7 @@ pinpad_C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin,
 {
     const char *typed = getenv("FAULT_PINPAD");
 
-    trace(CALL_C_Login, (int)user);
+    note_trace(CALL_C_Login, (int)user);
     if (!typed)
         return fault_C_Login(session, user, pin, n);
     if (pin)
@@ -430,14 +106,15 @@ static CK_RV
 pinpad_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
     CK_RV rv = slots_C_GetTokenInfo(slot, info);
+    struct plan_state now = plan_state();
 
     if (rv == CKR_OK && getenv("FAULT_PINPAD"))
         info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
-    if (rv == CKR_OK && last_try)
+    if (rv == CKR_OK && now.last_try)
         info->flags |= CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
-    if (rv == CKR_OK && low)
+    if (rv == CKR_OK && now.low)
         info->flags |= CKF_USER_PIN_COUNT_LOW;
-    if (rv == CKR_OK && must_change)
+    if (rv == CKR_OK && now.must_change)
         info->flags |= CKF_USER_PIN_TO_BE_CHANGED;
     return rv;
 }
@@ -454,21 +131,9 @@ static CK_FUNCTION_LIST list = {
  */
 
 static CK_SLOT_ID
-slot_offset(bool *out_absent)
-{
-    pthread_mutex_lock(&mutex);
-    load_plan();
-    CK_SLOT_ID by = moved;
-    *out_absent = removed || unnoticed;
-    pthread_mutex_unlock(&mutex);
-    return by;
-}
-
-static CK_SLOT_ID
 slot_back(CK_SLOT_ID id)
 {
-    bool absent;
-    CK_SLOT_ID by = slot_offset(&absent);
+    CK_SLOT_ID by = plan_state().moved;
 
     return id >= by ? id - by : id + 0x7000000;
 }
@@ -477,15 +142,14 @@ static CK_RV
 slots_C_GetSlotList(CK_BYTE present, CK_SLOT_ID *ids, CK_ULONG *n)
 {
     CK_RV rv = fault_C_GetSlotList(present, ids, n);
-    bool absent;
-    CK_SLOT_ID by = slot_offset(&absent);
+    struct plan_state now = plan_state();
 
-    if (rv == CKR_OK && absent)
+    if (rv == CKR_OK && (now.removed || now.unnoticed))
         *n = 0;
     for (CK_ULONG i = 0; rv == CKR_OK && ids && i < *n; i++)
-        ids[i] += by;
-    if (rv == CKR_OK && lies)
-        *n = lie;
+        ids[i] += now.moved;
+    if (rv == CKR_OK)
+        (void)plan_lies(n);
     return rv;
 }
 
@@ -513,8 +177,8 @@ slots_C_GetMechanismList(CK_SLOT_ID id, CK_MECHANISM_TYPE *all, CK_ULONG *n)
 {
     CK_RV rv = fault_C_GetMechanismList(slot_back(id), all, n);
 
-    if (rv == CKR_OK && lies)
-        *n = lie;
+    if (rv == CKR_OK)
+        (void)plan_lies(n);
     return rv;
 }
 
@@ -524,8 +188,8 @@ lying_C_FindObjects(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *all, CK_ULONG room,
 {
     CK_RV rv = fault_C_FindObjects(s, all, room, n);
 
-    if (rv == CKR_OK && lies)
-        *n = lie;
+    if (rv == CKR_OK)
+        (void)plan_lies(n);
     return rv;
 }
 
@@ -535,8 +199,8 @@ lying_C_Sign(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
 {
     CK_RV rv = fault_C_Sign(s, data, len, out, n);
 
-    if (rv == CKR_OK && lies)
-        *n = lie;
+    if (rv == CKR_OK)
+        (void)plan_lies(n);
     return rv;
 }
 
@@ -546,22 +210,9 @@ lying_C_Decrypt(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
 {
     CK_RV rv = fault_C_Decrypt(s, data, len, out, n);
 
-    if (rv == CKR_OK && lies)
-        *n = lie;
+    if (rv == CKR_OK)
+        (void)plan_lies(n);
     return rv;
-}
-
-static bool
-is_hidden(CK_MECHANISM_TYPE type)
-{
-    bool found = false;
-
-    pthread_mutex_lock(&mutex);
-    load_plan();
-    for (size_t i = 0; i < hidden_count; i++)
-        found = found || hidden[i] == type;
-    pthread_mutex_unlock(&mutex);
-    return found;
 }
 
 /* The size query may tell more than the list has then. */
@@ -570,12 +221,12 @@ shown_C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *all,
                          CK_ULONG *count)
 {
     CK_RV rv = slots_C_GetMechanismList(slot, all, count);
-    CK_ULONG n = 0;
+    CK_ULONG n = 0, lie;
 
-    if (rv != CKR_OK || !all || lies)
+    if (rv != CKR_OK || !all || plan_lies(&lie))
         return rv;
     for (CK_ULONG i = 0; i < *count; i++)
-        if (!is_hidden(all[i]))
+        if (!plan_hides(all[i]))
             all[n++] = all[i];
     *count = n;
     return rv;
@@ -584,8 +235,8 @@ shown_C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *all,
 #define UNLESS_HIDDEN(name, params, args)                                      \
     static CK_RV shown_##name params                                           \
     {                                                                          \
-        return is_hidden(m->mechanism) ? CKR_MECHANISM_INVALID                 \
-                                       : fault_##name args;                    \
+        return plan_hides(m->mechanism) ? CKR_MECHANISM_INVALID                \
+                                        : fault_##name args;                   \
     }
 
 UNLESS_HIDDEN(C_SignInit,
@@ -604,6 +255,27 @@ UNLESS_HIDDEN(C_GenerateKeyPair,
                CK_OBJECT_HANDLE *q),
               (s, m, a, an, b, bn, p, q))
 
+/* ---- events -----------------------------------------------------------------
+ */
+
+static CK_RV
+waiting_C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
+{
+    if ((flags & CKF_DONT_BLOCK) || !plan_state().events)
+        return fault_C_WaitForSlotEvent(flags, slot, reserved);
+    note_record(CALL_C_WaitForSlotEvent, '+');
+    CK_RV rv = plan_wait_event(slot);
+    note_record(CALL_C_WaitForSlotEvent, '-');
+    return rv;
+}
+
+static CK_RV
+ending_C_Finalize(void *reserved)
+{
+    plan_end_waits();
+    return fault_C_Finalize(reserved);
+}
+
 CK_RV
 C_GetFunctionList(CK_FUNCTION_LIST **out)
 {
@@ -613,7 +285,7 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
 
     if (module)
         *(void **)&get = dlsym(module, "C_GetFunctionList");
-    if (!get || get(&real) != CKR_OK) {
+    if (!get || get(&fault_real) != CKR_OK) {
         fprintf(stderr, "faultmod: FAULT_MODULE cannot be loaded\n");
         return CKR_GENERAL_ERROR;
     }
@@ -631,6 +303,8 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
     list.C_DecryptInit = shown_C_DecryptInit;
     list.C_DeriveKey = shown_C_DeriveKey;
     list.C_GenerateKeyPair = shown_C_GenerateKeyPair;
+    list.C_WaitForSlotEvent = waiting_C_WaitForSlotEvent;
+    list.C_Finalize = ending_C_Finalize;
     *out = &list;
     return CKR_OK;
 }

@@ -1,5 +1,6 @@
 # A module that fails on demand, for every test that has a token.
-add_library(smime-faultmod MODULE ${CMAKE_SOURCE_DIR}/tests/doubles/faultmod.c)
+add_library(smime-faultmod MODULE ${CMAKE_SOURCE_DIR}/tests/doubles/faultmod.c
+  ${CMAKE_SOURCE_DIR}/tests/doubles/faultmod_plan.c)
 set_target_properties(smime-faultmod PROPERTIES
   PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/doubles)
 pkg_check_modules(FAULTMOD_P11KIT REQUIRED p11-kit-1)
