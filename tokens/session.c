@@ -465,7 +465,11 @@ hold_run(struct token *t, hold_fn *fn, void *arg)
     e = fn(&h, arg);
     if (e != TOKENS_OK && rv_is_doubtful(h.rv))
         e = hold_recover(&h, e, &retry);
-    if (retry && !hold_is_overdue(&h)) {
+    /* Whoever asked was told long ago: nothing is done now, so nothing may
+     * look as if it was. */
+    if (retry && hold_is_overdue(&h)) {
+        e = TOKENS_HUNG;
+    } else if (retry) {
         h.rv = CKR_OK;
         e = fn(&h, arg);
         /* Not a third time; but what is broken is not kept. */

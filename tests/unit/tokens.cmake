@@ -8,7 +8,8 @@ target_include_directories(smime-faultmod PRIVATE
   ${FAULTMOD_P11KIT_INCLUDE_DIRS})
 target_link_libraries(smime-faultmod PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
 
-foreach(name store keys algorithms import undo faults survive manage pins)
+foreach(name store keys algorithms import undo faults hang survive
+             together manage pins)
   smime_unit_test(tokens_${name} smime-tokens ${CMAKE_DL_LIBS})
   if(TARGET test_tokens_${name})
     target_include_directories(test_tokens_${name} PRIVATE

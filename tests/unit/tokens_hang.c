@@ -1,0 +1,165 @@
+/* Modules that hang: whoever asked is told in time, others go on. */
+#include "tests/unit/tokens_two.h"
+
+static enum tokens_err
+log_out_and_in(struct token *t)
+{
+    enum tokens_err e = token_logout(t);
+
+    return e ? e : log_in(t);
+}
+
+static enum tokens_err
+load_info(struct token *t)
+{
+    struct token_info info;
+
+    return token_load_info(t, &info);
+}
+
+/* WHAT hangs in CALL: it is told in time; nobody waits for the token, and the
+ * other token is as fast as ever; when the call comes back, all is well. */
+static void
+check_hang(const char *call, enum tokens_err (*what)(struct token *))
+{
+    char plan[64];
+    struct late l;
+    struct token_hang hang;
+    int before = times_told();
+
+    snprintf(plan, sizeof(plan), "%s @ 1\n", call);
+    faults(plan);
+    late_start(&l, token, what);
+    WAIT_UNTIL(times_told() == before + 1);
+    assert_string_equal(told_call, call);
+    assert_string_equal(told_label, "one");
+    assert_ptr_equal(told_request, &l);
+    long begun = now_ms();
+    assert_int_equal(sign_on(token, &key), TOKENS_HUNG);
+    assert_int_equal(log_in(token), TOKENS_HUNG);
+    assert_true(now_ms() - begun < (long)limit_ms);
+    assert_true(token_get_hang(token, &hang));
+    assert_string_equal(hang.call, call);
+    assert_int_equal(sign_on(second, &second_key), TOKENS_OK);
+    assert_false(token_get_hang(second, &hang));
+    faults("");
+    pthread_join(l.thread, NULL);
+    assert_false(token_get_hang(token, &hang));
+    assert_int_equal(log_in(token), TOKENS_OK);
+    assert_int_equal(sign_on(token, &key), TOKENS_OK);
+}
+
+static void
+a_call_that_hangs_is_told_in_time_and_the_token_resumes(void **state)
+{
+    (void)state;
+    check_hang("C_Sign", sign_first);
+    check_hang("C_SignInit", sign_first);
+    check_hang("C_Login", log_out_and_in);
+    check_hang("C_OpenSession", log_out_and_in);
+    check_hang("C_GetTokenInfo", load_info);
+}
+
+static bool
+is_listed(struct token *t)
+{
+    const struct token_identities *list = NULL;
+    bool listed = token_identities_read(t, &list) == TOKENS_OK;
+
+    if (listed)
+        token_identities_drop(&list);
+    return listed;
+}
+
+static void
+a_list_waits_only_so_long_and_shows_what_was_read_before(void **state)
+{
+    const struct token_identities *list = NULL;
+    struct late l;
+    long begun;
+
+    (void)state;
+    assert_int_equal(token_identities_read(second, &list), TOKENS_OK);
+    token_identities_drop(&list);
+    assert_int_equal(token_logout(second), TOKENS_OK);
+    /* Nothing is cached of the second token now. */
+    faults("C_FindObjectsInit @ 1\n");
+    begun = now_ms();
+    assert_int_equal(token_identities_read(second, &list), TOKENS_HUNG);
+    assert_true(now_ms() - begun < 5000);
+    faults("");
+    WAIT_UNTIL(is_listed(second));
+    assert_int_equal(log_in(second), TOKENS_OK);
+    /* The first one is busy with a signature, and read before. */
+    faults("C_Sign @ 1\n");
+    late_start(&l, token, sign_first);
+    WAIT_UNTIL(times_told() == 1);
+    assert_int_equal(token_identities_read(token, &list), TOKENS_OK);
+    assert_true(list->count > 0);
+    token_identities_drop(&list);
+    faults("");
+    pthread_join(l.thread, NULL);
+}
+
+static void
+what_is_late_is_not_imported(void **state)
+{
+    struct token_import *i = NULL;
+    struct soft_key late_key;
+    bool already = false;
+
+    (void)state;
+    /* The library gives an import four minutes; here it is as if they were
+     * over when it wants to keep what it made. */
+    soft_ec(&late_key);
+    token_store_drop(&store);
+    assert_int_equal(open_store_with((struct token_config){
+                         .long_ms = 50, .operation_ms = limit_ms}),
+                     TOKENS_OK);
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+    assert_int_equal(log_in(token), TOKENS_OK);
+    assert_int_equal(token_import_begin(token, &i), TOKENS_OK);
+    assert_int_equal(token_import_add_key(i, &late_key.parts, &already),
+                     TOKENS_OK);
+    struct token_hang hang;
+    WAIT_UNTIL(token_get_hang(token, &hang));
+    assert_int_equal(token_import_commit(i), TOKENS_HUNG);
+    token_import_drop(&i);
+    assert_int_equal(sign_on(token, &late_key), TOKENS_NO_KEY);
+    soft_drop(&late_key);
+}
+
+static void
+a_module_that_hangs_is_named_and_not_waited_for(void **state)
+{
+    struct token_module_info info;
+    long begun;
+
+    (void)state;
+    faults("C_GetSlotList @ 1\n");
+    assert_int_equal(token_store_refresh(store, 0), TOKENS_BUSY);
+    WAIT_UNTIL(token_store_module_info(store, 0, &info) && info.hangs);
+    assert_string_equal(info.name, "fault");
+    assert_string_equal(info.hang.call, "C_GetSlotList");
+    begun = now_ms();
+    assert_int_equal(token_store_refresh(store, 0), TOKENS_BUSY);
+    assert_true(now_ms() - begun < 400);
+    assert_int_equal(sign_on(token, &key), TOKENS_OK);
+    faults("");
+    WAIT_UNTIL(token_store_refresh(store, 5000) == TOKENS_OK);
+    assert_true(token_store_module_info(store, 0, &info) && !info.hangs);
+    assert_false(token_store_module_info(store, 1, &info));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STORE(a_call_that_hangs_is_told_in_time_and_the_token_resumes),
+        WITH_STORE(a_list_waits_only_so_long_and_shows_what_was_read_before),
+        WITH_STORE(what_is_late_is_not_imported),
+        WITH_STORE(a_module_that_hangs_is_named_and_not_waited_for),
+    };
+
+    return cmocka_run_group_tests(tests, start, end);
+}
