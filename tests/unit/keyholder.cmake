@@ -8,13 +8,14 @@ foreach(name keyholder_config keyholder_audit keyholder_pinentry)
 endforeach()
 # Real processes on a SoftHSM token.
 foreach(name keyholder_process keyholder_operations keyholder_manage
-             keyholder_prompts keyholder_consent)
+             keyholder_prompts keyholder_consent keyholder_kept
+             keyholder_survive)
   smime_unit_test(${name} smime-wire smime-base OpenSSL::Crypto
                   Threads::Threads)
   add_dependencies(test_${name} smime-keyholder smime-importer smime-vtoken
                                   smime-faultmod)
 endforeach()
-foreach(name keyholder_process keyholder_prompts keyholder_consent)
+foreach(name keyholder_process keyholder_prompts keyholder_kept)
   smime_root_test(${name})
 endforeach()
 smime_unit_test(limits_p12 smime-importer-code smime-cms)

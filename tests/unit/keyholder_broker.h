@@ -22,15 +22,15 @@ extern char **environ;
 /* ---- a pinentry -------------------------------------------------------- */
 
 struct fake_pinentry {
+    pthread_mutex_t mutex; /* guards the rest, which tests ask for below */
+    pthread_cond_t changed;
     const char *pin[4]; /* in turn; NULL: the person cancels */
     bool absent, silent;
     bool no;       /* the answer to CONFIRM */
     bool hold;     /* no PIN is answered until this ends */
     int confirmed; /* CONFIRMs */
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    int asked; /* GETPINs */
-    int ended; /* connections that came to their end */
+    int asked;     /* GETPINs */
+    int ended;     /* connections that came to their end */
     char seen[16384];
 };
 
@@ -44,11 +44,59 @@ pinentry_expect(const char *first, const char *second, const char *third)
     pinentry.pin[0] = first;
     pinentry.pin[1] = second;
     pinentry.pin[2] = third;
+    pinentry.pin[3] = NULL;
     pinentry.absent = pinentry.silent = false;
     pinentry.asked = pinentry.ended = pinentry.confirmed = 0;
     pinentry.no = pinentry.hold = false;
     pinentry.seen[0] = '\0';
     pthread_mutex_unlock(&pinentry.mutex);
+}
+
+/* One of its fields, such as &pinentry.hold. */
+static inline void
+pinentry_set(bool *field, bool value)
+{
+    pthread_mutex_lock(&pinentry.mutex);
+    *field = value;
+    pthread_cond_broadcast(&pinentry.changed);
+    pthread_mutex_unlock(&pinentry.mutex);
+}
+
+static inline bool
+pinentry_is(const bool *field)
+{
+    pthread_mutex_lock(&pinentry.mutex);
+    bool is = *field;
+    pthread_mutex_unlock(&pinentry.mutex);
+    return is;
+}
+
+/* One of its counts, such as &pinentry.asked. */
+static inline int
+pinentry_count(const int *field)
+{
+    pthread_mutex_lock(&pinentry.mutex);
+    int n = *field;
+    pthread_mutex_unlock(&pinentry.mutex);
+    return n;
+}
+
+static inline void
+pinentry_wait_for(const int *field)
+{
+    pthread_mutex_lock(&pinentry.mutex);
+    while (*field == 0)
+        pthread_cond_wait(&pinentry.changed, &pinentry.mutex);
+    pthread_mutex_unlock(&pinentry.mutex);
+}
+
+static inline bool
+pinentry_saw(const char *text)
+{
+    pthread_mutex_lock(&pinentry.mutex);
+    bool saw = strstr(pinentry.seen, text) != NULL;
+    pthread_mutex_unlock(&pinentry.mutex);
+    return saw;
 }
 
 /* False: no answer to this line. */
@@ -112,7 +160,7 @@ static struct {
     int fd;
     pid_t pid;
     pthread_t thread;
-    enum importer_kind importer;
+    _Atomic enum importer_kind importer;
     int ready; /* pipe: a byte when the keyholder is ready */
     int ready_write;
 } broker;
@@ -179,7 +227,7 @@ answer_spawn(uint32_t helper)
     struct problem p = {0};
     int pair[2];
 
-    if (helper == HELPER_PINENTRY && pinentry.absent) {
+    if (helper == HELPER_PINENTRY && pinentry_is(&pinentry.absent)) {
         (void)fail(&p, ERR_INTERNAL, "pinentry is not installed");
         if (!channel_refuse(broker.fd, MSG_SPAWN, &p))
             abort();
@@ -282,7 +330,7 @@ struct session {
 static inline void
 session_open(struct session *s, uint32_t rights)
 {
-    static uint64_t number;
+    static _Atomic uint64_t number;
     struct attach a = {.session = ++number,
                        .rights = rights,
                        .pid = (uint32_t)getpid(),
@@ -305,8 +353,8 @@ session_drop(struct session *s)
     fd_drop(&s->fd);
 }
 
-/* What came before replies. */
-static struct {
+/* What came before replies to this thread. */
+static __thread struct {
     int count;
     uint32_t kind;
     char token[64];

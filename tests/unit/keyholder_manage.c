@@ -88,10 +88,9 @@ a_pin_is_changed_by_prompts_and_typed_twice(void **state)
 
     (void)state;
     pinentry_expect("1234", "5555", "5556");
-    pinentry.pin[3] = NULL;
     assert_int_equal(pin(MSG_PIN_CHANGE, NULL, NULL, NULL, &p), ERR_CANCELLED);
-    assert_int_equal(pinentry.asked, 4);
-    assert_non_null(strstr(pinentry.seen, "give the one it has now"));
+    assert_int_equal(pinentry_count(&pinentry.asked), 4);
+    assert_true(pinentry_saw("give the one it has now"));
     pinentry_expect("1234", "5555", "5555");
     assert_int_equal(pin(MSG_PIN_CHANGE, NULL, NULL, NULL, &p), ERR_OK);
     assert_int_equal(pin(MSG_PIN_CHANGE, "5555\n", "1234\n", NULL, NULL),

@@ -12,18 +12,17 @@ a_locked_token_asks_and_says_for_what(void **state)
     lock_all();
     pinentry_expect("1234", NULL, NULL);
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
-    assert_int_equal(pinentry.asked, 1);
-    assert_non_null(strstr(pinentry.seen, "SETPROMPT PIN:"));
-    assert_non_null(
-        strstr(pinentry.seen, "wants to sign a message%0AKey: My key ("));
-    assert_non_null(strstr(pinentry.seen, "Address: alice@example.org%0A"));
-    assert_non_null(strstr(pinentry.seen, "Token: test token"));
-    assert_non_null(strstr(pinentry.seen, "test_keyholder"));
-    assert_non_null(strstr(pinentry.seen, "ttytype= xterm"));
-    assert_non_null(strstr(pinentry.seen, "display= :7"));
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+    assert_true(pinentry_saw("SETPROMPT PIN:"));
+    assert_true(pinentry_saw("wants to sign a message%0AKey: My key ("));
+    assert_true(pinentry_saw("Address: alice@example.org%0A"));
+    assert_true(pinentry_saw("Token: test token"));
+    assert_true(pinentry_saw("test_keyholder"));
+    assert_true(pinentry_saw("ttytype= xterm"));
+    assert_true(pinentry_saw("display= :7"));
     /* a login that is there asks no more */
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
-    assert_int_equal(pinentry.asked, 1);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
 }
 
 static void
@@ -35,12 +34,12 @@ a_wrong_pin_is_asked_for_again_three_times_at_most(void **state)
     lock_all();
     pinentry_expect("1111", "12%331", "1234");
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
-    assert_int_equal(pinentry.asked, 3);
-    assert_non_null(strstr(pinentry.seen, "SETERROR Wrong PIN"));
+    assert_int_equal(pinentry_count(&pinentry.asked), 3);
+    assert_true(pinentry_saw("SETERROR Wrong PIN"));
     lock_all();
     pinentry_expect("1111", "2222", "3333");
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_PIN_WRONG);
-    assert_int_equal(pinentry.asked, 3);
+    assert_int_equal(pinentry_count(&pinentry.asked), 3);
     assert_string_equal(p.token, "test token");
 }
 
@@ -53,7 +52,7 @@ a_prompt_can_be_cancelled(void **state)
     lock_all();
     pinentry_expect(NULL, NULL, NULL);
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_CANCELLED);
-    assert_int_equal(pinentry.asked, 1);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
 }
 
 static void
@@ -64,11 +63,11 @@ without_pinentry_the_token_stays_locked(void **state)
     (void)state;
     lock_all();
     pinentry_expect(NULL, NULL, NULL);
-    pinentry.absent = true;
+    pinentry_set(&pinentry.absent, true);
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_TOKEN_LOCKED);
     assert_string_equal(p.token, "test token");
     assert_string_equal(p.detail, "pinentry is not installed");
-    pinentry.absent = false;
+    pinentry_set(&pinentry.absent, false);
 }
 
 /* The second client waits for its turn to ask, and finds the door open. */
@@ -94,7 +93,7 @@ two_clients_share_one_prompt(void **state)
         pthread_join(t[i], &result[i]);
     assert_int_equal((intptr_t)result[0], ERR_OK);
     assert_int_equal((intptr_t)result[1], ERR_OK);
-    assert_int_equal(pinentry.asked, 1);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
 }
 
 static void
@@ -110,17 +109,13 @@ a_prompt_ends_with_its_client(void **state)
     (void)state;
     lock_all();
     pinentry_expect("1234", NULL, NULL);
-    pinentry.silent = true;
+    pinentry_set(&pinentry.silent, true);
     session_open(&s, RIGHT_MAIL);
     session_narrow(&s, VERB_SIGN, 1, buf_slice(&rsa_ref));
     assert_true(channel_send(s.fd, MSG_SIGN, &request, NULL, 0));
-    pthread_mutex_lock(&pinentry.mutex);
-    while (pinentry.asked == 0)
-        pthread_cond_wait(&pinentry.changed, &pinentry.mutex);
+    pinentry_wait_for(&pinentry.asked);
     session_drop(&s);
-    while (pinentry.ended == 0)
-        pthread_cond_wait(&pinentry.changed, &pinentry.mutex);
-    pthread_mutex_unlock(&pinentry.mutex);
+    pinentry_wait_for(&pinentry.ended);
     /* and the next one can be asked */
     pinentry_expect("1234", NULL, NULL);
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
@@ -140,10 +135,10 @@ a_file_that_wants_a_password_asks_for_it(void **state)
     i = import_file("modern.p12", NULL, false);
     assert_int_equal(i.code, ERR_OK);
     assert_int_equal(i.already, 1);
-    assert_int_equal(pinentry.asked, 1);
-    assert_non_null(strstr(pinentry.seen, "SETPROMPT Password:\n"));
-    assert_non_null(strstr(pinentry.seen, "wants to import modern.p12\n"));
-    assert_null(strstr(pinentry.seen, "SETERROR"));
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+    assert_true(pinentry_saw("SETPROMPT Password:\n"));
+    assert_true(pinentry_saw("wants to import modern.p12\n"));
+    assert_false(pinentry_saw("SETERROR"));
     /* one that needs none asks nothing */
     i = import_file("empty.p12", NULL, false);
     assert_int_equal(i.code, ERR_OK);
@@ -152,7 +147,7 @@ a_file_that_wants_a_password_asks_for_it(void **state)
     /* nor one that came with its password, right or wrong */
     assert_int_equal(import_file("modern.p12", "12345", false).code,
                      ERR_P12_PASSWORD);
-    assert_int_equal(pinentry.asked, 1);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
 }
 
 static void
@@ -163,17 +158,17 @@ a_wrong_password_is_asked_for_again_three_times_at_most(void **state)
     (void)state;
     pinentry_expect("wrong", "", "1234");
     assert_int_equal(import_file("modern.p12", NULL, false).code, ERR_OK);
-    assert_int_equal(pinentry.asked, 3);
-    assert_non_null(strstr(pinentry.seen, "SETERROR Wrong password\n"));
+    assert_int_equal(pinentry_count(&pinentry.asked), 3);
+    assert_true(pinentry_saw("SETERROR Wrong password\n"));
     pinentry_expect("wrong", "worse", "worst");
     i = import_file("modern.p12", NULL, false);
     assert_int_equal(i.code, ERR_P12_PASSWORD);
     assert_string_equal(i.problem.detail, "");
-    assert_int_equal(pinentry.asked, 3);
+    assert_int_equal(pinentry_count(&pinentry.asked), 3);
     pinentry_expect("wrong", NULL, NULL);
     assert_int_equal(import_file("modern.p12", NULL, false).code,
                      ERR_CANCELLED);
-    assert_int_equal(pinentry.asked, 2);
+    assert_int_equal(pinentry_count(&pinentry.asked), 2);
 }
 
 /* What begins before the file stays before it, on each try. */
@@ -188,7 +183,7 @@ a_file_is_read_again_from_where_it_stood(void **state)
     assert_int_equal(lseek(fd, 4, SEEK_SET), 4);
     pinentry_expect("wrong", "1234", NULL);
     assert_int_equal(import_fd(fd, "offset.p12", NULL, false).code, ERR_OK);
-    assert_int_equal(pinentry.asked, 2);
+    assert_int_equal(pinentry_count(&pinentry.asked), 2);
 }
 
 static void
@@ -208,12 +203,12 @@ a_password_that_cannot_be_asked_for_is_missing(void **state)
     i = import_fd(ends[0], "", NULL, false);
     assert_int_equal(i.code, ERR_P12_PASSWORD);
     assert_non_null(strstr(i.problem.detail, "cannot be read twice"));
-    assert_int_equal(pinentry.asked, 0);
-    pinentry.absent = true;
+    assert_int_equal(pinentry_count(&pinentry.asked), 0);
+    pinentry_set(&pinentry.absent, true);
     i = import_file("modern.p12", NULL, false);
     assert_int_equal(i.code, ERR_P12_PASSWORD);
     assert_non_null(strstr(i.problem.detail, "pinentry is not installed"));
-    pinentry.absent = false;
+    pinentry_set(&pinentry.absent, false);
 }
 
 static void
@@ -223,7 +218,7 @@ no_password_stays_in_memory(void **state)
     pinentry_expect("otter-5518-harbour", NULL, NULL);
     assert_int_equal(import_file("modern.p12", NULL, false).code,
                      ERR_CANCELLED);
-    assert_int_equal(pinentry.asked, 2);
+    assert_int_equal(pinentry_count(&pinentry.asked), 2);
     assert_false(memory_holds(slice_text("otter-5518")));
 }
 
@@ -268,11 +263,11 @@ a_key_can_want_a_pin_each_time(void **state)
     pinentry_expect("1234", "1234", NULL);
     assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_OK);
     assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_OK);
-    assert_int_equal(pinentry.asked, 2);
+    assert_int_equal(pinentry_count(&pinentry.asked), 2);
     assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_CANCELLED);
     pinentry_expect("4321", NULL, NULL);
     assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_PIN_WRONG);
-    assert_int_equal(pinentry.asked, 1);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
     /* another key of the token is as free as before */
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
     buf_drop(&ref);
