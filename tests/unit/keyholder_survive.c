@@ -1,0 +1,138 @@
+/* What happens to a token while somebody is asked for its PIN, and while the
+ * machine sleeps. */
+#include "tests/unit/keyholder_traced.h"
+
+/* ---- a prompt -------------------------------------------------------------
+ */
+
+static void *
+sign_in_thread(void *arg)
+{
+    (void)arg;
+    return (void *)(intptr_t)sign_it();
+}
+
+/* The token leaves while the person types; PLAN is what is there when the PIN
+ * comes. */
+static enum err
+sign_over_removal(const char *then)
+{
+    pthread_t t;
+    void *result;
+
+    restart("");
+    pinentry_expect("1234", "1234", NULL);
+    pinentry_set(&pinentry.hold, true);
+    assert_int_equal(pthread_create(&t, NULL, sign_in_thread, NULL), 0);
+    pinentry_wait_for(&pinentry.asked);
+    trace_anew();
+    plan("removed\n");
+    /* Whoever lists looks at the slots: the keyholder knows that it left. */
+    for (size_t n = 1; n != 0;) {
+        AUTO(session) struct session s;
+        struct key_record record;
+
+        n = list_keys(NULL, &record, &s);
+        poll(NULL, 0, n ? 50 : 0);
+    }
+    plan(then);
+    pinentry_set(&pinentry.hold, false);
+    pthread_join(t, &result);
+    return (enum err)(intptr_t)result;
+}
+
+static void
+a_token_put_back_during_its_prompt_takes_the_pin(void **state)
+{
+    (void)state;
+    assert_int_equal(sign_over_removal(""), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+    assert_int_equal(count_of("C_Login 1\n"), 1);
+    assert_int_equal(sign_it(), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+}
+
+static void
+a_token_that_stays_away_is_told_and_sees_no_pin(void **state)
+{
+    (void)state;
+    assert_int_equal(sign_over_removal("removed\n"), ERR_TOKEN_ABSENT);
+    assert_int_equal(count_of("C_Login 1\n"), 0);
+    plan("");
+    pinentry_expect("1234", NULL, NULL);
+    assert_int_equal(sign_it(), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+}
+
+/* ---- a suspend --------------------------------------------------------------
+ */
+
+static void
+after_a_suspend_somebody_is_asked_once(void **state)
+{
+    (void)state;
+    restart("");
+    unlock_it();
+    assert_int_equal(sign_it(), ERR_OK);
+    trace_anew();
+    plan("slept\n");
+    pinentry_expect("1234", NULL, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sign_it(), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+    assert_int_equal(count_of("C_Login 1\n"), 1);
+}
+
+static void
+after_a_suspend_a_kept_pin_asks_nobody(void **state)
+{
+    (void)state;
+    restart("[pin]\ncache = yes\n");
+    unlock_it();
+    assert_int_equal(sign_it(), ERR_OK);
+    trace_anew();
+    plan("slept\n");
+    pinentry_expect(NULL, NULL, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sign_it(), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.asked), 0);
+    assert_int_equal(count_of("C_Login 1\n"), 1);
+}
+
+/* The clock went on while a signature was under way: it is late, its session
+ * is gone. */
+static void
+a_suspend_during_a_signature_is_told_and_then_all_is_well(void **state)
+{
+    (void)state;
+    restart("[tokens]\ndeadline-ms = 1000\n");
+    unlock_it();
+    plan("C_Sign @ 1\n");
+    assert_int_equal(sign_it(), ERR_TOKEN_HUNG);
+    plan("slept\n");
+    pinentry_expect("1234", "1234", NULL);
+    enum err e = ERR_TOKEN_HUNG;
+    for (int i = 0; i < 100 && e == ERR_TOKEN_HUNG; i++) {
+        e = sign_it();
+        poll(NULL, 0, e == ERR_OK ? 0 : 50);
+    }
+    assert_int_equal(e, ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_put_back_during_its_prompt_takes_the_pin),
+        cmocka_unit_test(a_token_that_stays_away_is_told_and_sees_no_pin),
+        cmocka_unit_test(after_a_suspend_somebody_is_asked_once),
+        cmocka_unit_test(after_a_suspend_a_kept_pin_asks_nobody),
+        cmocka_unit_test(
+            a_suspend_during_a_signature_is_told_and_then_all_is_well),
+    };
+
+    if (access(softhsm, R_OK) != 0)
+        return 77;
+    return cmocka_run_group_tests(tests, set_up_traced, tear_down);
+}
