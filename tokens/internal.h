@@ -64,6 +64,7 @@ struct module {
     CK_RV rv;            /* of what failed last in its thread */
     uint64_t started_ms; /* of the last try of C_Initialize; its thread's */
     bool up;             /* it succeeded; its thread's */
+    bool broken;         /* atomic: it lost sight of a token it has */
     int listener;        /* remote: where its client connects */
     char *socket;        /* and the path of that */
     bool remote;         /* it runs in a process of its own */
@@ -96,6 +97,7 @@ struct token_store {
 /* What one slot said. */
 struct slot_seen {
     CK_SLOT_ID slot;
+    bool failed; /* it told nothing of the token it had: that one stays */
     CK_TOKEN_INFO info;
 };
 
@@ -120,9 +122,11 @@ void module_finalize(struct module *m);
 void events_start(struct module *m);
 bool events_wait(struct module *m);
 
-/* Applies a scan (store.c). Takes store->mutex. */
+/* Applies a scan (slots.c). Takes store->mutex. */
 void store_apply_scan(struct module *m, const struct slot_seen *seen,
                       size_t count);
+/* A token of M is in this slot, or was the last in it. */
+bool store_had_token(struct module *m, CK_SLOT_ID slot);
 /* Somebody needs a token that is not there: every way to notice one. */
 void token_store_look(struct token_store *store);
 /* The sessions of all tokens of M are gone (store.c). */

@@ -113,6 +113,17 @@ pin_check(const struct token_info *i, const uint8_t *pin, size_t pin_len)
     return pin_check_form(i, pin, pin_len);
 }
 
+/* A module that lost sight of its token would call every PIN wrong. */
+static void
+heal_module(struct token *t)
+{
+    pthread_mutex_lock(&t->mutex);
+    struct module *m = t->module;
+    pthread_mutex_unlock(&t->mutex);
+    if (m && __atomic_load_n(&m->broken, __ATOMIC_RELAXED))
+        (void)module_scan(m, true, t->store->start_timeout_ms);
+}
+
 enum tokens_err
 token_login_told(struct token *t, const uint8_t *pin, size_t pin_len,
                  bool *out_tried)
@@ -122,6 +133,7 @@ token_login_told(struct token *t, const uint8_t *pin, size_t pin_len,
 
     *out_tried = false;
     rv_forget();
+    heal_module(t);
     enum tokens_err e = hold_begin(t, true, &h);
     if (e)
         return e;

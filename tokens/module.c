@@ -55,6 +55,29 @@ busy_end(struct module *m, CK_RV rv)
     pthread_mutex_unlock(&m->store->mutex);
 }
 
+static bool
+is_blank(const CK_UTF8CHAR *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (text[i] != ' ' && text[i] != '\0')
+            return false;
+    return true;
+}
+
+/* Not that there is no token, but nothing about the one that is there. SoftHSM,
+ * when another process is just writing the token's file, takes it for an empty
+ * one and keeps to that; sessions that are open go on. Without a login it is
+ * started anew. */
+static bool
+tells_nothing(CK_RV rv, const CK_TOKEN_INFO *info)
+{
+    if (rv != CKR_OK)
+        return rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED;
+    return (info->flags & CKF_TOKEN_INITIALIZED) &&
+           is_blank(info->label, sizeof(info->label)) &&
+           is_blank(info->serialNumber, sizeof(info->serialNumber));
+}
+
 /* The size query comes first: some modules look at their readers only then.
  * A slot that gives an error is skipped. */
 static CK_RV
@@ -71,6 +94,7 @@ scan_slots(struct module *m)
     CK_SLOT_ID *ids = calloc(room, sizeof(*ids));
     struct slot_seen *seen = calloc(room, sizeof(*seen));
     size_t n = 0;
+    bool broken = false;
 
     count = room;
     rv = ids && seen ? m->f->C_GetSlotList(CK_TRUE, ids, &count)
@@ -78,9 +102,13 @@ scan_slots(struct module *m)
     /* Whatever the module claims to have written. */
     for (CK_ULONG i = 0; rv == CKR_OK && i < count && i < room; i++) {
         seen[n].slot = ids[i];
-        if (m->f->C_GetTokenInfo(ids[i], &seen[n].info) == CKR_OK)
-            n++;
+        CK_RV told = m->f->C_GetTokenInfo(ids[i], &seen[n].info);
+        seen[n].failed =
+            tells_nothing(told, &seen[n].info) && store_had_token(m, ids[i]);
+        broken = broken || seen[n].failed;
+        n += told == CKR_OK || seen[n].failed;
     }
+    __atomic_store_n(&m->broken, broken, __ATOMIC_RELAXED);
     if (rv == CKR_OK)
         store_apply_scan(m, seen, n);
     free(ids);
@@ -161,6 +189,7 @@ module_renew(struct module *m)
     busy_end(m, CKR_OK);
     m->up = false;
     m->started_ms = 0;
+    __atomic_store_n(&m->broken, false, __ATOMIC_RELAXED);
     store_forget_sessions(m);
     (void)module_start(m);
     __atomic_store_n(&m->closed, false, __ATOMIC_SEQ_CST);
@@ -185,14 +214,15 @@ scan_once(struct module *m)
 }
 
 /* RENEW: whoever asked did not find a token. Some modules notice one only
- * when they start. */
+ * when they start, or find their way back to one only then. */
 static void
 module_look(struct module *m, bool renew)
 {
     if (!module_start(m))
         return;
     CK_RV rv = scan_once(m);
-    bool due = renew && monotonic_ms() - m->started_ms >= RENEW_MS;
+    bool due =
+        (renew || m->broken) && monotonic_ms() - m->started_ms >= RENEW_MS;
     bool lost = rv != CKR_OK && rv_is_of_module(rv);
 
     if (rv == CKR_OK && !due)

@@ -74,7 +74,8 @@ apply_gone(struct token *t, const struct module *m,
 
     pthread_mutex_lock(&t->mutex);
     for (size_t i = 0; i < count; i++)
-        found = found || same_token(t, m, &seen[i]);
+        found = found || (seen[i].failed ? t->slot == seen[i].slot
+                                         : same_token(t, m, &seen[i]));
     if (t->module == m && t->info.present && !found) {
         t->info.present = false;
         token_forget_sessions(t);
@@ -91,7 +92,8 @@ store_apply_scan(struct module *m, const struct slot_seen *seen, size_t count)
     for (size_t i = 0; i < store->token_count; i++)
         apply_gone(store->tokens[i], m, seen, count);
     for (size_t i = 0; i < count; i++) {
-        struct token *t = find_or_add(store, m, &seen[i]);
+        struct token *t =
+            seen[i].failed ? NULL : find_or_add(store, m, &seen[i]);
 
         if (t)
             apply_seen(t, m, &seen[i]);
@@ -151,4 +153,22 @@ store_has_login(struct module *m)
     }
     pthread_mutex_unlock(&store->mutex);
     return has;
+}
+
+bool
+store_had_token(struct module *m, CK_SLOT_ID slot)
+{
+    struct token_store *store = m->store;
+    bool had = false;
+
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->token_count; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        had = had || (t->module == m && t->slot == slot && t->info.initialized);
+        pthread_mutex_unlock(&t->mutex);
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return had;
 }

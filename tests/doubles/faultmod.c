@@ -18,6 +18,8 @@
  *     slots 100                  all slots have moved: ids are 100 higher
  *     hide 0x1                   the mechanism is not there: neither in
  *                                C_GetMechanismList nor where it is used
+ *     broken                     until the next C_Initialize no token tells
+ *                                anything about itself
  *     slept                      as after a suspend: every session is dead
  *     events                     C_WaitForSlotEvent can wait
  *     token one                  from here to the next such line: only calls
@@ -108,6 +110,12 @@ pinpad_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
     CK_RV rv = slots_C_GetTokenInfo(slot, info);
     struct plan_state now = plan_state();
 
+    if (rv == CKR_OK && now.broken && slot % 2)
+        return CKR_GENERAL_ERROR;
+    if (rv == CKR_OK && now.broken) {
+        memset(info->label, ' ', sizeof(info->label));
+        memset(info->serialNumber, ' ', sizeof(info->serialNumber));
+    }
     if (rv == CKR_OK && getenv("FAULT_PINPAD"))
         info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
     if (rv == CKR_OK && now.last_try)

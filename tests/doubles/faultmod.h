@@ -17,7 +17,7 @@ enum call {
 
 /* What stands in the way of a token as a whole. */
 struct plan_state {
-    bool removed, unnoticed, last_try, low, must_change, events, slept;
+    bool removed, unnoticed, last_try, low, must_change, events, slept, broken;
     CK_SLOT_ID moved; /* slots have ids that are so much higher */
 };
 

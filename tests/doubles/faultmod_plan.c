@@ -92,7 +92,7 @@ set_state(const char *name, const char *value)
         {"removed", &state.removed},   {"unnoticed", &state.unnoticed},
         {"last-try", &state.last_try}, {"low", &state.low},
         {"slept", &state.slept},       {"must-change", &state.must_change},
-        {"events", &state.events},
+        {"events", &state.events},     {"broken", &state.broken},
     };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -352,7 +352,7 @@ plan_says(enum call call, CK_ULONG first, CK_RV *out)
     pthread_mutex_lock(&mutex);
     load_plan();
     if (call == CALL_C_Initialize)
-        state.unnoticed = false;
+        state.unnoticed = state.broken = false;
     lies = false;
     struct wanted w = plan_wants(call, first);
     CK_RV absent = state.removed || state.unnoticed ? absent_rv(call) : CKR_OK;

@@ -97,6 +97,23 @@ a_module_is_not_started_anew_while_a_token_is_logged_in(void **state)
     assert_int_equal(sign_on(token, &key), TOKENS_OK);
 }
 
+/* What SoftHSM does when another process writes the file of a token. */
+static void
+a_token_its_module_lost_keeps_its_login_and_is_found_again(void **state)
+{
+    (void)state;
+    faults("broken\n");
+    fault_reset();
+    WAIT_UNTIL(fault_count("C_GetTokenInfo") > 2);
+    assert_int_equal(sign_on(token, &key), TOKENS_OK);
+    assert_int_equal(token_logout(token), TOKENS_OK);
+    assert_int_equal(token_logout(second), TOKENS_OK);
+    WAIT_UNTIL(fault_count("C_Initialize") == 1);
+    assert_int_equal(log_in(token), TOKENS_OK);
+    assert_int_equal(sign_on(token, &key), TOKENS_OK);
+    assert_int_equal(fault_count("C_Initialize"), 1);
+}
+
 /* ---- failing ----------------------------------------------------------------
  */
 
@@ -404,6 +421,7 @@ main(void)
         WITH_STORE(a_token_in_another_reader_is_the_same_token),
         WITH_STORE(a_token_noticed_only_at_the_start_is_found_by_starting_anew),
         WITH_STORE(a_module_is_not_started_anew_while_a_token_is_logged_in),
+        WITH_STORE(a_token_its_module_lost_keeps_its_login_and_is_found_again),
         WITH_STORE(a_device_error_once_is_one_retry),
         WITH_STORE(a_device_error_for_ever_is_told_and_the_other_token_goes_on),
         WITH_STORE(
