@@ -180,8 +180,12 @@ token_problem(enum tokens_err e, struct token *token, struct problem *p)
                    info.pin_max);
     token_name(token, name);
     problem_set_token(p, name);
-    if (e == TOKENS_NO_KEY)
-        problem_set_subject(p, name);
+    if (e == TOKENS_NO_KEY) {
+        (void)fail(p, ERR_NO_KEY, "the key is not on the token %s (any more)",
+                   name);
+        problem_set_token(p, name);
+        problem_set_subject(p, "this request");
+    }
     if (e == TOKENS_PIN_WRONG && token_load_info(token, &info) == TOKENS_OK)
         p->tries_left = info.tries_left;
     if (e == TOKENS_PUK_WRONG && token_load_info(token, &info) == TOKENS_OK)

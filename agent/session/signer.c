@@ -262,6 +262,15 @@ signer_drop(struct signer **s)
     *s = NULL;
 }
 
+/* The keyholder knows no address; whoever reads the error does. */
+static enum err
+name_sender(struct request *r, const struct signer *s, enum err e)
+{
+    if (e == ERR_NO_KEY && s->address[0])
+        problem_set_subject(&r->problem, s->address);
+    return e;
+}
+
 /* What the key signs: the digest of the attributes; Ed25519 signs them
  * whole (RFC 8419). */
 static enum err
@@ -285,7 +294,7 @@ ask_signature(struct request *r, struct signer *s, struct slice attrs,
     }
     e = keyholder_call(r, MSG_SIGN, &q, NULL, 0, &reply);
     if (e != ERR_OK)
-        return e;
+        return name_sender(r, s, e);
     buf_add_slice(out, reply.signature);
     return ERR_OK;
 }
