@@ -11,6 +11,7 @@
 #include "agent/base/log.h"
 #include "agent/base/secret.h"
 #include "agent/keyholder/keyholder.h"
+#include "agent/keyholder/locker.h"
 #include "agent/keyholder/token_problem.h"
 
 /* ---- who it is --------------------------------------------------------- */
@@ -88,6 +89,7 @@ union any_reply {
     struct agree_reply agree;
     struct token_record token;
     struct count_reply count;
+    struct lock_state lock_state;
     struct import_reply import;
     struct generate_reply generate;
 };
@@ -116,6 +118,10 @@ handle_management(struct client *c, enum message m, const union any_record *r,
         return tokens_check(c, &r->page, &out->list, room, p);
     if (m == MSG_MODULES)
         return modules_list(c, &r->page, &out->list, room, p);
+    if (m == MSG_LOCK_STATE) {
+        locker_state(c->keyholder, &out->lock_state);
+        return ERR_OK;
+    }
     if (m == MSG_CLEAN)
         return token_clean(c, &r->token_choice, &out->count, p);
     return fail(p, ERR_USAGE, "not a message for the keyholder");

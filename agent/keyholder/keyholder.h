@@ -52,6 +52,7 @@ struct keyholder {
     struct client *client[LIMIT_CLIENTS];
     unsigned clients;
     int64_t looked_ms; /* when the slots were last looked at */
+    bool lock_watched; /* atomic: logind is listened to */
 };
 
 /* One session's channel; belongs to its thread. */

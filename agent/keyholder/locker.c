@@ -109,6 +109,29 @@ serve_lock(struct locker *l, uint32_t reason)
     return channel_reply(l->watcher.fd, MSG_LOCK_NOW, NULL, NULL, 0);
 }
 
+/* Without logind the watcher waits for it: a bus can be there before it. */
+static void
+watching(struct locker *l, bool logind)
+{
+    if (logind)
+        log_note("screen and sleep are watched");
+    else
+        log_error("logind does not answer: neither screen nor sleep lock the "
+                  "tokens");
+    __atomic_store_n(&l->keyholder->lock_watched, logind, __ATOMIC_RELAXED);
+    l->delay_ms = FIRST_DELAY_MS;
+}
+
+void
+locker_state(struct keyholder *k, struct lock_state *out)
+{
+    const struct config_lock *lock = &k->config.lock;
+
+    out->wanted = (lock->on_screen ? (uint32_t)LOCK_SCREEN : 0U) |
+                  (lock->on_suspend ? (uint32_t)LOCK_SUSPEND : 0U);
+    out->watched = __atomic_load_n(&k->lock_watched, __ATOMIC_RELAXED);
+}
+
 static void
 watcher_serve(struct locker *l, union any_record *request)
 {
@@ -119,14 +142,13 @@ watcher_serve(struct locker *l, union any_record *request)
         RECEIVED_REQUEST) {
         well = m == MSG_WATCHING ||
                (m == MSG_LOCK_NOW && serve_lock(l, request->lock_now.reason));
-        if (m == MSG_WATCHING) {
-            log_note("screen and sleep are watched");
-            l->delay_ms = FIRST_DELAY_MS;
-        }
+        if (m == MSG_WATCHING)
+            watching(l, request->lock_state.watched != 0);
     }
     if (well)
         return;
     log_error("the watcher of the screen has ended; it is started again");
+    __atomic_store_n(&l->keyholder->lock_watched, false, __ATOMIC_RELAXED);
     fd_drop(&l->watcher.fd);
 }
 

@@ -11,4 +11,7 @@
 /* Starts it when the configuration asks for it. */
 MUST_USE bool locker_start(struct keyholder *k);
 
+/* What is to lock the tokens, and whether it is watched. */
+void locker_state(struct keyholder *k, struct lock_state *out);
+
 #endif

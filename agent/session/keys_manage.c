@@ -185,9 +185,12 @@ keys_modules(struct request *r, json_t **out)
 {
     struct page page = {0};
     struct list_reply reply;
+    struct lock_state lock = {0};
     enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
     json_t *list;
 
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_LOCK_STATE, NULL, NULL, 0, &lock);
     if (e == ERR_OK)
         e = keyholder_call(r, MSG_MODULES, &page, NULL, 0, &reply);
     if (e != ERR_OK)
@@ -195,6 +198,8 @@ keys_modules(struct request *r, json_t **out)
     list = json_array();
     *out = json_object();
     json_object_set_new(*out, "modules", list);
+    json_object_set_new(*out, "lock_wanted", json_boolean(lock.wanted != 0));
+    json_object_set_new(*out, "lock_watched", json_boolean(lock.watched != 0));
     for (size_t i = 0; i < reply.records.n; i++) {
         struct module_record m;
 

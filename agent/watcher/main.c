@@ -216,6 +216,7 @@ int
 main(void)
 {
     struct watcher w = {.delay = -1};
+    struct lock_state state = {0};
     int e = 0;
 
     log_open("watcher");
@@ -223,7 +224,8 @@ main(void)
     if (!bus_open(&w))
         _exit(1);
     delay_take(&w);
-    if (!channel_send(CHANNEL_FD, MSG_WATCHING, NULL, NULL, 0))
+    state.watched = w.delay >= 0;
+    if (!channel_send(CHANNEL_FD, MSG_WATCHING, &state, NULL, 0))
         _exit(0);
     while (!w.lost && e >= 0) {
         e = sd_bus_process(w.bus, NULL);

@@ -64,6 +64,9 @@ static const struct field notice_fields[] = {ROWS(notice)};
 #define THIS lock_now
 static const struct field lock_now_fields[] = {ROWS(lock_now)};
 #undef THIS
+#define THIS lock_state
+static const struct field lock_state_fields[] = {ROWS(lock_state)};
+#undef THIS
 #define THIS key_choice
 static const struct field key_choice_fields[] = {ROWS(key_choice)};
 #undef THIS

@@ -93,6 +93,10 @@ struct slice_list {
 /* reason: enum lock_reason. Answered when all tokens are locked. */
 #define FIELDS_lock_now(U32, U64, BYTES, TEXT, LIST) U32(reason)
 
+/* wanted: what is to lock the tokens, a set of enum lock_reason; watched: 1
+ * when logind answers, so that it does. */
+#define FIELDS_lock_state(U32, U64, BYTES, TEXT, LIST) U32(wanted) U32(watched)
+
 #define FIELDS_key_choice(U32, U64, BYTES, TEXT, LIST)                         \
     BYTES(key, LIMIT_REF_BYTES)
 
@@ -405,7 +409,7 @@ struct slice_list {
                                             X(keyring_status) X(trust_part)    \
                                                 X(lent_trust) X(check_request) \
                                                     X(check_reply)             \
-                                                        X(notice) X(lock_now) X(anchor_record)
+                                                        X(notice) X(lock_now) X(lock_state) X(anchor_record)
 
 #define RECORD_U32(name)               uint32_t name;
 #define RECORD_U64(name)               uint64_t name;

@@ -30,7 +30,7 @@ enum helper {
     HELPER_MODULE = 4
 };
 
-/* Why the watcher has the tokens locked. */
+/* Why the watcher has the tokens locked; bits of a set. */
 enum lock_reason { LOCK_SCREEN = 1, LOCK_SUSPEND = 2 };
 
 /* What a person can do while a call is in work. */

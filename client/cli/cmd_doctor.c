@@ -71,6 +71,10 @@ look_at_locked(json_t *token, json_t *findings)
             "be sure of the PIN, or set a new one with the PUK: smime "
             "pin unblock",
             "one try is left before the PIN of this token is blocked: ", label);
+    else if (flag_of(token, "pin_low"))
+        token_find(
+            findings, "be sure of the PIN, then: smime unlock",
+            "this token is locked, and a wrong PIN was given before: ", label);
     else
         token_find(findings, "smime unlock", "this token is locked: ", label);
 }
@@ -278,6 +282,20 @@ look_at_modules(json_t *modules, json_t *findings)
     }
 }
 
+/* Whoever relies on the screen's lock must know when it does nothing. */
+static void
+look_at_locking(json_t *state, json_t *findings)
+{
+    if (flag_of(state, "lock_wanted") && !flag_of(state, "lock_watched"))
+        find(findings,
+             "lock them yourself: smime lock  or set [lock] idle in "
+             "agent.conf; see what smime-agent prints of smime-watcher and "
+             "logind",
+             "the tokens are not locked with the screen or before sleep, "
+             "though agent.conf says so: logind does not answer",
+             "");
+}
+
 /* What is meant to be trusted, or asked for revocations, and does not
  * count. */
 static void
@@ -346,7 +364,7 @@ look(const struct arguments *a)
     AUTO(json) json_t *tokens = NULL;
     AUTO(json) json_t *keys = NULL;
     AUTO(json) json_t *half_made = NULL;
-    AUTO(json) json_t *modules = NULL;
+    AUTO(json) json_t *watched = NULL;
     AUTO(json) json_t *trust = NULL;
     AUTO(json) json_t *findings = json_array();
     AUTO(json) json_t *reply = NULL;
@@ -362,10 +380,11 @@ look(const struct arguments *a)
         if (e == EXIT_DONE)
             e = list_get("io.smimeagent.Keys.Check", "half_made", &half_made);
         if (e == EXIT_DONE)
-            e = list_get("io.smimeagent.Keys.Modules", "modules", &modules);
+            e = list_get("io.smimeagent.Keys.Modules", NULL, &watched);
         if (e != EXIT_DONE)
             return e;
-        look_at_modules(modules, findings);
+        look_at_modules(json_object_get(watched, "modules"), findings);
+        look_at_locking(watched, findings);
         look_at_tokens(tokens, findings);
         look_at_keys(keys, tokens, findings);
         look_for_copies(keys, findings);

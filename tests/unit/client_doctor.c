@@ -79,6 +79,11 @@ each_state_of_a_token_has_its_way_out(void **state)
     look_at("{\"label\":\"a\",\"state\":\"locked\",\"tries_left\":1}");
     assert_non_null(strstr(output, "one try is left before"));
     assert_non_null(strstr(output, "smime pin unblock --token a\n"));
+    look_at("{\"label\":\"a\",\"state\":\"locked\",\"pin_low\":true}");
+    assert_non_null(strstr(output,
+                           "a wrong PIN was given before: a\n  next: be "
+                           "sure of the PIN, then: smime unlock "
+                           "--token a\n"));
     look_at("{\"label\":\"a\",\"state\":\"locked\",\"tries_left\":2}");
     assert_null(strstr(output, "try is left"));
     look_at("{\"label\":\"a\",\"state\":\"blocked\",\"tries_left\":0}");
