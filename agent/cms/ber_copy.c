@@ -167,6 +167,8 @@ copy_definite(struct ber *b, struct buf *out, size_t limit, struct problem *p)
     if ((e = check_room(b, out, header.length, limit, p)) != ERR_OK)
         return e;
     add_header(out, &header, header.length);
+    if ((e = check_room(b, out, header.length, limit, p)) != ERR_OK)
+        return e;
     return take_octets(b, header.length, out, p);
 }
 
@@ -180,10 +182,13 @@ ber_collect(struct ber *b, struct buf *out, size_t limit, struct problem *p)
         (e = check_room(b, out, h->length, limit, p)) != ERR_OK)
         return e;
     if (h->tag == (TAG_OCTET_STRING | CONSTRUCTED))
-        return collect_string(b, out, limit, p);
-    if (h->tag & CONSTRUCTED)
-        return collect_constructed(b, out, limit, p);
-    return copy_definite(b, out, limit, p);
+        e = collect_string(b, out, limit, p);
+    else if (h->tag & CONSTRUCTED)
+        e = collect_constructed(b, out, limit, p);
+    else
+        return copy_definite(b, out, limit, p);
+    /* Headers came last. */
+    return e == ERR_OK ? check_room(b, out, 0, limit, p) : e;
 }
 
 enum err

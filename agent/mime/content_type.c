@@ -20,6 +20,7 @@ struct parameters {
     struct buf text;
     struct segment item[LIMIT_SEGMENTS];
     size_t count;
+    bool more; /* passed over */
 };
 
 static void
@@ -166,13 +167,16 @@ take_parameter(struct slice *c, struct parameters *all)
 static void
 take_parameters(struct slice *c, struct parameters *all)
 {
-    while (all->count < LIMIT_SEGMENTS) {
+    for (;;) {
         skip_blanks(c);
         while (!at_end(c) && c->p[0] == ';') {
             step(c);
             skip_blanks(c);
         }
         if (at_end(c))
+            return;
+        all->more = all->count == LIMIT_SEGMENTS;
+        if (all->more)
             return;
         take_parameter(c, all);
     }
@@ -307,7 +311,7 @@ join_parameters(const struct parameters *all, struct content_type *out)
 {
     AUTO(buf) struct buf value = {0};
 
-    out->ambiguous |= all->count == LIMIT_SEGMENTS;
+    out->ambiguous |= all->more;
     for (size_t i = 0; i < all->count; i++) {
         struct slice name = segment_name(all, &all->item[i]);
 

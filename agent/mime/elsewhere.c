@@ -17,6 +17,7 @@ struct elsewhere {
     struct buf line;  /* what came of the current one, its end left out */
     struct buf field; /* the header field that may go on */
     bool too_long;
+    bool cut;                 /* the field went beyond a limit */
     struct content_type type; /* of the header being read */
     bool typed;
     struct level level[LIMIT_NESTED_PARTS];
@@ -65,6 +66,7 @@ field_end(struct elsewhere *w)
     struct content_type type;
 
     if (f.n > n && slice_is_nocase(slice_of(f.p, n), name)) {
+        w->found |= w->cut; /* others may read the rest of it */
         while (n < f.n && is_blank(f.p[n]))
             n++;
         if (n < f.n && f.p[n] == ':' &&
@@ -78,6 +80,7 @@ field_end(struct elsewhere *w)
         }
     }
     buf_clear(&w->field);
+    w->cut = false;
 }
 
 static void
@@ -110,6 +113,20 @@ header_end(struct elsewhere *w)
 /* ---- lines
  * ------------------------------------------------------------------ */
 
+/* Would others, who take longer lines, see a delimiter in it? */
+static bool
+begins_like_a_delimiter(const struct elsewhere *w, struct slice line)
+{
+    for (size_t k = 0; k < w->depth; k++) {
+        size_t n = strlen(w->level[k].boundary);
+
+        if (line.n >= n + 2 && memcmp(line.p, "--", 2) == 0 &&
+            memcmp(line.p + 2, w->level[k].boundary, n) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A delimiter of any level ends all that are inside it. */
 static bool
 take_delimiter(struct elsewhere *w, struct slice line)
@@ -137,21 +154,31 @@ take_delimiter(struct elsewhere *w, struct slice line)
 }
 
 static void
+add_line(struct elsewhere *w, struct slice line)
+{
+    if (!is_blank(line.p[0]))
+        field_end(w);
+    w->cut |= w->too_long;
+    if (line.n <= LIMIT_PART_HEADER_BYTES - w->field.len)
+        buf_add_slice(&w->field, line);
+    else
+        w->cut = true;
+}
+
+static void
 line_end(struct elsewhere *w)
 {
     struct slice line = buf_slice(&w->line);
 
     if (line.n > 0 && line.p[line.n - 1] == '\r')
         line.n--;
+    if (w->too_long)
+        w->found |= begins_like_a_delimiter(w, line);
     if (w->too_long || !take_delimiter(w, line)) {
         if (w->in_header && line.n == 0)
             header_end(w);
-        else if (w->in_header) {
-            if (!is_blank(line.p[0]))
-                field_end(w);
-            if (w->field.len + line.n <= LIMIT_PART_HEADER_BYTES)
-                buf_add_slice(&w->field, line);
-        }
+        else if (w->in_header)
+            add_line(w, line);
     }
     buf_clear(&w->line);
     w->too_long = false;

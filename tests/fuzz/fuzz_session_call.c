@@ -195,7 +195,8 @@ serve(struct session *s, int out_fd)
             check_reply(reply, out_fd);
             json_decref(reply);
         } else {
-            REQUIRE(why.code == ERR_USAGE && why.detail[0]);
+            REQUIRE((why.code == ERR_USAGE || why.code == ERR_LIMIT) &&
+                    why.detail[0]);
         }
     }
     message_in_drop(&in);

@@ -279,6 +279,27 @@ the_best_cipher_that_everybody_knows_is_chosen(void **state)
     assert_int_equal(capabilities_choose(list, 0), CIPHER_AES256_CBC);
 }
 
+/* A hundred foreign ones hide what one can. */
+static void
+so_many_capabilities_are_read_and_no_more(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf list = {0};
+        struct slice one;
+        size_t whole = der_open(&list, TAG_SEQUENCE);
+
+        for (int i = 1; i < LIMIT_CAPABILITIES + over; i++)
+            buf_add(&list, "\x30\x03\x06\x01\x2a", 5);
+        buf_add(&list, "\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x02",
+                13);
+        der_close(&list, whole);
+        one = buf_slice(&list);
+        assert_int_equal(capabilities_choose(&one, 1),
+                         over ? CIPHER_AES256_CBC : CIPHER_AES128_CBC);
+    }
+}
+
 int
 main(void)
 {
@@ -293,6 +314,7 @@ main(void)
         cmocka_unit_test(every_scheme_signs_and_is_read_back),
         cmocka_unit_test(certificates_alone_travel_without_signers),
         cmocka_unit_test(the_best_cipher_that_everybody_knows_is_chosen),
+        cmocka_unit_test(so_many_capabilities_are_read_and_no_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

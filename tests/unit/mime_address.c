@@ -153,9 +153,9 @@ limits_are_kept(void **state)
             buf_add_text(&b, "a");
         buf_add_text(&b, "@x");
         buf_add_text(&c, "a@x ");
-        for (int i = 0; i < 32 + over; i++)
+        for (int i = 0; i < LIMIT_COMMENT_DEPTH + over; i++)
             buf_add_text(&c, "(");
-        for (int i = 0; i < 32 + over; i++)
+        for (int i = 0; i < LIMIT_COMMENT_DEPTH + over; i++)
             buf_add_text(&c, ")");
         mailbox_list_parse(buf_slice(&a), &many);
         mailbox_list_parse(buf_slice(&b), &large);

@@ -121,6 +121,26 @@ parameters_have_a_most_of_number(void **state)
 }
 
 static void
+pieces_of_parameters_have_a_most_of_number(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf text = {0};
+        struct content_type t;
+        const char *x;
+
+        buf_add_text(&text, "a/b");
+        for (int i = 0; i < LIMIT_SEGMENTS + over; i++)
+            buf_addf(&text, "; x*%d=y", i);
+        assert_true(content_type_parse(buf_slice(&text), &t));
+        x = content_type_find(&t, "x");
+        assert_non_null(x);
+        assert_int_equal(strlen(x), LIMIT_SEGMENTS);
+        assert_int_equal(t.ambiguous, over);
+    }
+}
+
+static void
 no_type_is_told(void **state)
 {
     struct content_type t;
@@ -247,6 +267,7 @@ main(void)
         cmocka_unit_test(values_that_hide_something_are_dropped),
         cmocka_unit_test(values_have_a_most_of_bytes),
         cmocka_unit_test(parameters_have_a_most_of_number),
+        cmocka_unit_test(pieces_of_parameters_have_a_most_of_number),
         cmocka_unit_test(no_type_is_told),
         cmocka_unit_test(transfer_encodings_are_known),
         cmocka_unit_test(multipart_signed_is_ours_by_its_protocol),

@@ -70,6 +70,47 @@ parts_too_deep_to_look_at_count_as_elsewhere(void **state)
     }
 }
 
+/* What is cut could hide from here what others see. */
+static void
+a_type_over_its_limits_counts_as_elsewhere(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf line = {0};
+        AUTO(buf) struct buf other = {0};
+        static const char type[] = "Content-Type: text/plain;";
+        int left = LIMIT_PART_HEADER_BYTES - (int)sizeof(type) + 1 + over;
+
+        buf_addf(&line, "%s x=\"%*s\"\n\ntext", type,
+                 LIMIT_DELIMITER_BYTES + over - (int)sizeof(type) - 4, "");
+        assert_int_equal(is_elsewhere(buf_text(&line), 100), over);
+        buf_addf(&other, "%s", type);
+        for (; left > 1000; left -= 1000) /* line ends are not counted */
+            buf_addf(&other, "\n%*s", 1000, "x");
+        buf_addf(&other, "\n%*s\n\ntext", left, "x");
+        assert_int_equal(is_elsewhere(buf_text(&other), 100), over);
+        /* Another field may be as long as it likes. */
+        memcpy(other.data, "Content-Tipe", 12);
+        assert_false(is_elsewhere(buf_text(&other), 100));
+    }
+}
+
+static void
+a_delimiter_over_its_limit_counts_as_elsewhere(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf text = {0};
+
+        buf_addf(&text, MIXED("a") "--a%*s\n\ntext\n--a--\n",
+                 LIMIT_DELIMITER_BYTES + over - 3, "");
+        assert_int_equal(is_elsewhere(buf_text(&text), 100), over);
+        text.data[text.len - 2] = 'x';
+        memcpy(memmem(text.data, text.len, "--a", 3), "--c", 3);
+        assert_false(is_elsewhere(buf_text(&text), 100));
+    }
+}
+
 static bool
 is_ambiguous_type(const char *value)
 {
@@ -146,6 +187,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_elsewhere_is_found_at_any_depth),
         cmocka_unit_test(parts_too_deep_to_look_at_count_as_elsewhere),
+        cmocka_unit_test(a_type_over_its_limits_counts_as_elsewhere),
+        cmocka_unit_test(a_delimiter_over_its_limit_counts_as_elsewhere),
         cmocka_unit_test(types_that_readers_read_differently_are_told),
         cmocka_unit_test(words_of_foreign_charsets_are_searched),
     };

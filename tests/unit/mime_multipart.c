@@ -119,33 +119,32 @@ text_around_the_parts_is_told(void **state)
 static void
 a_boundary_that_cannot_be_one_delimits_nothing(void **state)
 {
-    char longest[514];
+    char longest[LIMIT_BOUNDARY_BYTES + 2];
 
     (void)state;
     assert_body("--\none\n----\n", "", "!P");
     assert_body("--\none\n----\n", "  ", "!P");
     memset(longest, 'x', sizeof(longest));
-    longest[512] = '\0';
-    for (size_t n = 512; n <= 513; n++) {
+    longest[LIMIT_BOUNDARY_BYTES] = '\0';
+    for (size_t over = 0; over < 2; over++) {
         AUTO(buf) struct buf body = {0};
 
         buf_addf(&body, "--%s\na\n--%s--", longest, longest);
-        assert_body(buf_text(&body), longest, n == 512 ? "[a]." : "!P");
-        longest[512] = 'x';
-        longest[513] = '\0';
+        assert_body(buf_text(&body), longest, over ? "!P" : "[a].");
+        longest[LIMIT_BOUNDARY_BYTES] = 'x';
+        longest[LIMIT_BOUNDARY_BYTES + 1] = '\0';
     }
 }
 
-/* 998 blanks are padding, 999 are text. */
 static void
 padding_is_bounded(void **state)
 {
     (void)state;
-    for (size_t n = 998; n <= 999; n++) {
+    for (int over = 0; over < 2; over++) {
         AUTO(buf) struct buf body = {0};
 
-        buf_addf(&body, "--b%*s\na\n--b--", (int)n, "");
-        assert_body(buf_text(&body), "b", n == 998 ? "[a]." : ".P");
+        buf_addf(&body, "--b%*s\na\n--b--", LIMIT_PADDING_BYTES + over, "");
+        assert_body(buf_text(&body), "b", over ? ".P" : "[a].");
     }
 }
 

@@ -76,19 +76,20 @@ a_bare_cr_stays(void **state)
     assert_decodes("a \rb\r\r\nc\r", "a \rb\r\r\nc\r");
 }
 
-/* 1024 blanks are held back; of more, those before them are text. */
+/* So many are held back; of more, those before them are text. */
 static void
 a_run_of_blanks_is_bounded(void **state)
 {
-    static char text[1026], kept[1026];
+    static char text[LIMIT_HELD_BYTES + 2], kept[LIMIT_HELD_BYTES];
 
     (void)state;
-    memset(text, ' ', 1024);
-    text[1024] = '\n';
+    memset(text, ' ', LIMIT_HELD_BYTES);
+    text[LIMIT_HELD_BYTES] = '\n';
     assert_decodes(text, "\n");
-    memset(text, ' ', 1025);
-    memset(kept, ' ', 1024);
-    assert_decodes_slice(slice_of(text, 1025), slice_of(kept, 1024));
+    memset(text, ' ', LIMIT_HELD_BYTES + 1);
+    memset(kept, ' ', LIMIT_HELD_BYTES);
+    assert_decodes_slice(slice_of(text, LIMIT_HELD_BYTES + 1),
+                         slice_of(kept, LIMIT_HELD_BYTES));
 }
 
 int

@@ -282,6 +282,30 @@ an_author_inside_encryption_is_compared_too(void **state)
     }
 }
 
+/* Beyond so many nobody is the author, which the report says. */
+static void
+so_many_attached_messages_have_an_author(void **state)
+{
+    (void)state;
+    alone();
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf mail = {0};
+        AUTO(outcome) struct outcome o;
+        char last[16];
+
+        buf_add_text(&mail, HEAD MIXED);
+        for (int i = 0; i < LIMIT_FORWARDED + over; i++)
+            buf_add_text(&mail, "--=mix\nContent-Type: message/rfc822\n\n" HEAD
+                                "\nthe text\n");
+        buf_add_text(&mail, "--=mix--\n");
+        open_mail(&mail, &o);
+        snprintf(last, sizeof(last), "1.%d", LIMIT_FORWARDED + over);
+        assert_int_equal(
+            json_array_size(json_object_get(part_of(&o, last), "from")), !over);
+        assert_int_equal(has_reason(&o, "more-parts"), over);
+    }
+}
+
 int
 main(void)
 {
@@ -296,6 +320,7 @@ main(void)
         cmocka_unit_test(a_nested_token_error_comes_after_the_padding),
         cmocka_unit_test(a_wrapped_message_is_of_its_sender_for_every_verb),
         cmocka_unit_test(an_author_inside_encryption_is_compared_too),
+        cmocka_unit_test(so_many_attached_messages_have_an_author),
     };
 
     return cmocka_run_group_tests(tests, identities_make, identities_drop);

@@ -263,6 +263,35 @@ one_good_signer_of_a_layer_is_enough(void **state)
     json_decref(report);
 }
 
+/* Each costs a chain. Those that are not judged are not good, and told. */
+static void
+so_many_signers_are_judged_and_no_more(void **state)
+{
+    const size_t layers = LIMIT_JUDGED_SIGNERS / LIMIT_SIGNERS;
+
+    (void)state;
+    answer_good();
+    for (size_t over = 0; over < 2; over++) {
+        struct request r = {0};
+        struct reading g;
+        json_t *report;
+
+        evidence_new(&g, &r, layers + over);
+        for (size_t i = 0; i < layers; i++) {
+            struct signed_data *d = &g.layer[i].data;
+
+            d->signer_count = LIMIT_SIGNERS;
+            for (size_t k = 1; k < LIMIT_SIGNERS; k++)
+                d->signer[k] = d->signer[0];
+        }
+        report = judge(&g, false);
+        assert_int_equal(asked_count, LIMIT_JUDGED_SIGNERS);
+        assert_string_equal(word_of(report, "verdict"), over ? "bad" : "good");
+        assert_int_equal(gives(report, "too-large"), over);
+        json_decref(report);
+    }
+}
+
 /* Whatever the keyring says. */
 static void
 a_layer_with_a_flaw_is_never_good_and_teaches_nothing(void **state)
@@ -397,6 +426,7 @@ main(void)
         cmocka_unit_test(a_digest_nobody_computed_is_told_as_none),
         cmocka_unit_test(every_layer_must_be_good),
         cmocka_unit_test(one_good_signer_of_a_layer_is_enough),
+        cmocka_unit_test(so_many_signers_are_judged_and_no_more),
         cmocka_unit_test(a_layer_with_a_flaw_is_never_good_and_teaches_nothing),
         cmocka_unit_test(a_layer_without_signers_is_bad),
         cmocka_unit_test(unseen_lacks_nothing_but_the_sender),

@@ -384,6 +384,22 @@ fields_over_their_limits_end_no_session(void **state)
     }
 }
 
+/* Folded, so that nothing else is too long. */
+static void
+a_line_of_from_has_its_most(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf header = {0};
+        struct asked a;
+
+        buf_addf(&header, "From: %*s\n <a@example.org>\n",
+                 LIMIT_FROM_LINE_BYTES - 6 + over, "A");
+        a = asked_under(buf_text(&header), over ? "bad" : "good");
+        assert_int_equal(a.flags, over ? HEADER_MALFORMED_FROM : 0);
+    }
+}
+
 static void
 a_long_origin_is_cut(void **state)
 {
@@ -421,6 +437,7 @@ main(void)
         cmocka_unit_test(the_header_is_told_as_it_is),
         cmocka_unit_test(a_message_without_from_is_not_unseen),
         cmocka_unit_test(fields_over_their_limits_end_no_session),
+        cmocka_unit_test(a_line_of_from_has_its_most),
         cmocka_unit_test(a_long_origin_is_cut),
     };
 
