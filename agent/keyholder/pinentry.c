@@ -23,6 +23,7 @@ struct pinentry {
     int watch;
     int timeout_ms;
     bool nowhere;   /* neither terminal nor display is known */
+    char shown[80]; /* the display when there is no terminal, escaped; or "" */
     pid_t pid;      /* as it says itself; 0: unknown */
     bool left;      /* the client went away */
     bool abandoned; /* nobody waits for its answer any more */
@@ -169,6 +170,12 @@ assuan_problem(const struct pinentry *pinentry, gpg_error_t error,
     if (pinentry->nowhere)
         return fail(p, ERR_TOKEN_LOCKED,
                     "there is no terminal and no display to ask on");
+    /* What one says that turns to a terminal, as most do. */
+    if (pinentry->shown[0] && code == GPG_ERR_ENOTTY)
+        return fail(p, ERR_TOKEN_LOCKED,
+                    "pinentry cannot show it on the display %s, and there is "
+                    "no terminal",
+                    pinentry->shown);
     gpg_strerror_r(error, text, sizeof(text));
     return fail(p, ERR_TOKEN_LOCKED, "pinentry: %s", text);
 }
@@ -270,6 +277,9 @@ pinentry_open(int fd, int watch, const struct pinentry_place *place,
         1000 *
         (int)(place->timeout_s ? place->timeout_s : LIMIT_PINENTRY_SECONDS);
     pinentry->nowhere = !place->tty[0] && !place->display[0];
+    if (!place->tty[0])
+        text_escape(slice_text(place->display), pinentry->shown,
+                    sizeof(pinentry->shown));
     error = assuan_new_ext(&pinentry->assuan, GPG_ERR_SOURCE_USER_1, &memory,
                            log_nothing, NULL);
     if (error) {
