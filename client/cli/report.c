@@ -83,10 +83,12 @@ say_judged(FILE *to, json_t *signer)
     const char *source = text_of(signer, "time_source"), *words = "as of now";
     char when[TIME_TEXT_BYTES];
 
+    if (source[0] == '\0')
+        return;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         if (strcmp(source, rows[i].source) == 0)
             words = rows[i].words;
-    fprintf(to, "%s", words);
+    fprintf(to, "  judged %s", words);
     if (strcmp(source, "given") == 0 || strcmp(source, "first_seen") == 0)
         fprintf(to, ", %s", time_text(number_of(signer, "judged_at"), when));
     fputs(strcmp(text_of(signer, "revocation"), "not_checked") == 0
@@ -95,12 +97,11 @@ say_judged(FILE *to, json_t *signer)
           to);
 }
 
-/* When, by whose word, and what was not looked at. */
+/* When it was signed, and who issued the certificate. */
 static void
 say_details(FILE *to, json_t *signer)
 {
     json_t *certificate = json_object_get(signer, "certificate");
-    const char *source = text_of(signer, "time_source");
     char issuer[NAME_TEXT_BYTES];
     char when[TIME_TEXT_BYTES];
     bool many = false;
@@ -116,9 +117,6 @@ say_details(FILE *to, json_t *signer)
         many = true;
     }
     fputs(many ? "\n" : "", to);
-    if (source[0] == '\0')
-        return;
-    fputs("  judged ", to);
     say_judged(to, signer);
 }
 
@@ -184,6 +182,8 @@ say_holder_line(FILE *to, json_t *signer)
     fputc('\n', to);
     if (flag_of(signer, "valid"))
         say_details(to, signer);
+    else if (strcmp(text_of(signer, "integrity"), "ok") == 0)
+        say_judged(to, signer); /* else it is nobody's word */
 }
 
 /* ---- parts

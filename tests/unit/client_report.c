@@ -111,6 +111,71 @@ parts_are_told_one_by_one(void **state)
     assert_string_equal(errors, output);
 }
 
+/* ---- when
+ * ------------------------------------------------------------------------ */
+
+#define JUDGED(verdict, valid, integrity, source, revocation)                  \
+    "{\"parameters\":{\"report\":{\"verdict\":\"" verdict                      \
+    "\",\"good\":false,\"reasons\":[\"expired\"],\"layers\":[{\"kind\":"       \
+    "\"signed\",\"signers\":[{\"good\":false,\"valid\":" valid                 \
+    ",\"integrity\":\"" integrity "\",\"time_source\":\"" source               \
+    "\",\"judged_at\":1767348000,\"revocation\":\"" revocation                 \
+    "\"," CERTIFICATE "}]}]}}}"
+
+/* What verify says of such an answer. */
+static const char *
+said(const char *answer)
+{
+    struct server s;
+
+    server_listen(&s, "");
+    s.answers[0] = answer;
+    assert_int_equal(run_against(&s, "$S verify /dev/null"), 1);
+    return output;
+}
+
+static void
+what_time_it_was_judged_as_of_is_said_of_what_is_not_good_too(void **state)
+{
+    static const struct {
+        const char *bad, *unseen, *words;
+    } rows[] = {
+#define ROW(source, revocation, words)                                         \
+    {JUDGED("bad", "false", "ok", source, revocation),                         \
+     JUDGED("unseen", "true", "ok", source, revocation),                       \
+     "\n  judged " words "\n"}
+        ROW("now", "clear", "as of now"),
+        ROW("signing", "clear", "as of the signing time, the signer's word"),
+        ROW("given", "clear", "as of the time you gave, 2026-01-02 10:00 UTC"),
+        ROW("first_seen", "clear",
+            "as of when the certificate was first seen, 2026-01-02 10:00 UTC"),
+        ROW("signing", "not_checked",
+            "as of the signing time, the signer's word; not checked: whether "
+            "it was revoked"),
+#undef ROW
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        assert_non_null(strstr(said(rows[i].bad), rows[i].words));
+        assert_non_null(strstr(output, "NOT GOOD"));
+        assert_null(strstr(output, "issued by"));
+        assert_non_null(strstr(said(rows[i].unseen), rows[i].words));
+        assert_non_null(strstr(output, "names no sender"));
+        assert_non_null(strstr(output, "issued by Example CA"));
+    }
+}
+
+/* The signing time is nobody's word then. */
+static void
+of_a_signature_that_does_not_hold_no_time_is_said(void **state)
+{
+    (void)state;
+    assert_null(strstr(
+        said(JUDGED("bad", "false", "digest_wrong", "now", "not_checked")),
+        "  judged "));
+}
+
 /* Whoever certified it: one line, no cursor, no turned text, no other
  * address. */
 static void
@@ -168,6 +233,9 @@ main(void)
         cmocka_unit_test(a_good_signature_is_said_in_one_line),
         cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
         cmocka_unit_test(parts_are_told_one_by_one),
+        cmocka_unit_test(
+            what_time_it_was_judged_as_of_is_said_of_what_is_not_good_too),
+        cmocka_unit_test(of_a_signature_that_does_not_hold_no_time_is_said),
         cmocka_unit_test(a_hostile_name_cannot_deceive),
         cmocka_unit_test(an_unsigned_mail_is_not_verified_but_can_be_opened),
     };
