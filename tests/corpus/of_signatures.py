@@ -205,10 +205,19 @@ def algorithms(c):
         "1.2.3.4")), "unsupported-algorithm")
     c.bad("algorithm-digest-not-listed", c.opaque(der=signed_data(
         CONTENT, [signer(w.max, CONTENT, md="sha512")], [w.max],
-        md=("sha256",))), "unsupported-algorithm")
+        md=("sha256",))), "digest-not-listed")
+    for name, md in {"sha384": "sha384", "sha512": "sha512"}.items():
+        sign = [signer(w.max, CONTENT, md=md)]
+        c.good(f"algorithm-{name}-among-others", c.opaque(der=signed_data(
+            CONTENT, sign, [w.max], md=("sha1", "sha256", md))))
+        c.good(f"algorithm-{name}-not-listed-detached", c.detached(
+            p7s=encoded(signed_data(None, sign, [w.max], md=("sha256",)))))
+        c.bad(f"algorithm-{name}-other-listed", c.opaque(der=signed_data(
+            CONTENT, sign, [w.max], md=("sha1", "sha256"))),
+            "digest-not-listed")
     c.bad("algorithm-digest-none-listed", c.opaque(der=signed_data(
         CONTENT, [signer(w.max, CONTENT, md="sha512")], [w.max],
-        md=())), "unsupported-algorithm")
+        md=())), "digest-not-listed")
     c.good("algorithm-parameters-missing", game(signed_with=algorithm(
         RSA_WITH["sha256"])))
 
