@@ -90,8 +90,12 @@ local_part_unquote(struct slice quoted, struct buf *out)
 /* ---- whole addresses
  * -------------------------------------------------------- */
 
-/* IDNA 2008 without the mappings of UTS 46, which fold what people see as
- * other letters. */
+/* IDNA 2008 without the mappings of UTS 46. They would fold the case of
+ * letters beyond ASCII, but libidn2 has no flag for that alone: with any of
+ * them a fullwidth e, a ligature, a circled digit, the Kelvin sign become
+ * ASCII, an ideographic full stop a dot, a soft hyphen nothing. So an
+ * upper-case U-label is nobody's: not good, never somebody else's. (RFC 5891
+ * 5.2 has it lower-cased before it is a U-label at all.) */
 static void
 add_domain(struct buf *out, struct slice domain)
 {

@@ -49,6 +49,28 @@ a_domain_is_one_in_both_its_forms(void **state)
     assert_same("b\xc3\xbc@x.org", "xn--b-xga@x.org", false);
 }
 
+/* What UTS 46 would map; libidn2 maps all of these or none. */
+static void
+what_uts_46_maps_is_another_domain(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"a@\uff45xample.org", "a@example.org"},
+        {"a@\u212aexample.org", "a@kexample.org"},
+        {"a@example\u3002org", "a@example.org"},
+        {"a@e\u00adxample.org", "a@example.org"},
+        {"a@\ufb01sch.example", "a@fisch.example"},
+        {"a@stra\u00dfe.example", "a@strasse.example"},
+        {"a@B\u00dcCHER.example", "a@b\u00fccher.example"},
+        {"a@B\u00dcCHER.example", "a@xn--bcher-kva.example"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(pairs); i++)
+        assert_same(pairs[i][0], pairs[i][1], false);
+    assert_same("a@B\u00dcCHER.example", "A@b\u00dcCHER.Example", true);
+    assert_same("a@B\u00fcCHER.example", "a@xn--bcher-kva.example", true);
+}
+
 static void
 what_is_no_domain_stays_itself(void **state)
 {
@@ -101,6 +123,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ascii_case_is_folded_and_no_other),
         cmocka_unit_test(a_domain_is_one_in_both_its_forms),
+        cmocka_unit_test(what_uts_46_maps_is_another_domain),
         cmocka_unit_test(what_is_no_domain_stays_itself),
         cmocka_unit_test(quotes_count_only_where_they_are_needed),
         cmocka_unit_test(a_local_part_is_unquoted),
