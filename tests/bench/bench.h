@@ -35,6 +35,12 @@ void raw_decrypt(struct raw *r, const uint8_t *wrapped, size_t n);
 /* Wraps 32 bytes for the RSA key, 256 bytes out. */
 size_t raw_wrap(struct raw *r, uint8_t *out, size_t size);
 
+/* signing.c: a client of the agent with a connection of its own, that signs a
+ * mail of 2 KiB FROM somebody. */
+struct signing;
+struct signing *signing_open(const char *from);
+void signing_run(struct signing *s);
+
 /* null_trip.c: three processes pass messages of the size and shape of a
  * signature's, with two descriptors, and do nothing else. */
 struct null_trip;

@@ -11,44 +11,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "client/lib/smime_client.h"
 #include "tests/bench/bench.h"
 
 #define ROUNDS       3
 #define MOST_CLIENTS 64
-#define MAIL_BYTES   2048
 
 struct worker {
     pthread_t thread;
-    struct raw *raw;             /* its own session, or */
-    struct smime_client *client; /* its own connection */
-    const char *from;
+    struct raw *raw;         /* its own session, or */
+    struct signing *signing; /* its own connection */
     long done;
 };
 
 static atomic_int stop;
-
-static int
-mail_of(const char *from)
-{
-    char text[MAIL_BYTES + 256];
-    int fd = memfd_create("mail", MFD_CLOEXEC);
-    int n = snprintf(text, sizeof(text),
-                     "From: %s\nTo: rsa@example.org\nSubject: bench\n"
-                     "MIME-Version: 1.0\nContent-Type: text/plain\n\n",
-                     from);
-
-    while (n < MAIL_BYTES)
-        n += snprintf(text + n, sizeof(text) - (size_t)n,
-                      "A line of text as people write it, number %d.\n", n);
-    if (write(fd, text, (size_t)n) != n)
-        die("memfd");
-    return fd;
-}
 
 static void *
 sign_raw(void *arg)
@@ -66,24 +44,11 @@ static void *
 sign_agent(void *arg)
 {
     struct worker *w = arg;
-    struct smime_error error = {0};
-    int fds[2] = {mail_of(w->from), memfd_create("result", MFD_CLOEXEC)};
-    char parameters[128], *reply;
 
-    snprintf(parameters, sizeof(parameters),
-             "{\"input\":0,\"output\":1,\"from\":\"%s\"}", w->from);
     while (!atomic_load(&stop)) {
-        lseek(fds[0], 0, SEEK_SET);
-        lseek(fds[1], 0, SEEK_SET);
-        if (ftruncate(fds[1], 0) != 0 ||
-            smime_client_call(w->client, "io.smimeagent.Mail.Sign", parameters,
-                              fds, 2, 30000, &reply, &error) != 0)
-            die("sign: %s", error.message);
-        free(reply);
+        signing_run(w->signing);
         w->done++;
     }
-    close(fds[0]);
-    close(fds[1]);
     return NULL;
 }
 
@@ -113,12 +78,8 @@ static void
 worker_open(struct worker *w, struct raw *raw, const char *token,
             const char *from)
 {
-    struct smime_error error = {0};
-
     w->raw = raw_session(raw, token);
-    w->from = from;
-    if (smime_client_connect(SMIME_SOCKET_MAIL, &w->client, &error) != 0)
-        die("%s", error.message);
+    w->signing = signing_open(from);
 }
 
 int
