@@ -48,10 +48,10 @@ importing_drop(struct importing *w)
 
 /* ---- which token ------------------------------------------------------- */
 
-/* The only one that can be written. */
+/* The only one that can be written, besides EXCEPT (or NULL). */
 static enum err
-choose_writable(struct token_store *store, struct token **out,
-                struct problem *p)
+choose_writable(struct token_store *store, const struct token *except,
+                struct token **out, struct problem *p)
 {
     struct token *all[LIMIT_TOKENS], *fit[LIMIT_TOKENS];
     size_t n, count = 0;
@@ -62,11 +62,13 @@ choose_writable(struct token_store *store, struct token **out,
         struct token_info info;
 
         token_get_info(all[i], &info);
-        if (info.initialized && !info.write_protected)
+        if (info.initialized && !info.write_protected && all[i] != except)
             fit[count++] = all[i];
     }
     if (count == 0)
-        return fail(p, ERR_TOKEN_ABSENT, "none that can be written");
+        return fail(p, ERR_TOKEN_ABSENT, "%s",
+                    except ? "no other one that can be written"
+                           : "none that can be written");
     if (count > 1)
         return token_choice_problem(fit, count, p);
     *out = fit[0];
@@ -74,12 +76,13 @@ choose_writable(struct token_store *store, struct token **out,
 }
 
 static enum err
-choose_token(struct importing *w, struct slice which, struct problem *p)
+choose_token(struct importing *w, size_t which, struct slice name,
+             const struct token *except, struct problem *p)
 {
     struct token_store *store = w->client->keyholder->store;
-    struct token **out = &w->target[w->targets].token;
-    enum err e = which.n > 0 ? token_choose(store, which, out, p)
-                             : choose_writable(store, out, p);
+    struct token **out = &w->target[which].token;
+    enum err e = name.n > 0 ? token_choose(store, name, out, p)
+                            : choose_writable(store, except, out, p);
 
     if (e == ERR_OK)
         e = writing_check(*out, p);
@@ -87,16 +90,18 @@ choose_token(struct importing *w, struct slice which, struct problem *p)
     return e;
 }
 
+/* The second one is always named, so it tells which the first cannot be. */
 static enum err
 choose_tokens(struct importing *w, const struct import_request *request,
               struct problem *p)
 {
-    enum err e = choose_token(w, request->token, p);
+    enum err e = ERR_OK;
 
-    if (e == ERR_OK && request->also_to.n > 0)
-        e = choose_token(w, request->also_to, p);
-    if (e != ERR_OK || w->targets < 2 ||
-        w->target[0].token != w->target[1].token)
+    if (request->also_to.n > 0)
+        e = choose_token(w, 1, request->also_to, NULL, p);
+    if (e == ERR_OK)
+        e = choose_token(w, 0, request->token, w->target[1].token, p);
+    if (e != ERR_OK || w->target[0].token != w->target[1].token)
         return e;
     (void)token_problem(TOKENS_CANNOT, w->target[0].token, p);
     snprintf(p->detail, sizeof(p->detail), "it is named twice");

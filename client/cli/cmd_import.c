@@ -179,7 +179,8 @@ const struct command command_import = {
     .help =
         "All keys and certificates of the file go to the token, or none.\n"
         "\n"
-        "  --token T         which token: its label, serial or pkcs11: URI\n"
+        "  --token T         which token: its label, serial or pkcs11: URI;\n"
+        "                    not needed where only one can be meant\n"
         "  --also-to T2      the same to a second token: on both, or on\n"
         "                    neither. Later no key leaves its token any more\n"
         "  --no-mac          take a file without an integrity check\n"
