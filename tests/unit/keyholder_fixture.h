@@ -20,8 +20,8 @@ static char fixture_folder[64];
 static inline const char *
 fixture_path(const char *name)
 {
-    static char path[4][256];
-    static unsigned turn;
+    static __thread char path[4][256]; /* the doubles read files, too */
+    static __thread unsigned turn;
     char *out = path[turn++ % 4];
 
     snprintf(out, sizeof(path[0]), "%s/%s", fixture_folder, name);
