@@ -3,7 +3,7 @@
 add_library(cms-fixture STATIC cms_files.c cms_fixture.c)
 target_link_libraries(cms-fixture PUBLIC smime-cms PkgConfig::CMOCKA)
 
-foreach(name cms_ber cms_algorithm cms_signed cms_signed_write cms_enveloped
+foreach(name cms_ber cms_algorithm cms_object cms_signed cms_signed_write cms_enveloped
              cms_enveloped_refused cms_interop cms_vectors limits_cms limits_envelope)
   smime_unit_test(${name} cms-fixture)
 endforeach()

@@ -62,6 +62,47 @@ white_space_and_other_characters_are_skipped(void **state)
     assert_decodes("Z-m_9!v\xff", "foo");
 }
 
+/* Read as far as a CMS object goes, N octets, then to the end. */
+static bool
+has_rubbish(const char *text, size_t n, size_t piece)
+{
+    struct pieces from = pieces_of(slice_text(text), piece);
+    AUTO(base64_reader)
+    struct base64_reader *r = base64_reader_new(&from.s);
+    struct problem p = {0};
+    uint8_t out[8];
+    bool rubbish = false;
+
+    for (size_t got = 1; n > 0 && got > 0; n -= got)
+        assert_int_equal(stream_read(base64_reader_stream(r), out, n, &got, &p),
+                         ERR_OK);
+    assert_int_equal(base64_reader_finish(r, &rubbish, &p), ERR_OK);
+    return rubbish;
+}
+
+/* A text that others show and we pass over. */
+static void
+what_is_no_base64_is_told_at_the_end(void **state)
+{
+    static const char *const yes[] = {
+        "Zm9v!",      "!Zm9v", "Zm<9v",           "Zm9v\n-- \nlist",
+        "Zm8=\nZm8=", "Zm8=x", "Zg==\n\n\n \xff", "Zg==\n====\nx",
+        "Zm9v\n.",    "Zm9v_"};
+    static const char *const no[] = {"Zm9v",        "Zm9v\r\n\r\n \t\n",
+                                     "Zm8=\n\n",    "Zm8===\n",
+                                     "Z m\n9\tv\n", "\n\nZg=="};
+
+    (void)state;
+    for (size_t piece = 1; piece < 12; piece += 2) {
+        for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
+            if (!has_rubbish(yes[i], 1, piece))
+                fail_msg("no rubbish: %s", yes[i]);
+        for (size_t i = 0; i < ARRAY_COUNT(no); i++)
+            if (has_rubbish(no[i], 1, piece))
+                fail_msg("rubbish: %s", no[i]);
+    }
+}
+
 static void
 padding_may_be_missing_at_the_end(void **state)
 {
@@ -189,6 +230,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clean_base64_is_decoded),
         cmocka_unit_test(white_space_and_other_characters_are_skipped),
+        cmocka_unit_test(what_is_no_base64_is_told_at_the_end),
         cmocka_unit_test(padding_may_be_missing_at_the_end),
         cmocka_unit_test(what_follows_padding_is_ignored),
         cmocka_unit_test(one_character_left_over_is_an_error),

@@ -121,6 +121,29 @@ parameters_have_a_most_of_number(void **state)
 }
 
 static void
+a_parameter_that_is_dropped_is_told(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf many = {0};
+        AUTO(buf) struct buf large = {0};
+        struct content_type t;
+
+        buf_add_text(&many, "a/b");
+        for (int i = 0; i < LIMIT_PARAMETERS + over; i++)
+            buf_addf(&many, "; x%d=y", i);
+        assert_true(content_type_parse(buf_slice(&many), &t));
+        assert_int_equal(t.count, LIMIT_PARAMETERS);
+        assert_int_equal(t.ambiguous, over);
+        buf_addf(&large, "a/b; x=\"%0*d\"",
+                 (int)sizeof(t.parameters[0].value) - 1 + over, 0);
+        assert_true(content_type_parse(buf_slice(&large), &t));
+        assert_int_equal(t.count, 1 - over);
+        assert_int_equal(t.ambiguous, over);
+    }
+}
+
+static void
 pieces_of_parameters_have_a_most_of_number(void **state)
 {
     (void)state;
@@ -267,6 +290,7 @@ main(void)
         cmocka_unit_test(values_that_hide_something_are_dropped),
         cmocka_unit_test(values_have_a_most_of_bytes),
         cmocka_unit_test(parameters_have_a_most_of_number),
+        cmocka_unit_test(a_parameter_that_is_dropped_is_told),
         cmocka_unit_test(pieces_of_parameters_have_a_most_of_number),
         cmocka_unit_test(no_type_is_told),
         cmocka_unit_test(transfer_encodings_are_known),

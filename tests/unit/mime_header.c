@@ -125,6 +125,62 @@ the_line_of_an_mbox_is_skipped(void **state)
                    "line 2 of the header is no field");
 }
 
+static bool
+is_ambiguous(const char *text, size_t piece)
+{
+    AUTO(header) struct header h = {0};
+    AUTO(buf) struct buf rest = {0};
+    struct problem p = {0};
+
+    assert_int_equal(parse_slice(slice_text(text), piece, &h, &rest, &p),
+                     ERR_OK);
+    return h.ambiguous;
+}
+
+/* Where others may see other fields, or another end of the header. */
+static void
+lines_that_readers_cut_differently_are_told(void **state)
+{
+    static const char *const yes[] = {
+        "A: 1\r\nB: 2\n\r\n",       "A: 1\nB: 2\r\n\n",   "A: 1\nB: 2\n\r\n",
+        "A: 1\r\n\nB: 2\r\n\r\n",   "A: 1\n \n B: 2\n\n", "A: 1\n\t\nB: 2\n\n",
+        "A: 1\r\n \t \r\nB: 2\r\n", "A : 1\n\n",          "A: 1\nB\t: 2\n\n",
+        "From : a@x\nB: 2\n\n"};
+    static const char *const no[] = {"A: 1\r\nB: 2\r\n\r\nbody\n",
+                                     "A: 1\nB: 2\n\nbody\r\n",
+                                     "A: 1\n \tx\n\n",
+                                     "A:\n 1\n\n",
+                                     "A: 1 :\n\n",
+                                     "A:1",
+                                     "From a@x Mon\nA: 1\n\n",
+                                     "A: \n\n"};
+
+    (void)state;
+    for (size_t piece = 1; piece < 40; piece += 19) {
+        for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
+            if (!is_ambiguous(yes[i], piece))
+                fail_msg("not ambiguous: %s", yes[i]);
+        for (size_t i = 0; i < ARRAY_COUNT(no); i++)
+            if (is_ambiguous(no[i], piece))
+                fail_msg("ambiguous: %s", no[i]);
+    }
+}
+
+static void
+a_from_field_is_no_line_of_an_mbox(void **state)
+{
+    AUTO(header) struct header h = {0};
+    AUTO(buf) struct buf rest = {0};
+    struct problem p = {0};
+
+    (void)state;
+    assert_int_equal(
+        parse_slice(slice_text("From \t: a@x\nA: 1\n\n"), 5, &h, &rest, &p),
+        ERR_OK);
+    assert_int_equal(h.count, 2);
+    assert_false(h.unix_from);
+}
+
 static void
 eight_bit_text_is_allowed_in_values_only(void **state)
 {
@@ -262,6 +318,8 @@ main(void)
         cmocka_unit_test(folded_lines_belong_to_their_field),
         cmocka_unit_test(a_field_borrows_its_bytes_untouched),
         cmocka_unit_test(the_line_of_an_mbox_is_skipped),
+        cmocka_unit_test(lines_that_readers_cut_differently_are_told),
+        cmocka_unit_test(a_from_field_is_no_line_of_an_mbox),
         cmocka_unit_test(eight_bit_text_is_allowed_in_values_only),
         cmocka_unit_test(what_does_not_begin_as_mail_is_not_mail),
         cmocka_unit_test(
