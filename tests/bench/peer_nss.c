@@ -6,32 +6,57 @@
 #include <certdb.h>
 #include <cms.h>
 #include <nss.h>
+#include <pk11pub.h>
 #include <prerror.h>
 #include <secerr.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tests/bench/bench.h"
 
 static CERTCertificate *anchor;
 
+/* A profile on disk, as every program on NSS has one. */
+static void
+database_new(const char *folder, char *out, size_t size)
+{
+    char path[480];
+
+    (void)snprintf(path, sizeof(path), "%s/nss", folder);
+    (void)mkdir(path, 0700);
+    (void)snprintf(out, size, "sql:%s", path);
+}
+
 bool
 nss_begin(const char *folder)
 {
+    PK11SlotInfo *slot;
     CERTCertTrust trust = {0};
+    char database[512];
     char *pem, *body;
     long n = 0;
 
-    if (NSS_NoDB_Init(NULL) != SECSuccess)
+    database_new(folder, database, sizeof(database));
+    if (NSS_InitReadWrite(database) != SECSuccess)
         die("NSS does not start");
     pem = file_read(folder, "root.pem", -1, &n);
     body = strstr(pem, "-----BEGIN");
     anchor = CERT_DecodeCertFromPackage(body, (int)strlen(body));
     free(pem);
-    if (!anchor || CERT_DecodeTrustString(&trust, "C,C,C") != SECSuccess ||
+    slot = PK11_GetInternalKeySlot();
+    if (PK11_NeedUserInit(slot) &&
+        PK11_InitPin(slot, NULL, NULL) != SECSuccess)
+        die("NSS's profile: %d", (int)PORT_GetError());
+    if (!anchor ||
+        PK11_ImportCert(slot, anchor, CK_INVALID_HANDLE, "root", PR_FALSE) !=
+            SECSuccess ||
+        CERT_DecodeTrustString(&trust, "C,C,C") != SECSuccess ||
         CERT_ChangeCertTrust(CERT_GetDefaultCertDB(), anchor, &trust) !=
             SECSuccess)
         die("NSS does not take the root: %d", (int)PORT_GetError());
+    PK11_FreeSlot(slot);
     return true;
 }
 
