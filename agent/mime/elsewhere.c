@@ -17,18 +17,22 @@ struct elsewhere {
     struct buf line;  /* what came of the current one, its end left out */
     struct buf field; /* the header field that may go on */
     bool too_long;
-    bool cut;                 /* the field went beyond a limit */
-    struct content_type type; /* of the header being read */
+    bool cut; /* the field went beyond a limit */
     bool typed;
-    struct level level[LIMIT_NESTED_PARTS];
     size_t depth;
+    /* Not cleared, for most of it is never used: */
+    struct content_type type; /* of the header being read, when typed */
+    struct level level[LIMIT_NESTED_PARTS];
 };
 
 struct elsewhere *
 elsewhere_new(void)
 {
-    struct elsewhere *w = mem_new(sizeof(*w));
+    struct elsewhere *w = mem_raw(sizeof(*w));
 
+    memset(w, 0, offsetof(struct elsewhere, type));
+    w->type.type[0] = '\0';
+    w->type.count = 0;
     w->in_header = true;
     return w;
 }

@@ -39,6 +39,7 @@ struct multipart {
     size_t prefix_n; /* of "--boundary"; 0 when there is no boundary */
     uint8_t prefix[LIMIT_BOUNDARY_BYTES + 2];
     size_t filled;
+    size_t most; /* of the window was ever filled: what has to be wiped */
     uint8_t window[WINDOW_BYTES];
 };
 
@@ -76,6 +77,8 @@ refill(struct multipart *m, struct problem *p)
                                 p)) != ERR_OK)
         return e;
     m->filled += got;
+    if (m->most < m->filled)
+        m->most = m->filled;
     m->input_ended = got == 0;
     return ERR_OK;
 }
@@ -334,9 +337,10 @@ multipart_is_ambiguous(const struct multipart *m)
 struct multipart *
 multipart_new(struct slice first, struct stream *from, const char *boundary)
 {
-    struct multipart *m = mem_new(sizeof(*m));
+    struct multipart *m = mem_raw(sizeof(*m));
     size_t n = strlen(boundary);
 
+    memset(m, 0, offsetof(struct multipart, window));
     m->s.read = part_read;
     m->from = from;
     m->first = first;
@@ -356,7 +360,7 @@ multipart_drop(struct multipart **m)
 {
     if (*m) {
         buf_drop(&(*m)->preamble);
-        explicit_bzero(*m, sizeof(**m));
+        explicit_bzero(*m, offsetof(struct multipart, window) + (*m)->most);
     }
     free(*m);
     *m = NULL;
