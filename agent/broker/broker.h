@@ -38,7 +38,9 @@ struct broker {
     int builtin;        /* what smime-anchors found, or -1 */
     int epoll;
     int signals;
-    bool accepts; /* the listeners are polled */
+    bool accepts;      /* the listeners are polled */
+    int64_t busy_at;   /* clock_ms when a request was last answered */
+    int64_t filled_at; /* and when there were last spares enough */
     uint64_t next_session;
 };
 

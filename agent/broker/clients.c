@@ -15,8 +15,11 @@
 
 /* A fork must not compete with the request that used up a spare. */
 #define REFILL_DELAY_MS   5
-#define REFILL_LEISURE_MS 50 /* while two or more spares wait */
+#define REFILL_LEISURE_MS 50 /* while two or more spares wait, at most */
+#define REFILL_QUIET_MS   1  /* then as soon as nobody has asked for so long */
 #define RETRY_DELAY_MS    50
+
+static void session_send_ahead(struct broker *b, struct connection *c);
 
 static uint64_t
 event_name(enum source source, int index)
@@ -122,23 +125,26 @@ clients_input(struct broker *b, int index)
 /* True when the session says MSG_HANDBACK; false: it ended, or says what it
  * may not. */
 static bool
-handback_receive(struct broker *b, int ctl)
+handback_receive(struct broker *b, int ctl, bool *out_unused)
 {
     struct served served = {.fd = ctl, .self = PROCESS_BROKER};
     union any_record request;
     enum message m = MSG_NONE;
 
-    return channel_receive(&served, &b->frame, &m, &request) ==
-               RECEIVED_REQUEST &&
-           m == MSG_HANDBACK;
+    if (channel_receive(&served, &b->frame, &m, &request) != RECEIVED_REQUEST ||
+        m != MSG_HANDBACK)
+        return false;
+    *out_unused = request.handback.unused != 0;
+    return true;
 }
 
 void
 clients_session(struct broker *b, int index)
 {
     struct connection *c = &b->connections.one[index];
+    bool unused = false;
 
-    if (!handback_receive(b, c->ctl)) {
+    if (!handback_receive(b, c->ctl, &unused)) {
         client_close(b, c);
         return;
     }
@@ -147,6 +153,10 @@ clients_session(struct broker *b, int index)
     connection_set_state(&b->connections, c, CONNECTION_IDLE);
     broker_watch(b, c->fd, SOURCE_CONNECTION, index);
     clients_input(b, index);
+    c->served += unused ? 0 : 1;
+    b->busy_at = clock_ms();
+    if (c->state == CONNECTION_IDLE && !unused)
+        session_send_ahead(b, c);
 }
 
 void
@@ -158,27 +168,6 @@ clients_spare(struct broker *b, int place)
 }
 
 /* ---- sessions ------------------------------------------------------------ */
-
-/* A session's two channels, before anybody is told of them. */
-struct wires {
-    int keyholder[2]; /* the child's end, the session's end */
-    int keyring[2];
-};
-
-static void
-wires_drop(struct wires *w)
-{
-    for (int i = 0; i < 2; i++) {
-        fd_drop(&w->keyholder[i]);
-        fd_drop(&w->keyring[i]);
-    }
-}
-
-static bool
-wires_make(struct wires *out)
-{
-    return channel_pair(out->keyholder) && channel_pair(out->keyring);
-}
 
 /*
  * Gives CHILD its marked end. A child that is down, or that takes no
@@ -232,7 +221,7 @@ enum serving {
 /* Gives connection C to the spare at PLACE; else the connection is as it
  * was. */
 static enum serving
-session_serve(struct broker *b, struct connection *c, int place)
+session_serve(struct broker *b, struct connection *c, int place, bool ahead)
 {
     const struct attach mark = {.session = ++b->next_session,
                                 .rights = (uint32_t)c->right,
@@ -241,23 +230,21 @@ session_serve(struct broker *b, struct connection *c, int place)
     const struct serve serve = {.session = mark.session,
                                 .rights = mark.rights,
                                 .pid = mark.pid,
-                                .uid = mark.uid};
-    AUTO(wires) struct wires w = {{-1, -1}, {-1, -1}};
+                                .uid = mark.uid,
+                                .ahead = ahead};
+    struct wires *w = &b->spares.wires[place];
     int ctl = b->spares.ctl[place];
 
-    if (!wires_make(&w)) {
-        log_error("no channels for a session: %s", strerror(errno));
-        return SERVING_FAILED;
-    }
     children_probe(b);
     if (a_child_is_coming(b))
         return SERVING_LATER;
     /* The session first: it reads its request while the others are told. */
     if (!channel_send(ctl, MSG_SERVE, &serve,
-                      (int[]){c->fd, w.keyholder[1], w.keyring[1]}, 3))
+                      (int[]){c->fd, w->keyholder[1], w->keyring[1]}, 3))
         return SERVING_FAILED;
-    channel_attach(&b->children.one[CHILD_KEYRING], &mark, w.keyring[0]);
-    channel_attach(&b->children.one[CHILD_KEYHOLDER], &mark, w.keyholder[0]);
+    channel_attach(&b->children.one[CHILD_KEYRING], &mark, w->keyring[0]);
+    channel_attach(&b->children.one[CHILD_KEYHOLDER], &mark, w->keyholder[0]);
+    wires_drop(w);
     c->ctl = fd_take(&b->spares.ctl[place]);
     connection_set_state(&b->connections, c, CONNECTION_SERVED);
     broker_rewatch(b, c->ctl, SOURCE_SESSION, index_of(b, c));
@@ -272,7 +259,32 @@ session_serve(struct broker *b, struct connection *c, int place)
 static int
 refill_delay(const struct broker *b)
 {
-    return spares_count(&b->spares) >= 2 ? REFILL_LEISURE_MS : REFILL_DELAY_MS;
+    return spares_count(&b->spares) >= 2 ? REFILL_QUIET_MS : REFILL_DELAY_MS;
+}
+
+/* Who has asked twice asks again soon: a fresh session waits for that on the
+ * connection itself, and the broker's share of the next request is done. Not
+ * at the expense of anybody who has a request already. */
+static void
+session_send_ahead(struct broker *b, struct connection *c)
+{
+    int place = spare_find(&b->spares);
+
+    if (c->served < 2 || place < 0 || spares_count(&b->spares) < 2 ||
+        b->connections.served >= LIMIT_SERVED / 2 ||
+        connection_find_waiting(&b->connections) || a_child_is_coming(b))
+        return;
+    switch (session_serve(b, c, place, true)) {
+    case SERVING_BEGUN:
+        broker_unwatch(b, c->fd);
+        spares_want(&b->spares, clock_ms() + refill_delay(b));
+        break;
+    case SERVING_LATER:
+        break;
+    case SERVING_FAILED:
+        clients_spare(b, place);
+        break;
+    }
 }
 
 static void
@@ -288,7 +300,7 @@ serve_waiting(struct broker *b)
             spares_want(&b->spares, clock_ms());
         if (place < 0 || a_child_is_coming(b))
             return;
-        switch (session_serve(b, c, place)) {
+        switch (session_serve(b, c, place, false)) {
         case SERVING_BEGUN:
             spares_want(&b->spares, clock_ms() + refill_delay(b));
             break;
@@ -299,6 +311,17 @@ serve_waiting(struct broker *b)
             break;
         }
     }
+}
+
+/* While requests follow one another closely and there is one to spare. */
+static bool
+refill_can_wait(const struct broker *b)
+{
+    int64_t now = clock_ms();
+
+    return spares_count(&b->spares) >= 2 &&
+           now - b->busy_at <= REFILL_QUIET_MS &&
+           now - b->filled_at < REFILL_LEISURE_MS;
 }
 
 static void
@@ -313,6 +336,10 @@ refill(struct broker *b)
     /* Its readiness asks again. */
     if (zygote->state != CHILD_READY)
         return;
+    if (refill_can_wait(b)) {
+        spares_want(&b->spares, clock_ms() + REFILL_QUIET_MS);
+        return;
+    }
     while (!spares_are_full(&b->spares)) {
         if (!spare_fork(&b->spares, zygote->served.fd, &place)) {
             spares_want(&b->spares, clock_ms() + RETRY_DELAY_MS);
@@ -320,6 +347,7 @@ refill(struct broker *b)
         }
         broker_watch(b, b->spares.ctl[place], SOURCE_SPARE, place);
     }
+    b->filled_at = clock_ms();
 }
 
 /* ---- a full house

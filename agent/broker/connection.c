@@ -19,7 +19,8 @@ static const char *const state_names[] = {
 /* From each state, the set of those it may go to. */
 static const unsigned steps[] = {
     [CONNECTION_FREE] = 1U << CONNECTION_IDLE,
-    [CONNECTION_IDLE] = 1U << CONNECTION_WAITING | 1U << CONNECTION_FREE,
+    [CONNECTION_IDLE] = 1U << CONNECTION_WAITING | 1U << CONNECTION_SERVED |
+                        1U << CONNECTION_FREE,
     [CONNECTION_WAITING] = 1U << CONNECTION_SERVED | 1U << CONNECTION_FREE,
     [CONNECTION_SERVED] = 1U << CONNECTION_IDLE | 1U << CONNECTION_FREE,
 };
@@ -90,6 +91,7 @@ connection_add(struct connections *all, int fd, enum right right,
         bug("a connection was accepted beyond the limit");
     c->fd = fd;
     c->right = right;
+    c->served = 0;
     c->pid = peer.pid;
     c->uid = peer.uid;
     connection_set_state(all, c, CONNECTION_IDLE);

@@ -29,6 +29,7 @@ struct connection {
     uid_t uid;
     uint64_t ticket; /* waiting connections are served in this order */
     int64_t since;   /* clock_ms of the last step */
+    unsigned served; /* requests that sessions have handed back after */
 };
 
 struct connections {

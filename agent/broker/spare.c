@@ -18,8 +18,29 @@ void
 spares_init(struct spares *all, const char *cache)
 {
     *all = (struct spares){.refill_at = INT64_MAX, .cache = cache};
-    for (int i = 0; i < SPARE_COUNT; i++)
+    for (int i = 0; i < SPARE_COUNT; i++) {
         all->ctl[i] = -1;
+        all->wires[i] = (struct wires){{-1, -1}, {-1, -1}};
+    }
+}
+
+void
+wires_drop(struct wires *w)
+{
+    for (int i = 0; i < 2; i++) {
+        fd_drop(&w->keyholder[i]);
+        fd_drop(&w->keyring[i]);
+    }
+}
+
+static bool
+wires_make(struct wires *out)
+{
+    wires_drop(out); /* of a fork that failed */
+    if (channel_pair(out->keyholder) && channel_pair(out->keyring))
+        return true;
+    wires_drop(out);
+    return false;
 }
 
 /* A file without a name; -1 with errno. What a session writes there it has
@@ -60,7 +81,7 @@ spare_fork(struct spares *all, int zygote, int *out)
         log_error("no scratch file in %s: %s", all->cache, strerror(errno));
         return false;
     }
-    if (!channel_pair(pair)) {
+    if (!wires_make(&all->wires[place]) || !channel_pair(pair)) {
         log_error("no channel for a session: %s", strerror(errno));
         return false;
     }
@@ -116,6 +137,7 @@ spare_died(struct spares *all, int place, int64_t now)
     int64_t delay = FIRST_DELAY_MS;
 
     fd_drop(&all->ctl[place]);
+    wires_drop(&all->wires[place]);
     for (int i = 0; i < all->failures && delay < LONGEST_DELAY_MS; i++)
         delay *= 2;
     if (delay > LONGEST_DELAY_MS)
@@ -135,6 +157,8 @@ spares_recover(struct spares *all)
 void
 spares_drop(struct spares *all)
 {
-    for (int i = 0; i < SPARE_COUNT; i++)
+    for (int i = 0; i < SPARE_COUNT; i++) {
         fd_drop(&all->ctl[i]);
+        wires_drop(&all->wires[i]);
+    }
 }

@@ -10,12 +10,20 @@
 
 #define SPARE_COUNT 4
 
+/* A session's two channels, before anybody is told of them. */
+struct wires {
+    int keyholder[2]; /* the child's end, the session's end */
+    int keyring[2];
+};
+void wires_drop(struct wires *w);
+
 struct spares {
     int ctl[SPARE_COUNT]; /* -1: empty */
-    int64_t refill_at;    /* clock_ms; INT64_MAX: nothing to do */
-    int64_t not_before;   /* no fork earlier: spares died unused */
-    int failures;         /* how many, in a row */
-    const char *cache;    /* the folder of scratch files; borrowed */
+    struct wires wires[SPARE_COUNT];
+    int64_t refill_at;  /* clock_ms; INT64_MAX: nothing to do */
+    int64_t not_before; /* no fork earlier: spares died unused */
+    int failures;       /* how many, in a row */
+    const char *cache;  /* the folder of scratch files; borrowed */
 };
 
 void spares_init(struct spares *all, const char *cache);

@@ -8,6 +8,7 @@
 
 #include "agent/base/harden.h"
 #include "agent/base/log.h"
+#include "agent/session/resident.h"
 #include "agent/session/zygote.h"
 
 #define CONTROL_FD 3
@@ -32,6 +33,7 @@ main(void)
     }
     harden_process(true);
     zygote_warm_up();
+    resident_find();
     sandbox_files(NULL);
     sandbox_prepare(SANDBOX_SESSION);
     sandbox_calls(SANDBOX_ZYGOTE);

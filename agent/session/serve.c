@@ -1,5 +1,6 @@
 #include "agent/session/serve.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "agent/base/limits.h"
@@ -164,12 +165,27 @@ serve_one(struct session *s, struct varlink_call *previous,
     return true;
 }
 
+/* A session that was sent ahead: false when no request comes, or when one of
+ * its channels ends meanwhile; the next one gets channels of its own. */
+static bool
+request_is_there(const struct session *s)
+{
+    struct pollfd watched[] = {{.fd = s->conn, .events = POLLIN},
+                               {.fd = s->keyholder},
+                               {.fd = s->keyring}};
+
+    return poll(watched, ARRAY_COUNT(watched), LIMIT_IDLE_MS) > 0 &&
+           watched[1].revents == 0 && watched[2].revents == 0;
+}
+
 enum serve_end
 serve_connection(struct session *s)
 {
     AUTO(varlink_call) struct varlink_call previous = {0};
     enum serve_end end = SERVE_CLOSED;
 
+    if (s->ahead && !request_is_there(s))
+        return SERVE_UNUSED;
     while (serve_one(s, &previous, &end))
         continue;
     return end;

@@ -9,6 +9,7 @@
 
 enum serve_end {
     SERVE_HANDBACK, /* this session is spent; the connection lives */
+    SERVE_UNUSED,   /* no request came in time; the connection lives */
     SERVE_CLOSED    /* the client is gone, or was sent away */
 };
 

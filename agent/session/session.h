@@ -23,6 +23,7 @@ struct session {
     int keyring;
     int scratch; /* unlinked file; what goes there is encrypted */
     uint32_t rights;
+    bool ahead; /* was given its connection before a request was there */
     enum verb verb; /* VERB_NONE until narrowed */
     uint32_t ops_left;
     uint8_t key[LIMIT_REF_BYTES]; /* the signing key named, or none */

@@ -7,6 +7,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/mem.h"
+#include "agent/base/secret.h"
 #include "agent/cms/algorithm.h"
 #include "agent/session/zygote.h"
 
@@ -44,8 +45,19 @@ warm_crypto(void)
     EVP_CIPHER_CTX_free(cipher);
 }
 
-/* The heap's room that children find: no need of theirs to grow it. */
-#define ROOM_BYTES (2 * 1024 * 1024)
+/* The heap's and the stack's room that children find: no need of theirs to
+ * grow it. */
+#define ROOM_BYTES  (2 * 1024 * 1024)
+#define STACK_BYTES (256 * 1024)
+
+__attribute__((noinline)) static void
+grow_stack(void)
+{
+    uint8_t room[STACK_BYTES];
+
+    room[0] = 1;
+    wipe(room, 1);
+}
 
 /* What a request frees the next one uses: without this the heap shrinks and
  * grows, and every page is faulted in again, with each signature. */
@@ -56,6 +68,7 @@ warm_memory(void)
     (void)mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
     (void)mallopt(M_TOP_PAD, 1024 * 1024);
     free(mem_raw(ROOM_BYTES));
+    grow_stack();
 }
 
 /* No configuration: it could name modules to be loaded into the process

@@ -11,13 +11,8 @@
 #include "agent/base/fd.h"
 #include "agent/base/harden.h"
 #include "agent/base/log.h"
+#include "agent/session/resident.h"
 #include "agent/session/serve.h"
-
-/* What a mail of a few KiB needs is faulted in while the session waits as a
- * spare, not while somebody waits for it. */
-#define TOUCHED_STACK_BYTES (128 * 1024)
-#define TOUCHED_HEAP_BYTES  (160 * 1024)
-#define PAGE_BYTES          4096
 
 /* ---- a session's life -----------------------------------------------------
  */
@@ -32,26 +27,6 @@ session_init(struct session *s, int broker, int scratch)
                           .scratch = scratch};
     frame_init(&s->keyholder_frame);
     frame_init(&s->keyring_frame);
-}
-
-/* One write a page. Not inlined: the frame must end with the call. */
-__attribute__((noinline)) static void
-touch_stack(void)
-{
-    volatile uint8_t room[TOUCHED_STACK_BYTES];
-
-    for (size_t i = 0; i < sizeof(room); i += PAGE_BYTES)
-        room[i] = 0;
-}
-
-static void
-touch_heap(void)
-{
-    volatile uint8_t *room = mem_raw(TOUCHED_HEAP_BYTES);
-
-    for (size_t i = 0; i < TOUCHED_HEAP_BYTES; i += PAGE_BYTES)
-        room[i] = 0;
-    free((void *)(uintptr_t)room);
 }
 
 static bool
@@ -70,6 +45,7 @@ session_wait(struct session *s)
     }
     s->id = request.serve.session;
     s->rights = request.serve.rights;
+    s->ahead = request.serve.ahead != 0;
     s->conn = fd_take(&frame.fds[0]);
     s->keyholder = fd_take(&frame.fds[1]);
     s->keyring = fd_take(&frame.fds[2]);
@@ -80,6 +56,8 @@ session_wait(struct session *s)
 static _Noreturn void
 session_run(int ctl, int broker, int scratch)
 {
+    struct handback back = {0};
+    enum serve_end end;
     struct session s;
     sigset_t none;
 
@@ -92,12 +70,13 @@ session_run(int ctl, int broker, int scratch)
         _exit(err_exit_code(ERR_INTERNAL));
     sandbox_calls(SANDBOX_SESSION);
     session_init(&s, broker, scratch);
-    touch_stack();
-    touch_heap();
+    resident_take();
     if (!session_wait(&s))
         _exit(0);
-    if (serve_connection(&s) == SERVE_HANDBACK &&
-        !channel_send(s.broker, MSG_HANDBACK, NULL, NULL, 0))
+    end = serve_connection(&s);
+    back.unused = end == SERVE_UNUSED;
+    if (end != SERVE_CLOSED &&
+        !channel_send(s.broker, MSG_HANDBACK, &back, NULL, 0))
         log_note("session %llu: the broker is gone", (unsigned long long)s.id);
     _exit(0);
 }

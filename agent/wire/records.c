@@ -40,6 +40,9 @@ static const struct field attach_fields[] = {ROWS(attach)};
 #define THIS serve
 static const struct field serve_fields[] = {ROWS(serve)};
 #undef THIS
+#define THIS handback
+static const struct field handback_fields[] = {ROWS(handback)};
+#undef THIS
 #define THIS spawn
 static const struct field spawn_fields[] = {ROWS(spawn)};
 #undef THIS

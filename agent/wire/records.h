@@ -36,9 +36,13 @@ struct slice_list {
 #define FIELDS_attach(U32, U64, BYTES, TEXT, LIST)                             \
     U64(session) U32(rights) U32(pid) U32(uid)
 
-/* Descriptors: the client's connection, keyholder and keyring channel. */
+/* Descriptors: the client's connection, keyholder and keyring channel. ahead:
+ * no request is there yet. */
 #define FIELDS_serve(U32, U64, BYTES, TEXT, LIST)                              \
-    U64(session) U32(rights) U32(pid) U32(uid)
+    U64(session) U32(rights) U32(pid) U32(uid) U32(ahead)
+
+/* unused: no request came in time, the session has read nothing. */
+#define FIELDS_handback(U32, U64, BYTES, TEXT, LIST) U32(unused)
 
 /* keyholder asks the broker for a helper (enum helper); the reply carries
  * its end of a channel (importer) or of its stdin and stdout (pinentry). */
@@ -394,6 +398,7 @@ struct slice_list {
     X(empty)                                                                   \
     X(attach)                                                                  \
     X(serve)                                                                   \
+    X(handback)                                                                \
     X(spawn)                                                                   \
     X(narrow) X(page) X(list_reply) X(key_record) X(token_record)              \
         X(key_choice) X(chain_reply) X(sign_request) X(sign_reply) X(          \

@@ -143,10 +143,11 @@ answer_who(int conn, int scratch)
     text_receive(frame.fds[1], one, sizeof(one));
     text_receive(frame.fds[2], two, sizeof(two));
     snprintf(line, sizeof(line),
-             "session=%d zygote=%d id=%llu rights=%u scratch=%s %s %s\n",
+             "session=%d zygote=%d id=%llu rights=%u ahead=%u scratch=%s %s "
+             "%s\n",
              (int)getpid(), (int)getppid(),
              (unsigned long long)request.serve.session, request.serve.rights,
-             is_unlinked ? "unlinked" : "wrong", one, two);
+             request.serve.ahead, is_unlinked ? "unlinked" : "wrong", one, two);
     text_send(conn, line);
 }
 
@@ -169,7 +170,7 @@ session(int ctl, int scratch)
         (void)receive(ctl, PROCESS_SESSION); /* until it is dropped */
     }
     answer_who(frame.fds[0], scratch);
-    (void)!channel_send(ctl, MSG_HANDBACK, NULL, NULL, 0);
+    (void)!channel_send(ctl, MSG_HANDBACK, &(struct handback){0}, NULL, 0);
     exit(0);
 }
 

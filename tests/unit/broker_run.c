@@ -16,7 +16,7 @@ a_client_is_served_by_a_session_with_marked_channels(void **state)
     fd = dial(MAIL_SOCKET);
     say(fd, "who\n");
     assert_true(hear(fd, line, sizeof(line)));
-    assert_non_null(strstr(line, "id=1 rights=1 scratch=unlinked"));
+    assert_non_null(strstr(line, "id=1 rights=1 ahead=0 scratch=unlinked"));
     assert_non_null(strstr(line, "keyring="));
     snprintf(a.seen, sizeof(a.seen), "rights=1 peer=%d", (int)getpid());
     assert_non_null(strstr(strstr(line, "keyholder="), a.seen));
@@ -60,6 +60,26 @@ a_session_that_dies_takes_only_its_connection_along(void **state)
     assert_true(ask(two, "session=") > 0);
     close(one);
     close(two);
+    assert_int_equal(agent_stop(&a), 0);
+}
+
+static void
+who_keeps_asking_gets_sessions_ahead(void **state)
+{
+    struct agent a;
+    long ahead = 0;
+    int fd;
+
+    (void)state;
+    agent_start(&a);
+    fd = dial(MAIL_SOCKET);
+    assert_int_equal(ask(fd, "ahead="), 0);
+    assert_int_equal(ask(fd, "ahead="), 0);
+    for (int i = 0; i < 100 && !ahead; i++)
+        ahead = ask(fd, "ahead=");
+    assert_int_equal(ahead, 1);
+    assert_int_not_equal(ask(fd, "session="), ask(fd, "session="));
+    close(fd);
     assert_int_equal(agent_stop(&a), 0);
 }
 
@@ -378,6 +398,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(a_client_is_served_by_a_session_with_marked_channels),
         IN_A_FOLDER(a_connection_that_is_handed_back_gets_a_fresh_session),
+        IN_A_FOLDER(who_keeps_asking_gets_sessions_ahead),
         IN_A_FOLDER(a_session_that_dies_takes_only_its_connection_along),
         IN_A_FOLDER(a_session_may_not_have_programs_started),
         IN_A_FOLDER(more_clients_than_places_are_all_served),

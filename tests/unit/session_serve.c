@@ -476,9 +476,9 @@ a_session_ends_with_its_last_operation(void **state)
         json_decref(reply);
     }
     assert_int_equal(world_join(&w), SERVE_HANDBACK);
+    world_close(&w);
     assert_int_equal(w.keyholder.narrowings, 2);
     assert_int_equal(w.keyring.narrowings, 2);
-    world_close(&w);
 }
 
 static void
@@ -498,6 +498,74 @@ a_session_that_lost_a_channel_ends(void **state)
     json_decref(reply);
     assert_int_equal(world_join(&w), SERVE_HANDBACK);
     sign_loses_a_channel = false;
+    world_close(&w);
+}
+
+/* ---- sent ahead ------------------------------------------------------------
+ */
+
+static void
+a_session_sent_ahead_serves_what_comes(void **state)
+{
+    AUTO(input) int in = input_of("x");
+    struct world w = {0};
+    json_t *reply;
+
+    (void)state;
+    world_open(&w, RIGHT_MAIL);
+    w.s.ahead = true;
+    world_start(&w);
+    send_message(w.client, VERIFY, &in, 1);
+    reply = receive_message(w.client);
+    assert_int_equal(json_integer_value(at(reply, "descriptors")), 1);
+    json_decref(reply);
+    assert_int_equal(world_join(&w), SERVE_HANDBACK);
+    world_close(&w);
+}
+
+static void
+a_session_sent_ahead_for_nothing_says_so(void **state)
+{
+    struct world w = {0};
+
+    (void)state;
+    world_open(&w, RIGHT_MAIL);
+    w.s.ahead = true;
+    world_start(&w);
+    assert_int_equal(world_join(&w), SERVE_UNUSED);
+    world_close(&w);
+}
+
+/* The request is left for a session with channels that work. */
+static void
+a_session_sent_ahead_that_lost_a_channel_reads_nothing(void **state)
+{
+    AUTO(input) int in = input_of("x");
+    struct world w = {0};
+    char byte;
+
+    (void)state;
+    world_open(&w, RIGHT_MAIL);
+    w.s.ahead = true;
+    assert_int_equal(shutdown(w.keyring.served.fd, SHUT_RDWR), 0);
+    send_message(w.client, VERIFY, &in, 1);
+    world_start(&w);
+    assert_int_equal(world_join(&w), SERVE_UNUSED);
+    assert_int_equal(recv(w.s.conn, &byte, 1, MSG_DONTWAIT), 1);
+    world_close(&w);
+}
+
+static void
+a_client_that_leaves_a_session_sent_ahead_ends_it(void **state)
+{
+    struct world w = {0};
+
+    (void)state;
+    world_open(&w, RIGHT_MAIL);
+    w.s.ahead = true;
+    world_start(&w);
+    fd_drop(&w.client);
+    assert_int_equal(world_join(&w), SERVE_CLOSED);
     world_close(&w);
 }
 
@@ -528,6 +596,11 @@ main(void)
             a_request_that_cannot_be_seen_whole_is_left_to_a_fresh_session),
         cmocka_unit_test(a_session_ends_with_its_last_operation),
         cmocka_unit_test(a_session_that_lost_a_channel_ends),
+        cmocka_unit_test(a_session_sent_ahead_serves_what_comes),
+        cmocka_unit_test(a_session_sent_ahead_for_nothing_says_so),
+        cmocka_unit_test(
+            a_session_sent_ahead_that_lost_a_channel_reads_nothing),
+        cmocka_unit_test(a_client_that_leaves_a_session_sent_ahead_ends_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
