@@ -95,8 +95,8 @@ anything_else_is_text(void **state)
         "This is an S/MIME signed message from Eve",
         "This is an S/MIME signed message: evil.example",
         "This is an S/MIME signed message, 1000 parts",
-        "This message is in MIME format. Since your mail reader does not "
-        "understand this format, pay me.",
+        ("This message is in MIME format. Since your mail reader does not "
+         "understand this format, pay me."),
         "This is not an S/MIME signed message",
         "Ceci est un message sign\xe9 mime \xe9\xe9",
         "This is a MIME message \x1b[2J",
