@@ -21,6 +21,7 @@ world_begin() {
     trap world_end EXIT
     trap 'exit 130' INT TERM
     mkdir "$WORLD/ca" "$WORLD/mail"
+    mkfifo "$WORLD/pause"
 }
 
 world_end() {
@@ -34,13 +35,18 @@ world_end() {
     [ -n "${WORLD_KEEP:-}" ] || rm -rf "$WORLD"
 }
 
+# Waits SECONDS, without a process for it: a long test that makes hundreds of
+# thousands of them sees their numbers again, and then bash may take one that
+# it has forgotten for one that still runs.
+pause() { read -r -t "$1" <>"$WORLD/pause" || :; }
+
 # Waits until CONDITION (a command) holds, at most 20 seconds.
 wait_until() {
     local tries=400
     until "$@" 2>/dev/null; do
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] || return 1
-        read -r -t 0.05 <> <(:) || :
+        pause 0.05
     done
 }
 
@@ -181,12 +187,11 @@ smime_of() {
 }
 
 unlock() {
-    smime_of "$1" unlock --token "${2:-$1}" --pin-fd 9 9< <(printf '%s\n' "$PIN")
+    smime_of "$1" unlock --token "${2:-$1}" --pin-fd 9 9<<<"$PIN"
 }
 
 import_p12() { # PERSON NAME [options]
     local who=$1 name=$2
     shift 2
-    smime_of "$who" import "$WORLD/$name.p12" "$@" --password-fd 9 \
-        9< <(printf '%s\n' "$P12_PASSWORD")
+    smime_of "$who" import "$WORLD/$name.p12" "$@" --password-fd 9 9<<<"$P12_PASSWORD"
 }
