@@ -112,8 +112,16 @@ take_answer(struct broker_link *link, struct frame *frame,
     pthread_mutex_unlock(&link->mutex);
 }
 
+static bool
+next_packet(struct broker_link *link, void (*wait)(void *arg, int fd),
+            void *arg, struct frame *frame, struct packet_header *out)
+{
+    wait(arg, link->fd);
+    return packet_receive(link->fd, frame, out) > 0;
+}
+
 bool
-broker_link_run(struct broker_link *link,
+broker_link_run(struct broker_link *link, void (*wait)(void *arg, int fd),
                 void (*attached)(void *arg, const struct attach *a,
                                  int channel),
                 void *arg)
@@ -121,11 +129,10 @@ broker_link_run(struct broker_link *link,
     AUTO(frame) struct frame frame;
     struct packet_header h;
     struct attach a;
-    int got;
     bool well = true;
 
     frame_init(&frame);
-    while (well && (got = packet_receive(link->fd, &frame, &h)) > 0) {
+    while (well && next_packet(link, wait, arg, &frame, &h)) {
         if (h.kind == PACKET_REQUEST)
             well = h.message == MSG_ATTACH && frame.fd_count == 1 &&
                    record_decode(RECORD_attach, packet_body(&frame), &a);

@@ -36,9 +36,9 @@ MUST_USE enum err broker_spawn(struct broker_link *link, enum helper which,
 MUST_USE enum err broker_serve(struct broker_link *link, const char *name,
                                int fd, struct problem *p);
 
-/* Reads until the broker is gone. ATTACHED takes the channel. false: it sent
- * something malformed. */
-bool broker_link_run(struct broker_link *link,
+/* Reads until the broker is gone; WAIT returns when FD can be read. ATTACHED
+ * takes the channel. false: the broker sent something malformed. */
+bool broker_link_run(struct broker_link *link, void (*wait)(void *arg, int fd),
                      void (*attached)(void *arg, const struct attach *a,
                                       int channel),
                      void *arg);

@@ -1,7 +1,8 @@
 /*
- * One session's channel: a thread, the dispatcher, the answers.
+ * One session's channel: its thread once it asks, the dispatcher, the answers.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -308,15 +309,62 @@ client_start(struct keyholder *k, const struct attach *a, int channel)
     c->served.self = PROCESS_KEYHOLDER;
     c->served.rights = a->rights;
     frame_init(&c->frame);
+    c->is_waiting = true;
     if (!client_register(k, c)) {
         log_error("session %llu is refused: there are %d already",
                   (unsigned long long)a->session, LIMIT_CLIENTS);
         fd_drop(&channel);
         free(c);
-        return;
     }
-    if (!client_run(c))
+}
+
+/* ---- channels that have not said anything ------------------------------- */
+
+/* Gives the next one at or after *AT, and moves *AT behind it. A client that
+ * waits is ended by this thread only. */
+static struct client *
+next_waiting(struct keyholder *k, size_t *at)
+{
+    struct client *c = NULL;
+
+    pthread_mutex_lock(&k->mutex);
+    while (!c && *at < LIMIT_CLIENTS) {
+        c = k->client[(*at)++];
+        if (c && !c->is_waiting)
+            c = NULL;
+    }
+    pthread_mutex_unlock(&k->mutex);
+    return c;
+}
+
+static void
+first_word(struct client *c)
+{
+    char byte;
+
+    c->is_waiting = false;
+    if (recv(c->served.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0 ||
+        !client_run(c))
         client_end(c);
+}
+
+void
+clients_wait(struct keyholder *k, int fd)
+{
+    struct pollfd all[LIMIT_CLIENTS + 1] = {{.fd = fd, .events = POLLIN}};
+    struct client *waiting[LIMIT_CLIENTS + 2]; /* from 1; NULL at the end */
+    size_t n, at;
+
+    do {
+        for (n = 1, at = 0; (waiting[n] = next_waiting(k, &at)); n++)
+            all[n] =
+                (struct pollfd){.fd = waiting[n]->served.fd, .events = POLLIN};
+        if (poll(all, (nfds_t)n, -1) < 0)
+            continue;
+        for (size_t i = 1; i < n; i++)
+            if (all[i].revents)
+                first_word(waiting[i]);
+    } while (!all[0].revents);
 }
 
 /* A copy that goes on with the channel; C keeps all else until its thread
@@ -379,8 +427,11 @@ bool
 clients_end(struct keyholder *k, int timeout_s)
 {
     struct timespec end;
+    struct client *c;
     bool all;
 
+    for (size_t at = 0; (c = next_waiting(k, &at));)
+        client_end(c);
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += timeout_s;
     pthread_mutex_lock(&k->mutex);

@@ -61,6 +61,7 @@ struct client {
     struct served served;
     struct frame frame;
     uint64_t session;
+    bool is_waiting; /* no thread yet; the main one's */
     uint32_t pid, uid;
     char tty[257], term[65], display[257], locale[65];
     char program[CALLER_BYTES]; /* see client_program */
@@ -76,9 +77,13 @@ struct client {
 /* "smime, from mutt": looked up when first needed. */
 const char *client_program(struct client *c);
 
-/* Takes CHANNEL and serves it in a thread of its own; closes it when there
- * are too many. */
+/* Takes CHANNEL and has it served; closes it when there are too many. */
 void client_start(struct keyholder *k, const struct attach *a, int channel);
+
+/* Waits until FD can be read. Meanwhile each channel that says something for
+ * the first time gets its thread, and one that only hangs up is closed: most
+ * sessions never ask. The main thread's. */
+void clients_wait(struct keyholder *k, int fd);
 
 /* Ends all channels and waits for their threads; false when one is still
  * busy in a module after timeout_s seconds. */

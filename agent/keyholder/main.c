@@ -72,6 +72,12 @@ attached(void *arg, const struct attach *a, int channel)
 }
 
 static void
+wait_for_broker(void *arg, int fd)
+{
+    clients_wait(arg, fd);
+}
+
+static void
 init_shared(struct keyholder *k)
 {
     pthread_condattr_t attr;
@@ -181,11 +187,10 @@ main(int argc, char **argv)
     journals_open(&k.journals, arguments.audit);
     if (!open_tokens(&k, arguments.vtoken,
                      arguments.notes ? open_notes() : NULL) ||
-        !keeper_start(&k) ||
-        !locker_start(&k) ||
+        !keeper_start(&k) || !locker_start(&k) ||
         !channel_send(CHANNEL_FD, MSG_READY, NULL, NULL, 0))
         _exit(1);
-    well = broker_link_run(&k.broker, attached, &k);
+    well = broker_link_run(&k.broker, wait_for_broker, attached, &k);
     if (!well)
         log_error("malformed message from the broker");
     kept_forget(&k.kept, NULL);

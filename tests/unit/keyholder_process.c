@@ -3,6 +3,8 @@
 #include "places_of_tests.h"
 #include "tests/unit/keyholder_session.h"
 
+#include <dirent.h>
+
 /* ---- tokens, unlock, lock ---------------------------------------------- */
 
 static void
@@ -278,6 +280,78 @@ the_keyholder_knows_no_cms(void **state)
                 "/libexec/smime-agent/smime-keyholder | grep ' CMS_'\n");
 }
 
+/* ---- threads -------------------------------------------------------------
+ */
+
+static int
+threads(void)
+{
+    char path[64];
+    int n = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)broker.pid);
+    DIR *d = opendir(path);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static enum err
+call_once(struct session *s)
+{
+    struct list_reply *reply = mem_new(sizeof(*reply));
+    struct page page = {0};
+    enum err e = session_call(s, MSG_KEYS, &page, reply);
+
+    free(reply);
+    return e;
+}
+
+static bool
+threads_become(int n)
+{
+    for (int i = 0; i < 200 && threads() != n; i++)
+        poll(NULL, 0, 10);
+    return threads() == n;
+}
+
+static void
+a_session_that_never_asks_costs_no_thread(void **state)
+{
+    struct session silent[LIMIT_CLIENTS], late;
+
+    (void)state;
+    session_open(&late, RIGHT_MAIL);
+    assert_int_equal(call_once(&late), ERR_OK);
+    session_drop(&late);
+    poll(NULL, 0, 100); /* what was read for the list has ended */
+    int before = threads();
+    for (int i = 0; i < LIMIT_CLIENTS; i++)
+        session_open(&silent[i], RIGHT_MAIL);
+    /* Silent ones count, too. */
+    session_open(&late, RIGHT_MAIL);
+    assert_int_equal(call_once(&late), ERR_KEYHOLDER_LOST);
+    session_drop(&late);
+    assert_int_equal(threads(), before);
+    assert_int_equal(call_once(&silent[0]), ERR_OK);
+    assert_true(threads_become(before + 1));
+    /* One that hangs up makes room. */
+    session_drop(&silent[1]);
+    enum err e = ERR_KEYHOLDER_LOST;
+    for (int i = 0; i < 100 && e != ERR_OK; i++) {
+        session_open(&late, RIGHT_MAIL);
+        e = call_once(&late);
+        session_drop(&late);
+    }
+    assert_int_equal(e, ERR_OK);
+    for (int i = 0; i < LIMIT_CLIENTS; i++)
+        if (i != 1)
+            session_drop(&silent[i]);
+    assert_true(threads_become(before));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -287,6 +361,7 @@ main(int argc, char **argv)
         cmocka_unit_test(no_key_stays_in_memory),
     };
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_session_that_never_asks_costs_no_thread),
         cmocka_unit_test(a_token_is_listed_locked),
         cmocka_unit_test(a_wrong_pin_is_refused_and_the_right_one_unlocks),
         cmocka_unit_test(mail_may_not_unlock),
