@@ -97,6 +97,7 @@ struct shape {
     enum shape_kind kind;
     bool digest;
     bool wrapped; /* the message itself, in an attached one's clothes */
+    bool hidden;  /* ... whose author only some readers see */
     char boundary[512];
 };
 
@@ -117,9 +118,14 @@ shape_read(const struct entity *e, const struct where *w, struct shape *out)
     const char *boundary;
 
     *out = (struct shape){.kind = SHAPE_LEAF};
-    if (!e->is_entity || header_transfer(&e->header) != TRANSFER_IDENTITY)
+    if (!e->is_entity)
         return;
     type_of(&e->header, &type);
+    if (header_transfer(&e->header) != TRANSFER_IDENTITY) {
+        out->hidden = strncmp(type.type, "message/", 8) == 0 &&
+                      w->place == PLACE_SPINE && is_not_forwarded(&type);
+        return;
+    }
     boundary = content_type_find(&type, "boundary");
     if (strncmp(type.type, "multipart/", 10) == 0 && boundary) {
         out->kind = SHAPE_MULTIPART;
@@ -250,6 +256,8 @@ reading_parts(struct reading *g, struct entity *e, const struct where *w)
     struct shape shape;
 
     shape_read(e, w, &shape);
+    if (shape.hidden && w->signature >= 0)
+        layer_flaw(&g->layer[w->signature], "ambiguous-structure");
     if (shape.kind != SHAPE_LEAF && w->depth + 1 >= LIMIT_NESTING) {
         g->more = true;
         shape.kind = SHAPE_LEAF;
@@ -277,7 +285,7 @@ is_of_interest(const struct reading *g, const struct entity *e,
     if (g->verb != VERB_HARVEST)
         return g->verb != VERB_DECRYPT;
     shape_read(e, w, &shape);
-    return shape.wrapped;
+    return shape.wrapped || shape.hidden;
 }
 
 enum err

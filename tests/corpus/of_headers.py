@@ -1,6 +1,6 @@
 """Who a mail says it is from: RFC 5322, 5321, 6532, 2047, and the ID attacks
 of "Johnny, you are fired" and of Mailsploit."""
-from mails import BOUNDARY, TEXT, header, multipart_type
+from mails import BOUNDARY, TEXT, encoded, header, multipart_type
 
 
 def field(value):
@@ -339,6 +339,16 @@ def wrapped(c):
               "inner-from")
     c.bad("wrapped-outer-eve", c.detached(inside(own), head=header(
         "From: eve@evil.example\n")), "inner-from")
+    for name, encoding in {"base64": "base64", "quoted": "quoted-printable",
+                           "unknown": "x"}.items():
+        text = boss.encode() + TEXT
+        hidden = (b"Content-Type: message/rfc822; forwarded=no\n"
+                  b"Content-Transfer-Encoding: " + encoding.encode() + b"\n\n"
+                  + (encoded(text) if name == "base64" else text))
+        c.bad("wrapped-hidden-" + name, c.detached(hidden),
+              "ambiguous-structure")
+        c.good("attached-encoded-" + name, c.detached(hidden.replace(
+            b"; forwarded=no", b"")))
     c.good("wrapped-same", c.detached(inside(own)))
     c.good("wrapped-same-opaque", c.opaque(inside(own)))
     c.good("wrapped-no-from", c.detached(inside("")))
