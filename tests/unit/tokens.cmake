@@ -8,7 +8,7 @@ target_include_directories(smime-faultmod PRIVATE
   ${FAULTMOD_P11KIT_INCLUDE_DIRS})
 target_link_libraries(smime-faultmod PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
 
-foreach(name store keys algorithms import undo faults hang survive
+foreach(name store keys algorithms lacking import undo faults hang survive
              together manage pins)
   smime_unit_test(tokens_${name} smime-tokens ${CMAKE_DL_LIBS})
   if(TARGET test_tokens_${name})
