@@ -49,4 +49,9 @@ MUST_USE enum err journals_undo(const struct journals *journals,
                                 struct token *t, size_t *out_count,
                                 struct problem *p);
 
+/* Calls FN with the URI of each token that an unfinished write waits for; one
+ * may be told more than once. Journals that are in use are left out. */
+void journals_pending(const struct journals *journals,
+                      void (*fn)(void *arg, const char *uri), void *arg);
+
 #endif

@@ -164,23 +164,35 @@ undo_file(int fd, const char *path, struct token *t, size_t *removed,
     return ERR_OK;
 }
 
-/* Somebody else's lock: the write goes on, in this agent or in another. */
-static enum err
-undo_named(const struct journals *j, const char *name, struct token *t,
-           size_t *removed, struct problem *p)
+/* -1: none of ours, or somebody else's lock: the write goes on, in this agent
+ * or in another. */
+static int
+file_open(const char *path)
 {
-    AUTO(buf) struct buf path = {0};
     AUTO(fd) int fd = -1;
     struct stat s;
 
-    buf_addf(&path, "%s/%s", j->folder, name);
-    fd = open(buf_text(&path),
-              O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) ||
         flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &s) != 0 ||
         s.st_nlink == 0)
-        return ERR_OK;
-    return undo_file(fd, buf_text(&path), t, removed, p);
+        return -1;
+    return fd_take(&fd);
+}
+
+/* The next name in the folder, or NULL; *FILES counts them. */
+static const char *
+name_next(DIR *folder, unsigned *files)
+{
+    const struct dirent *d;
+
+    while (folder && *files < LIMIT_JOURNAL_FILES &&
+           (d = readdir(folder)) != NULL)
+        if (d->d_name[0] != '.') {
+            (*files)++;
+            return d->d_name;
+        }
+    return NULL;
 }
 
 enum err
@@ -188,19 +200,64 @@ journals_undo(const struct journals *journals, struct token *t,
               size_t *out_count, struct problem *p)
 {
     DIR *folder = journals->folder ? opendir(journals->folder) : NULL;
-    const struct dirent *d;
+    const char *name;
     enum err e = ERR_OK;
     unsigned files = 0;
 
     *out_count = 0;
-    while (folder && e == ERR_OK && files < LIMIT_JOURNAL_FILES &&
-           (d = readdir(folder)) != NULL) {
-        if (d->d_name[0] == '.')
-            continue;
-        files++;
-        e = undo_named(journals, d->d_name, t, out_count, p);
+    while (e == ERR_OK && (name = name_next(folder, &files)) != NULL) {
+        AUTO(buf) struct buf path = {0};
+        AUTO(fd) int fd = -1;
+
+        buf_addf(&path, "%s/%s", journals->folder, name);
+        fd = file_open(buf_text(&path));
+        if (fd >= 0)
+            e = undo_file(fd, buf_text(&path), t, out_count, p);
     }
     if (folder)
         closedir(folder);
     return e;
+}
+
+/* ---- who is waited for --------------------------------------------------- */
+
+static void
+file_pending(int fd, void (*fn)(void *arg, const char *uri), void *arg)
+{
+    AUTO(buf) struct buf text = {0};
+    AUTO(unfinished) struct unfinished u = {.uri = ""};
+    struct token_written w;
+    char uri[TOKEN_URI_BYTES], *rest = NULL;
+
+    /* Whoever takes it back just now must not find it in use. */
+    (void)flock(fd, LOCK_UN);
+    u.clean = mem_new(LIMIT_JOURNAL_LINES * sizeof(u.clean[0]));
+    if (!text_read(fd, &text))
+        return;
+    lines_take(&u, (char *)text.data, true);
+    for (char *line = strtok_r((char *)text.data, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest))
+        if (line_parse(line, &w, uri) && !is_clean(&u, uri))
+            fn(arg, uri);
+}
+
+void
+journals_pending(const struct journals *journals,
+                 void (*fn)(void *arg, const char *uri), void *arg)
+{
+    DIR *folder = journals->folder ? opendir(journals->folder) : NULL;
+    const char *name;
+    unsigned files = 0;
+
+    while ((name = name_next(folder, &files)) != NULL) {
+        AUTO(buf) struct buf path = {0};
+        AUTO(fd) int fd = -1;
+
+        buf_addf(&path, "%s/%s", journals->folder, name);
+        fd = file_open(buf_text(&path));
+        if (fd >= 0)
+            file_pending(fd, fn, arg);
+    }
+    if (folder)
+        closedir(folder);
 }

@@ -66,34 +66,64 @@ key_remove(struct client *c, const struct key_choice *request,
 
 /* One record for each token with something half-made; a token that fails
  * hides only its own. */
+#define PENDING 16 /* tokens with a journal that are told of */
+
+struct checking {
+    struct buf *bytes;
+    size_t end[LIMIT_TOKENS + PENDING];
+    size_t made, pending;
+    char uri[PENDING][TOKEN_URI_BYTES];
+};
+
+static void
+add_check(struct checking *w, const char *token, size_t half_made)
+{
+    struct check_record record = {.token = slice_text(token),
+                                  .half_made = (uint32_t)half_made};
+
+    record_encode(RECORD_check_record, &record, w->bytes);
+    w->end[w->made++] = w->bytes->len;
+}
+
+static void
+add_pending(void *arg, const char *uri)
+{
+    struct checking *w = arg;
+
+    for (size_t i = 0; i < w->pending; i++)
+        if (strcmp(w->uri[i], uri) == 0)
+            return;
+    if (w->pending == PENDING)
+        return;
+    snprintf(w->uri[w->pending++], TOKEN_URI_BYTES, "%s", uri);
+    add_check(w, uri, 0);
+}
+
 enum err
 tokens_check(struct client *c, const struct page *request,
              struct list_reply *out, struct reply_room *room, struct problem *p)
 {
+    struct checking w = {.bytes = &room->bytes};
     struct token *all[LIMIT_TOKENS];
     size_t n = token_store_list(c->keyholder->store, all, LIMIT_TOKENS);
-    size_t end[LIMIT_TOKENS];
-    size_t made = 0, at = 0;
+    size_t at = 0;
 
     (void)request;
     (void)p;
     for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
         char name[TOKEN_LABEL_BYTES];
-        struct check_record record = {0};
         size_t count = 0;
 
         if (token_count_broken(all[i], false, &count) != TOKENS_OK ||
             count == 0)
             continue;
         token_name(all[i], name);
-        record.token = slice_text(name);
-        record.half_made = (uint32_t)count;
-        record_encode(RECORD_check_record, &record, &room->bytes);
-        end[made++] = room->bytes.len;
+        add_check(&w, name, count);
     }
-    for (size_t i = 0; i < made; at = end[i++])
+    journals_pending(&c->keyholder->journals, add_pending, &w);
+    for (size_t i = 0; i < w.made; at = w.end[i++])
         if (!slice_list_add(&out->records,
-                            slice_of(room->bytes.data + at, end[i] - at)))
+                            slice_of(room->bytes.data + at, w.end[i] - at)))
             bug("a page of more records than a list takes");
     return ERR_OK;
 }

@@ -127,7 +127,7 @@ keys_check(struct request *r, json_t **out)
     struct page page = {0};
     struct list_reply reply;
     enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
-    json_t *list;
+    json_t *list, *unfinished;
 
     if (e == ERR_OK)
         e = keyholder_call(r, MSG_CHECK, &page, NULL, 0, &reply);
@@ -135,18 +135,20 @@ keys_check(struct request *r, json_t **out)
         return e;
     list = json_array();
     *out = json_object();
+    unfinished = json_array();
     json_object_set_new(*out, "half_made", list);
+    json_object_set_new(*out, "unfinished", unfinished);
     for (size_t i = 0; i < reply.records.n; i++) {
         struct check_record c;
-        json_t *one = json_object();
 
-        if (!record_decode(RECORD_check_record, reply.records.item[i], &c)) {
-            json_decref(one);
+        if (!record_decode(RECORD_check_record, reply.records.item[i], &c))
             return fail(&r->problem, ERR_INTERNAL, "a malformed record");
-        }
-        json_object_set_new(one, "token", json_text(c.token));
-        json_object_set_new(one, "count", json_integer(c.half_made));
-        json_array_append_new(list, one);
+        if (c.half_made == 0)
+            json_array_append_new(unfinished, json_text(c.token));
+        else
+            json_array_append_new(list, json_pack("{s:o, s:i}", "token",
+                                                  json_text(c.token), "count",
+                                                  (int)c.half_made));
     }
     return ERR_OK;
 }

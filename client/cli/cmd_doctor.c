@@ -238,6 +238,20 @@ look_for_remains(json_t *half_made, json_t *findings)
                    text_of(one, "token"));
 }
 
+/* The token may be away: there is a journal of what was begun on it. */
+static void
+look_for_unfinished(json_t *unfinished, json_t *findings)
+{
+    json_t *uri;
+    size_t i;
+
+    json_array_foreach(unfinished, i, uri)
+        find(findings, "insert that token if it is out, then: smime unlock",
+             "a write was cut off; it is taken back when this token is next "
+             "unlocked: ",
+             json_string_value(uri));
+}
+
 static void
 look_at_status(json_t *status, json_t *findings)
 {
@@ -363,7 +377,7 @@ look(const struct arguments *a)
     AUTO(json) json_t *status = NULL;
     AUTO(json) json_t *tokens = NULL;
     AUTO(json) json_t *keys = NULL;
-    AUTO(json) json_t *half_made = NULL;
+    AUTO(json) json_t *check = NULL;
     AUTO(json) json_t *watched = NULL;
     AUTO(json) json_t *trust = NULL;
     AUTO(json) json_t *findings = json_array();
@@ -378,7 +392,7 @@ look(const struct arguments *a)
         if (e == EXIT_DONE)
             e = list_get("io.smimeagent.Keys.List", "keys", &keys);
         if (e == EXIT_DONE)
-            e = list_get("io.smimeagent.Keys.Check", "half_made", &half_made);
+            e = list_get("io.smimeagent.Keys.Check", NULL, &check);
         if (e == EXIT_DONE)
             e = list_get("io.smimeagent.Keys.Modules", NULL, &watched);
         if (e != EXIT_DONE)
@@ -388,7 +402,8 @@ look(const struct arguments *a)
         look_at_tokens(tokens, findings);
         look_at_keys(keys, tokens, findings);
         look_for_copies(keys, findings);
-        look_for_remains(half_made, findings);
+        look_for_remains(json_object_get(check, "half_made"), findings);
+        look_for_unfinished(json_object_get(check, "unfinished"), findings);
     }
     look_at_contacts(status, findings);
     if (flag_of(status, "keyring")) {

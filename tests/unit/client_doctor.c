@@ -13,7 +13,8 @@ doctor_says_what_to_type_next(void **state)
                    "\"state\":\"locked\"}]}}";
     s.answers[2] = "{\"parameters\":{\"keys\":[]}}";
     s.answers[3] = "{\"parameters\":{\"half_made\":[{\"token\":\"mail\","
-                   "\"count\":2}]}}";
+                   "\"count\":2}],\"unfinished\":"
+                   "[\"pkcs11:token=spare\"]}}";
     s.answers[4] = "{\"parameters\":{\"modules\":[{\"name\":\"slow\",\"state\":"
                    "\"hangs\",\"call\":\"C_Sign\",\"seconds\":12},{\"name\":"
                    "\"bad\",\"state\":\"skipped\",\"call\":\"C_Initialize\"},"
@@ -25,6 +26,9 @@ doctor_says_what_to_type_next(void **state)
     assert_int_equal(run_against(&s, "$S doctor"), 0);
     assert_non_null(strstr(output, "half-made keys on: mail\n  next: smime "
                                    "doctor --clean --token mail\n"));
+    assert_non_null(strstr(output, "a write was cut off; it is taken back when "
+                                   "this token is next unlocked: "
+                                   "pkcs11:token=spare\n  next: insert"));
     assert_non_null(strstr(output, "the module slow does not answer (in C_Sign "
                                    "for 12 s)"));
     assert_non_null(strstr(output, "the module bad ended the process of the "
