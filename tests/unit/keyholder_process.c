@@ -4,6 +4,7 @@
 #include "tests/unit/keyholder_session.h"
 
 #include <dirent.h>
+#include <openssl/pkcs12.h>
 
 /* ---- tokens, unlock, lock ---------------------------------------------- */
 
@@ -157,6 +158,55 @@ ec_keys_and_chains_are_imported(void **state)
     learn_ref("My key", &rsa_ref);
     learn_ref("eve@example.org", &ec_ref);
     learn_ref("Deep", &deep_ref);
+}
+
+static void
+bags_add(STACK_OF(PKCS12_SAFEBAG) * *bags, const char *key, const char *cert)
+{
+    FILE *f = fopen(fixture_path(key), "r");
+    EVP_PKEY *k = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+
+    fclose(f);
+    f = fopen(fixture_path(cert), "r");
+    X509 *x = PEM_read_X509(f, NULL, NULL, NULL);
+    fclose(f);
+    assert_true(k && x);
+    assert_non_null(PKCS12_add_cert(bags, x));
+    assert_non_null(PKCS12_add_key(bags, k, 0, 2048, NID_aes_256_cbc, "1234"));
+    X509_free(x);
+    EVP_PKEY_free(k);
+}
+
+/* No command of OpenSSL's writes such a file, but people get them: a key to
+ * sign and one to decrypt. */
+static void
+several_keys_of_one_file_are_imported(void **state)
+{
+    STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
+    STACK_OF(PKCS7) *safes = NULL;
+    struct imported i;
+
+    (void)state;
+    bags_add(&bags, "rsa.key", "rsa.crt");
+    bags_add(&bags, "ec.key", "ec.crt");
+    PKCS12_add_safe(&safes, bags, -1, 0, NULL);
+    PKCS12 *p12 = PKCS12_add_safes(safes, 0);
+    assert_int_equal(
+        PKCS12_set_mac(p12, "1234", -1, NULL, 0, 2048, EVP_sha256()), 1);
+    FILE *f = fopen(fixture_path("two.p12"), "w");
+    assert_int_equal(i2d_PKCS12_fp(f, p12), 1);
+    fclose(f);
+    PKCS12_free(p12);
+    sk_PKCS7_pop_free(safes, PKCS7_free);
+    sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    i = import_file("two.p12", "wrong", false);
+    assert_int_equal(i.code, ERR_P12_PASSWORD);
+    i = import_file("two.p12", "1234", false);
+    assert_int_equal(i.code, ERR_OK);
+    assert_int_equal(i.records, 2);
+    assert_int_equal(i.already, 1); /* the RSA key came before */
+    i = import_file("two.p12", "1234", false);
+    assert_int_equal(i.already, 2);
 }
 
 /* ---- lists ------------------------------------------------------------- */
@@ -369,6 +419,7 @@ main(int argc, char **argv)
         cmocka_unit_test(an_importer_that_dies_leaves_the_token_as_it_was),
         cmocka_unit_test(a_wrong_password_changes_nothing),
         cmocka_unit_test(a_file_is_imported_and_importing_it_again_says_so),
+        cmocka_unit_test(several_keys_of_one_file_are_imported),
         cmocka_unit_test(ec_keys_and_chains_are_imported),
         cmocka_unit_test(keys_are_listed_with_their_certificate),
         cmocka_unit_test(a_chain_goes_up_and_stops_below_the_root),
