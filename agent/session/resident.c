@@ -9,15 +9,15 @@
 #include "agent/base/mem.h"
 
 #define PAGE_BYTES         ((uintptr_t)4096)
-#define LIMIT_RANGES       64
-#define LIMIT_DATA_BYTES   (256 * 1024) /* of a library; more is no data */
+#define RANGES             64
+#define MOST_DATA_BYTES    (256 * 1024) /* of a library; more is no data */
 #define FRESH_HEAP_BYTES   (192 * 1024)
 #define STACK_BYTES        (128 * 1024)
 #define STACK_SPARED_BYTES 1024 /* below our own frame */
 
 static struct range {
     uintptr_t from, to;
-} data[LIMIT_RANGES];
+} data[RANGES];
 static size_t data_count;
 static uintptr_t heap;
 
@@ -33,7 +33,7 @@ note(const char *line)
         return;
     if (strstr(line, "[heap]"))
         heap = from;
-    else if (to - from <= LIMIT_DATA_BYTES && data_count < LIMIT_RANGES)
+    else if (to - from <= MOST_DATA_BYTES && data_count < RANGES)
         data[data_count++] = (struct range){from, to};
 }
 
