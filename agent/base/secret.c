@@ -88,7 +88,7 @@ read_byte(int fd, int64_t deadline, uint8_t *out, struct problem *p)
         ssize_t n;
 
         if (ready == 0) {
-            (void)fail(p, ERR_INPUT, "no secret came in time");
+            (void)fail(p, ERR_INPUT, "no PIN or password came in time");
             return -1;
         }
         n = ready < 0 ? -1 : read(fd, out, 1);
@@ -118,7 +118,8 @@ read_line(struct secret *s, int fd, int64_t deadline, struct problem *p)
     if (n > 0 && len > 0 && s->bytes[len - 1] == '\r')
         len--;
     if (len > LIMIT_SECRET_BYTES)
-        return fail(p, ERR_INPUT, "the secret is too long");
+        return fail(p, ERR_INPUT, "a PIN or password of more than %d bytes",
+                    LIMIT_SECRET_BYTES);
     s->len = len;
     return ERR_OK;
 }

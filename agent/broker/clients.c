@@ -370,8 +370,7 @@ overdue_find(struct broker *b)
 {
     struct connection *c = connection_find_idlest(&b->connections);
 
-    if (!c || clock_ms() - c->since < LIMIT_IDLE_PATIENCE_MS ||
-        !somebody_knocks(b))
+    if (!c || !connection_is_overdue(c, clock_ms()) || !somebody_knocks(b))
         return NULL;
     return c;
 }

@@ -138,6 +138,13 @@ connection_find_idlest(struct connections *all)
     return found;
 }
 
+bool
+connection_is_overdue(const struct connection *c, int64_t now)
+{
+    return c->state == CONNECTION_IDLE &&
+           now - c->since >= LIMIT_IDLE_PATIENCE_MS;
+}
+
 enum connection_input
 connection_peek(const struct connection *c)
 {

@@ -60,6 +60,9 @@ struct connection *connection_find_waiting(struct connections *all);
 /* The idle connection that has been so for longest, or NULL. */
 struct connection *connection_find_idlest(struct connections *all);
 
+/* Must the idle C make room, when it is NOW (clock_ms) and somebody waits? */
+bool connection_is_overdue(const struct connection *c, int64_t now);
+
 enum connection_input {
     INPUT_NONE,
     INPUT_BYTES, /* a request, or a part of one */

@@ -184,6 +184,16 @@ helper_refuse(int fd, enum err code, const char *detail)
     return channel_refuse(fd, MSG_SPAWN, &p);
 }
 
+static bool
+helper_refuse_full(int fd)
+{
+    char detail[64];
+
+    snprintf(detail, sizeof(detail), "%d helper processes are at work",
+             LIMIT_HELPERS);
+    return helper_refuse(fd, ERR_TOKEN_BUSY, detail);
+}
+
 bool
 helper_answer(struct helpers *all, int fd, const struct spawn *request,
               const struct frame *frame, const char *libexec,
@@ -193,7 +203,7 @@ helper_answer(struct helpers *all, int fd, const struct spawn *request,
     pid_t *room = room_find(all);
 
     if (!room)
-        return helper_refuse(fd, ERR_TOKEN_BUSY, "too many helpers at once");
+        return helper_refuse_full(fd);
     if (request->helper == HELPER_IMPORTER) {
         if (!channel_start(libexec, "smime-importer", room, &end)) {
             log_error("smime-importer cannot be started: %s", strerror(errno));

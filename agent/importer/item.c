@@ -57,8 +57,9 @@ key_check(EVP_PKEY *pkey, struct problem *p)
     switch (type_of(pkey)) {
     case KEY_RSA:
         if (EVP_PKEY_get_bits(pkey) > LIMIT_P12_RSA_BITS)
-            e = fail(p, ERR_P12_UNSUPPORTED, "an RSA key of %d bits",
-                     EVP_PKEY_get_bits(pkey));
+            e = fail(p, ERR_P12_UNSUPPORTED,
+                     "an RSA key of %d bits, where %d are the most",
+                     EVP_PKEY_get_bits(pkey), LIMIT_P12_RSA_BITS);
         else if (is_multi_prime(pkey))
             e = fail(p, ERR_P12_UNSUPPORTED,
                      "an RSA key of more than two primes");

@@ -53,7 +53,7 @@ is_ascii(struct slice s)
 static bool
 is_local_part(struct slice s)
 {
-    if (s.n == 0 || s.n > LIMIT_LOCAL_BYTES || text_chars(s) < 0)
+    if (s.n == 0 || text_chars(s) < 0)
         return false;
     for (size_t i = 0; i < s.n; i++)
         if (strchr(" \"(),:;<>@[\\]", s.p[i]) != NULL)
@@ -66,7 +66,7 @@ is_domain(struct slice s)
 {
     bool dot = true; /* none at the start, no two in a row, none at the end */
 
-    if (s.n == 0 || s.n > LIMIT_DOMAIN_BYTES)
+    if (s.n == 0)
         return false;
     for (size_t i = 0; i < s.n; i++) {
         uint8_t c = s.p[i];
@@ -93,13 +93,22 @@ certificate_request_check(struct slice address, struct slice name,
 {
     struct slice local = local_part(address);
 
+    if (local.n > LIMIT_LOCAL_BYTES)
+        return fail(p, ERR_BAD_REQUEST,
+                    "an address with more than %d bytes before its @",
+                    LIMIT_LOCAL_BYTES);
     if (!is_local_part(local))
         return fail(p, ERR_BAD_REQUEST, "that is no mail address");
+    if (address.n - local.n - 1 > LIMIT_DOMAIN_BYTES)
+        return fail(p, ERR_BAD_REQUEST,
+                    "an address with more than %d bytes behind its @",
+                    LIMIT_DOMAIN_BYTES);
     if (!is_domain(slice_of(address.p + local.n + 1, address.n - local.n - 1)))
         return fail(p, ERR_BAD_REQUEST,
                     "the domain of the address must be ASCII (xn--...)");
     if (text_chars(name) < 0 || text_chars(name) > LIMIT_NAME_CHARS)
-        return fail(p, ERR_BAD_REQUEST, "a name of more than 64 characters");
+        return fail(p, ERR_BAD_REQUEST, "a name of more than %d characters",
+                    LIMIT_NAME_CHARS);
     return ERR_OK;
 }
 

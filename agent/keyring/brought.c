@@ -32,8 +32,12 @@ brought_add(struct keyring *k, struct brought *b, const struct trust_part *part,
         return fail(p, ERR_USAGE, "an unknown kind of trust");
     for (size_t i = 0; i < LIMIT_SESSIONS; i++)
         all += size_of(&k->brought[i]);
-    if (size_of(b) + part->bytes.n > LIMIT_TRUST_BYTES ||
-        all > LIMIT_BROUGHT_BYTES)
+    if (all > LIMIT_BROUGHT_BYTES)
+        return fail(p, ERR_LIMIT,
+                    "more than %d MiB of anchors, CRLs and certificates of "
+                    "all requests at once",
+                    LIMIT_BROUGHT_BYTES / (1024 * 1024));
+    if (size_of(b) + part->bytes.n > LIMIT_TRUST_BYTES)
         return fail(p, ERR_LIMIT,
                     "more than %d MiB of anchors, CRLs and certificates",
                     LIMIT_TRUST_BYTES / (1024 * 1024));

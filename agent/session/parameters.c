@@ -67,7 +67,7 @@ const struct parameter parameters_of_check[] = {
     {"purpose", PARAMETER_TEXT, OPTIONAL, 16},
     {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
     {"at", PARAMETER_NUMBER, OPTIONAL, 0},
-    {"policies", PARAMETER_TEXTS, OPTIONAL, 128},
+    {"policies", PARAMETER_TEXTS, OPTIONAL, LIMIT_POLICY_BYTES},
     FLAG("explicit_policy"),
     FLAG("inhibit_mapping"),
     FLAG("inhibit_any"),

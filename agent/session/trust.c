@@ -85,7 +85,8 @@ question_read(struct request *r, struct check_request *q)
     if (purpose && strcmp(purpose, "any") != 0 && strcmp(purpose, "email") != 0)
         return fail(&r->problem, ERR_USAGE, "purpose: any or email");
     if (json_array_size(policies) > LIMIT_CHECK_POLICIES)
-        return fail(&r->problem, ERR_USAGE, "policies: too many");
+        return fail(&r->problem, ERR_USAGE, "policies: more than %d",
+                    LIMIT_CHECK_POLICIES);
     q->purpose =
         purpose && strcmp(purpose, "any") == 0 ? PURPOSE_ANY : PURPOSE_EMAIL;
     q->address = slice_text(request_text(r, "address"));

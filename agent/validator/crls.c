@@ -183,7 +183,8 @@ file_visit(void *ctx, const char *path, uint64_t look)
     struct crl_file *old = file_find(l->from, path, look);
 
     if (!old || is_faulty(&l->from->faulty, path) ||
-        l->to->count + old->count > LIMIT_CRLS) {
+        l->to->count + old->count > LIMIT_CRLS ||
+        old->bytes > LIMIT_CRL_BYTES - l->to->bytes) {
         file_load(l->to, path, look);
         return;
     }

@@ -87,8 +87,8 @@ struct slice_list {
     TEXT(serial, 64)                                                           \
     TEXT(manufacturer, 128)                                                    \
     TEXT(model, 64)                                                            \
-    TEXT(module, LIMIT_TEXT_BYTES) TEXT(uri, LIMIT_TEXT_BYTES) U32(flags)      \
-        U32(tries) U32(kept_s)
+    TEXT(module, LIMIT_TEXT_BYTES)                                             \
+    TEXT(uri, LIMIT_TEXT_BYTES) U32(flags) U32(tries) U32(kept_s)
 
 /* What a call that is still in work is waiting for: enum notice_kind. */
 #define FIELDS_notice(U32, U64, BYTES, TEXT, LIST)                             \
@@ -137,8 +137,8 @@ struct slice_list {
 #define FIELDS_agree_request(U32, U64, BYTES, TEXT, LIST)                      \
     BYTES(key, LIMIT_REF_BYTES)                                                \
     BYTES(peer, 256)                                                           \
-    U32(hash) BYTES(info, 1024) U32(kek_bytes) U32(cofactor) U32(kdf)          \
-        BYTES(salt, 1024)
+    U32(hash)                                                                  \
+    BYTES(info, 1024) U32(kek_bytes) U32(cofactor) U32(kdf) BYTES(salt, 1024)
 #define FIELDS_agree_reply(U32, U64, BYTES, TEXT, LIST) BYTES(kek, 32)
 
 /* token: a label, serial or pkcs11: URI; empty: the only one there is (lock:
@@ -219,8 +219,9 @@ struct slice_list {
     TEXT(label, LIMIT_LABEL_BYTES)                                             \
     BYTES(spki, 2048)                                                          \
     LIST(value, LIMIT_CERT_BYTES, 8)                                           \
-    U32(key_usage) BYTES(subject, LIMIT_NAME_BYTES)                            \
-        BYTES(issuer, LIMIT_NAME_BYTES) BYTES(serial, 64) U32(is_ca)
+    U32(key_usage)                                                             \
+    BYTES(subject, LIMIT_NAME_BYTES) BYTES(issuer, LIMIT_NAME_BYTES)           \
+        BYTES(serial, 64) U32(is_ca)
 
 /* ---- session to keyring, keyring to validator --------------------------- */
 
@@ -256,11 +257,12 @@ struct slice_list {
     BYTES(signature_algorithm, 512)                                            \
     BYTES(signed_attrs, LIMIT_SIGNED_ATTRS_BYTES)                              \
     BYTES(signature, 2048)                                                     \
-    BYTES(content_digest, 64) BYTES(content_type, 32) LIST(                    \
-        certificates, LIMIT_CERT_BYTES, 48) LIST(from, LIMIT_ADDRESS_BYTES, 8) \
-        TEXT(sender, LIMIT_ADDRESS_BYTES) U64(at) U32(learn) U32(covers)       \
-            U32(header_flags) TEXT(message_id, LIMIT_TEXT_BYTES)               \
-                TEXT(origin, LIMIT_TEXT_BYTES) U32(trust) U64(first_seen)
+    BYTES(content_digest, 64)                                                  \
+    BYTES(content_type, 32) LIST(certificates, LIMIT_CERT_BYTES, 48)           \
+        LIST(from, LIMIT_ADDRESS_BYTES, 8) TEXT(sender, LIMIT_ADDRESS_BYTES)   \
+            U64(at) U32(learn) U32(covers) U32(header_flags)                   \
+                TEXT(message_id, LIMIT_TEXT_BYTES)                             \
+                    TEXT(origin, LIMIT_TEXT_BYTES) U32(trust) U64(first_seen)
 
 /*
  * The verdict on one signer. good is 1 only when every field below is what
@@ -280,8 +282,9 @@ struct slice_list {
     U32(sender)                                                                \
     U32(strength)                                                              \
     U32(learned)                                                               \
-    U32(revocation) U32(time_source) U64(judged_at) U64(signing_time)          \
-        LIST(reasons, 128, 16) BYTES(certificate, LIMIT_CERT_BYTES)            \
+    U32(revocation)                                                            \
+    U32(time_source) U64(judged_at) U64(signing_time) LIST(reasons, 128, 16)   \
+        BYTES(certificate, LIMIT_CERT_BYTES)                                   \
             BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)         \
                 TEXT(signature_name, 64) BYTES(capabilities, 4096)             \
                     BYTES(encryption_certificate, LIMIT_CERT_BYTES)            \
@@ -307,7 +310,7 @@ struct slice_list {
     U32(purpose)                                                               \
     TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
     U64(at)                                                                    \
-    LIST(policies, 128, 16)                                                    \
+    LIST(policies, LIMIT_POLICY_BYTES, LIMIT_CHECK_POLICIES)                   \
     U32(policy_flags) U32(trust) LIST(known, LIMIT_CERT_BYTES, 16)
 /* As in verify_reply. path: descriptions, the certificate first, as far as
  * it was found; anchor: where the last one is from, when the chain is ok. */
@@ -318,9 +321,9 @@ struct slice_list {
     U32(sender)                                                                \
     U32(revocation)                                                            \
     U32(time_source)                                                           \
-    U64(judged_at) U64(revoked_at) LIST(reasons, 128, 16)                      \
-        LIST(path, LIMIT_RECORD_BYTES, 12) TEXT(anchor, LIMIT_TEXT_BYTES)      \
-            LIST(wanted, 32, 10)
+    U64(judged_at)                                                             \
+    U64(revoked_at) LIST(reasons, 128, 16) LIST(path, LIMIT_RECORD_BYTES, 12)  \
+        TEXT(anchor, LIMIT_TEXT_BYTES) LIST(wanted, 32, 10)
 
 /* What one's trust rests on. kind: enum listed. source is its file, or "NSS".
  * Of an anchor: label, distrust_after (as in agent/anchors/list.h) and
@@ -332,8 +335,8 @@ struct slice_list {
     TEXT(label, LIMIT_LABEL_BYTES)                                             \
     U64(distrust_after)                                                        \
     BYTES(described, LIMIT_RECORD_BYTES)                                       \
-    TEXT(issuer, LIMIT_TEXT_BYTES) U64(this_update) U64(next_update)           \
-        U32(revoked) TEXT(why, LIMIT_TEXT_BYTES)
+    TEXT(issuer, LIMIT_TEXT_BYTES)                                             \
+    U64(this_update) U64(next_update) U32(revoked) TEXT(why, LIMIT_TEXT_BYTES)
 
 /* What a certificate says, as the validator read it. uses: set of
  * enum key_use that keyUsage and extendedKeyUsage leave for mail.
@@ -348,8 +351,8 @@ struct slice_list {
     TEXT(serial, 80)                                                           \
     BYTES(fingerprint, 32)                                                     \
     BYTES(key_hash, 32)                                                        \
-    U64(not_before) U64(not_after) U32(uses) U32(type) U32(bits) U32(chain)    \
-        U32(is_ca)
+    U64(not_before)                                                            \
+    U64(not_after) U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
  * description record for each certificate; empty for one that cannot be
@@ -382,9 +385,9 @@ struct slice_list {
     U64(first_seen)                                                            \
     U64(last_seen)                                                             \
     TEXT(origin, LIMIT_TEXT_BYTES)                                             \
-    TEXT(message_id, LIMIT_TEXT_BYTES) U32(can_encrypt)                        \
-        BYTES(certificate, LIMIT_CERT_BYTES)                                   \
-            BYTES(described, LIMIT_RECORD_BYTES)
+    TEXT(message_id, LIMIT_TEXT_BYTES)                                         \
+    U32(can_encrypt) BYTES(certificate, LIMIT_CERT_BYTES)                      \
+        BYTES(described, LIMIT_RECORD_BYTES)
 
 #define FIELDS_count_reply(U32, U64, BYTES, TEXT, LIST) U32(count)
 
@@ -401,21 +404,22 @@ struct slice_list {
     X(serve)                                                                   \
     X(handback)                                                                \
     X(spawn)                                                                   \
-    X(narrow) X(page) X(list_reply) X(key_record) X(token_record)              \
-        X(key_choice) X(chain_reply) X(sign_request) X(sign_reply) X(          \
-            unwrap_request) X(unwrap_reply) X(agree_request) X(agree_reply)    \
-            X(token_choice) X(import_request) X(import_record) X(import_reply) \
-                X(pin_request) X(generate_request) X(generate_reply)           \
-                    X(install_request) X(check_record) X(module_record) X(p12_request)          \
-                        X(p12_item) X(verify_request) X(verify_reply)          \
-                            X(description) X(describe_request)                 \
-                                X(describe_reply) X(address)                   \
-                                    X(recipient_reply) X(contacts_request)     \
-                                        X(contact_record) X(count_reply)       \
-                                            X(keyring_status) X(trust_part)    \
-                                                X(lent_trust) X(check_request) \
-                                                    X(check_reply)             \
-                                                        X(notice) X(lock_now) X(lock_state) X(anchor_record)
+    X(narrow)                                                                  \
+    X(page) X(list_reply) X(key_record) X(token_record) X(key_choice)          \
+        X(chain_reply) X(sign_request) X(sign_reply) X(unwrap_request) X(      \
+            unwrap_reply) X(agree_request) X(agree_reply) X(token_choice)      \
+            X(import_request) X(import_record) X(import_reply) X(pin_request)  \
+                X(generate_request) X(generate_reply) X(install_request) X(    \
+                    check_record) X(module_record) X(p12_request) X(p12_item)  \
+                    X(verify_request) X(verify_reply) X(description)           \
+                        X(describe_request) X(describe_reply) X(address)       \
+                            X(recipient_reply) X(contacts_request)             \
+                                X(contact_record) X(count_reply)               \
+                                    X(keyring_status) X(trust_part)            \
+                                        X(lent_trust) X(check_request)         \
+                                            X(check_reply) X(notice)           \
+                                                X(lock_now) X(lock_state)      \
+                                                    X(anchor_record)
 
 #define RECORD_U32(name)               uint32_t name;
 #define RECORD_U64(name)               uint64_t name;

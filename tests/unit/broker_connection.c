@@ -7,6 +7,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/broker/connection.h"
+#include "agent/broker/helper.h"
 #include "agent/wire/channel.h"
 
 static struct connections all;
@@ -133,6 +134,77 @@ waiting_connections_keep_their_turn(void **state)
     }
 }
 
+static void
+an_idle_connection_makes_room_after_its_patience(void **state)
+{
+    int client;
+    struct connection *c = client_new(&client);
+
+    (void)state;
+    assert_false(
+        connection_is_overdue(c, c->since + LIMIT_IDLE_PATIENCE_MS - 1));
+    assert_true(connection_is_overdue(c, c->since + LIMIT_IDLE_PATIENCE_MS));
+    connection_set_state(&all, c, CONNECTION_WAITING);
+    assert_false(connection_is_overdue(c, c->since + LIMIT_IDLE_PATIENCE_MS));
+    connection_close(&all, c);
+    close(client);
+}
+
+/* What the keyholder is told when COUNT helpers are at work already. */
+static void
+refusal_with(int count, struct problem *out)
+{
+    const struct spawn request = {.helper = 99};
+    const struct channel_wait wait = {
+        .lost = ERR_INTERNAL, .watch = -1, .timeout_ms = 1000};
+    struct helpers helpers = {{0}};
+    struct places places = {0};
+    struct frame frame, reply;
+    struct empty nothing;
+    int channel[2];
+    pid_t pid;
+
+    for (int i = 0; i < count; i++)
+        helpers.pid[i] = 1;
+    frame_init(&frame);
+    frame_init(&reply);
+    assert_true(channel_pair(channel));
+    pid = fork();
+    if (pid == 0) {
+        struct served s = {.fd = channel[1], .self = PROCESS_BROKER};
+        union any_record any;
+        enum message m;
+
+        _exit(channel_receive(&s, &frame, &m, &any) == RECEIVED_REQUEST &&
+                      helper_answer(&helpers, channel[1], &any.spawn, &frame,
+                                    "/nonexistent", &places)
+                  ? 0
+                  : 1);
+    }
+    close(channel[1]);
+    assert_int_not_equal(channel_call(channel[0], MSG_SPAWN, &request, NULL, 0,
+                                      &wait, &reply, &nothing, out),
+                         ERR_OK);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    frame_drop(&reply);
+    frame_drop(&frame);
+    close(channel[0]);
+}
+
+static void
+so_many_helpers_work_at_once(void **state)
+{
+    struct problem p = {0};
+
+    (void)state;
+    refusal_with(LIMIT_HELPERS, &p);
+    assert_int_equal(p.code, ERR_TOKEN_BUSY);
+    assert_string_equal(p.detail, "24 helper processes are at work");
+    p = (struct problem){0};
+    refusal_with(LIMIT_HELPERS - 1, &p);
+    assert_int_equal(p.code, ERR_USAGE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -144,6 +216,9 @@ main(int argc, char **argv)
             a_connection_keeps_what_the_kernel_says_of_its_peer, setup),
         cmocka_unit_test_setup(a_request_is_seen_without_being_read, setup),
         cmocka_unit_test_setup(waiting_connections_keep_their_turn, setup),
+        cmocka_unit_test(so_many_helpers_work_at_once),
+        cmocka_unit_test_setup(an_idle_connection_makes_room_after_its_patience,
+                               setup),
     };
 
     if (argc > 1 && strcmp(argv[1], "root") == 0)

@@ -68,6 +68,53 @@ issuers_of_good_mail_complete_a_chain(void **state)
     assert_int_equal(verify_with(&of_carol, true).good, 1);
 }
 
+/* One more each round: who needs more rounds than there are is not trusted. */
+static void
+issuers_are_asked_for_so_often_and_no_more(void **state)
+{
+    static char names[LIMIT_ISSUER_ROUNDS + 1][8];
+    struct made link[LIMIT_ISSUER_ROUNDS + 1];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(link); i++) {
+        struct verify_request q;
+        struct verify_reply r;
+        struct made first, second;
+
+        snprintf(names[i], sizeof(names[i]), "R%zu", i);
+        link[i] =
+            make_cert(&(struct cert_spec){.name = names[i],
+                                          .key = "p256f",
+                                          .ca = true,
+                                          .issuer = i ? &link[i - 1] : &root});
+        if (i + 1 < LIMIT_ISSUER_ROUNDS)
+            continue;
+        first = make_cert(&(struct cert_spec){.name = "First",
+                                              .key = "rsa2048",
+                                              .issuer = &link[i],
+                                              .email = "first@example.org",
+                                              .usage = "digitalSignature"});
+        second = make_cert(&(struct cert_spec){.name = "Second",
+                                               .key = "rsa2048",
+                                               .issuer = &link[i],
+                                               .email = "second@example.org",
+                                               .usage = "digitalSignature"});
+        make_request(&(struct message_spec){.signer = &first,
+                                            .from = "first@example.org"},
+                     &q);
+        for (size_t k = 0; k <= i; k++)
+            assert_true(slice_list_add(&q.certificates, link[k].der));
+        q.learn = true;
+        session_new(VERB_OPEN, RIGHT_MAIL);
+        assert_int_equal(ask(MSG_VERIFY, &q, &r), ERR_OK);
+        assert_int_equal(r.good, 1);
+        r = verify_with(&(struct message_spec){.signer = &second,
+                                               .from = "second@example.org"},
+                        false);
+        assert_int_equal(r.good, i < LIMIT_ISSUER_ROUNDS);
+    }
+}
+
 static void
 issuers_of_mail_that_is_not_good_are_not_kept(void **state)
 {
@@ -200,6 +247,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(issuers_of_good_mail_complete_a_chain),
+        TEST(issuers_are_asked_for_so_often_and_no_more),
         TEST(issuers_of_mail_that_is_not_good_are_not_kept),
         TEST(known_issuers_are_no_anchors),
         TEST(a_certificate_is_checked_with_known_issuers),

@@ -151,6 +151,31 @@ more_than_a_request_may_bring_is_refused(void **state)
     assert_int_equal(ask(MSG_TRUST, &part, &nothing), ERR_LIMIT);
 }
 
+/* Each session keeps to its own limit; it is their sum that is too much. */
+static void
+more_than_all_requests_may_bring_is_refused(void **state)
+{
+    int others[LIMIT_BROUGHT_BYTES / LIMIT_TRUST_BYTES];
+    AUTO(buf) struct buf zeros = {0};
+    struct trust_part part = {.kind = TRUST_CRLS, .bytes = slice_text("x")};
+    struct empty nothing;
+
+    (void)state;
+    buf_reserve(&zeros, LIMIT_TRUST_CHUNK_BYTES);
+    memset(zeros.data, 0, LIMIT_TRUST_CHUNK_BYTES);
+    for (size_t k = 0; k < ARRAY_COUNT(others); k++) {
+        session_new(VERB_VERIFY, RIGHT_MAIL);
+        for (size_t i = 0; i < LIMIT_TRUST_BYTES / LIMIT_TRUST_CHUNK_BYTES; i++)
+            bring(TRUST_CRLS, slice_of(zeros.data, LIMIT_TRUST_CHUNK_BYTES));
+        others[k] = t.session;
+        t.session = -1;
+    }
+    session_new(VERB_VERIFY, RIGHT_MAIL);
+    assert_int_equal(ask(MSG_TRUST, &part, &nothing), ERR_LIMIT);
+    for (size_t k = 0; k < ARRAY_COUNT(others); k++)
+        fd_drop(&others[k]);
+}
+
 static void
 a_chain_is_checked(void **state)
 {
@@ -197,6 +222,7 @@ main(void)
         TEST(a_revoked_signer_is_not_learned),
         TEST(only_verifying_sessions_bring_trust),
         TEST(more_than_a_request_may_bring_is_refused),
+        TEST(more_than_all_requests_may_bring_is_refused),
         TEST(a_chain_is_checked),
         TEST(anchors_are_listed),
     };

@@ -10,10 +10,13 @@
 
 #undef fail
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/x509.h>
 
 #include "agent/cms/der.h"
+#include "agent/importer/internal.h"
 #include "agent/importer/p12.h"
 
 enum bag { KEY_BAG = 1, CERT_BAG = 3, SECRET_BAG = 5, SAFE_CONTENTS_BAG = 6 };
@@ -182,6 +185,63 @@ items_in_each_other_are_bounded(void **state)
     expect(&bags, "more than 4 items in each other");
 }
 
+/* Counted before they are done: ten million here cost nothing. */
+static void
+iterations_are_bounded_together(void **state)
+{
+    struct p12 p12 = {0};
+    struct problem p = {0};
+
+    (void)state;
+    assert_int_equal(spend_iterations(&p12, LIMIT_P12_ITERATIONS - 1, &p),
+                     ERR_OK);
+    assert_int_equal(spend_iterations(&p12, 1, &p), ERR_OK);
+    assert_int_equal(spend_iterations(&p12, 1, &p), ERR_LIMIT);
+    assert_string_equal(p.detail,
+                        "more than 10000000 iterations of key derivation");
+}
+
+static EVP_PKEY *
+rsa_public(int bits)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+    BIGNUM *n = BN_new();
+    EVP_PKEY *out = NULL;
+    OSSL_PARAM *params;
+
+    BN_set_bit(n, bits - 1);
+    BN_set_bit(n, 0);
+    OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, n);
+    OSSL_PARAM_BLD_push_ulong(b, OSSL_PKEY_PARAM_RSA_E, 65537);
+    params = OSSL_PARAM_BLD_to_param(b);
+    EVP_PKEY_fromdata_init(ctx);
+    assert_int_equal(EVP_PKEY_fromdata(ctx, &out, EVP_PKEY_PUBLIC_KEY, params),
+                     1);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(b);
+    EVP_PKEY_CTX_free(ctx);
+    BN_free(n);
+    return out;
+}
+
+static void
+an_rsa_key_is_bounded(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        EVP_PKEY *rsa = rsa_public(LIMIT_P12_RSA_BITS + over);
+        struct problem p = {0};
+
+        assert_int_equal(key_check(rsa, &p),
+                         over ? ERR_P12_UNSUPPORTED : ERR_OK);
+        assert_string_equal(
+            p.detail,
+            over ? "an RSA key of 8193 bits, where 8192 are the most" : "");
+        EVP_PKEY_free(rsa);
+    }
+}
+
 int
 main(void)
 {
@@ -189,6 +249,8 @@ main(void)
         cmocka_unit_test(certificates_are_bounded),
         cmocka_unit_test(items_of_all_kinds_are_bounded),
         cmocka_unit_test(items_in_each_other_are_bounded),
+        cmocka_unit_test(iterations_are_bounded_together),
+        cmocka_unit_test(an_rsa_key_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -12,7 +12,7 @@ endforeach()
 # The mail engine, with keys of libcrypto in the tokens' place.
 foreach(name session_signer session_compose session_reading session_layers
              session_parts session_attached session_again
-             session_certificates session_covering session_decrypting session_judge
-             session_mail)
+             session_certificates session_covering session_decrypting
+             session_judge session_mail limits_session)
   smime_unit_test(${name} smime-session-core cms-fixture Threads::Threads)
 endforeach()

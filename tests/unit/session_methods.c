@@ -128,6 +128,29 @@ a_text_over_its_limit_is_refused(void **state)
 }
 
 static void
+a_policy_over_its_limit_is_refused(void **state)
+{
+    char policy[LIMIT_POLICY_BYTES + 2] = {0};
+    int fd = 0;
+
+    (void)state;
+    memset(policy, '1', LIMIT_POLICY_BYTES);
+    for (int over = 0; over < 2; over++) {
+        struct world w = {0};
+        AUTO(json)
+        json_t *reply = call_in(
+            &w, RIGHT_MAIL, MAIL "Check",
+            json_pack("{s:i,s:[s]}", "certificate", 0, "policies", policy), &fd,
+            1);
+
+        world_close(&w);
+        assert_int_equal(strcmp(text_at(reply, "parameter"), "policies") == 0,
+                         over);
+        policy[LIMIT_POLICY_BYTES] = '1';
+    }
+}
+
+static void
 two_parameters_cannot_share_a_descriptor(void **state)
 {
     struct world w = {0};
@@ -301,6 +324,7 @@ main(void)
         cmocka_unit_test(what_only_looks_is_served_everywhere),
         cmocka_unit_test(parameters_are_checked_before_the_handler),
         cmocka_unit_test(a_text_over_its_limit_is_refused),
+        cmocka_unit_test(a_policy_over_its_limit_is_refused),
         cmocka_unit_test(two_parameters_cannot_share_a_descriptor),
         cmocka_unit_test(an_upgrade_is_refused),
         cmocka_unit_test(a_failure_carries_its_facts_as_valid_text),
