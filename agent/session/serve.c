@@ -89,7 +89,9 @@ read_call(struct session *s, struct message_in *in, struct varlink_call *out)
 {
     struct problem why = {0};
 
-    switch (message_read(s->conn, LIMIT_MESSAGE_MS, in)) {
+    int most_ms = s->message_ms > 0 ? s->message_ms : LIMIT_MESSAGE_MS;
+
+    switch (message_read(s->conn, most_ms, in)) {
     case MESSAGE_WHOLE:
         break;
     case MESSAGE_PART:
@@ -102,8 +104,8 @@ read_call(struct session *s, struct message_in *in, struct varlink_call *out)
         send_away_over(s, why.detail);
         return false;
     case MESSAGE_TOO_SLOW:
-        (void)fail(&why, ERR_LIMIT, "a request that took more than %d seconds",
-                   LIMIT_MESSAGE_MS / 1000);
+        (void)fail(&why, ERR_LIMIT, "a request that took more than %d ms",
+                   most_ms);
         send_away_over(s, why.detail);
         return false;
     }

@@ -25,6 +25,7 @@ struct session {
     uint32_t rights;
     bool ahead; /* was given its connection before a request was there */
     enum verb verb; /* VERB_NONE until narrowed */
+    int message_ms; /* 0: LIMIT_MESSAGE_MS */
     uint32_t ops_left;
     uint8_t key[LIMIT_REF_BYTES]; /* the signing key named, or none */
     size_t key_len;

@@ -389,6 +389,38 @@ a_full_disk_leaves_what_was_acknowledged(void **state)
     store_drop(&s);
 }
 
+/* Certificates of one name are looked at one by one: the newest do. */
+static void
+so_many_issuers_of_a_name_are_given(void **state)
+{
+    struct store *s = store_open(path);
+    static const uint8_t name[32] = {7};
+    struct slice_list names = {.n = 1, .item = {{name, 32}}};
+    struct problem p = {0};
+
+    (void)state;
+    for (uint8_t i = 1; i <= LIMIT_ISSUERS_OF_NAME + 1; i++) {
+        AUTO(buf) struct buf bytes = {0};
+        struct slice_list found = {0};
+        struct taught t;
+        char issuer[16];
+
+        snprintf(issuer, sizeof(issuer), "issuer %d", i);
+        lesson_make(&t, i, "alice@example.org");
+        t.issuers.n = 1;
+        t.issuers.item[0] = slice_text(issuer);
+        t.lesson.issuer_names = &names;
+        (void)learn(s, &t);
+        assert_int_equal(
+            store_issuers_named(s, slice_of(name, 32), &bytes, &found, &p),
+            ERR_OK);
+        assert_int_equal(found.n,
+                         i > LIMIT_ISSUERS_OF_NAME ? LIMIT_ISSUERS_OF_NAME : i);
+        assert_true(slice_is(found.item[0], issuer));
+    }
+    store_drop(&s);
+}
+
 int
 main(void)
 {
@@ -402,6 +434,7 @@ main(void)
         T(a_damaged_file_is_refused_and_left_alone),
         T(a_file_damaged_in_the_middle_is_refused),
         T(a_newer_file_is_refused),
+        T(so_many_issuers_of_a_name_are_given),
         T(a_missing_folder_is_a_fault),
         T(a_full_disk_leaves_what_was_acknowledged),
     };

@@ -351,6 +351,26 @@ a_request_that_does_not_end_is_too_slow(void **state)
     close(pair[1]);
 }
 
+/* A thousand times less patient. */
+static void
+who_does_not_end_a_request_is_told_so(void **state)
+{
+    struct world w = {0};
+    json_t *reply;
+
+    (void)state;
+    world_open(&w, RIGHT_MAIL);
+    w.s.message_ms = LIMIT_MESSAGE_MS / 1000;
+    world_start(&w);
+    send_bytes(w.client, VERIFY, 10, NULL, 0);
+    reply = receive_message(w.client);
+    assert_string_equal(text_at(reply, "parameter"),
+                        "a request that took more than 30 ms");
+    json_decref(reply);
+    assert_int_equal(world_join(&w), SERVE_CLOSED);
+    world_close(&w);
+}
+
 static void
 a_reply_that_is_not_read_is_given_up(void **state)
 {
@@ -588,6 +608,7 @@ main(void)
         cmocka_unit_test(a_request_over_the_limit_ends_the_connection),
         cmocka_unit_test(a_request_up_to_the_limit_is_served),
         cmocka_unit_test(a_request_that_does_not_end_is_too_slow),
+        cmocka_unit_test(who_does_not_end_a_request_is_told_so),
         cmocka_unit_test(a_reply_that_is_not_read_is_given_up),
         cmocka_unit_test(a_oneway_call_is_not_answered),
         cmocka_unit_test(the_same_sender_signs_again_in_the_same_session),
