@@ -170,6 +170,8 @@ session(int ctl, int scratch)
         (void)receive(ctl, PROCESS_SESSION); /* until it is dropped */
     }
     answer_who(frame.fds[0], scratch);
+    if (strcmp(line, "hold\n") == 0) /* at work until the client leaves */
+        exit(read(frame.fds[0], line, 1) < 0);
     (void)!channel_send(ctl, MSG_HANDBACK, &(struct handback){0}, NULL, 0);
     exit(0);
 }

@@ -119,6 +119,31 @@ more_clients_than_places_are_all_served(void **state)
     assert_int_equal(agent_stop(&a), 0);
 }
 
+/* Who comes when all sessions are at work is served when one has ended. */
+static void
+so_many_sessions_are_at_work_at_once(void **state)
+{
+    int fds[LIMIT_SERVED + 1];
+    struct agent a;
+    char line[2048];
+
+    (void)state;
+    agent_start(&a);
+    for (size_t i = 0; i < LIMIT_SERVED; i++) {
+        fds[i] = dial(MAIL_SOCKET);
+        say(fds[i], "hold\n");
+        assert_true(hear(fds[i], line, sizeof(line)));
+    }
+    fds[LIMIT_SERVED] = dial(MAIL_SOCKET);
+    say(fds[LIMIT_SERVED], "who\n");
+    assert_int_equal(fd_wait_readable(fds[LIMIT_SERVED], 200), 0);
+    close(fds[0]);
+    assert_true(hear(fds[LIMIT_SERVED], line, sizeof(line)));
+    for (size_t i = 1; i < ARRAY_COUNT(fds); i++)
+        close(fds[i]);
+    assert_int_equal(agent_stop(&a), 0);
+}
+
 static void
 killed_child_comes_back(const char *key)
 {
@@ -402,6 +427,7 @@ main(void)
         IN_A_FOLDER(a_session_that_dies_takes_only_its_connection_along),
         IN_A_FOLDER(a_session_may_not_have_programs_started),
         IN_A_FOLDER(more_clients_than_places_are_all_served),
+        IN_A_FOLDER(so_many_sessions_are_at_work_at_once),
         IN_A_FOLDER(a_killed_keyholder_is_restarted),
         IN_A_FOLDER(a_killed_zygote_is_restarted_and_sessions_go_on),
         IN_A_FOLDER(a_killed_validator_is_restarted_and_wired_to_the_keyring),
