@@ -10,14 +10,22 @@
 
 #undef fail
 
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/x509.h>
 
+#include "agent/base/fd.h"
 #include "agent/cms/der.h"
 #include "agent/importer/internal.h"
 #include "agent/importer/p12.h"
+#include "agent/wire/channel.h"
+#include "places_of_tests.h"
 
 enum bag { KEY_BAG = 1, CERT_BAG = 3, SECRET_BAG = 5, SAFE_CONTENTS_BAG = 6 };
 
@@ -242,6 +250,35 @@ an_rsa_key_is_bounded(void **state)
     }
 }
 
+/* The process itself, asked from outside. */
+static void
+the_importer_has_so_much_processor_time(void **state)
+{
+    int64_t end = clock_ms() + 10000;
+    struct rlimit cpu = {0};
+    int channel[2];
+    pid_t pid;
+
+    (void)state;
+    assert_true(channel_pair(channel));
+    pid = fork();
+    if (pid == 0) {
+        if (dup2(channel[1], 3) == 3)
+            execl(SMIME_BUILD_DIR "/libexec/smime-agent/smime-importer",
+                  "smime-importer", (char *)NULL);
+        _exit(127);
+    }
+    close(channel[1]);
+    do {
+        assert_int_equal(prlimit(pid, RLIMIT_CPU, NULL, &cpu), 0);
+        (void)poll(NULL, 0, 1);
+    } while (cpu.rlim_max != LIMIT_P12_CPU_SECONDS && clock_ms() < end);
+    assert_int_equal(cpu.rlim_cur, LIMIT_P12_CPU_SECONDS);
+    assert_int_equal(cpu.rlim_max, LIMIT_P12_CPU_SECONDS);
+    close(channel[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int
 main(void)
 {
@@ -251,6 +288,7 @@ main(void)
         cmocka_unit_test(items_in_each_other_are_bounded),
         cmocka_unit_test(iterations_are_bounded_together),
         cmocka_unit_test(an_rsa_key_is_bounded),
+        cmocka_unit_test(the_importer_has_so_much_processor_time),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
