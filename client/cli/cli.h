@@ -59,6 +59,10 @@ struct command {
     int least_operands;
     int most_operands; /* -1: any number */
     int (*run)(const struct arguments *a);
+    /* Commands below this one ("contacts list"), ended by NULL; the first is
+     * run where none is named. Then nothing above but name, summary, usage
+     * and help counts. */
+    const struct command *const *parts;
 };
 
 extern const struct command command_status, command_doctor, command_tokens,
@@ -213,6 +217,8 @@ int call_with_secrets(const struct arguments *a, const char *method,
                       json_t **out);
 
 /* ---- parts of commands -------------------------------------------------- */
+
+extern const struct command contacts_list, contacts_show, contacts_remove;
 
 int keys_remove_run(const struct arguments *a);
 int keys_export_run(const struct arguments *a);

@@ -49,6 +49,39 @@ command_find(const char *name)
     return NULL;
 }
 
+/* "contacts list" among those below "contacts". */
+static const struct command *
+part_find(const struct command *whole, const char *word)
+{
+    size_t above = strlen(whole->name) + 1;
+
+    for (size_t i = 0; whole->parts[i]; i++)
+        if (strcmp(whole->parts[i]->name + above, word) == 0)
+            return whole->parts[i];
+    return NULL;
+}
+
+/* Takes the word that names a part out of the words; the first part where
+ * there is none, NULL (and said) where it is no part's. */
+static const struct command *
+part_take(const struct command *whole, int *argc, char **argv)
+{
+    const struct command *part = NULL;
+    int at = 0;
+
+    while (at < *argc && (part = part_find(whole, argv[at])) == NULL)
+        at++;
+    if (*argc > 0 && argv[0][0] != '-' && (!part || at > 0)) {
+        (void)usage_error(whole, "%s cannot do that: %s", whole->name, argv[0]);
+        return NULL;
+    }
+    if (!part)
+        return whole->parts[0];
+    (*argc)--;
+    memmove(argv + at, argv + at + 1, (size_t)(*argc - at) * sizeof(*argv));
+    return part;
+}
+
 static bool
 is_help(const char *word)
 {
@@ -56,10 +89,23 @@ is_help(const char *word)
            strcmp(word, "help") == 0;
 }
 
+static int
+command_run(const struct command *command, int argc, char **argv)
+{
+    AUTO(arguments) struct arguments a = {.command = NULL};
+
+    if (command->parts && argc > 0 && is_help(argv[0]))
+        return help_one(command);
+    if (command->parts)
+        command = part_take(command, &argc, argv);
+    if (!command || !arguments_parse(command, argc, argv, &a))
+        return EXIT_USAGE;
+    return a.wants_help ? help_one(command) : command->run(&a);
+}
+
 int
 main(int argc, char **argv)
 {
-    AUTO(arguments) struct arguments a = {.command = NULL};
     const struct command *command;
 
     standard_fds_check();
@@ -70,6 +116,9 @@ main(int argc, char **argv)
     }
     if (is_help(argv[1])) {
         command = argc > 2 ? command_find(argv[2]) : NULL;
+        if (command && command->parts && argc > 3 &&
+            part_find(command, argv[3]))
+            command = part_find(command, argv[3]);
         return output_finish(command ? help_one(command) : help_all(stdout));
     }
     if (strcmp(argv[1], "--version") == 0) {
@@ -79,7 +128,5 @@ main(int argc, char **argv)
     command = command_find(argv[1]);
     if (!command)
         return usage_error(NULL, "unknown command %s", argv[1]);
-    if (!arguments_parse(command, argc - 2, argv + 2, &a))
-        return EXIT_USAGE;
-    return a.wants_help ? help_one(command) : command->run(&a);
+    return command_run(command, argc - 2, argv + 2);
 }

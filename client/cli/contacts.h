@@ -1,0 +1,14 @@
+/*
+ * The parts of `smime contacts`: one file for each, with its own options.
+ */
+#ifndef CLIENT_CLI_CONTACTS_H
+#define CLIENT_CLI_CONTACTS_H
+
+#include "client/cli/cli.h"
+
+/* Calls METHOD of io.smimeagent.Contacts on the mail socket with one
+ * parameter (VALUE may be NULL); as call_run. */
+int contacts_get(const char *method, const char *parameter, const char *value,
+                 json_t **out);
+
+#endif
