@@ -69,7 +69,7 @@ extern const struct command command_status, command_doctor, command_tokens,
     command_keys, command_import, command_lock, command_unlock, command_sign,
     command_encrypt, command_decrypt, command_verify, command_open,
     command_harvest, command_contacts, command_anchors, command_check,
-    command_pin, command_generate, command_install;
+    command_pin, command_generate, command_install, command_setup;
 
 /* ---- arguments.c
  * ------------------------------------------------------------- */

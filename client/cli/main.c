@@ -12,7 +12,7 @@ static const struct command *const commands[] = {
     &command_import,  &command_generate, &command_install, &command_unlock,
     &command_lock,    &command_pin,      &command_sign,    &command_encrypt,
     &command_decrypt, &command_verify,   &command_open,    &command_check,
-    &command_harvest, &command_contacts, &command_anchors};
+    &command_harvest, &command_contacts, &command_anchors, &command_setup};
 
 static int
 help_all(FILE *to)

@@ -1,0 +1,72 @@
+/* smime setup: one row for each tool. */
+#include <string.h>
+
+#include "client/cli/setup.h"
+
+static const struct option_row options[] = {{"from", OPTION_VALUE},
+                                            {NULL, OPTION_FLAG}};
+
+static const struct setup_tool tools[] = {
+    {"aerc", "read and send with aerc", setup_aerc, NULL},
+    {"maildrop", "learn contacts as mail is delivered", setup_maildrop, NULL},
+    {"notmuch", "learn contacts and tag by verdict", setup_notmuch, NULL},
+    {"procmail", "learn contacts as mail is delivered", setup_procmail, NULL},
+    {"sieve", "learn contacts as mail is delivered (Dovecot)", setup_sieve,
+     NULL},
+};
+
+static const struct setup_tool *
+tool_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(tools); i++)
+        if (strcmp(tools[i].name, name) == 0)
+            return &tools[i];
+    return NULL;
+}
+
+static int
+tools_list(void)
+{
+    puts("smime setup TOOL prints what goes into that tool's configuration:\n");
+    for (size_t i = 0; i < ARRAY_COUNT(tools); i++)
+        printf("  %-12s %s\n", tools[i].name, tools[i].summary);
+    return output_finish(EXIT_DONE);
+}
+
+static int
+tool_print(const struct setup_tool *tool, const struct arguments *a)
+{
+    AUTO(buf) struct buf out = {0};
+
+    setup_fill(&out, a, tool->lines);
+    fputs(buf_text(&out), stdout);
+    return output_finish(EXIT_DONE);
+}
+
+static int
+run(const struct arguments *a)
+{
+    const struct setup_tool *tool;
+
+    if (a->operand_count == 0)
+        return tools_list();
+    tool = tool_find(a->operand[0]);
+    if (!tool)
+        return usage_error(a->command, "no tool %s is known; see: smime setup",
+                           a->operand[0]);
+    return tool->run ? tool->run(a) : tool_print(tool, a);
+}
+
+const struct command command_setup = {
+    .name = "setup",
+    .summary = "print the lines for another tool's configuration",
+    .usage = "setup [TOOL] [--from A]",
+    .help = "Without TOOL: which ones there are. Nothing is changed, the lines "
+            "go to\nstdout.\n"
+            "\n"
+            "  --from A    your address, where the lines need it; else that "
+            "of your key\n",
+    .options = options,
+    .most_operands = 1,
+    .run = run,
+};
