@@ -212,6 +212,9 @@ handle(struct keyring *k, struct brought *b, enum message m,
     if (m == MSG_RECIPIENT)
         return keyring_recipient(k, q->address.address, bytes,
                                  &out->recipient_reply, p);
+    if (m == MSG_RECIPIENT_CERTIFICATE)
+        return keyring_recipient_certificate(k, q->fingerprint.fingerprint,
+                                             bytes, &out->recipient_reply, p);
     if (m == MSG_CONTACTS)
         return keyring_contacts(k, &q->contacts_request, bytes,
                                 &out->list_reply, p);

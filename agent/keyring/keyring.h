@@ -75,6 +75,12 @@ MUST_USE enum err keyring_recipient(struct keyring *k, struct slice address,
                                     struct answer_bytes *bytes,
                                     struct recipient_reply *out,
                                     struct problem *p);
+/* The same for one certificate, named by its SHA-256. */
+MUST_USE enum err keyring_recipient_certificate(struct keyring *k,
+                                                struct slice fingerprint,
+                                                struct answer_bytes *bytes,
+                                                struct recipient_reply *out,
+                                                struct problem *p);
 MUST_USE enum err keyring_contacts(struct keyring *k,
                                    const struct contacts_request *q,
                                    struct answer_bytes *bytes,

@@ -103,17 +103,20 @@ consider(void *ctx, const struct stored *row)
     return false;
 }
 
-enum err
-keyring_recipient(struct keyring *k, struct slice address,
-                  struct answer_bytes *bytes, struct recipient_reply *out,
-                  struct problem *p)
+/* What FIND of the rows of WHOM gave. */
+static enum err
+choose(struct keyring *k,
+       enum err (*find)(struct store *s, struct slice whom, store_visit *visit,
+                        void *ctx, struct problem *p),
+       struct slice whom, struct answer_bytes *bytes,
+       struct recipient_reply *out, struct problem *p)
 {
     struct choosing c = {
         .k = k, .bytes = bytes, .out = out, .p = p, .now = (int64_t)time(NULL)};
     enum err e;
 
     *out = (struct recipient_reply){.state = RECIPIENT_UNKNOWN};
-    e = store_contact(k->store, address, consider, &c, p);
+    e = find(k->store, whom, consider, &c, p);
     if (e != ERR_OK || c.e != ERR_OK)
         return e != ERR_OK ? e : c.e;
     if (out->state == RECIPIENT_OK)
@@ -126,4 +129,20 @@ keyring_recipient(struct keyring *k, struct slice address,
     }
     out->reason = buf_slice(&bytes->b);
     return ERR_OK;
+}
+
+enum err
+keyring_recipient(struct keyring *k, struct slice address,
+                  struct answer_bytes *bytes, struct recipient_reply *out,
+                  struct problem *p)
+{
+    return choose(k, store_contact, address, bytes, out, p);
+}
+
+enum err
+keyring_recipient_certificate(struct keyring *k, struct slice fingerprint,
+                              struct answer_bytes *bytes,
+                              struct recipient_reply *out, struct problem *p)
+{
+    return choose(k, store_holders, fingerprint, bytes, out, p);
 }

@@ -190,6 +190,20 @@ store_contact(struct store *s, struct slice address, store_visit *visit,
     return visit_rows(s, st, visit, ctx, p);
 }
 
+enum err
+store_holders(struct store *s, struct slice fingerprint, store_visit *visit,
+              void *ctx, struct problem *p)
+{
+    enum err e = store_check(s, p);
+    sqlite3_stmt *st;
+
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, STATEMENT_HOLDERS);
+    bind_blob(st, 1, fingerprint);
+    return visit_rows(s, st, visit, ctx, p);
+}
+
 /* The first column of each row, as certificates; resets ST. */
 static enum err
 certificates_read(struct store *s, sqlite3_stmt *st, struct buf *bytes,

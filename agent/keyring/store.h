@@ -74,6 +74,11 @@ MUST_USE enum err store_contact(struct store *s, struct slice address,
                                 store_visit *visit, void *ctx,
                                 struct problem *p);
 
+/* The rows of one certificate, by its SHA-256: one for each address. */
+MUST_USE enum err store_holders(struct store *s, struct slice fingerprint,
+                                store_visit *visit, void *ctx,
+                                struct problem *p);
+
 /* The issuers kept with a certificate, appended to BYTES and listed in OUT
  * (which borrows from BYTES). */
 MUST_USE enum err store_issuers(struct store *s, int64_t certificate,

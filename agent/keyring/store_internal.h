@@ -64,6 +64,7 @@
                      " OR instr(lower(k.name), ?2) > 0) ORDER BY c.id")        \
     X(CONTACT, STORED_COLUMNS "WHERE c.address_key = ?1"                       \
                               " ORDER BY k.not_before DESC, c.id DESC")        \
+    X(HOLDERS, STORED_COLUMNS "WHERE k.fingerprint = ?1 ORDER BY c.id")        \
     X(COUNT_CONTACTS, "SELECT count(DISTINCT address_key) FROM contact")       \
     X(COUNT_CERTIFICATES, "SELECT count(*) FROM certificate")                  \
     X(COUNT_ROWS, "SELECT count(*) FROM contact WHERE address_key = ?1")       \

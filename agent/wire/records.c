@@ -151,6 +151,9 @@ static const struct field address_fields[] = {ROWS(address)};
 #define THIS recipient_reply
 static const struct field recipient_reply_fields[] = {ROWS(recipient_reply)};
 #undef THIS
+#define THIS fingerprint
+static const struct field fingerprint_fields[] = {ROWS(fingerprint)};
+#undef THIS
 #define THIS contacts_request
 static const struct field contacts_request_fields[] = {ROWS(contacts_request)};
 #undef THIS

@@ -368,6 +368,8 @@ struct slice_list {
  * there is none ("expired on ...", "no certificate", ...). */
 #define FIELDS_address(U32, U64, BYTES, TEXT, LIST)                            \
     TEXT(address, LIMIT_ADDRESS_BYTES)
+/* SHA-256 of the certificate. */
+#define FIELDS_fingerprint(U32, U64, BYTES, TEXT, LIST) BYTES(fingerprint, 32)
 #define FIELDS_recipient_reply(U32, U64, BYTES, TEXT, LIST)                    \
     U32(state)                                                                 \
     BYTES(certificate, LIMIT_CERT_BYTES)                                       \
@@ -419,7 +421,7 @@ struct slice_list {
                                         X(lent_trust) X(check_request)         \
                                             X(check_reply) X(notice)           \
                                                 X(lock_now) X(lock_state)      \
-                                                    X(anchor_record)
+                                                    X(anchor_record) X(fingerprint)
 
 #define RECORD_U32(name)               uint32_t name;
 #define RECORD_U64(name)               uint64_t name;
