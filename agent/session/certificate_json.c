@@ -1,7 +1,9 @@
 #include "agent/session/certificate_json.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 
+#include "agent/cms/algorithm.h"
 #include "agent/wire/values.h"
 
 json_t *
@@ -46,4 +48,33 @@ certificate_json_read(struct slice described)
     if (described.n == 0 || !record_decode(RECORD_description, described, &d))
         return NULL;
     return certificate_json(&d);
+}
+
+static json_t *
+base64_json(struct slice bytes)
+{
+    uint8_t *text = mem_new(bytes.n / 3 * 4 + 8);
+    int n = EVP_EncodeBlock(text, bytes.p, (int)bytes.n);
+    json_t *out = json_stringn((const char *)text, (size_t)n);
+
+    free(text);
+    return out;
+}
+
+json_t *
+certificate_json_whole(struct slice described, struct slice der)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    json_t *out;
+
+    if (der.n == 0 ||
+        EVP_Digest(der.p, der.n, digest, &n, hash_md(HASH_SHA1), NULL) != 1)
+        return NULL;
+    out = certificate_json_read(described);
+    if (!out)
+        out = json_object();
+    json_object_set_new(out, "sha1", json_hex(slice_of(digest, n)));
+    json_object_set_new(out, "der", base64_json(der));
+    return out;
 }

@@ -16,6 +16,10 @@ json_t *certificate_json(const struct description *d);
 /* The same of an encoded description; NULL when it is empty or malformed. */
 json_t *certificate_json_read(struct slice described);
 
+/* The same with what programs that know it by its bytes want: sha1, and der
+ * as base64. NULL without DER. */
+json_t *certificate_json_whole(struct slice described, struct slice der);
+
 /* A key's kind for people: "RSA-3072", "P-256", "Ed25519", "unknown". */
 json_t *key_algorithm_json(uint32_t type, uint32_t bits);
 

@@ -178,20 +178,6 @@ put_signed_part(struct draft *d, bool crlf, struct digests *digests,
 }
 
 static enum err
-sign_detached(struct request *r, struct signer *s, struct digests *digests,
-              struct buf *out)
-{
-    AUTO(buf) struct buf attrs = {0};
-    AUTO(buf) struct buf signature = {0};
-    struct signer_spec spec;
-
-    TRY(signer_sign(r, s, digests_get(digests, s->hash), &attrs, &signature,
-                    &spec));
-    return signed_write_detached(&spec, buf_slice(&attrs),
-                                 buf_slice(&signature), out, &r->problem);
-}
-
-static enum err
 compose_multipart(struct request *r, struct signer *s, struct draft *d,
                   bool crlf, struct sink *to)
 {
@@ -211,7 +197,7 @@ compose_multipart(struct request *r, struct signer *s, struct draft *d,
              boundary, eol);
     TRY(put(to, line, p));
     TRY(put_signed_part(d, crlf, digests, to, p));
-    TRY(sign_detached(r, s, digests, &der));
+    TRY(signer_sign_detached(r, s, digests, s->chain_count, &der));
     snprintf(line, sizeof(line), "%s--%s%s", eol, boundary, eol);
     TRY(put(to, line, p));
     TRY(put_signature_part(buf_slice(&der), crlf, to, p));

@@ -173,7 +173,8 @@ judge_signer(struct reading *g, size_t number, const struct signer_info *s,
     lv->good |= reply.good != 0;
     lv->unseen |=
         reply.good || (covers && valid && reply.sender == SENDER_NOT_SEEN);
-    json_array_append_new(signers, signer_json(&reply, covers, valid));
+    json_array_append_new(signers,
+                          signer_json(&reply, covers, valid, how->whole));
     return ERR_OK;
 }
 

@@ -6,142 +6,11 @@
 
 #include "agent/base/fd.h"
 #include "agent/base/limits.h"
-#include "agent/cms/enveloped.h"
-#include "agent/mime/address.h"
+#include "agent/session/audience.h"
 #include "agent/session/compose.h"
 #include "agent/session/output.h"
+#include "agent/session/raw.h"
 #include "agent/session/try.h"
-
-/* Everyone the message is encrypted to; owns copies of certificates. */
-struct audience {
-    struct envelope_recipient *recipient;
-    struct slice *capabilities; /* of the contacts among them */
-    size_t contacts;
-    struct buf *bytes; /* one for each certificate, one for capabilities */
-    size_t count;
-    size_t room;
-    json_t *names;
-    struct buf missing; /* "a@x (why), b@y (why)" */
-};
-
-static void
-audience_new(struct audience *a, size_t most)
-{
-    *a = (struct audience){.room = most, .names = json_array()};
-    a->recipient = mem_new(most * sizeof(*a->recipient));
-    a->capabilities = mem_new(most * sizeof(*a->capabilities));
-    a->bytes = mem_new(2 * most * sizeof(*a->bytes));
-}
-
-static void
-audience_drop(struct audience *a)
-{
-    for (size_t i = 0; i < 2 * a->room; i++)
-        buf_drop(&a->bytes[i]);
-    free(a->recipient);
-    free(a->capabilities);
-    free(a->bytes);
-    buf_drop(&a->missing);
-    json_decref(a->names);
-}
-
-/* False when it is there already. */
-static bool
-audience_add(struct audience *a, struct slice certificate)
-{
-    struct buf *der = &a->bytes[2 * a->count];
-
-    for (size_t i = 0; i < a->count; i++)
-        if (slice_equal(a->recipient[i].certificate, certificate))
-            return false;
-    buf_add_slice(der, certificate);
-    a->recipient[a->count++].certificate = buf_slice(der);
-    return true;
-}
-
-/* What contacts announce chooses the cipher; one's own copy follows. */
-static void
-audience_add_contact(struct audience *a, struct slice certificate,
-                     struct slice capabilities)
-{
-    struct buf *der = &a->bytes[2 * a->count + 1];
-
-    if (!audience_add(a, certificate))
-        return;
-    buf_add_slice(der, capabilities);
-    a->capabilities[a->contacts++] = buf_slice(der);
-}
-
-static void
-audience_miss(struct audience *a, const char *address, struct slice why)
-{
-    buf_addf(&a->missing, "%s%s (%.*s)", a->missing.len > 0 ? ", " : "",
-             address, (int)why.n, (const char *)why.p);
-}
-
-/* One of one's own addresses needs no contact; else the keyring chooses. */
-static enum err
-add_recipient(struct request *r, struct own_keys *keys, const char *address,
-              struct audience *a)
-{
-    struct address q = {.address = slice_text(address)};
-    const char *reason;
-    struct own_key *own = own_keys_find_encryption(keys, address, &reason);
-    struct recipient_reply reply;
-
-    if (!address_is_plausible(q.address)) {
-        audience_miss(a, address, slice_text("this is no mail address"));
-        return ERR_OK;
-    }
-    json_array_append_new(a->names, json_string(address));
-    if (own) {
-        (void)audience_add(a, buf_slice(&own->certificate));
-        return ERR_OK;
-    }
-    TRY(keyring_call(r, MSG_RECIPIENT, &q, &reply));
-    if (reply.state == RECIPIENT_OK)
-        audience_add_contact(a, reply.certificate, reply.capabilities);
-    else
-        audience_miss(a, address, reply.reason);
-    return ERR_OK;
-}
-
-static enum err
-gather(struct request *r, struct own_keys *keys, struct audience *a)
-{
-    const json_t *to = json_object_get(r->parameters, "to");
-
-    for (size_t i = 0; i < json_array_size(to); i++) {
-        const char *address = json_string_value(json_array_get(to, i));
-
-        if (!address)
-            return fail(&r->problem, ERR_USAGE, "to");
-        TRY(add_recipient(r, keys, address, a));
-    }
-    if (a->missing.len == 0)
-        return ERR_OK;
-    fail(&r->problem, ERR_NO_RECIPIENT, NULL);
-    problem_set_subject(&r->problem, buf_text(&a->missing));
-    return ERR_NO_RECIPIENT;
-}
-
-/* The sender's own copy: whoever cannot read what he sent has lost it. */
-static enum err
-add_self(struct request *r, struct own_keys *keys, const char *from,
-         struct audience *a)
-{
-    const char *reason;
-    struct own_key *own = own_keys_find_encryption(keys, from, &reason);
-
-    if (own) {
-        (void)audience_add(a, buf_slice(&own->certificate));
-        return ERR_OK;
-    }
-    fail(&r->problem, ERR_NO_KEY,
-         "a copy is always encrypted to the sender, and %s", reason);
-    problem_set_subject(&r->problem, from ? from : "the sender");
-    return ERR_NO_KEY;
-}
 
 static enum err
 put_envelope_header(struct sink *to, enum cipher cipher, bool crlf,
@@ -212,11 +81,17 @@ encrypt_draft(struct request *r, struct signer *s, struct draft *d,
     return output_commit(o, &r->problem);
 }
 
+static json_t *
+reply_json(enum cipher cipher, const struct audience *a, bool is_signed)
+{
+    return json_pack("{s:s, s:O, s:b, s:[]}", "cipher", cipher_name(cipher),
+                     "recipients", a->names, "signed", is_signed, "warnings");
+}
+
 static enum err
 encrypt(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
         json_t **out)
 {
-    size_t named = json_array_size(json_object_get(r->parameters, "to"));
     const char *wanted = request_text(r, "key");
     const char *from = request_text(r, "from");
     const char *signs = from;
@@ -226,21 +101,40 @@ encrypt(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
     char sender[LIMIT_ADDRESS_BYTES + 1] = "";
     enum cipher cipher;
 
-    if (named == 0 || named > LIMIT_TO)
-        return fail(&r->problem, ERR_USAGE, "to: 1 to %d addresses", LIMIT_TO);
-    audience_new(&a, named + 1);
     if (!from && sender_of(&d->entity.header, sender, sizeof(sender)))
         from = sender;
     if (!wanted)
         signs = from;
-    TRY(gather(r, keys, &a));
-    TRY(add_self(r, keys, from, &a));
+    TRY(audience_gather(r, keys, &a));
+    TRY(audience_add_self(r, keys, from, &a));
     if (request_flag(r, "sign"))
         TRY(signer_choose(r, VERB_ENCRYPT, wanted, signs, keys, &s));
-    cipher = capabilities_choose(a.capabilities, a.contacts);
+    cipher = audience_cipher(&a);
     TRY(encrypt_draft(r, s, d, &a, cipher, fd_take(&result)));
-    *out = json_pack("{s:s, s:O, s:b, s:[]}", "cipher", cipher_name(cipher),
-                     "recipients", a.names, "signed", s != NULL, "warnings");
+    *out = reply_json(cipher, &a, s != NULL);
+    return ERR_OK;
+}
+
+/* Exact bytes: no header says who the sender is. `self` false leaves one's
+ * own copy out, for programs that name everybody themselves. */
+static enum err
+encrypt_raw(struct request *r, struct own_keys *keys, int input, int output,
+            json_t **out)
+{
+    AUTO(audience) struct audience a = {0};
+    AUTO(fd) int in_fd = input;
+    AUTO(fd) int out_fd = output;
+    bool alone = json_is_false(json_object_get(r->parameters, "self"));
+
+    if (request_flag(r, "sign"))
+        return fail(&r->problem, ERR_USAGE,
+                    "sign: not with form \"cms\"; sign first");
+    TRY(audience_gather(r, keys, &a));
+    if (!alone)
+        TRY(audience_add_self(r, keys, request_text(r, "from"), &a));
+    TRY(raw_encrypt(r, &a, audience_cipher(&a), fd_take(&in_fd),
+                    fd_take(&out_fd)));
+    *out = reply_json(audience_cipher(&a), &a, false);
     return ERR_OK;
 }
 
@@ -250,8 +144,10 @@ mail_encrypt(struct request *r, json_t **out)
     AUTO(draft) struct draft d = {.input = {.fd = -1}};
     AUTO(own_keys) struct own_keys keys = {0};
     AUTO(fd) int result = -1;
+    bool raw = false;
     int in_fd;
 
+    TRY(raw_is_wanted(r, &raw));
     TRY(request_fd(r, "input", &in_fd));
     d.input.fd = in_fd;
     TRY(request_fd(r, "output", &result));
@@ -259,6 +155,9 @@ mail_encrypt(struct request *r, json_t **out)
     if (r->session->verb == VERB_NONE)
         TRY(session_narrow(r, VERB_ENCRYPT, LIMIT_SESSION_OPERATIONS,
                            slice_of(NULL, 0)));
+    if (raw)
+        return encrypt_raw(r, &keys, fd_take(&d.input.fd), fd_take(&result),
+                           out);
     TRY(draft_open(fd_take(&d.input.fd), &d, &r->problem));
     return encrypt(r, &d, &keys, fd_take(&result), out);
 }

@@ -9,6 +9,7 @@
 #include "agent/session/json_text.h"
 #include "agent/session/judge.h"
 #include "agent/session/output.h"
+#include "agent/session/raw.h"
 #include "agent/session/trust.h"
 #include "agent/session/try.h"
 
@@ -90,8 +91,11 @@ enum err
 mail_decrypt(struct request *r, json_t **out)
 {
     struct judging how = judging_of(r, false, "decrypt");
+    bool raw = false;
 
-    return read_to_output(r, VERB_DECRYPT, &how, out);
+    TRY(raw_is_wanted(r, &raw));
+    return raw ? raw_decrypt(r, out)
+               : read_to_output(r, VERB_DECRYPT, &how, out);
 }
 
 enum err
@@ -107,11 +111,17 @@ mail_verify(struct request *r, json_t **out)
 {
     struct judging how = judging_of(r, request_flag(r, "learn"), "verify");
     struct own_keys none = {0};
+    AUTO(fd) int in_fd = -1;
     json_t *report = NULL;
-    int fd;
+    bool raw = false;
 
-    TRY(request_fd(r, "input", &fd));
-    AUTO(fd) int in_fd = fd;
+    TRY(raw_is_wanted(r, &raw));
+    if (raw)
+        return raw_verify(r, out);
+    if (request_number(r, "output", -1) >= 0)
+        return fail(&r->problem, ERR_USAGE,
+                    "output: only with form \"cms\"; see Open");
+    TRY(request_fd(r, "input", &in_fd));
     TRY(narrow_reading(r, VERB_VERIFY, 0));
     TRY(trust_bring(r, "anchors", TRUST_ANCHORS));
     TRY(trust_bring(r, "crls", TRUST_CRLS));

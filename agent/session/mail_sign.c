@@ -2,8 +2,10 @@
  * io.smimeagent.Mail.Sign.
  */
 #include "agent/base/fd.h"
+#include "agent/session/certificate_json.h"
 #include "agent/session/compose.h"
 #include "agent/session/output.h"
+#include "agent/session/raw.h"
 #include "agent/session/try.h"
 
 /* The signer of this session, kept for the next signature: serve.c lets a
@@ -33,6 +35,21 @@ sign_report(const struct signer *s, const char *from_header)
                      signature_name(&s->algorithm), "warnings", warnings);
 }
 
+/* Programs that know certificates by their bytes tell people who signed. */
+static json_t *
+sign_report_raw(const struct signer *s)
+{
+    json_t *out = sign_report(s, "");
+
+    json_object_set_new(out, "digest", json_string(hash_micalg(s->hash)));
+    json_object_set_new(out, "signing_time", json_integer(s->signed_at));
+    json_object_set_new(
+        out, "certificate",
+        certificate_json_whole(buf_slice(&s->key->described),
+                               buf_slice(&s->key->certificate)));
+    return out;
+}
+
 /* True when the session has its signer already. */
 static bool
 goes_on(const struct request *r)
@@ -40,7 +57,8 @@ goes_on(const struct request *r)
     return kept && r->session->verb == VERB_SIGN && r->session->key_len > 0;
 }
 
-/* Who signs: `from`, else the key's owner, else the message's sender. */
+/* Who signs: `from`, else the key's owner, else the message's sender. D is
+ * NULL where there is no header. */
 static enum err
 find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
 {
@@ -51,7 +69,7 @@ find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
     if (goes_on(r))
         return ERR_OK;
     signer_drop(&kept);
-    if (!from && !wanted &&
+    if (!from && !wanted && d &&
         sender_of(&d->entity.header, sender, sizeof(sender)))
         from = sender;
     return signer_choose(r, VERB_SIGN, wanted, from, keys, &kept);
@@ -69,14 +87,30 @@ sign_draft(struct request *r, struct draft *d, int out_fd)
     return output_commit(o, &r->problem);
 }
 
+static enum err
+sign_mail(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
+          json_t **out)
+{
+    char sender[LIMIT_ADDRESS_BYTES + 1] = "";
+    AUTO(fd) int result = out_fd;
+
+    TRY(draft_open(fd_take(&d->input.fd), d, &r->problem));
+    TRY(find_signer(r, d, keys));
+    TRY(sign_draft(r, d, fd_take(&result)));
+    (void)sender_of(&d->entity.header, sender, sizeof(sender));
+    *out = sign_report(kept, sender);
+    return ERR_OK;
+}
+
 enum err
 mail_sign(struct request *r, json_t **out)
 {
     AUTO(draft) struct draft d = {.input = {.fd = -1}};
     AUTO(own_keys) struct own_keys keys = {0};
-    char sender[LIMIT_ADDRESS_BYTES + 1] = "";
     int in_fd, out_fd;
+    bool raw = false;
 
+    TRY(raw_is_wanted(r, &raw));
     TRY(request_fd(r, "input", &in_fd));
     d.input.fd = in_fd; /* owned from here on */
     TRY(request_fd(r, "output", &out_fd));
@@ -86,10 +120,10 @@ mail_sign(struct request *r, json_t **out)
     if (r->session->verb == VERB_NONE)
         TRY(session_narrow(r, VERB_SIGN, LIMIT_SESSION_OPERATIONS,
                            slice_of(NULL, 0)));
-    TRY(draft_open(fd_take(&d.input.fd), &d, &r->problem));
-    TRY(find_signer(r, &d, &keys));
-    TRY(sign_draft(r, &d, fd_take(&result)));
-    (void)sender_of(&d.entity.header, sender, sizeof(sender));
-    *out = sign_report(kept, sender);
+    if (!raw)
+        return sign_mail(r, &d, &keys, fd_take(&result), out);
+    TRY(find_signer(r, NULL, &keys));
+    TRY(raw_sign(r, kept, fd_take(&d.input.fd), fd_take(&result)));
+    *out = sign_report_raw(kept);
     return ERR_OK;
 }

@@ -40,18 +40,47 @@
         name, PARAMETER_FLAG, OPTIONAL, 0                                      \
     }
 
+/* Of CMS objects that stand alone (raw.h). */
+#define WORD(name)                                                             \
+    {                                                                          \
+        name, PARAMETER_TEXT, OPTIONAL, 32                                     \
+    }
+#define ENCODED WORD("form"), WORD("encoding"), WORD("label"), FLAG("text")
+
 const struct parameter parameters_of_sign[] = {
-    INPUT, OUTPUT, FROM, KEY, FLAG("opaque"), CALLER, END};
+    INPUT,
+    OUTPUT,
+    FROM,
+    KEY,
+    ENCODED,
+    {"chain", PARAMETER_NUMBER, OPTIONAL, 0},
+    FLAG("opaque"),
+    CALLER,
+    END};
 
 const struct parameter parameters_of_encrypt[] = {
-    INPUT,  OUTPUT, {"to", PARAMETER_TEXTS, REQUIRED, LIMIT_ADDRESS_BYTES},
-    FROM,   KEY,    FLAG("sign"),
-    CALLER, END};
+    INPUT,
+    OUTPUT,
+    {"to", PARAMETER_TEXTS, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    {"certificates", PARAMETER_TEXTS, OPTIONAL, 64},
+    FROM,
+    KEY,
+    FLAG("sign"),
+    FLAG("self"),
+    ENCODED,
+    CALLER,
+    END};
 
-const struct parameter parameters_of_decrypt[] = {INPUT, OUTPUT, CALLER, END};
+const struct parameter parameters_of_decrypt[] = {INPUT, OUTPUT, WORD("form"),
+                                                  CALLER, END};
 
 const struct parameter parameters_of_verify[] = {
     INPUT,
+    WORD("form"),
+    FLAG("text"),
+    {"content", PARAMETER_FD, OPTIONAL, 0},
+    {"output", PARAMETER_FD, OPTIONAL, 0},
+    {"sender", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
     FLAG("learn"),
     {"at", PARAMETER_NUMBER, OPTIONAL, 0},
     ORIGIN,

@@ -53,9 +53,12 @@ place_word(enum place place)
  * --------------------------------------------------------------------- */
 
 json_t *
-signer_json(const struct verify_reply *v, bool covers, bool valid)
+signer_json(const struct verify_reply *v, bool covers, bool valid, bool whole)
 {
-    json_t *certificate = certificate_json_read(v->described);
+    json_t *certificate =
+        whole && v->certificate.n > 0
+            ? certificate_json_whole(v->described, v->certificate)
+            : certificate_json_read(v->described);
 
     return json_pack(
         "{s:b, s:b, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:o, s:o, s:o, s:o,"

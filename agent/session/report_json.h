@@ -17,8 +17,10 @@ struct layer_verdict {
     bool unseen;  /* it lacks nothing but a header to be good */
 };
 
-/* valid: as in struct layer_verdict, of one signer. */
-json_t *signer_json(const struct verify_reply *v, bool covers, bool valid);
+/* valid: as in struct layer_verdict, of one signer; whole: with the bytes of
+ * its certificate. */
+json_t *signer_json(const struct verify_reply *v, bool covers, bool valid,
+                    bool whole);
 
 /* Layer number I of G. SIGNERS (taken) is NULL for encryption. */
 json_t *layer_json(const struct reading *g, size_t i,

@@ -314,10 +314,29 @@ signer_sign(struct request *r, struct signer *s, struct slice content_digest,
         .signature = s->algorithm,
         .signing_time = (int64_t)clock_now(),
     };
+    s->signed_at = out_spec->signing_time;
     e = signed_attrs_build(out_spec, content_digest, out_attrs, &r->problem);
     if (e != ERR_OK)
         return e;
     return ask_signature(r, s, buf_slice(out_attrs), out_signature);
+}
+
+enum err
+signer_sign_detached(struct request *r, struct signer *s,
+                     struct digests *digests, size_t chain, struct buf *out)
+{
+    AUTO(buf) struct buf attrs = {0};
+    AUTO(buf) struct buf signature = {0};
+    struct signer_spec spec;
+    enum err e = signer_sign(r, s, digests_get(digests, s->hash), &attrs,
+                             &signature, &spec);
+
+    if (e != ERR_OK)
+        return e;
+    if (spec.chain_count > chain)
+        spec.chain_count = chain;
+    return signed_write_detached(&spec, buf_slice(&attrs),
+                                 buf_slice(&signature), out, &r->problem);
 }
 
 bool

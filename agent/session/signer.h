@@ -19,6 +19,7 @@ struct signer {
     size_t chain_count;
     enum hash hash;
     struct signature_algorithm algorithm;
+    int64_t signed_at; /* the last one; seconds since 1970 */
 };
 
 /*
@@ -38,6 +39,12 @@ MUST_USE enum err signer_sign(struct request *r, struct signer *s,
                               struct slice content_digest,
                               struct buf *out_attrs, struct buf *out_signature,
                               struct signer_spec *out_spec);
+
+/* A whole detached SignedData, DER, over content of which DIGESTS has the
+ * signer's digest; with at most CHAIN issuers. */
+MUST_USE enum err signer_sign_detached(struct request *r, struct signer *s,
+                                       struct digests *digests, size_t chain,
+                                       struct buf *out);
 
 /* True when the signer's certificate names ADDRESS. */
 bool signer_names(const struct signer *s, const char *address);
