@@ -221,7 +221,7 @@ broker_open(struct broker *b, struct complaint *c)
         !listeners_bind(&b->listeners, &b->places, c))
         return false;
     systemd_forget();
-    spares_init(&b->spares, b->places.cache);
+    spares_init(&b->spares);
     b->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (b->epoll < 0 || !signals_open(b))
         return complain(c, "try again", "the system refuses: %s",
@@ -267,7 +267,7 @@ broker_run(const char *libexec, struct complaint *c)
         b.listeners.one[i].fd = -1;
     frame_init(&b.frame);
     connections_init(&b.connections);
-    spares_init(&b.spares, NULL);
+    spares_init(&b.spares);
     children_init(&b.children, &b.places, libexec);
     if (!broker_open(&b, c) || !broker_loop(&b, c))
         return 1;

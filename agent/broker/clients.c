@@ -12,6 +12,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/broker/broker.h"
+#include "agent/broker/scratch.h"
 
 /* A fork must not compete with the request that used up a spare. */
 #define REFILL_DELAY_MS   5
@@ -122,32 +123,36 @@ clients_input(struct broker *b, int index)
     }
 }
 
-/* True when the session says MSG_HANDBACK; false: it ended, or says what it
- * may not. */
-static bool
-handback_receive(struct broker *b, int ctl, bool *out_unused)
+/* What a session says to the broker. */
+enum said {
+    SAID_HANDBACK,
+    SAID_UNUSED, /* the same, and it has served nothing */
+    SAID_ENOUGH, /* it was answered and goes on */
+    SAID_NOTHING /* it ended, or says what it may not */
+};
+
+static enum said
+session_hear(struct broker *b, struct connection *c)
 {
-    struct served served = {.fd = ctl, .self = PROCESS_BROKER};
+    struct served served = {.fd = c->ctl, .self = PROCESS_BROKER};
     union any_record request;
     enum message m = MSG_NONE;
 
-    if (channel_receive(&served, &b->frame, &m, &request) != RECEIVED_REQUEST ||
-        m != MSG_HANDBACK)
-        return false;
-    *out_unused = request.handback.unused != 0;
-    return true;
+    if (channel_receive(&served, &b->frame, &m, &request) != RECEIVED_REQUEST)
+        return SAID_NOTHING;
+    if (m == MSG_HANDBACK)
+        return request.handback.unused ? SAID_UNUSED : SAID_HANDBACK;
+    if (m != MSG_SCRATCH || c->has_scratch)
+        return SAID_NOTHING;
+    c->has_scratch = true;
+    return scratch_answer(c->ctl, b->places.cache) ? SAID_ENOUGH : SAID_NOTHING;
 }
 
-void
-clients_session(struct broker *b, int index)
+static void
+client_take_back(struct broker *b, int index, bool unused)
 {
     struct connection *c = &b->connections.one[index];
-    bool unused = false;
 
-    if (!handback_receive(b, c->ctl, &unused)) {
-        client_close(b, c);
-        return;
-    }
     broker_unwatch(b, c->ctl);
     fd_drop(&c->ctl);
     connection_set_state(&b->connections, c, CONNECTION_IDLE);
@@ -157,6 +162,25 @@ clients_session(struct broker *b, int index)
     b->busy_at = clock_ms();
     if (c->state == CONNECTION_IDLE && !unused)
         session_send_ahead(b, c);
+}
+
+void
+clients_session(struct broker *b, int index)
+{
+    struct connection *c = &b->connections.one[index];
+    enum said said = session_hear(b, c);
+
+    switch (said) {
+    case SAID_HANDBACK:
+    case SAID_UNUSED:
+        client_take_back(b, index, said == SAID_UNUSED);
+        break;
+    case SAID_ENOUGH:
+        break;
+    case SAID_NOTHING:
+        client_close(b, c);
+        break;
+    }
 }
 
 void
@@ -246,6 +270,7 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
     channel_attach(&b->children.one[CHILD_KEYHOLDER], &mark, w->keyholder[0]);
     wires_drop(w);
     c->ctl = fd_take(&b->spares.ctl[place]);
+    c->has_scratch = false;
     connection_set_state(&b->connections, c, CONNECTION_SERVED);
     broker_rewatch(b, c->ctl, SOURCE_SESSION, index_of(b, c));
     spares_recover(&b->spares);

@@ -3,21 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
-#include "agent/base/mem.h"
 #include "agent/wire/channel.h"
 
 #define FIRST_DELAY_MS   100
 #define LONGEST_DELAY_MS 5000
 
 void
-spares_init(struct spares *all, const char *cache)
+spares_init(struct spares *all)
 {
-    *all = (struct spares){.refill_at = INT64_MAX, .cache = cache};
+    *all = (struct spares){.refill_at = INT64_MAX};
     for (int i = 0; i < SPARE_COUNT; i++) {
         all->ctl[i] = -1;
         all->wires[i] = (struct wires){{-1, -1}, {-1, -1}};
@@ -43,30 +41,9 @@ wires_make(struct wires *out)
     return false;
 }
 
-/* A file without a name; -1 with errno. What a session writes there it has
- * encrypted. */
-static int
-scratch_open(const char *folder)
-{
-    AUTO(buf) struct buf path = {0};
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-    /* Not every file system knows O_TMPFILE. */
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
-        return fd;
-    (void)mkdir(folder, 0700); /* caches get swept */
-    buf_addf(&path, "%s/scratch-XXXXXX", folder);
-    buf_add_byte(&path, '\0');
-    fd = mkostemp((char *)path.data, O_CLOEXEC);
-    if (fd >= 0)
-        (void)unlink((char *)path.data);
-    return fd;
-}
-
 bool
 spare_fork(struct spares *all, int zygote, int *out)
 {
-    AUTO(fd) int scratch = -1;
     AUTO(fd) int ours = -1;
     AUTO(fd) int theirs = -1;
     int pair[2];
@@ -76,11 +53,6 @@ spare_fork(struct spares *all, int zygote, int *out)
         place++;
     if (place == SPARE_COUNT)
         return false;
-    scratch = scratch_open(all->cache);
-    if (scratch < 0) {
-        log_error("no scratch file in %s: %s", all->cache, strerror(errno));
-        return false;
-    }
     if (!wires_make(&all->wires[place]) || !channel_pair(pair)) {
         log_error("no channel for a session: %s", strerror(errno));
         return false;
@@ -88,7 +60,7 @@ spare_fork(struct spares *all, int zygote, int *out)
     ours = pair[0];
     theirs = pair[1];
     if (fcntl(ours, F_SETFL, O_NONBLOCK) != 0 ||
-        !channel_send(zygote, MSG_FORK, NULL, (int[]){theirs, scratch}, 2)) {
+        !channel_send(zygote, MSG_FORK, NULL, &theirs, 1)) {
         log_error("the zygote takes no request: %s", strerror(errno));
         return false;
     }

@@ -1,6 +1,6 @@
 /*
  * Sessions forked ahead of need. Each is known by its control channel; the
- * zygote forks it with that channel's other end and a scratch file.
+ * zygote forks it with that channel's other end.
  */
 #ifndef AGENT_BROKER_SPARE_H
 #define AGENT_BROKER_SPARE_H
@@ -23,10 +23,9 @@ struct spares {
     int64_t refill_at;  /* clock_ms; INT64_MAX: nothing to do */
     int64_t not_before; /* no fork earlier: spares died unused */
     int failures;       /* how many, in a row */
-    const char *cache;  /* the folder of scratch files; borrowed */
 };
 
-void spares_init(struct spares *all, const char *cache);
+void spares_init(struct spares *all);
 
 /* Has one more forked by the zygote on channel ZYGOTE. Gives its place in
  * *out; false when it cannot be now. */

@@ -74,7 +74,7 @@ encrypt_draft(struct request *r, struct signer *s, struct draft *d,
 {
     AUTO(output) struct output *o = NULL;
 
-    TRY(output_open(out_fd, r->session->scratch, &o, &r->problem));
+    TRY(output_open(out_fd, &r->session->scratch, &o, &r->problem));
     TRY(compose_outer(d, output_sink(o), d->crlf, &r->problem));
     TRY(put_envelope_header(output_sink(o), cipher, d->crlf, &r->problem));
     TRY(put_envelope(r, s, d, a, cipher, output_sink(o)));

@@ -76,7 +76,7 @@ read_to_output(struct request *r, enum verb verb, const struct judging *how,
     TRY(request_fd(r, "output", &out_fd));
     TRY(own_keys_load(r, false, &keys));
     TRY(narrow_reading(r, verb, KEY_OPERATIONS));
-    TRY(output_open(fd_take(&out_fd), r->session->scratch, &o, &r->problem));
+    TRY(output_open(fd_take(&out_fd), &r->session->scratch, &o, &r->problem));
     TRY(read_and_judge(r, verb, fd_take(&in_fd), output_sink(o), how, &keys,
                        &report));
     e = output_commit(o, &r->problem);

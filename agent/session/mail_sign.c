@@ -80,7 +80,7 @@ sign_draft(struct request *r, struct draft *d, int out_fd)
 {
     AUTO(output) struct output *o = NULL;
 
-    TRY(output_open(out_fd, r->session->scratch, &o, &r->problem));
+    TRY(output_open(out_fd, &r->session->scratch, &o, &r->problem));
     TRY(compose_outer(d, output_sink(o), d->crlf, &r->problem));
     TRY(compose_signed(r, kept, d, request_flag(r, "opaque"), d->crlf,
                        output_sink(o)));

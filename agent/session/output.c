@@ -15,7 +15,7 @@
 struct output {
     struct sink sink;
     int fd;
-    int scratch;
+    struct scratch *scratch;
     bool direct; /* a regular file whose end is where we write */
     bool committed;
     off_t start;        /* of a regular file: its size before */
@@ -58,6 +58,17 @@ flush_waiting(struct output *o, struct problem *problem)
 }
 
 static enum err
+begin_spool(struct output *o, struct problem *problem)
+{
+    int fd;
+    enum err e = scratch_get(o->scratch, &fd, problem);
+
+    if (e == ERR_OK)
+        o->spool = spool_new(fd);
+    return e;
+}
+
+static enum err
 output_write(struct sink *sink, const uint8_t *p, size_t n,
              struct problem *problem)
 {
@@ -69,8 +80,8 @@ output_write(struct sink *sink, const uint8_t *p, size_t n,
         buf_add(&o->waiting, p, n);
         return ERR_OK;
     }
-    if (!o->direct && !o->spool)
-        o->spool = spool_new(o->scratch);
+    if (!o->direct && !o->spool && (e = begin_spool(o, problem)) != ERR_OK)
+        return e;
     if ((e = flush_waiting(o, problem)) != ERR_OK)
         return e;
     if (n < CHUNK) {
@@ -82,7 +93,8 @@ output_write(struct sink *sink, const uint8_t *p, size_t n,
 }
 
 enum err
-output_open(int fd, int scratch, struct output **out, struct problem *p)
+output_open(int fd, struct scratch *scratch, struct output **out,
+            struct problem *p)
 {
     int mode = fcntl(fd, F_GETFL);
     struct stat st;

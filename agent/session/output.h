@@ -16,8 +16,8 @@ struct output;
 
 /* Takes FD. SCRATCH is borrowed for when the result has to wait. Errors:
  * ERR_OUTPUT when FD cannot be written. */
-MUST_USE enum err output_open(int fd, int scratch, struct output **out,
-                              struct problem *p);
+MUST_USE enum err output_open(int fd, struct scratch *scratch,
+                              struct output **out, struct problem *p);
 struct sink *output_sink(struct output *o);
 
 /* The operation succeeded: writes what waited. Errors: ERR_OUTPUT; a file

@@ -219,7 +219,7 @@ raw_output_open(struct request *r, int fd, struct raw_output *out)
     bool base64 = pem || (encoding && strcmp(encoding, "base64") == 0);
 
     memset(out, 0, sizeof(*out));
-    TRY(output_open(fd, r->session->scratch, &out->file, &r->problem));
+    TRY(output_open(fd, &r->session->scratch, &out->file, &r->problem));
     if (encoding && !base64 && strcmp(encoding, "der") != 0)
         return refuse(r, "encoding", "\"der\", \"pem\" or \"base64\"");
     out->sink = output_sink(out->file);

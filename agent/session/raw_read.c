@@ -91,7 +91,7 @@ raw_decrypt(struct request *r, json_t **out)
     TRY(request_fd(r, "output", &out_fd));
     TRY(own_keys_load(r, false, &g->keys));
     TRY(session_narrow(r, VERB_DECRYPT, KEY_OPERATIONS, slice_of(NULL, 0)));
-    TRY(output_open(fd_take(&out_fd), r->session->scratch, &o, &r->problem));
+    TRY(output_open(fd_take(&out_fd), &r->session->scratch, &o, &r->problem));
     TRY(raw_input_open(fd_take(&in_fd), &in, &r->problem));
     TRY(decrypt_object(g, in.der, output_sink(o)));
     TRY(report(g, &how, out));
@@ -239,7 +239,7 @@ raw_verify(struct request *r, json_t **out)
     TRY(trust_bring(r, "anchors", TRUST_ANCHORS));
     TRY(trust_bring(r, "crls", TRUST_CRLS));
     if (out_fd >= 0)
-        TRY(output_open(fd_take(&out_fd), r->session->scratch, &o,
+        TRY(output_open(fd_take(&out_fd), &r->session->scratch, &o,
                         &r->problem));
     take_sender(r, &g->author);
     TRY(raw_input_open(fd_take(&in_fd), &in, &r->problem));

@@ -1,7 +1,8 @@
 /*
  * A session: one forked child of the zygote that serves one connection's
  * requests. It holds the mail of one request, its two channels, the client's
- * descriptors, and one scratch descriptor. It opens no file, knows no PIN.
+ * descriptors, and a scratch descriptor once it needs one. It opens no file,
+ * knows no PIN.
  *
  * After a request that read someone else's mail it ends; one's own mail
  * (sign, encrypt) may go on in the same session as long as verb and key stay
@@ -13,6 +14,7 @@
 #include <jansson.h>
 
 #include "agent/base/limits.h"
+#include "agent/session/spool.h"
 #include "agent/wire/channel.h"
 
 struct session {
@@ -21,9 +23,9 @@ struct session {
     int broker;    /* MSG_HANDBACK */
     int keyholder; /* channels, as marked by the broker */
     int keyring;
-    int scratch; /* unlinked file; what goes there is encrypted */
+    struct scratch scratch; /* what goes there is encrypted */
     uint32_t rights;
-    bool ahead; /* was given its connection before a request was there */
+    bool ahead;     /* was given its connection before a request was there */
     enum verb verb; /* VERB_NONE until narrowed */
     int message_ms; /* 0: LIMIT_MESSAGE_MS */
     uint32_t ops_left;

@@ -6,10 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/fd.h"
 #include "agent/base/log.h"
 #include "agent/base/secret.h"
+#include "agent/wire/channel.h"
 
-#define KEY_BYTES 32
+#define KEY_BYTES  32
+#define SCRATCH_MS 10000 /* for the broker to open a file */
 
 struct spool {
     struct sink sink;
@@ -109,6 +112,29 @@ spool_read(struct stream *stream, uint8_t *out, size_t size, size_t *got,
     cipher_apply(s->reading, out, s->block, (size_t)n);
     s->read_at += n;
     *got = (size_t)n;
+    return ERR_OK;
+}
+
+enum err
+scratch_get(struct scratch *s, int *out, struct problem *p)
+{
+    const struct channel_wait wait = {
+        .lost = ERR_OUTPUT, .watch = -1, .timeout_ms = SCRATCH_MS};
+    struct empty nothing;
+    struct frame frame;
+    enum err e = ERR_OK;
+
+    if (s->fd < 0) {
+        frame_init(&frame);
+        e = channel_call(s->broker, MSG_SCRATCH, NULL, NULL, 0, &wait, &frame,
+                         &nothing, p);
+        if (e == ERR_OK)
+            s->fd = fd_take(&frame.fds[0]);
+        frame_drop(&frame);
+    }
+    if (s->fd < 0)
+        return e == ERR_OUTPUT ? e : fail(p, ERR_OUTPUT, "no temporary space");
+    *out = s->fd;
     return ERR_OK;
 }
 

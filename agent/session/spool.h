@@ -11,6 +11,17 @@
 
 #include "agent/base/stream.h"
 
+/* The session's one scratch file, without a name. Few requests need it, so
+ * it is asked for when one does. */
+struct scratch {
+    int fd;     /* -1: not asked for yet */
+    int broker; /* whom to ask: MSG_SCRATCH */
+};
+
+/* The descriptor, borrowed, in *out. Errors: ERR_OUTPUT when there is no
+ * temporary space. */
+MUST_USE enum err scratch_get(struct scratch *s, int *out, struct problem *p);
+
 struct spool;
 
 /* FD is the scratch descriptor, borrowed. The spool starts empty. */

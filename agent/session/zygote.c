@@ -18,13 +18,13 @@
  */
 
 static void
-session_init(struct session *s, int broker, int scratch)
+session_init(struct session *s, int broker)
 {
     *s = (struct session){.conn = -1,
                           .broker = broker,
                           .keyholder = -1,
                           .keyring = -1,
-                          .scratch = scratch};
+                          .scratch = {.fd = -1, .broker = broker}};
     frame_init(&s->keyholder_frame);
     frame_init(&s->keyring_frame);
 }
@@ -54,7 +54,7 @@ session_wait(struct session *s)
 }
 
 static _Noreturn void
-session_run(int ctl, int broker, int scratch)
+session_run(int ctl, int broker)
 {
     struct handback back = {0};
     enum serve_end end;
@@ -69,7 +69,7 @@ session_run(int ctl, int broker, int scratch)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         _exit(err_exit_code(ERR_INTERNAL));
     sandbox_calls(SANDBOX_SESSION);
-    session_init(&s, broker, scratch);
+    session_init(&s, broker);
     resident_take();
     if (!session_wait(&s))
         _exit(0);
@@ -127,7 +127,7 @@ fork_session(int ctl, struct frame *frame)
     pid_t pid = fork();
 
     if (pid == 0)
-        session_run(ctl, fd_take(&frame->fds[0]), fd_take(&frame->fds[1]));
+        session_run(ctl, fd_take(&frame->fds[0]));
     if (pid < 0)
         log_error("no session could be forked: %s", strerror(errno));
     /* Else the broker would not see the child's end. */
@@ -169,7 +169,7 @@ zygote_run(int ctl)
         got = channel_receive(&broker, &frame, &m, &request);
         if (got != RECEIVED_REQUEST)
             continue;
-        if (m == MSG_FORK && frame.fd_count == 2)
+        if (m == MSG_FORK && frame.fd_count == 1)
             fork_session(ctl, &frame);
         else
             got = RECEIVED_BROKEN;

@@ -207,7 +207,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *nul = size ? memchr(data, '\0', size) : NULL;
     size_t text = nul ? (size_t)(nul - data) + 1 : size;
-    struct session s = {.scratch = -1,
+    struct session s = {.scratch = {-1, -1},
                         .keyholder = -1,
                         .keyring = -1,
                         .broker = -1,

@@ -123,7 +123,7 @@ open_and_judge(struct request *r, int fd, struct slice mail, struct reading *g,
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct session s = {.scratch = -1};
+    struct session s = {.scratch = {-1, -1}};
     struct request r = {.session = &s};
     struct reading *g = mem_new(sizeof(*g));
     AUTO(buf) struct buf out = {0};

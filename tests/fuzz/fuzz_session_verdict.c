@@ -79,7 +79,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool begun;
-    struct session s = {.scratch = -1};
+    struct session s = {.scratch = {-1, -1}};
     struct request r = {.session = &s};
     struct reading *g = mem_new(sizeof(*g));
     int fd = memfd_create("mail", MFD_CLOEXEC);

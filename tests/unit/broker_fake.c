@@ -132,13 +132,32 @@ validator(void)
     (void)receive(CHANNEL_FD, PROCESS_VALIDATOR);
 }
 
+/* The broker's word on a scratch file: "unlinked", "refused" or "wrong". */
+static const char *
+ask_for_scratch(int ctl)
+{
+    const struct channel_wait wait = {
+        .lost = ERR_OUTPUT, .watch = -1, .timeout_ms = 10000};
+    struct problem p = {0};
+    struct empty nothing;
+    struct frame answer;
+    struct stat st;
+    bool ok;
+
+    frame_init(&answer);
+    if (channel_call(ctl, MSG_SCRATCH, NULL, NULL, 0, &wait, &answer, &nothing,
+                     &p) != ERR_OK)
+        return p.code == ERR_OUTPUT ? "refused" : "wrong";
+    ok = answer.fd_count == 1 && write(answer.fds[0], "x", 1) == 1 &&
+         fstat(answer.fds[0], &st) == 0 && st.st_nlink == 0;
+    frame_drop(&answer);
+    return ok ? "unlinked" : "wrong";
+}
+
 static void
-answer_who(int conn, int scratch)
+answer_who(int conn, int ctl)
 {
     char one[LINE_BYTES], two[LINE_BYTES], line[3 * LINE_BYTES];
-    struct stat st;
-    bool is_unlinked = write(scratch, "x", 1) == 1 &&
-                       fstat(scratch, &st) == 0 && st.st_nlink == 0;
 
     text_receive(frame.fds[1], one, sizeof(one));
     text_receive(frame.fds[2], two, sizeof(two));
@@ -147,12 +166,12 @@ answer_who(int conn, int scratch)
              "%s\n",
              (int)getpid(), (int)getppid(),
              (unsigned long long)request.serve.session, request.serve.rights,
-             request.serve.ahead, is_unlinked ? "unlinked" : "wrong", one, two);
+             request.serve.ahead, ask_for_scratch(ctl), one, two);
     text_send(conn, line);
 }
 
 static void
-session(int ctl, int scratch)
+session(int ctl)
 {
     char line[LINE_BYTES];
     enum message m = receive(ctl, PROCESS_SESSION);
@@ -169,7 +188,9 @@ session(int ctl, int scratch)
         (void)!channel_send(ctl, MSG_SPAWN, &s, NULL, 0);
         (void)receive(ctl, PROCESS_SESSION); /* until it is dropped */
     }
-    answer_who(frame.fds[0], scratch);
+    answer_who(frame.fds[0], ctl);
+    if (strcmp(line, "twice\n") == 0) /* one session, one file */
+        text_send(frame.fds[0], ask_for_scratch(ctl));
     if (strcmp(line, "hold\n") == 0) /* at work until the client leaves */
         exit(read(frame.fds[0], line, 1) < 0);
     (void)!channel_send(ctl, MSG_HANDBACK, &(struct handback){0}, NULL, 0);
@@ -186,10 +207,9 @@ zygote(void)
             exit(7);
         if (fork() == 0) {
             int ctl = fd_take(&frame.fds[0]);
-            int scratch = fd_take(&frame.fds[1]);
 
             close(CHANNEL_FD);
-            session(ctl, scratch);
+            session(ctl);
         }
     }
 }

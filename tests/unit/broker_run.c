@@ -22,6 +22,11 @@ a_client_is_served_by_a_session_with_marked_channels(void **state)
     assert_non_null(strstr(strstr(line, "keyholder="), a.seen));
     assert_non_null(strstr(strstr(line, "keyring="), a.seen));
     close(fd);
+    fd = dial(MAIL_SOCKET);
+    say(fd, "twice\n");
+    assert_true(hear(fd, line, sizeof(line)));
+    assert_false(hear(fd, line, sizeof(line))); /* it is ended for that */
+    close(fd);
     fd = dial(MANAGE_SOCKET);
     assert_int_equal(ask(fd, " rights="), 2);
     close(fd);

@@ -60,13 +60,13 @@ mail_world_open(struct world *w)
     w->keyholder.answer = software_keyholder;
     w->keyring.answer = software_keyring;
     world_open(w, RIGHT_MAIL);
-    w->s.scratch = memfd_create("scratch", MFD_CLOEXEC);
+    w->s.scratch.fd = memfd_create("scratch", MFD_CLOEXEC);
 }
 
 UNUSED static void
 mail_world_close(struct world *w)
 {
-    fd_drop(&w->s.scratch);
+    fd_drop(&w->s.scratch.fd);
     world_close(w);
 }
 

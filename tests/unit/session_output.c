@@ -12,25 +12,26 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
+#include "agent/wire/channel.h"
 
 #define LARGE (OUTPUT_MEMORY_BYTES + 300000)
 
-static int scratch;
+static struct scratch scratch = {.fd = -1, .broker = -1};
 
 static int
 begin(void **state)
 {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    scratch = memfd_create("scratch", MFD_CLOEXEC);
-    return scratch < 0;
+    scratch.fd = memfd_create("scratch", MFD_CLOEXEC);
+    return scratch.fd < 0;
 }
 
 static int
 finish(void **state)
 {
     (void)state;
-    return close(scratch);
+    return close(scratch.fd);
 }
 
 static off_t
@@ -58,7 +59,7 @@ open_on(int fd)
     struct output *o = NULL;
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-    assert_int_equal(output_open(copy, scratch, &o, NULL), ERR_OK);
+    assert_int_equal(output_open(copy, &scratch, &o, NULL), ERR_OK);
     return o;
 }
 
@@ -280,7 +281,7 @@ a_pipe_gets_nothing_on_failure(void **state)
     put_large(o, LARGE);
     output_drop(&o);
     assert_false(is_readable(pair[0]));
-    assert_int_equal(size_of(scratch), 0);
+    assert_int_equal(size_of(scratch.fd), 0);
     close(pair[0]);
     close(pair[1]);
 }
@@ -297,12 +298,12 @@ up_to_a_mebibyte_waits_in_memory_and_more_encrypted(void **state)
     assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
     o = open_on(pair[1]);
     put_large(o, OUTPUT_MEMORY_BYTES);
-    assert_int_equal(size_of(scratch), 0);
+    assert_int_equal(size_of(scratch.fd), 0);
     put_large(o, 300000);
-    n = size_of(scratch);
+    n = size_of(scratch.fd);
     assert_true(n >= OUTPUT_MEMORY_BYTES);
     on_disk = mem_new((size_t)n);
-    assert_int_equal(pread(scratch, on_disk, (size_t)n, 0), n);
+    assert_int_equal(pread(scratch.fd, on_disk, (size_t)n, 0), n);
     assert_null(memmem(on_disk, (size_t)n, "xxxxxxxx", 8));
     free(on_disk);
     output_drop(&o);
@@ -345,17 +346,18 @@ a_reader_that_is_gone_is_an_error_of_the_output(void **state)
 static void
 a_full_scratch_is_an_error_of_the_output(void **state)
 {
-    int full = open("/dev/full", O_RDWR | O_CLOEXEC);
+    struct scratch full = {.fd = open("/dev/full", O_RDWR | O_CLOEXEC),
+                           .broker = -1};
     uint8_t *bytes = mem_new(LARGE);
     struct problem p = {0};
     struct output *o;
     int pair[2];
 
     (void)state;
-    if (full < 0)
+    if (full.fd < 0)
         skip();
     assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
-    assert_int_equal(output_open(pair[1], full, &o, NULL), ERR_OK);
+    assert_int_equal(output_open(pair[1], &full, &o, NULL), ERR_OK);
     assert_int_equal(sink_write(output_sink(o), bytes, OUTPUT_MEMORY_BYTES, &p),
                      ERR_OK);
     assert_int_equal(sink_write(output_sink(o), bytes, 1, &p), ERR_OUTPUT);
@@ -364,7 +366,55 @@ a_full_scratch_is_an_error_of_the_output(void **state)
     assert_false(is_readable(pair[0]));
     free(bytes);
     close(pair[0]);
-    close(full);
+    close(full.fd);
+}
+
+/* A broker that has none to give, and one that is gone. */
+static void *
+refuse_scratch(void *arg)
+{
+    struct served broker = {.fd = *(int *)arg, .self = PROCESS_BROKER};
+    union any_record request;
+    struct problem p = {0};
+    struct frame frame;
+    enum message m;
+
+    frame_init(&frame);
+    assert_int_equal(channel_receive(&broker, &frame, &m, &request),
+                     RECEIVED_REQUEST);
+    assert_int_equal(m, MSG_SCRATCH);
+    (void)fail(&p, ERR_OUTPUT, "temporary space in %s: full", "/cache");
+    assert_true(channel_refuse(broker.fd, m, &p));
+    frame_drop(&frame);
+    close(broker.fd);
+    return NULL;
+}
+
+static void
+no_scratch_is_an_error_of_the_output(void **state)
+{
+    uint8_t *bytes = mem_new(LARGE);
+    struct scratch none = {.fd = -1};
+    struct problem p = {0};
+    struct output *o;
+    int pair[2], ctl[2];
+    pthread_t broker;
+
+    (void)state;
+    assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+    assert_true(channel_pair(ctl));
+    none.broker = ctl[0];
+    assert_int_equal(pthread_create(&broker, NULL, refuse_scratch, &ctl[1]), 0);
+    assert_int_equal(output_open(pair[1], &none, &o, NULL), ERR_OK);
+    assert_int_equal(sink_write(output_sink(o), bytes, LARGE, &p), ERR_OUTPUT);
+    assert_string_equal(p.detail, "temporary space in /cache: full");
+    pthread_join(broker, NULL);
+    assert_int_equal(sink_write(output_sink(o), bytes, LARGE, &p), ERR_OUTPUT);
+    output_drop(&o);
+    assert_false(is_readable(pair[0]));
+    free(bytes);
+    close(pair[0]);
+    close(ctl[0]);
 }
 
 /* ---- other descriptors
@@ -398,14 +448,14 @@ what_cannot_be_written_is_refused_at_once(void **state)
 
     (void)state;
     assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
-    assert_int_equal(output_open(pair[0], scratch, &o, &p), ERR_OUTPUT);
+    assert_int_equal(output_open(pair[0], &scratch, &o, &p), ERR_OUTPUT);
     assert_int_equal(fcntl(pair[0], F_GETFD), -1); /* taken all the same */
     close(pair[1]);
     fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_int_equal(output_open(fd, scratch, &o, &p), ERR_OUTPUT);
+    assert_int_equal(output_open(fd, &scratch, &o, &p), ERR_OUTPUT);
     fd = open("/", O_PATH | O_CLOEXEC);
-    assert_int_equal(output_open(fd, scratch, &o, &p), ERR_OUTPUT);
-    assert_int_equal(output_open(-1, scratch, &o, &p), ERR_OUTPUT);
+    assert_int_equal(output_open(fd, &scratch, &o, &p), ERR_OUTPUT);
+    assert_int_equal(output_open(-1, &scratch, &o, &p), ERR_OUTPUT);
     assert_null(o);
 }
 
@@ -425,6 +475,7 @@ main(void)
         cmocka_unit_test(a_pipe_that_does_not_block_gets_it_all),
         cmocka_unit_test(a_reader_that_is_gone_is_an_error_of_the_output),
         cmocka_unit_test(a_full_scratch_is_an_error_of_the_output),
+        cmocka_unit_test(no_scratch_is_an_error_of_the_output),
         cmocka_unit_test(a_full_device_is_told_at_the_end),
         cmocka_unit_test(what_cannot_be_written_is_refused_at_once),
     };
