@@ -52,7 +52,7 @@ lower(char c)
 
 /* Hyphens and case aside: "sha-256", "SHA256" (RFC 8551 3.5.3.2). */
 static bool
-same_micalg(const char *a, const char *b)
+same_name(const char *a, const char *b)
 {
     for (;; a++, b++) {
         while (*a == '-')
@@ -70,7 +70,7 @@ enum hash
 hash_from_micalg(const char *s)
 {
     for (size_t h = HASH_NONE + 1; h < ARRAY_COUNT(hashes); h++)
-        if (same_micalg(s, hashes[h].micalg))
+        if (same_name(s, hashes[h].micalg))
             return (enum hash)h;
     return HASH_NONE;
 }
@@ -177,8 +177,8 @@ read_iv(struct slice parameters, struct cipher_algorithm *out)
     return true;
 }
 
-static enum cipher
-cipher_of(enum oid oid)
+enum cipher
+cipher_of_oid(enum oid oid)
 {
     for (size_t c = CIPHER_NONE + 1; c < ARRAY_COUNT(ciphers); c++)
         if (ciphers[c].oid == oid)
@@ -195,7 +195,7 @@ cipher_from_algorithm(struct slice der, struct cipher_algorithm *out)
     bool ok;
 
     if (!der_algorithm(der, &oid, &parameters) ||
-        (read.cipher = cipher_of(oid)) == CIPHER_NONE)
+        (read.cipher = cipher_of_oid(oid)) == CIPHER_NONE)
         return false;
     read.key_bytes = ciphers[read.cipher].key_bytes;
     read.iv_bytes = ciphers[read.cipher].iv_bytes;
@@ -248,6 +248,15 @@ const char *
 cipher_name(enum cipher c)
 {
     return ciphers[c].name;
+}
+
+enum cipher
+cipher_from_name(const char *s)
+{
+    for (size_t c = CIPHER_NONE + 1; c < ARRAY_COUNT(ciphers); c++)
+        if (!cipher_is_legacy((enum cipher)c) && same_name(s, ciphers[c].name))
+            return (enum cipher)c;
+    return CIPHER_NONE;
 }
 
 bool

@@ -10,6 +10,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/mem.h"
+#include "agent/cms/oid.h"
 #include "agent/wire/values.h"
 
 /* Fetched once, before any sandbox (algorithm_warm_up); never freed. */
@@ -64,6 +65,10 @@ MUST_USE bool cipher_from_algorithm(struct slice der,
 void cipher_write_algorithm(const struct cipher_algorithm *a, struct buf *out);
 size_t cipher_key_bytes(enum cipher c); /* 0: RC2, by its parameters */
 const char *cipher_name(enum cipher c); /* "AES-256-GCM" */
+/* Hyphens and case aside: "aes256-gcm"; CIPHER_NONE for any other and for
+ * what is never written. */
+enum cipher cipher_from_name(const char *s);
+enum cipher cipher_of_oid(enum oid oid); /* CIPHER_NONE: of no cipher */
 bool cipher_is_aead(enum cipher c);
 bool cipher_is_legacy(enum cipher c); /* 3DES, RC2: read only, warned of */
 

@@ -98,14 +98,8 @@ add_signing_certificate(struct attributes *a, const struct cert_view *cert,
 static bool
 is_signing_key_only(const struct cert_view *cert)
 {
-    struct der outer = der_of(cert->spki);
-    struct der d = der_enter(&outer, TAG_SEQUENCE);
-    struct slice parameters;
-    enum oid oid = OID_UNKNOWN;
-
-    return !der_algorithm(der_take_whole(&d, TAG_SEQUENCE), &oid,
-                          &parameters) ||
-           oid == OID_ED25519;
+    return cert->key_algorithm == OID_ED25519 ||
+           cert->key_algorithm == OID_RSA_PSS;
 }
 
 /* issuerAndSerialNumber [0] (RFC 8551 section 2.5.3), when one can encrypt

@@ -48,6 +48,24 @@ read_extensions(struct der *tbs, struct cert_view *out)
     return der_done(&list) && der_done(&field);
 }
 
+/* A certificate is one whatever its key is; an unknown one has no name. */
+static void
+read_key(struct cert_view *out)
+{
+    struct der outer = der_of(out->spki);
+    struct der d = der_enter(&outer, TAG_SEQUENCE);
+    struct slice algorithm = der_take_whole(&d, TAG_SEQUENCE);
+    struct slice key = der_take_whole(&d, TAG_BIT_STRING), parameters;
+    enum oid oid;
+
+    if (!der_done(&d) || !der_done(&outer) ||
+        !der_algorithm(algorithm, &oid, &parameters))
+        return;
+    out->key_algorithm = oid;
+    out->key_parameters = parameters;
+    out->key = key;
+}
+
 /* TBSCertificate, RFC 5280 section 4.1. */
 static bool
 read_tbs(struct der *d, struct cert_view *out)
@@ -66,6 +84,7 @@ read_tbs(struct der *d, struct cert_view *out)
         (void)der_take(d, SUBJECT_UID_FIELD);
     if (der_is(d, EXTENSIONS_FIELD) && !read_extensions(d, out))
         return false;
+    read_key(out);
     return der_done(d) && out->serial.n > 0;
 }
 

@@ -77,13 +77,21 @@ void enveloped_reader_drop(struct enveloped_reader **r);
 
 struct envelope_recipient {
     struct slice certificate; /* DER; RSA or EC */
-    bool oaep;                /* RSA: OAEP with SHA-256 instead of v1.5 */
+    enum hash oaep;           /* RSA: OAEP with it; HASH_NONE: v1.5, unless
+                                 the certificate is for OAEP alone */
 };
 
 /* Picks the content cipher: AES-256-GCM when every capabilities (DER
  * SMIMECapabilities, empty: unknown) announces it, else AES-256-CBC, or
  * AES-128-CBC when somebody announces 128 and not 256. */
 enum cipher capabilities_choose(const struct slice *capabilities, size_t count);
+
+/* Is C among them? Malformed ones are as good as none. */
+bool capabilities_announce(struct slice capabilities, enum cipher c);
+
+/* The hash of the RSAES-OAEP they announce (RFC 4055 section 4.1): the first
+ * of SHA-256, SHA-384, SHA-512 with MGF1 of the same; HASH_NONE: v1.5. */
+enum hash capabilities_oaep(struct slice capabilities);
 
 struct enveloped_writer;
 /* Makes a random content-encryption key, wraps it for each recipient and

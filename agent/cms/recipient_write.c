@@ -25,22 +25,23 @@ unusable(size_t n, struct problem *p)
  */
 
 static bool
-set_oaep(EVP_PKEY_CTX *ctx)
+set_oaep(EVP_PKEY_CTX *ctx, const struct oaep *oaep)
 {
     return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
-           EVP_PKEY_CTX_set_rsa_oaep_md(ctx, hash_md(HASH_SHA256)) == 1 &&
-           EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, hash_md(HASH_SHA256)) == 1;
+           EVP_PKEY_CTX_set_rsa_oaep_md(ctx, hash_md(oaep->hash)) == 1 &&
+           EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, hash_md(oaep->mgf_hash)) == 1;
 }
 
 static bool
-rsa_encrypt(EVP_PKEY *key, bool oaep, struct slice cek, struct buf *out)
+rsa_encrypt(EVP_PKEY *key, const struct oaep *oaep, struct slice cek,
+            struct buf *out)
 {
     AUTO(evp_key_ctx)
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
     size_t n = 0;
 
     if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 ||
-        (oaep ? !set_oaep(ctx)
+        (oaep ? !set_oaep(ctx, oaep)
               : EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1) ||
         EVP_PKEY_encrypt(ctx, NULL, &n, cek.p, cek.n) != 1)
         return false;
@@ -52,22 +53,23 @@ rsa_encrypt(EVP_PKEY *key, bool oaep, struct slice cek, struct buf *out)
 }
 
 static void
-put_rsa_algorithm(bool oaep, struct buf *out)
+put_rsa_algorithm(const struct oaep *oaep, struct buf *out)
 {
     size_t mark = der_open(out, TAG_SEQUENCE);
 
     der_put_oid(out, oaep ? OID_RSA_OAEP : OID_RSA_ENCRYPTION);
     if (oaep)
-        oaep_write(HASH_SHA256, out);
+        oaep_write(oaep, out);
     else
         der_put(out, TAG_NULL, slice_of(NULL, 0));
     der_close(out, mark);
 }
 
+/* OAEP: NULL for PKCS #1 v1.5. */
 static enum err
-write_key_transport(EVP_PKEY *key, const struct cert_view *cert, bool oaep,
-                    size_t n, struct slice cek, struct buf *out,
-                    struct problem *p)
+write_key_transport(EVP_PKEY *key, const struct cert_view *cert,
+                    const struct oaep *oaep, size_t n, struct slice cek,
+                    struct buf *out, struct problem *p)
 {
     AUTO(buf) struct buf encrypted = {0};
     size_t mark;
@@ -224,26 +226,78 @@ write_key_agreement(EVP_PKEY *key, const struct cert_view *cert,
     return ERR_OK;
 }
 
+/* libcrypto knows no key of id-RSAES-OAEP (RFC 4055 section 4); without its
+ * parameters it is any RSA key. */
+static EVP_PKEY *
+public_key(const struct cert_view *cert)
+{
+    AUTO(buf) struct buf plain = {0};
+    struct slice spki = cert->spki;
+    const unsigned char *at;
+    size_t mark, algorithm;
+
+    if (cert->key_algorithm == OID_RSA_OAEP) {
+        mark = der_open(&plain, TAG_SEQUENCE);
+        algorithm = der_open(&plain, TAG_SEQUENCE);
+        der_put_oid(&plain, OID_RSA_ENCRYPTION);
+        der_put(&plain, TAG_NULL, slice_of(NULL, 0));
+        der_close(&plain, algorithm);
+        buf_add_slice(&plain, cert->key);
+        der_close(&plain, mark);
+        spki = buf_slice(&plain);
+    }
+    at = spki.p;
+    return d2i_PUBKEY(NULL, &at, (long)spki.n);
+}
+
+/* A certificate that is for RSAES-OAEP says with what; false when it wants
+ * what we do not write. */
+static bool
+choose_oaep(const struct cert_view *cert, enum hash wanted, struct oaep *out,
+            bool *is_oaep)
+{
+    *out = (struct oaep){.hash = wanted, .mgf_hash = wanted};
+    *is_oaep = wanted != HASH_NONE;
+    if (cert->key_algorithm != OID_RSA_OAEP)
+        return true;
+    *is_oaep = true;
+    if (cert->key_parameters.n > 0)
+        return oaep_read(cert->key_parameters, out) && out->label.n == 0 &&
+               hash_md(out->hash) && hash_md(out->mgf_hash);
+    if (wanted == HASH_NONE)
+        out->hash = out->mgf_hash = HASH_SHA256;
+    return true;
+}
+
+static enum err
+cannot_be_encrypted_to(size_t n, struct problem *p)
+{
+    return fail(p, ERR_UNSUPPORTED,
+                "recipient %zu has a key nobody can encrypt to", n);
+}
+
 enum err
 recipient_write(const struct envelope_recipient *r, size_t n, struct slice cek,
                 struct buf *out, bool *agreed, struct problem *p)
 {
     AUTO(evp_key) EVP_PKEY *key = NULL;
-    struct cert_view cert;
     struct agreement agreement;
-    const unsigned char *at;
+    struct cert_view cert;
+    struct oaep oaep;
+    bool is_oaep;
 
     if (!cert_view_parse(r->certificate, &cert))
         return fail(p, ERR_BAD_CERTIFICATE, "of recipient %zu", n);
-    at = cert.spki.p;
-    key = d2i_PUBKEY(NULL, &at, (long)cert.spki.n);
+    key = public_key(&cert);
     if (!key)
         return unusable(n, p);
     if (EVP_PKEY_is_a(key, "RSA"))
-        return write_key_transport(key, &cert, r->oaep, n, cek, out, p);
+        return choose_oaep(&cert, r->oaep, &oaep, &is_oaep)
+                   ? write_key_transport(key, &cert, is_oaep ? &oaep : NULL, n,
+                                         cek, out, p)
+                   : cannot_be_encrypted_to(n, p);
     if (!agreement_choose(key, cek.n, &agreement))
-        return fail(p, ERR_UNSUPPORTED,
-                    "recipient %zu has a key nobody can encrypt to", n);
+        return cannot_be_encrypted_to(n, p);
     *agreed = true;
     return write_key_agreement(key, &cert, &agreement, n, cek, out, p);
 }

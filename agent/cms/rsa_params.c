@@ -166,10 +166,10 @@ pss_write(const struct signature_algorithm *a, struct buf *out)
 }
 
 void
-oaep_write(enum hash h, struct buf *out)
+oaep_write(const struct oaep *a, struct buf *out)
 {
     size_t mark = der_open(out, TAG_SEQUENCE);
 
-    write_hash_and_mask(h, h, out);
+    write_hash_and_mask(a->hash, a->mgf_hash, out);
     der_close(out, mark);
 }

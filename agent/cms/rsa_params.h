@@ -23,6 +23,6 @@ MUST_USE bool oaep_read(struct slice parameters, struct oaep *out);
 /* Appends the SEQUENCE, each field explicit: some readers do not know the
  * defaults. */
 void pss_write(const struct signature_algorithm *a, struct buf *out);
-void oaep_write(enum hash h, struct buf *out);
+void oaep_write(const struct oaep *a, struct buf *out); /* no label */
 
 #endif

@@ -338,7 +338,8 @@ envelope(enum cipher cipher, const struct identity *const *to, size_t count,
     assert_true(count <= ARRAY_COUNT(recipients));
     for (size_t i = 0; i < count; i++)
         recipients[i] = (struct envelope_recipient){
-            .certificate = buf_slice(&to[i]->certificate), .oaep = oaep};
+            .certificate = buf_slice(&to[i]->certificate),
+            .oaep = oaep ? HASH_SHA256 : HASH_NONE};
     sink_buf_init(&sink, out, SIZE_MAX / 2);
     steps_init(&from, content, step);
     e = enveloped_writer_begin(&sink.s, cipher, recipients, count, &w, p);
