@@ -114,6 +114,8 @@ child_arguments(const struct children *all, enum child_id id,
         program,   "--config", p->config_system, "--config", p->config_user,
         "--audit", p->audit,   "--vtoken",       text};
     const char *const keyring[] = {program, "--contacts", p->contacts};
+    const char *const session[] = {program, "--config", p->config_system,
+                                   "--config", p->config_user};
     const char *const validator[] = {
         program,      "--anchors",       p->anchors_user,
         "--anchors",  p->anchors_system, "--crls",
@@ -138,6 +140,9 @@ child_arguments(const struct children *all, enum child_id id,
             out[n++] = "--builtin";
         break;
     case CHILD_ZYGOTE:
+        n = ARRAY_COUNT(session);
+        memcpy(out, session, sizeof(session));
+        break;
     case CHILD_COUNT:
         n = 1;
         out[0] = program;

@@ -4,15 +4,18 @@
 #include <openssl/evp.h>
 
 #include "agent/mime/address.h"
+#include "agent/session/policy.h"
 #include "agent/session/signer.h"
 #include "agent/session/try.h"
 
 static void
 audience_new(struct audience *a, size_t most)
 {
-    *a = (struct audience){.room = most, .names = json_array()};
+    *a = (struct audience){
+        .room = most, .names = json_array(), .warnings = json_array()};
     a->recipient = mem_new(most * sizeof(*a->recipient));
     a->capabilities = mem_new(most * sizeof(*a->capabilities));
+    a->contact = mem_new(most * sizeof(*a->contact));
     a->bytes = mem_new(2 * most * sizeof(*a->bytes));
 }
 
@@ -23,9 +26,11 @@ audience_drop(struct audience *a)
         buf_drop(&a->bytes[i]);
     free(a->recipient);
     free(a->capabilities);
+    free(a->contact);
     free(a->bytes);
     buf_drop(&a->missing);
     json_decref(a->names);
+    json_decref(a->warnings);
 }
 
 /* False when it is there already. */
@@ -44,14 +49,16 @@ add(struct audience *a, struct slice certificate)
 
 /* What contacts announce chooses the cipher; one's own copy follows. */
 static void
-add_contact(struct audience *a, struct slice certificate,
-            struct slice capabilities)
+add_contact(struct audience *a, const char *who,
+            const struct recipient_reply *reply)
 {
     struct buf *der = &a->bytes[2 * a->count + 1];
 
-    if (!add(a, certificate))
+    if (!add(a, reply->certificate))
         return;
-    buf_add_slice(der, capabilities);
+    buf_add_slice(der, reply->capabilities);
+    a->recipient[a->count - 1].oaep = capabilities_oaep(buf_slice(der));
+    a->contact[a->contacts] = who;
     a->capabilities[a->contacts++] = buf_slice(der);
 }
 
@@ -67,7 +74,7 @@ take_reply(struct audience *a, const char *who,
            const struct recipient_reply *reply)
 {
     if (reply->state == RECIPIENT_OK)
-        add_contact(a, reply->certificate, reply->capabilities);
+        add_contact(a, who, reply);
     else
         miss(a, who, reply->reason);
 }
@@ -226,8 +233,43 @@ audience_add_self(struct request *r, struct own_keys *keys, const char *from,
     return ERR_NO_KEY;
 }
 
-enum cipher
-audience_cipher(const struct audience *a)
+/* ---- with what ----------------------------------------------------------- */
+
+static void
+choose_padding(const struct policy *p, struct envelope_recipient *to)
 {
-    return capabilities_choose(a->capabilities, a->contacts);
+    if (p->key_padding == SCHEME_RSA_PKCS1)
+        to->oaep = HASH_NONE;
+    else if (p->oaep_digest &&
+             (p->key_padding == SCHEME_RSA_OAEP || to->oaep != HASH_NONE))
+        to->oaep = p->oaep_digest;
+    else if (p->key_padding == SCHEME_RSA_OAEP && to->oaep == HASH_NONE)
+        to->oaep = HASH_SHA256;
+}
+
+static void
+warn_of_cipher(struct audience *a, enum cipher cipher)
+{
+    for (size_t i = 0; cipher_is_aead(cipher) && i < a->contacts; i++)
+        if (!capabilities_announce(a->capabilities[i], cipher))
+            json_array_append_new(
+                a->warnings,
+                json_sprintf("%s has not announced %s and may be unable to "
+                             "read this",
+                             a->contact[i], cipher_name(cipher)));
+}
+
+enum err
+audience_choose(struct request *r, struct audience *a, enum cipher *out)
+{
+    struct policy p;
+
+    TRY(policy_of(r, &p));
+    for (size_t i = 0; i < a->count; i++)
+        choose_padding(&p, &a->recipient[i]);
+    warn_of_cipher(a, p.cipher);
+    *out = p.cipher != CIPHER_NONE
+               ? p.cipher
+               : capabilities_choose(a->capabilities, a->contacts);
+    return ERR_OK;
 }

@@ -13,12 +13,14 @@
 struct audience {
     struct envelope_recipient *recipient;
     struct slice *capabilities; /* of the contacts among them */
+    const char **contact;       /* what each was named by, borrowed */
     size_t contacts;
     struct buf *bytes; /* one for each certificate, one for capabilities */
     size_t count;
     size_t room;
     json_t *names;
     struct buf missing; /* "a@x (why), b@y (why)" */
+    json_t *warnings;
 };
 void audience_drop(struct audience *a);
 
@@ -33,6 +35,11 @@ MUST_USE enum err audience_gather(struct request *r, struct own_keys *keys,
 MUST_USE enum err audience_add_self(struct request *r, struct own_keys *keys,
                                     const char *from, struct audience *a);
 
-enum cipher audience_cipher(const struct audience *a);
+/* The content cipher, and how each RSA key is encrypted to: what the request
+ * asks for, else agent.conf, else what the contacts have announced. Who has
+ * not announced an AEAD that is asked for is named in a warning. Errors:
+ * ERR_ALGORITHM. */
+MUST_USE enum err audience_choose(struct request *r, struct audience *a,
+                                  enum cipher *out);
 
 #endif

@@ -84,8 +84,9 @@ encrypt_draft(struct request *r, struct signer *s, struct draft *d,
 static json_t *
 reply_json(enum cipher cipher, const struct audience *a, bool is_signed)
 {
-    return json_pack("{s:s, s:O, s:b, s:[]}", "cipher", cipher_name(cipher),
-                     "recipients", a->names, "signed", is_signed, "warnings");
+    return json_pack("{s:s, s:O, s:b, s:O}", "cipher", cipher_name(cipher),
+                     "recipients", a->names, "signed", is_signed, "warnings",
+                     a->warnings);
 }
 
 static enum err
@@ -109,7 +110,7 @@ encrypt(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
     TRY(audience_add_self(r, keys, from, &a));
     if (request_flag(r, "sign"))
         TRY(signer_choose(r, VERB_ENCRYPT, wanted, signs, keys, &s));
-    cipher = audience_cipher(&a);
+    TRY(audience_choose(r, &a, &cipher));
     TRY(encrypt_draft(r, s, d, &a, cipher, fd_take(&result)));
     *out = reply_json(cipher, &a, s != NULL);
     return ERR_OK;
@@ -125,6 +126,7 @@ encrypt_raw(struct request *r, struct own_keys *keys, int input, int output,
     AUTO(fd) int in_fd = input;
     AUTO(fd) int out_fd = output;
     bool alone = json_is_false(json_object_get(r->parameters, "self"));
+    enum cipher cipher;
 
     if (request_flag(r, "sign"))
         return fail(&r->problem, ERR_USAGE,
@@ -132,9 +134,9 @@ encrypt_raw(struct request *r, struct own_keys *keys, int input, int output,
     TRY(audience_gather(r, keys, &a));
     if (!alone)
         TRY(audience_add_self(r, keys, request_text(r, "from"), &a));
-    TRY(raw_encrypt(r, &a, audience_cipher(&a), fd_take(&in_fd),
-                    fd_take(&out_fd)));
-    *out = reply_json(audience_cipher(&a), &a, false);
+    TRY(audience_choose(r, &a, &cipher));
+    TRY(raw_encrypt(r, &a, cipher, fd_take(&in_fd), fd_take(&out_fd)));
+    *out = reply_json(cipher, &a, false);
     return ERR_OK;
 }
 

@@ -67,7 +67,7 @@ find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
     char sender[LIMIT_ADDRESS_BYTES + 1] = "";
 
     if (goes_on(r))
-        return ERR_OK;
+        return signer_choose_algorithm(r, kept);
     signer_drop(&kept);
     if (!from && !wanted && d &&
         sender_of(&d->entity.header, sender, sizeof(sender)))

@@ -2,12 +2,16 @@
  * smime-session: parses mail and speaks with clients, in one confined
  * process for each request that reads somebody else's mail. Executed by the
  * broker, which gives a channel as descriptor 3. Links no PKCS#11.
+ *
+ * smime-session [--config FILE]...
  */
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/base/harden.h"
 #include "agent/base/log.h"
+#include "agent/session/policy.h"
 #include "agent/session/resident.h"
 #include "agent/session/zygote.h"
 
@@ -23,11 +27,23 @@ is_channel(int fd)
            type == SOCK_SEQPACKET;
 }
 
+/* Before the sandbox: no file is opened after it. */
+static bool
+policies_load(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i += 2) {
+        if (strcmp(argv[i], "--config") != 0 || i + 1 == argc)
+            return false;
+        policy_load(argv[i + 1]);
+    }
+    return true;
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
     log_open("session");
-    if (!is_channel(CONTROL_FD)) {
+    if (!is_channel(CONTROL_FD) || !policies_load(argc, argv)) {
         log_error("smime-session is started by smime-agent");
         return err_exit_code(ERR_USAGE);
     }

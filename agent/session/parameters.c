@@ -55,6 +55,8 @@ const struct parameter parameters_of_sign[] = {
     ENCODED,
     {"chain", PARAMETER_NUMBER, OPTIONAL, 0},
     FLAG("opaque"),
+    WORD("digest"),
+    WORD("padding"),
     CALLER,
     END};
 
@@ -67,6 +69,11 @@ const struct parameter parameters_of_encrypt[] = {
     KEY,
     FLAG("sign"),
     FLAG("self"),
+    WORD("digest"),
+    WORD("padding"),
+    WORD("cipher"),
+    WORD("key_padding"),
+    WORD("oaep_digest"),
     ENCODED,
     CALLER,
     END};

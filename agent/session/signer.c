@@ -176,36 +176,6 @@ choose(struct request *r, struct signer *s, const char *wanted,
     return ERR_OK;
 }
 
-/* The digest that fits the key's strength (RFC 5754, RFC 8419). */
-static enum err
-choose_algorithm(struct request *r, struct signer *s)
-{
-    static const enum hash by_bits[] = {HASH_SHA256, HASH_SHA384, HASH_SHA512};
-    const struct own_key *k = s->key;
-
-    s->hash = HASH_SHA256;
-    switch ((enum key_type)k->type) {
-    case KEY_RSA:
-        s->algorithm.scheme = SCHEME_RSA_PKCS1;
-        break;
-    case KEY_EC:
-        s->algorithm.scheme = SCHEME_ECDSA;
-        s->hash = by_bits[k->bits > 384 ? 2 : k->bits > 256 ? 1 : 0];
-        break;
-    case KEY_ED25519:
-        s->algorithm.scheme = SCHEME_EDDSA;
-        s->hash = HASH_SHA512;
-        break;
-    case KEY_X25519:
-    case KEY_UNKNOWN:
-        fail(&r->problem, ERR_NO_KEY, "keys of its type cannot sign");
-        problem_set_subject(&r->problem, k->id);
-        return ERR_NO_KEY;
-    }
-    s->algorithm.hash = s->hash;
-    return ERR_OK;
-}
-
 static enum err
 load_chain(struct request *r, struct signer *s)
 {
@@ -239,7 +209,7 @@ signer_choose(struct request *r, enum verb verb, const char *wanted,
     *keys = (struct own_keys){0};
     if ((e = choose(r, s, wanted, from)) != ERR_OK)
         return e;
-    if ((e = choose_algorithm(r, s)) != ERR_OK)
+    if ((e = signer_choose_algorithm(r, s)) != ERR_OK)
         return e;
     e = session_narrow(r, verb, LIMIT_SESSION_OPERATIONS,
                        buf_slice(&s->key->ref));

@@ -34,6 +34,12 @@ MUST_USE enum err signer_choose(struct request *r, enum verb verb,
                                 struct own_keys *keys, struct signer **out);
 void signer_drop(struct signer **s);
 
+/* Digest and scheme of the next signature: what R asks for, else agent.conf,
+ * else what fits the key; a certificate for RSASSA-PSS allows nothing else.
+ * signer_choose does this too. Errors: ERR_ALGORITHM when the key cannot do
+ * what R asks for; ERR_NO_KEY when it cannot sign at all. */
+MUST_USE enum err signer_choose_algorithm(struct request *r, struct signer *s);
+
 /* Builds the signed attributes over CONTENT_DIGEST and has them signed. */
 MUST_USE enum err signer_sign(struct request *r, struct signer *s,
                               struct slice content_digest,

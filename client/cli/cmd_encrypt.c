@@ -1,11 +1,12 @@
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
-static const struct option_row options[] = {{"from", OPTION_VALUE},
-                                            {"key", OPTION_VALUE},
-                                            {"sign", OPTION_FLAG},
-                                            {"to", OPTION_LIST},
-                                            {NULL, OPTION_FLAG}};
+static const struct option_row options[] = {
+    {"from", OPTION_VALUE},        {"key", OPTION_VALUE},
+    {"sign", OPTION_FLAG},         {"to", OPTION_LIST},
+    {"digest", OPTION_VALUE},      {"padding", OPTION_VALUE},
+    {"cipher", OPTION_VALUE},      {"key-padding", OPTION_VALUE},
+    {"oaep-digest", OPTION_VALUE}, {NULL, OPTION_FLAG}};
 
 static json_t *
 list_json(const struct arguments *a)
@@ -36,6 +37,11 @@ run(const struct arguments *a)
         return e;
     call_set_text(&c, "from", arguments_value(a, "from"));
     call_set_text(&c, "key", arguments_value(a, "key"));
+    call_set_text(&c, "digest", arguments_value(a, "digest"));
+    call_set_text(&c, "padding", arguments_value(a, "padding"));
+    call_set_text(&c, "cipher", arguments_value(a, "cipher"));
+    call_set_text(&c, "key_padding", arguments_value(a, "key-padding"));
+    call_set_text(&c, "oaep_digest", arguments_value(a, "oaep-digest"));
     call_set_flag(&c, "sign", arguments_flag(a, "sign"));
     call_set_caller(&c);
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Mail.Encrypt", &reply);
@@ -47,14 +53,24 @@ run(const struct arguments *a)
 const struct command command_encrypt = {
     .name = "encrypt",
     .summary = "encrypt a message; it goes to stdout",
-    .usage = "encrypt --to A... [--from A] [--sign] [--key ID] [FILE]",
+    .usage = "encrypt --to A... [--from A] [--sign] [--key ID] [--digest D] "
+             "[--padding P] [--cipher C] [--key-padding P] [--oaep-digest D] "
+             "[FILE]",
     .help = "It is encrypted to every recipient and to yourself, or not at "
             "all.\n"
             "\n"
             "  --to A      a recipient; repeat it, or give a list with commas\n"
             "  --from A    your own address, else the From header says it\n"
             "  --sign      sign it first\n"
-            "  --key ID    the key to sign with\n",
+            "  --key ID    the key to sign with\n"
+            "  --digest D, --padding P   of that signature: see smime sign\n"
+            "  --cipher C  aes256-gcm, aes256-cbc, aes128-gcm, ...; else what "
+            "all\n"
+            "              recipients have announced\n"
+            "  --key-padding P   for RSA keys: pkcs1 or oaep; else what each "
+            "recipient\n"
+            "              has announced\n"
+            "  --oaep-digest D   sha256, sha384 or sha512\n",
     .options = options,
     .most_operands = 1,
     .run = run,

@@ -1,10 +1,10 @@
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
-static const struct option_row options[] = {{"from", OPTION_VALUE},
-                                            {"key", OPTION_VALUE},
-                                            {"opaque", OPTION_FLAG},
-                                            {NULL, OPTION_FLAG}};
+static const struct option_row options[] = {
+    {"from", OPTION_VALUE},    {"key", OPTION_VALUE},
+    {"opaque", OPTION_FLAG},   {"digest", OPTION_VALUE},
+    {"padding", OPTION_VALUE}, {NULL, OPTION_FLAG}};
 
 static int
 run(const struct arguments *a)
@@ -21,6 +21,8 @@ run(const struct arguments *a)
         return e;
     call_set_text(&c, "from", arguments_value(a, "from"));
     call_set_text(&c, "key", arguments_value(a, "key"));
+    call_set_text(&c, "digest", arguments_value(a, "digest"));
+    call_set_text(&c, "padding", arguments_value(a, "padding"));
     call_set_flag(&c, "opaque", arguments_flag(a, "opaque"));
     call_set_caller(&c);
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Mail.Sign", &reply);
@@ -32,13 +34,16 @@ run(const struct arguments *a)
 const struct command command_sign = {
     .name = "sign",
     .summary = "sign a message; it goes to stdout",
-    .usage = "sign [--from A] [--key ID] [--opaque] [FILE]",
+    .usage = "sign [--from A] [--key ID] [--opaque] [--digest D] "
+             "[--padding P] [FILE]",
     .help = "The message's From header says who signs, unless an option does.\n"
             "\n"
             "  --from A    the address to sign as\n"
             "  --key ID    the key: the beginning of its id (smime keys) or "
             "its URI\n"
-            "  --opaque    the signature around the text, not beside it\n",
+            "  --opaque    the signature around the text, not beside it\n"
+            "  --digest D  sha256, sha384 or sha512, else what fits the key\n"
+            "  --padding P of an RSA key: pkcs1 (usual) or pss\n",
     .options = options,
     .most_operands = 1,
     .run = run,

@@ -73,6 +73,7 @@ key_options() {
     rsa*) echo "-newkey rsa:${1#rsa}" ;;
     p256) echo "-newkey ec -pkeyopt ec_paramgen_curve:P-256" ;;
     p384) echo "-newkey ec -pkeyopt ec_paramgen_curve:P-384" ;;
+    p521) echo "-newkey ec -pkeyopt ec_paramgen_curve:P-521" ;;
     ed25519) echo "-newkey ed25519" ;;
     esac
 }
