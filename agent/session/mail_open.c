@@ -165,9 +165,11 @@ harvested_json(const char *origin, json_t *report)
     }
     reason = json_string_value(
         json_array_get(json_object_get(report, "reasons"), 0));
-    return json_pack("{s:s, s:s, s:s?, s:s?}", "origin", origin, "result",
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "origin", origin, "result",
                      result, "address", address, "reason",
-                     rank == ARRAY_COUNT(better) - 1 ? reason : NULL);
+                     rank == ARRAY_COUNT(better) - 1 ? reason : NULL, "error",
+                     strcmp(result, "failed") == 0 ? err_name(ERR_STORE)
+                                                   : NULL);
 }
 
 static json_t *
@@ -176,9 +178,9 @@ harvest_failed(struct request *r, const char *origin)
     char text[LIMIT_FACT_BYTES];
 
     problem_text(&r->problem, 0, text, sizeof(text));
-    return json_pack("{s:s, s:s, s:n, s:o}", "origin", origin, "result",
-                     "failed", "address", "reason",
-                     json_text(slice_text(text)));
+    return json_pack("{s:s, s:s, s:n, s:o, s:s}", "origin", origin, "result",
+                     "failed", "address", "reason", json_text(slice_text(text)),
+                     "error", err_name(r->problem.code));
 }
 
 /* One message. A broken one is told and hinders no other; a lost process or

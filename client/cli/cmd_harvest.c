@@ -1,171 +1,444 @@
+/*
+ * smime harvest. Messages go to the agent eight at a time, and while one
+ * batch is judged the next one is sent: the processes of the agent work side
+ * by side. Nothing is kept of a message once it is answered for.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/base/fd.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
-#include "client/cli/cli.h"
+#include "client/cli/harvest.h"
+#include "client/cli/harvest_state.h"
 #include "client/cli/mailbox.h"
+#include "client/cli/progress.h"
 
 #define LIMIT_SHOWN_FAILURES 10
+#define LANES                2
+#define METHOD               "io.smimeagent.Contacts.Harvest"
 
 static const struct option_row options[] = {{"json", OPTION_FLAG},
+                                            {"quiet", OPTION_FLAG},
+                                            {"again", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
 
-struct harvest {
+/* One call, on a connection and a thread of its own. */
+struct lane {
     struct smime_client *client;
-    struct call batch;
-    json_t *all; /* with --json: every answer */
-    long read;
-    long new;
-    long known;
-    long changed;
-    long nothing;
-    long failed;
+    struct call call;
+    struct mail_found mail[SMIME_LIMIT_FDS]; /* without fd and origin */
+    pthread_t thread;
+    bool is_out; /* its thread is at work */
+    bool is_sent;
+    int failed;
+    json_t *reply;
+    struct smime_error error;
+};
+
+struct harvest {
+    struct lane lane[LANES];
+    size_t at; /* the lane that is being filled */
+    struct harvest_state *state;
+    struct progress progress;
+    struct tally tally;
+    bool as_json;
+    long shown; /* failures */
     int exit_code;
 };
+
+static volatile sig_atomic_t interrupted;
+
+static void
+on_signal(int number)
+{
+    interrupted = number;
+}
 
 static void
 harvest_drop(struct harvest *h)
 {
-    call_drop(&h->batch);
-    smime_client_drop(&h->client);
-    json_decref(h->all);
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane *l = &h->lane[i];
+
+        if (l->is_out)
+            (void)pthread_join(l->thread, NULL);
+        for (int k = 0; k < l->call.fd_count; k++)
+            fd_drop(&l->mail[k].as_stored);
+        if (l->call.parameters)
+            call_drop(&l->call);
+        json_decref(l->reply);
+        smime_error_drop(&l->error);
+        smime_client_drop(&l->client);
+    }
+    harvest_state_drop(&h->state);
 }
 
-static void
-batch_begin(struct harvest *h)
-{
-    call_init(&h->batch);
-    json_object_set_new(h->batch.parameters, "inputs", json_array());
-    json_object_set_new(h->batch.parameters, "origins", json_array());
-}
+/* ---- what came back -------------------------------------------------------
+ */
 
 static void
-failure_count(struct harvest *h, json_t *one)
+line_say(struct harvest *h, const char *what, const char *verb, const char *why)
 {
-    if (h->failed++ >= LIMIT_SHOWN_FAILURES)
+    if (h->shown++ >= LIMIT_SHOWN_FAILURES)
         return;
+    progress_clear(&h->progress);
     fputs("smime: ", stderr);
-    show_text(stderr, text_of(one, "origin"));
-    fputs(": ", stderr);
-    show_text(stderr, text_of(one, "reason")[0] ? text_of(one, "reason")
-                                                : "it cannot be read");
-    fputc('\n', stderr);
+    show_text(stderr, what);
+    fprintf(stderr, "%s: ", verb);
+    show_text(stderr, why);
+    fputs(h->shown == LIMIT_SHOWN_FAILURES
+              ? "\nsmime: further ones are only counted\n"
+              : "\n",
+          stderr);
 }
 
-static void
-result_count(struct harvest *h, json_t *one)
+static bool message_queue(struct harvest *h, struct mail_found *m);
+
+static bool
+is_error(json_t *one, const char *name)
+{
+    return strcmp(text_of(one, "error"), name) == 0;
+}
+
+static bool
+taught_nothing(json_t *one)
 {
     const char *result = text_of(one, "result");
 
-    h->read++;
-    if (strcmp(result, "new") == 0)
-        h->new ++;
-    else if (strcmp(result, "known") == 0)
-        h->known++;
-    else if (strcmp(result, "changed") == 0)
-        h->changed++;
-    else if (strcmp(result, "failed") == 0)
-        failure_count(h, one);
-    else
-        h->nothing++;
+    return strcmp(result, "nothing") == 0 || strcmp(result, "failed") == 0;
 }
 
-/* Sends what has come together. */
+/* A keyring that cannot be written would lose all that follows. A file of a
+ * folder that is no mail is nothing to tell; one that was named is. */
 static bool
-batch_send(struct harvest *h)
+result_take(struct harvest *h, json_t *one, const struct mail_found *m)
 {
-    AUTO(json) json_t *reply = NULL;
-    json_t *list, *one;
-    size_t i;
+    const char *why = text_of(one, "reason");
+    bool is_failed = strcmp(text_of(one, "result"), "failed") == 0;
 
-    if (h->batch.fd_count == 0)
-        return true;
-    h->exit_code =
-        call_on(h->client, &h->batch, "io.smimeagent.Contacts.Harvest", &reply);
-    call_drop(&h->batch);
-    batch_begin(h);
-    if (h->exit_code != EXIT_DONE)
+    if (is_failed && is_error(one, "ContactsUnwritable")) {
+        AUTO(smime_error) struct smime_error error = {.exit_code = 0};
+
+        (void)error_own(&error, "ContactsUnwritable", NULL);
+        progress_clear(&h->progress);
+        h->exit_code = error_say(&error);
         return false;
-    list = json_object_get(reply, "harvested");
-    json_array_foreach(list, i, one)
-    {
-        result_count(h, one);
-        if (h->all)
-            json_array_append(h->all, one);
+    }
+    tally_add(&h->tally, one);
+    harvest_state_add(h->state, m->key);
+    if (is_failed && (m->is_named || !is_error(one, "NotMail")))
+        line_say(h, text_of(one, "origin"), "", why[0] ? why : "it is damaged");
+    h->tally.damaged += is_failed && m->is_named;
+    if (h->as_json) {
+        fputs(h->tally.read > 1 ? ",\n" : "\n", stdout);
+        (void)json_dumpf(one, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
     }
     return true;
 }
 
+/* What its writer may have meant otherwise (mboxo) is tried as it is. */
 static bool
-message_found(void *context, int fd, const char *origin)
+retry(struct harvest *h, json_t *one, struct mail_found *m)
+{
+    struct mail_found again = *m;
+
+    m->as_stored = -1;
+    again.fd = again.as_stored;
+    again.as_stored = -1;
+    again.origin = text_of(one, "origin");
+    return message_queue(h, &again);
+}
+
+static bool
+results_take(struct harvest *h, struct lane *l)
+{
+    json_t *list = json_object_get(l->reply, "harvested");
+    int count = l->call.fd_count;
+    bool well = true;
+
+    call_drop(&l->call); /* also marks it as empty, before a retry fills it */
+    l->call.parameters = NULL;
+    for (int i = 0; i < count; i++) {
+        json_t *one = json_array_get(list, (size_t)i);
+        struct mail_found *m = &l->mail[i];
+
+        if (well && m->as_stored >= 0 && taught_nothing(one))
+            well = retry(h, one, m);
+        else if (well)
+            well = result_take(h, one, m);
+        fd_drop(&m->as_stored);
+    }
+    return well;
+}
+
+/* Waits for the lane's answer, if it is out, and takes it in. */
+static bool
+lane_settle(struct harvest *h, struct lane *l)
+{
+    AUTO(json) json_t *reply = NULL;
+    struct lane answered;
+
+    if (!l->is_out)
+        return true;
+    if (l->is_sent)
+        (void)pthread_join(l->thread, NULL);
+    l->is_out = l->is_sent = false;
+    if (l->failed != 0) {
+        progress_clear(&h->progress);
+        h->exit_code = error_say(&l->error);
+        return false;
+    }
+    /* A retry may fill this very lane while its answer is read. */
+    answered = *l;
+    l->reply = NULL;
+    l->call = (struct call){.parameters = NULL};
+    reply = answered.reply;
+    return results_take(h, &answered);
+}
+
+/* ---- what goes out --------------------------------------------------------
+ */
+
+static void *
+lane_run(void *arg)
+{
+    struct lane *l = arg;
+
+    l->failed = 0;
+    if (!l->client) /* the first one is connected at the beginning */
+        l->failed =
+            smime_client_connect(SMIME_SOCKET_MAIL, &l->client, &l->error);
+    if (l->failed != 0)
+        return NULL;
+    l->failed =
+        client_call_json(l->client, METHOD, l->call.parameters, l->call.fds,
+                         l->call.fd_count, -1, &l->reply, &l->error);
+    return NULL;
+}
+
+static void
+lane_send(struct lane *l)
+{
+    l->is_out = true;
+    l->is_sent = pthread_create(&l->thread, NULL, lane_run, l) == 0;
+    if (!l->is_sent)
+        (void)lane_run(l);
+}
+
+/* Sends the lane that is being filled and turns to the next one. */
+static bool
+lane_turn(struct harvest *h)
+{
+    struct lane *l = &h->lane[h->at];
+
+    if (l->is_out || l->call.fd_count == 0)
+        return true;
+    lane_send(l);
+    h->at = (h->at + 1) % LANES;
+    return lane_settle(h, &h->lane[h->at]);
+}
+
+static bool
+all_settle(struct harvest *h)
+{
+    bool is_busy = true;
+
+    /* An answer may bring a retry, which has to go out as well. */
+    while (is_busy) {
+        if (!lane_turn(h))
+            return false;
+        is_busy = false;
+        for (size_t i = 0; i < LANES; i++) {
+            is_busy = is_busy || h->lane[i].is_out;
+            if (!lane_settle(h, &h->lane[i]))
+                return false;
+            is_busy = is_busy || h->lane[i].call.fd_count > 0;
+        }
+    }
+    return true;
+}
+
+static void
+lane_begin(struct lane *l)
+{
+    call_init(&l->call);
+    json_object_set_new(l->call.parameters, "inputs", json_array());
+    json_object_set_new(l->call.parameters, "origins", json_array());
+}
+
+/* M's descriptors are taken. */
+static bool
+message_queue(struct harvest *h, struct mail_found *m)
+{
+    struct lane *l = &h->lane[h->at];
+    char shown[1000];
+    int i;
+
+    if (!l->call.parameters)
+        lane_begin(l);
+    i = l->call.fd_count;
+    l->mail[i] = *m;
+    /* A file's name is any bytes; JSON wants UTF-8. */
+    text_escape(slice_text(m->origin), shown, sizeof(shown));
+    json_array_append_new(json_object_get(l->call.parameters, "inputs"),
+                          json_integer(call_add_fd(&l->call, NULL, m->fd)));
+    json_array_append_new(json_object_get(l->call.parameters, "origins"),
+                          json_string(shown));
+    return l->call.fd_count < SMIME_LIMIT_FDS || lane_turn(h);
+}
+
+/* ---- the walk -------------------------------------------------------------
+ */
+
+static void
+progress_show(struct harvest *h)
+{
+    char words[80];
+
+    tally_words(&h->tally, words, sizeof(words));
+    progress_draw(&h->progress, words);
+}
+
+static bool
+message_found(void *context, struct mail_found *m)
 {
     struct harvest *h = context;
-    json_t *parameters = h->batch.parameters;
-    char shown[1024];
 
-    /* A file's name is any bytes; JSON wants UTF-8. */
-    text_escape(slice_text(origin), shown, sizeof(shown));
-    json_array_append_new(json_object_get(parameters, "inputs"),
-                          json_integer(call_add_fd(&h->batch, NULL, fd)));
-    json_array_append_new(json_object_get(parameters, "origins"),
-                          json_string(shown));
-    return h->batch.fd_count < SMIME_LIMIT_FDS || batch_send(h);
+    if (interrupted) {
+        mail_found_drop(m);
+        return false;
+    }
+    h->progress.done += m->bytes;
+    progress_show(h);
+    return message_queue(h, m);
+}
+
+static bool
+message_is_done(void *context, uint64_t key, uint64_t bytes)
+{
+    struct harvest *h = context;
+
+    if (!harvest_state_has(h->state, key))
+        return false;
+    h->tally.skipped++;
+    h->progress.done += bytes;
+    progress_show(h);
+    return true;
+}
+
+static void
+fault_found(void *context, const char *path, const char *why, bool is_lost)
+{
+    struct harvest *h = context;
+
+    if (interrupted)
+        return;
+    h->tally.unreadable += is_lost;
+    line_say(h, path, is_lost ? " cannot be read" : "", why);
+}
+
+/* One of those that the person named. False: it is over. */
+static bool
+operand_harvest(struct harvest *h, const char *path, bool again)
+{
+    const struct mailbox_visitor v = {.message = message_found,
+                                      .is_done = message_is_done,
+                                      .fault = fault_found,
+                                      .context = h};
+    enum mailbox end;
+
+    h->state = harvest_state_open(path, again);
+    end = mailbox_visit(path, &v);
+    if (h->exit_code != EXIT_DONE || !all_settle(h))
+        return false;
+    if (end != MAILBOX_STOPPED && !interrupted)
+        harvest_state_finish(h->state);
+    harvest_state_drop(&h->state);
+    return end != MAILBOX_STOPPED && !interrupted;
+}
+
+static void
+signals_catch(void)
+{
+    /* Once: whoever presses it again means it. */
+    struct sigaction act = {.sa_handler = on_signal,
+                            .sa_flags = (int)SA_RESETHAND};
+
+    (void)sigaction(SIGINT, &act, NULL);
+    (void)sigaction(SIGTERM, &act, NULL);
 }
 
 static int
-summary_say(const struct harvest *h)
+harvest_end(struct harvest *h)
 {
-    printf("%ld message%s read: %ld new, %ld changed, %ld known, %ld without "
-           "a signature to learn from",
-           h->read, h->read == 1 ? "" : "s", h->new, h->changed, h->known,
-           h->nothing);
-    if (h->failed > 0)
-        printf(", %ld failed", h->failed);
-    puts(".");
-    return output_finish(EXIT_DONE);
+    int e;
+
+    progress_clear(&h->progress);
+    if (h->as_json) {
+        AUTO(json) json_t *summary = tally_json(&h->tally);
+
+        json_object_set_new(
+            summary, "complete",
+            json_boolean(h->exit_code == EXIT_DONE && !interrupted));
+        fputs("],\"summary\":", stdout);
+        e = show_json(stdout, summary);
+        puts("}");
+    } else {
+        tally_say(&h->tally);
+    }
+    e = output_finish(EXIT_DONE);
+    if (interrupted) {
+        fputs("smime: interrupted\n  next: the same command goes on from "
+              "here; --again begins anew\n",
+              stderr);
+        (void)raise(interrupted);
+    }
+    if (h->exit_code != EXIT_DONE || e != EXIT_DONE)
+        return h->exit_code != EXIT_DONE ? h->exit_code : e;
+    return h->tally.unreadable > 0 || h->tally.damaged > 0 ? EXIT_INPUT
+                                                           : EXIT_DONE;
 }
 
 static int
 run(const struct arguments *a)
 {
-    AUTO(harvest) struct harvest h = {.client = NULL};
-    AUTO(json) json_t *reply = NULL;
-    bool all_read = true;
-    int e = call_connect(SMIME_SOCKET_MAIL, &h.client);
+    AUTO(harvest) struct harvest h = {.exit_code = EXIT_DONE};
+    int e = call_connect(SMIME_SOCKET_MAIL, &h.lane[0].client);
 
     if (e != EXIT_DONE)
         return e;
-    h.all = arguments_flag(a, "json") ? json_array() : NULL;
-    batch_begin(&h);
-    for (size_t i = 0; i < a->operand_count; i++) {
-        enum mailbox m = mailbox_visit(a->operand[i], message_found, &h);
-
-        if (m == MAILBOX_STOPPED)
-            return h.exit_code != EXIT_DONE ? h.exit_code : EXIT_FAULT;
-        all_read = all_read && m == MAILBOX_DONE;
-    }
-    if (!batch_send(&h))
-        return h.exit_code;
-    if (h.all) {
-        reply = json_pack("{s:O}", "harvested", h.all);
-        e = show_json(stdout, reply);
-    } else {
-        e = summary_say(&h);
-    }
-    if (e != EXIT_DONE)
-        return e;
-    return all_read && h.failed == 0 ? EXIT_DONE : EXIT_INPUT;
+    signals_catch();
+    h.as_json = arguments_flag(a, "json");
+    progress_init(&h.progress, arguments_flag(a, "quiet"));
+    for (size_t i = 0; h.progress.is_shown && i < a->operand_count; i++)
+        h.progress.total += mailbox_measure(a->operand[i]);
+    if (h.as_json)
+        fputs("{\"harvested\":[", stdout);
+    for (size_t i = 0; i < a->operand_count; i++)
+        if (!operand_harvest(&h, a->operand[i], arguments_flag(a, "again")))
+            break;
+    return harvest_end(&h);
 }
 
 const struct command command_harvest = {
     .name = "harvest",
     .summary = "learn contacts from mail you have: files, mbox, Maildir",
-    .usage = "harvest [--json] FILE|MBOX|MAILDIR|-...",
+    .usage = "harvest [--json] [--quiet] [--again] "
+             "FILE|MBOX|MAILDIR|FOLDER|-...",
     .help = "Reads each message and keeps the certificates of those whose "
-            "signature is\ngood and made by the sender. Ends with 0 when all "
-            "could be read.\n"
+            "signature is\ngood and made by the sender. Folders are read with "
+            "all below them. Ends with\n0 when all could be read, whatever it "
+            "taught.\n"
             "\n"
-            "  --json   what each message taught\n",
+            "Interrupted, the same command goes on where it was.\n"
+            "\n"
+            "  --json    what each message taught, and the summary\n"
+            "  --quiet   no progress bar\n"
+            "  --again   begin anew after an interruption\n",
     .options = options,
     .least_operands = 1,
     .most_operands = -1,

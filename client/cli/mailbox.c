@@ -1,118 +1,84 @@
+/* The walk over files and folders; mbox.c splits what holds many mails. */
 #include "client/cli/mailbox.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/fd.h"
 #include "agent/base/mem.h"
-#include "client/cli/cli.h"
 
-static enum mailbox
-unreadable(const char *path, const char *why)
+#define FOLDERS_DEEP 64
+#define FNV_BASIS    14695981039346656037U
+#define FNV_PRIME    1099511628211U
+
+uint64_t
+mailbox_hash(uint64_t hash, const void *p, size_t n)
 {
-    (void)failure_say(EXIT_INPUT, NULL, "%s cannot be read: %s", path, why);
-    return MAILBOX_FAILED;
+    const unsigned char *bytes = p;
+
+    if (hash == 0)
+        hash = FNV_BASIS;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ bytes[i]) * FNV_PRIME;
+    return hash ? hash : 1;
 }
 
-/* ---- mbox and streams ---------------------------------------------------- */
+void
+mail_found_drop(struct mail_found *m)
+{
+    fd_drop(&m->fd);
+    fd_drop(&m->as_stored);
+}
 
-struct splitter {
-    mailbox_visitor *visit;
-    void *context;
-    const char *path;
-    bool is_mbox;
-    int fd; /* the message in the making; -1: none */
-    size_t number;
+/* ---- the walk ------------------------------------------------------------ */
+
+struct place {
+    dev_t dev;
+    ino_t ino;
+};
+
+struct walk {
+    const struct mailbox_visitor *v;
+    uint64_t *measured; /* not NULL: only sizes are wanted */
+    struct place above[FOLDERS_DEEP];
+    size_t depth;
+    struct place *seen; /* all folders: two ways may lead to one */
+    size_t seen_count;
 };
 
 static void
-splitter_drop(struct splitter *s)
+walk_drop(struct walk *w)
 {
-    fd_drop(&s->fd);
+    free(w->seen);
+    w->seen = NULL;
 }
 
-/* Hands the message over; false: the visitor has enough. */
-static bool
-message_end(struct splitter *s)
-{
-    AUTO(buf) struct buf origin = {0};
-
-    if (s->fd < 0)
-        return true;
-    if (lseek(s->fd, 0, SEEK_SET) != 0)
-        return false;
-    buf_add_text(&origin, s->path);
-    if (s->is_mbox)
-        buf_addf(&origin, ":%zu", s->number);
-    return s->visit(s->context, fd_take(&s->fd), buf_text(&origin));
-}
-
-static bool
-message_begin(struct splitter *s)
-{
-    s->number++;
-    s->fd = memfd_create("message", MFD_CLOEXEC);
-    return s->fd >= 0;
-}
-
-/* False with errno on failure, with errno 0 when the visitor has enough. */
-static bool
-line_take(struct splitter *s, const char *line, size_t n, bool after_empty)
-{
-    bool is_from = n >= 5 && memcmp(line, "From ", 5) == 0;
-
-    errno = 0;
-    if (s->number == 0)
-        s->is_mbox = is_from;
-    if (s->is_mbox && is_from && after_empty)
-        return message_end(s) && message_begin(s);
-    if (s->fd < 0 && !message_begin(s))
-        return false;
-    return fd_write_all(s->fd, line, n);
-}
-
-static bool
-is_empty_line(const char *line, ssize_t n)
-{
-    return (n == 1 && line[0] == '\n') ||
-           (n == 2 && line[0] == '\r' && line[1] == '\n');
-}
-
-/* Splits a stream; a first line other than "From " makes it one message. */
 static enum mailbox
-stream_visit(FILE *from, const char *path, mailbox_visitor *visit,
-             void *context)
+fault_tell(const struct walk *w, const char *path, const char *why)
 {
-    AUTO(splitter)
-    struct splitter s = {
-        .visit = visit, .context = context, .path = path, .fd = -1};
-    bool after_empty = true;
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    bool well = true;
-
-    errno = 0;
-    while (well && (n = getline(&line, &room, from)) > 0) {
-        well = line_take(&s, line, (size_t)n, after_empty);
-        after_empty = is_empty_line(line, n);
-    }
-    free(line);
-    if (ferror(from) || (!well && errno != 0))
-        return unreadable(path, strerror(errno));
-    if (!well || !message_end(&s))
-        return MAILBOX_STOPPED;
-    return MAILBOX_DONE;
+    if (!w->measured)
+        w->v->fault(w->v->context, path, why, true);
+    return MAILBOX_FAILED;
 }
 
-/* ---- files and folders
- * -------------------------------------------------------- */
+static enum mailbox
+worse(enum mailbox a, enum mailbox b)
+{
+    if (a == MAILBOX_STOPPED || b == MAILBOX_STOPPED)
+        return MAILBOX_STOPPED;
+    return a == MAILBOX_FAILED ? a : b;
+}
+
+static bool
+is_place(const struct place *p, const struct stat *st)
+{
+    return p->dev == st->st_dev && p->ino == st->st_ino;
+}
+
+/* ---- files --------------------------------------------------------------- */
 
 static bool
 is_mbox(int fd)
@@ -123,104 +89,282 @@ is_mbox(int fd)
            memcmp(start, "From ", sizeof(start)) == 0;
 }
 
+/* Renaming a file, as Maildir does, leaves it the same. */
+static uint64_t
+file_key(const struct stat *st)
+{
+    uint64_t key = mailbox_hash(0, &st->st_dev, sizeof(st->st_dev));
+
+    key = mailbox_hash(key, &st->st_ino, sizeof(st->st_ino));
+    key = mailbox_hash(key, &st->st_size, sizeof(st->st_size));
+    key = mailbox_hash(key, &st->st_mtim.tv_sec, sizeof(st->st_mtim.tv_sec));
+    return mailbox_hash(key, &st->st_mtim.tv_nsec, sizeof(st->st_mtim.tv_nsec));
+}
+
+static enum mailbox
+one_mail(const struct walk *w, int taken, const char *path,
+         const struct stat *st, bool is_named)
+{
+    struct mail_found m = {.fd = taken,
+                           .as_stored = -1,
+                           .origin = path,
+                           .key = file_key(st),
+                           .bytes = (uint64_t)st->st_size,
+                           .is_named = is_named};
+
+    if (!is_named && w->v->is_done &&
+        w->v->is_done(w->v->context, m.key, m.bytes)) {
+        mail_found_drop(&m);
+        return MAILBOX_DONE;
+    }
+    return w->v->message(w->v->context, &m) ? MAILBOX_DONE : MAILBOX_STOPPED;
+}
+
 /* FD is taken. */
 static enum mailbox
-fd_visit(int taken, const char *path, mailbox_visitor *visit, void *context)
+fd_visit(const struct walk *w, int taken, const char *path, bool is_named)
 {
     AUTO(fd) int fd = taken;
+    bool is_file, is_whole;
     enum mailbox result;
     struct stat st;
     FILE *from;
 
     if (fstat(fd, &st) != 0)
-        return unreadable(path, strerror(errno));
-    if (S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0 && !is_mbox(fd))
-        return visit(context, fd_take(&fd), path) ? MAILBOX_DONE
-                                                  : MAILBOX_STOPPED;
+        return fault_tell(w, path, strerror(errno));
+    is_file = S_ISREG(st.st_mode);
+    is_whole = is_file && lseek(fd, 0, SEEK_CUR) == 0;
+    if (is_whole && !is_mbox(fd))
+        return one_mail(w, fd_take(&fd), path, &st, is_named);
     from = fdopen(fd, "r");
     if (!from)
-        return unreadable(path, strerror(errno));
+        return fault_tell(w, path, strerror(errno));
     (void)fd_take(&fd);
-    result = stream_visit(from, path, visit, context);
+    result = mbox_visit(from, path, is_whole ? &st : NULL, w->v);
     fclose(from);
     return result;
 }
 
-/* The regular files of a folder, not those below it. */
-static enum mailbox
-folder_visit(const char *path, mailbox_visitor *visit, void *context)
+static const char *
+kind_of(const struct stat *st)
 {
+    if (S_ISFIFO(st->st_mode))
+        return "it is a FIFO";
+    if (S_ISSOCK(st->st_mode))
+        return "it is a socket";
+    return "it is a device";
+}
+
+/* A file of a folder, its kind known to be a file's. Between that and here it
+ * may have become a FIFO, which must not hold anybody up. */
+static enum mailbox
+file_visit(const struct walk *w, int folder, const char *name, const char *path,
+           const struct stat *st)
+{
+    int fd;
+
+    if (w->measured) {
+        *w->measured += (uint64_t)st->st_size;
+        return MAILBOX_DONE;
+    }
+    fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fault_tell(w, path, strerror(errno));
+    return fd_visit(w, fd, path, false);
+}
+
+/* ---- folders ------------------------------------------------------------- */
+
+static bool
+has_folder(int folder, const char *name)
+{
+    struct stat st;
+
+    return fstatat(folder, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool
+is_maildir(int folder)
+{
+    return has_folder(folder, "cur") || has_folder(folder, "new");
+}
+
+/* Maildir++ hides its subfolders behind a dot; other hidden ones are a
+ * program's own. */
+static bool
+is_mail_folder(int folder, const char *name, bool in_maildir)
+{
+    int fd;
+    bool is;
+
+    if (name[0] != '.')
+        return !in_maildir || strcmp(name, "tmp") != 0;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    is = fd >= 0 && is_maildir(fd);
+    fd_drop(&fd);
+    return is;
+}
+
+static enum mailbox folder_visit(struct walk *w, int taken, const char *path);
+
+static enum mailbox
+subfolder_visit(struct walk *w, int folder, const char *name, const char *path)
+{
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return fault_tell(w, path, strerror(errno));
+    return folder_visit(w, fd, path);
+}
+
+/* A program may have taken it away since: then it is no fault. */
+static enum mailbox
+missing_tell(const struct walk *w, int folder, const char *name,
+             const char *path)
+{
+    const char *why = errno == ENOENT  ? "it is a link to nothing"
+                      : errno == ELOOP ? "it is a link to itself"
+                                       : strerror(errno);
+    struct stat st;
+
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return MAILBOX_DONE;
+    return fault_tell(w, path, why);
+}
+
+/* What lies beside cur and new is the bookkeeping of programs. */
+static enum mailbox
+entry_visit(struct walk *w, int folder, const char *name, const char *path,
+            bool in_maildir)
+{
+    struct stat st;
+
+    if (fstatat(folder, name, &st, 0) != 0)
+        return name[0] == '.' ? MAILBOX_DONE
+                              : missing_tell(w, folder, name, path);
+    if (S_ISDIR(st.st_mode))
+        return is_mail_folder(folder, name, in_maildir)
+                   ? subfolder_visit(w, folder, name, path)
+                   : MAILBOX_DONE;
+    if (name[0] == '.' || in_maildir)
+        return MAILBOX_DONE;
+    return S_ISREG(st.st_mode) ? file_visit(w, folder, name, path, &st)
+                               : fault_tell(w, path, kind_of(&st));
+}
+
+/* True: there is nothing in it that is not visited already. */
+static bool
+is_seen(const struct walk *w, const struct stat *st)
+{
+    for (size_t i = 0; i < w->seen_count; i++)
+        if (is_place(&w->seen[i], st))
+            return true;
+    return false;
+}
+
+static enum mailbox
+entries_visit(struct walk *w, DIR *folder, const char *path)
+{
+    bool in_maildir = is_maildir(dirfd(folder));
     enum mailbox result = MAILBOX_DONE;
-    DIR *folder = opendir(path);
     struct dirent *entry;
 
-    if (!folder)
-        return unreadable(path, strerror(errno));
+    errno = 0;
     while (result != MAILBOX_STOPPED && (entry = readdir(folder)) != NULL) {
         AUTO(buf) struct buf file = {0};
-        struct stat st;
-        enum mailbox one;
-        int fd;
 
-        if (entry->d_name[0] == '.' ||
-            fstatat(dirfd(folder), entry->d_name, &st, 0) != 0 ||
-            !S_ISREG(st.st_mode))
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         buf_addf(&file, "%s/%s", path, entry->d_name);
-        fd = openat(dirfd(folder), entry->d_name, O_RDONLY | O_CLOEXEC);
-        one = fd < 0 ? unreadable(buf_text(&file), strerror(errno))
-                     : fd_visit(fd, buf_text(&file), visit, context);
-        if (one != MAILBOX_DONE)
-            result = one;
+        result = worse(result, entry_visit(w, dirfd(folder), entry->d_name,
+                                           buf_text(&file), in_maildir));
+        errno = 0;
     }
+    return errno == 0 ? result
+                      : worse(result, fault_tell(w, path, strerror(errno)));
+}
+
+/* FD is taken. A loop of links leads to a folder whose mails are read anyway:
+ * it is told, and hinders nothing. */
+static enum mailbox
+folder_visit(struct walk *w, int taken, const char *path)
+{
+    AUTO(fd) int fd = taken;
+    enum mailbox result;
+    struct stat st;
+    DIR *folder;
+
+    if (fstat(fd, &st) != 0)
+        return fault_tell(w, path, strerror(errno));
+    for (size_t i = 0; i < w->depth; i++)
+        if (is_place(&w->above[i], &st)) {
+            if (!w->measured)
+                w->v->fault(w->v->context, path,
+                            "a link back to a folder above it, passed over",
+                            false);
+            return MAILBOX_DONE;
+        }
+    if (is_seen(w, &st))
+        return MAILBOX_DONE;
+    if (w->depth == FOLDERS_DEEP)
+        return fault_tell(w, path, "too many folders in each other");
+    folder = fdopendir(fd);
+    if (!folder)
+        return fault_tell(w, path, strerror(errno));
+    (void)fd_take(&fd);
+    w->above[w->depth++] = (struct place){st.st_dev, st.st_ino};
+    w->seen = mem_resize(w->seen, (w->seen_count + 1) * sizeof(*w->seen));
+    w->seen[w->seen_count++] = w->above[w->depth - 1];
+    result = entries_visit(w, folder, path);
+    w->depth--;
     closedir(folder);
     return result;
 }
 
-/* PATH/NAME when it is a folder: then *found is set and it is visited. */
-static enum mailbox
-subfolder_visit(const char *path, const char *name, mailbox_visitor *visit,
-                void *context, bool *found)
-{
-    AUTO(buf) struct buf sub = {0};
-    struct stat st;
-
-    buf_addf(&sub, "%s/%s", path, name);
-    if (stat(buf_text(&sub), &st) != 0 || !S_ISDIR(st.st_mode))
-        return MAILBOX_DONE;
-    *found = true;
-    return folder_visit(buf_text(&sub), visit, context);
-}
+/* ---- what the person named ----------------------------------------------- */
 
 static enum mailbox
-any_folder_visit(const char *path, mailbox_visitor *visit, void *context)
+named_visit(struct walk *w, const char *path)
 {
-    bool is_maildir = false;
-    enum mailbox seen, unseen;
-
-    seen = subfolder_visit(path, "cur", visit, context, &is_maildir);
-    if (seen == MAILBOX_STOPPED)
-        return seen;
-    unseen = subfolder_visit(path, "new", visit, context, &is_maildir);
-    if (!is_maildir)
-        return folder_visit(path, visit, context);
-    return seen == MAILBOX_FAILED && unseen == MAILBOX_DONE ? seen : unseen;
-}
-
-enum mailbox
-mailbox_visit(const char *path, mailbox_visitor *visit, void *context)
-{
+    bool is_stdin = strcmp(path, "-") == 0;
+    AUTO(buf) struct buf folder = {0};
     AUTO(fd) int fd = -1;
     struct stat st;
 
-    if (strcmp(path, "-") == 0)
-        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    else
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+                  : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0)
-        return unreadable(path, strerror(errno));
+        return fault_tell(w, path, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return fd_visit(w, fd_take(&fd), is_stdin ? "stdin" : path, true);
+    buf_add_text(&folder, path);
+    while (folder.len > 1 && folder.data[folder.len - 1] == '/')
+        folder.len--;
+    return folder_visit(w, fd_take(&fd), buf_text(&folder));
+}
+
+enum mailbox
+mailbox_visit(const char *path, const struct mailbox_visitor *v)
+{
+    AUTO(walk) struct walk w = {.v = v};
+
+    return named_visit(&w, path);
+}
+
+uint64_t
+mailbox_measure(const char *path)
+{
+    uint64_t bytes = 0;
+    AUTO(walk) struct walk w = {.measured = &bytes};
+    struct stat st;
+
+    if (strcmp(path, "-") == 0 || stat(path, &st) != 0)
+        return 0;
     if (S_ISDIR(st.st_mode))
-        return any_folder_visit(path, visit, context);
-    return fd_visit(fd_take(&fd), strcmp(path, "-") == 0 ? "stdin" : path,
-                    visit, context);
+        (void)named_visit(&w, path);
+    else if (S_ISREG(st.st_mode))
+        bytes = (uint64_t)st.st_size;
+    return bytes;
 }

@@ -1,4 +1,5 @@
 smime_unit_test(client_lib smime-client smime-base)
+smime_unit_test(client_mailbox smime-cli smime-base)
 foreach(name client_cli client_doctor client_report)
   smime_unit_test(${name} smime-base Threads::Threads)
   add_dependencies(test_${name} smime)

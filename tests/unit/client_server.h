@@ -1,5 +1,5 @@
 /*
- * A fake agent in a thread: accepts connections one after the other, reads
+ * A fake agent in a thread: serves a few connections side by side, reads
  * requests, and answers each with the next prepared text. Keeps what it saw.
  */
 #ifndef TESTS_UNIT_CLIENT_SERVER_H
@@ -102,28 +102,41 @@ server_answer(struct server *s, int conn)
     return true;
 }
 
-static void
-server_connection(struct server *s, int conn)
+/* One request and its answer; false when the connection is at its end. */
+static bool
+server_exchange(struct server *s, int conn)
 {
     int fds[8];
 
-    while (s->count < LIMIT_SEEN && server_receive(s, conn, fds)) {
-        server_use_fds(s, fds);
-        if (!server_answer(s, conn))
-            break;
-    }
-    close(conn);
+    if (s->count == LIMIT_SEEN || !server_receive(s, conn, fds))
+        return false;
+    server_use_fds(s, fds);
+    return server_answer(s, conn);
 }
+
+#define LIMIT_SERVED 4
 
 static void *
 server_run(void *arg)
 {
     struct server *s = arg;
-    struct pollfd wanted[2] = {{.fd = s->listener, .events = POLLIN},
-                               {.fd = s->stop[0], .events = POLLIN}};
+    struct pollfd wanted[2 + LIMIT_SERVED] = {
+        {.fd = s->listener, .events = POLLIN},
+        {.fd = s->stop[0], .events = POLLIN}};
+    nfds_t n = 2;
 
-    while (poll(wanted, 2, -1) > 0 && wanted[1].revents == 0)
-        server_connection(s, accept(s->listener, NULL, NULL));
+    while (poll(wanted, n, -1) > 0 && wanted[1].revents == 0) {
+        for (nfds_t i = n - 1; i >= 2; i--)
+            if (wanted[i].revents != 0 && !server_exchange(s, wanted[i].fd)) {
+                close(wanted[i].fd);
+                wanted[i] = wanted[--n];
+            }
+        if (wanted[0].revents != 0 && n < 2 + LIMIT_SERVED)
+            wanted[n++] = (struct pollfd){.fd = accept(s->listener, NULL, NULL),
+                                          .events = POLLIN};
+    }
+    while (n > 2)
+        close(wanted[--n].fd);
     return NULL;
 }
 
