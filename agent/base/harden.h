@@ -6,6 +6,7 @@
 #define AGENT_BASE_HARDEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* No core dumps, not dumpable (so no ptrace by others of the same user), no
  * new privileges, umask 077, SIGPIPE ignored, dies with its parent when
@@ -16,6 +17,8 @@ void harden_process(bool die_with_parent);
 struct sandbox_paths {
     const char *const *readable; /* files and folders below them */
     const char *const *writable; /* read, create, write, delete below them */
+    const uint16_t *ports;       /* of TCP that may be connected to, ended by
+                                    0; NULL: none */
 };
 
 /* Landlock, as far as this kernel has it: every file access but PATHS is
@@ -37,7 +40,9 @@ enum sandbox {
                           which) and listing folders */
     SANDBOX_KEYRING,   /* SQLite's needs below the folder Landlock names */
     SANDBOX_IMPORTER,  /* as SESSION */
-    SANDBOX_WATCHER    /* as SESSION, and who it runs as: sd-bus asks */
+    SANDBOX_WATCHER,   /* as SESSION, and who it runs as: sd-bus asks */
+    SANDBOX_FETCHER    /* as SESSION, and sockets of the Internet protocols to
+                          connect with; opening a file is an error */
 };
 
 /* Installs the filter for the calling process (all threads) for good. */

@@ -26,6 +26,12 @@
 #define LANDLOCK_ACCESS_NET_BIND_TCP    (1ULL << 0)
 #define LANDLOCK_ACCESS_NET_CONNECT_TCP (1ULL << 1)
 #endif
+#define RULE_NET_PORT 2
+struct net_port_rule {
+    uint64_t allowed_access;
+    uint64_t port;
+};
+
 #ifndef LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
 #define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
 #define LANDLOCK_SCOPE_SIGNAL               (1ULL << 1)
@@ -118,6 +124,19 @@ rules_add(int ruleset, const char *const *paths, uint64_t rights)
         rule_add(ruleset, *paths, rights);
 }
 
+static void
+ports_add(int ruleset, const uint16_t *ports)
+{
+    for (; ports && *ports; ports++) {
+        struct net_port_rule rule = {
+            .allowed_access = LANDLOCK_ACCESS_NET_CONNECT_TCP, .port = *ports};
+
+        if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) !=
+            0)
+            die("a port");
+    }
+}
+
 void
 sandbox_files(const struct sandbox_paths *paths)
 {
@@ -138,6 +157,8 @@ sandbox_files(const struct sandbox_paths *paths)
     if (paths) {
         rules_add(fd, paths->readable, RIGHTS_TO_READ);
         rules_add(fd, paths->writable, RIGHTS_TO_WRITE & r.files);
+        if (r.net)
+            ports_add(fd, paths->ports);
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         syscall(SYS_landlock_restrict_self, fd, 0) != 0)

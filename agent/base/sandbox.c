@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/base/err.h"
@@ -121,6 +122,18 @@ static const int calls_of_watcher[] = {
     SCMP_SYS(geteuid),
 };
 
+static const int calls_of_fetcher[] = {
+    SCMP_SYS(connect),     SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername), SCMP_SYS(setitimer),  SCMP_SYS(select),
+    SCMP_SYS(pselect6),    SCMP_SYS(uname),
+};
+
+/* Libraries look for files, and do without them. */
+static const int refused_to_fetcher[] = {
+    SCMP_SYS(open),      SCMP_SYS(openat), SCMP_SYS(access),
+    SCMP_SYS(faccessat), SCMP_SYS(stat),   SCMP_SYS(readlink),
+};
+
 static const int fcntl_of_all[] = {
     F_GETFL,         F_SETFL,     F_GETFD,     F_SETFD,
     F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS,
@@ -219,6 +232,23 @@ allow_fstat(scmp_filter_ctx filter)
     allow_when(filter, SCMP_SYS(newfstatat), ARG_IS(3, AT_EMPTY_PATH));
 }
 
+/* Sockets to connect with, and nothing of the machine: no Unix socket, no
+ * raw one, no netlink. */
+static void
+allow_network(scmp_filter_ctx filter)
+{
+    int rc = 0;
+
+    allow(filter, calls_of_fetcher, ARRAY_COUNT(calls_of_fetcher));
+    allow_when(filter, SCMP_SYS(socket), ARG_IS(0, AF_INET));
+    allow_when(filter, SCMP_SYS(socket), ARG_IS(0, AF_INET6));
+    for (size_t i = 0; i < ARRAY_COUNT(refused_to_fetcher) && rc == 0; i++)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES),
+                              refused_to_fetcher[i], 0);
+    if (rc != 0)
+        die("a rule that refuses", rc);
+}
+
 static void
 allow_role(scmp_filter_ctx filter, enum sandbox which)
 {
@@ -239,6 +269,10 @@ allow_role(scmp_filter_ctx filter, enum sandbox which)
     case SANDBOX_WATCHER:
         allow_fstat(filter);
         allow(filter, calls_of_watcher, ARRAY_COUNT(calls_of_watcher));
+        break;
+    case SANDBOX_FETCHER:
+        allow_fstat(filter);
+        allow_network(filter);
         break;
     case SANDBOX_KEYRING:
         allow(filter, calls_of_keyring, ARRAY_COUNT(calls_of_keyring));

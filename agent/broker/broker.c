@@ -12,6 +12,7 @@
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
 #include "agent/broker/builtin.h"
+#include "agent/broker/fetcher.h"
 #include "agent/broker/systemd.h"
 
 /* ---- readiness ----------------------------------------------------------- */
@@ -103,6 +104,9 @@ child_said(struct broker *b, struct child *c, enum message m,
     if (m == MSG_SPAWN && c->id == CHILD_KEYHOLDER)
         return helper_answer(&b->helpers, c->served.fd, &request->spawn,
                              &b->frame, b->children.libexec, &b->places);
+    if (m == MSG_FETCH && c->id == CHILD_KEYRING)
+        return fetcher_answer(&b->helpers, c->served.fd, &request->fetch,
+                              b->children.libexec, &b->places);
     return false;
 }
 

@@ -49,8 +49,8 @@ choice_load(const struct places *places, struct pinentry_choice *out)
 /* ---- starting
  * ---------------------------------------------------------------- */
 
-static pid_t *
-room_find(struct helpers *all)
+pid_t *
+helpers_room(struct helpers *all)
 {
     for (size_t i = 0; i < LIMIT_HELPERS; i++)
         if (all->pid[i] == 0)
@@ -200,7 +200,7 @@ helper_answer(struct helpers *all, int fd, const struct spawn *request,
               const struct places *places)
 {
     AUTO(fd) int end = -1;
-    pid_t *room = room_find(all);
+    pid_t *room = helpers_room(all);
 
     if (!room)
         return helper_refuse_full(fd);

@@ -2,6 +2,7 @@
  * Programs that the keyholder asks for: an importer, pinentry, or a PKCS#11
  * module in a process of its own. The broker
  * starts them because the keyholder, which holds the logins, may not fork.
+ * fetcher.h has the keyring's.
  */
 #ifndef AGENT_BROKER_HELPER_H
 #define AGENT_BROKER_HELPER_H
@@ -25,6 +26,9 @@ MUST_USE bool helper_answer(struct helpers *all, int fd,
                             const struct spawn *request,
                             const struct frame *frame, const char *libexec,
                             const struct places *places);
+
+/* Where the number of one more process goes; NULL when there are too many. */
+pid_t *helpers_room(struct helpers *all);
 
 /* PID ended; false when it was none of these. */
 bool helpers_reaped(struct helpers *all, pid_t pid);

@@ -4,8 +4,9 @@
  * dispatcher's checks live here, so that no handler asks who is calling.
  *
  * A request is answered by exactly one reply: the problem, or the reply
- * record. MSG_READY, MSG_ATTACH, MSG_FORK, MSG_SERVE, MSG_HANDBACK and
- * MSG_VALIDATOR are one-way.
+ * record. MSG_READY, MSG_ATTACH, MSG_FORK, MSG_SERVE, MSG_HANDBACK,
+ * MSG_VALIDATOR, MSG_FETCH, MSG_FETCHER and all that keyring and fetcher say
+ * to each other are one-way: the keyring waits for no network.
  */
 #ifndef AGENT_WIRE_CHANNEL_H
 #define AGENT_WIRE_CHANNEL_H
@@ -23,7 +24,8 @@ enum process {
     PROCESS_IMPORTER,
     PROCESS_WATCHER,
     PROCESS_KEYRING,
-    PROCESS_VALIDATOR
+    PROCESS_VALIDATOR,
+    PROCESS_FETCHER
 };
 
 enum message {

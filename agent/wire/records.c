@@ -181,6 +181,30 @@ static const struct field check_reply_fields[] = {ROWS(check_reply)};
 #define THIS anchor_record
 static const struct field anchor_record_fields[] = {ROWS(anchor_record)};
 #undef THIS
+#define THIS fetch
+static const struct field fetch_fields[] = {ROWS(fetch)};
+#undef THIS
+#define THIS fetcher
+static const struct field fetcher_fields[] = {ROWS(fetcher)};
+#undef THIS
+#define THIS directory_search
+static const struct field directory_search_fields[] = {ROWS(directory_search)};
+#undef THIS
+#define THIS directory_item
+static const struct field directory_item_fields[] = {ROWS(directory_item)};
+#undef THIS
+#define THIS directory_write
+static const struct field directory_write_fields[] = {ROWS(directory_write)};
+#undef THIS
+#define THIS directory_outcome
+static const struct field directory_outcome_fields[] = {ROWS(directory_outcome)};
+#undef THIS
+#define THIS directory_ask
+static const struct field directory_ask_fields[] = {ROWS(directory_ask)};
+#undef THIS
+#define THIS directory_answer
+static const struct field directory_answer_fields[] = {ROWS(directory_answer)};
+#undef THIS
 
 static const struct layout layouts[RECORD_COUNT] = {
 #define X(n)                                                                   \

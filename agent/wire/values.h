@@ -172,6 +172,26 @@ enum contact_state {
     CONTACT_EXPIRED,
     CONTACT_REVOKED
 };
+/* How a question to the directory ended. */
+enum directory_state {
+    DIRECTORY_OK,            /* answered; it may have had nothing */
+    DIRECTORY_OFF,           /* agent.conf names none */
+    DIRECTORY_MISCONFIGURED, /* agent.conf is not understood */
+    DIRECTORY_CROWDED,       /* too many questions at once */
+    DIRECTORY_FAILED,        /* smime-fetcher ended before its answer */
+    DIRECTORY_SILENT,        /* no answer within the deadline */
+    DIRECTORY_UNREACHABLE,
+    DIRECTORY_TLS,         /* it is not whom we may trust, or no TLS there */
+    DIRECTORY_WRONG,       /* what it said is no LDAP */
+    DIRECTORY_REFERRED,    /* it names other servers; none is followed */
+    DIRECTORY_TOO_MUCH,    /* beyond a limit */
+    DIRECTORY_REFUSED,     /* some other error of the server */
+    DIRECTORY_NO_ENTRY,    /* the base, or the entry to be written */
+    DIRECTORY_NO_RIGHTS,   /* must not be read or written by us */
+    DIRECTORY_CREDENTIALS, /* wrong password, or no such name */
+    DIRECTORY_STATES
+};
+enum directory_kind { DIRECTORY_CERTIFICATE, DIRECTORY_SMIME };
 enum recipient { RECIPIENT_OK, RECIPIENT_UNKNOWN, RECIPIENT_UNUSABLE };
 
 #endif

@@ -1,0 +1,74 @@
+#include "agent/broker/fetcher.h"
+
+#include <errno.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/broker/spawn.h"
+#include "agent/fetcher/config.h"
+#include "agent/wire/values.h"
+
+/* False with errno. */
+static bool
+fetcher_start(const char *libexec, const struct places *places, pid_t *pid,
+              int *out)
+{
+    AUTO(buf) struct buf program = {0};
+    AUTO(fd) int theirs = -1;
+    AUTO(fd) int ours = -1;
+    char option[] = "--config";
+    char *argv[] = {
+        NULL, option, places->config_system, option, places->config_user, NULL};
+    struct spawn_plan s = {
+        .argv = argv, .second = -1, .file = -1, .standard = -1};
+    int pair[2];
+
+    if (!channel_pair(pair))
+        return false;
+    ours = pair[0];
+    theirs = pair[1];
+    buf_addf(&program, "%s/smime-fetcher", libexec);
+    s.program = buf_text(&program);
+    argv[0] = (char *)program.data;
+    s.channel = theirs;
+    if (!spawn_process(&s, pid))
+        return false;
+    *out = fd_take(&ours);
+    return true;
+}
+
+static void
+start_or_say(struct helpers *all, const char *libexec,
+             const struct places *places, struct fetcher *reply, int *out)
+{
+    pid_t *room = helpers_room(all);
+
+    if (!room) {
+        reply->state = DIRECTORY_CROWDED;
+    } else if (fetcher_start(libexec, places, room, out)) {
+        reply->state = DIRECTORY_OK;
+    } else {
+        log_error("smime-fetcher cannot be started: %s", strerror(errno));
+        reply->state = DIRECTORY_FAILED;
+    }
+}
+
+bool
+fetcher_answer(struct helpers *all, int fd, const struct fetch *request,
+               const char *libexec, const struct places *places)
+{
+    const char *files[] = {places->config_system, places->config_user};
+    struct fetcher reply = {.ticket = request->ticket, .state = DIRECTORY_OFF};
+    AUTO(directory_config) struct directory_config c;
+    AUTO(fd) int end = -1;
+
+    directory_config_load(files, ARRAY_COUNT(files), &c);
+    reply.cache_s = c.cache_s;
+    reply.timeout_s = c.timeout_s;
+    reply.detail = slice_text(c.fault);
+    if (c.fault[0])
+        reply.state = DIRECTORY_MISCONFIGURED;
+    else if (directory_config_is_on(&c))
+        start_or_say(all, libexec, places, &reply, &end);
+    return channel_send(fd, MSG_FETCHER, &reply, &end, end >= 0 ? 1 : 0);
+}

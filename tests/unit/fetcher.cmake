@@ -1,0 +1,7 @@
+foreach(name fetcher_process limits_fetcher)
+  smime_unit_test(${name} smime-test-make smime-wire smime-base)
+  add_dependencies(test_${name} smime-fetcher)
+endforeach()
+foreach(name fetcher_filter fetcher_value fetcher_config)
+  smime_unit_test(${name} smime-fetcher-lib smime-test-make)
+endforeach()
