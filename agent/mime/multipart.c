@@ -20,6 +20,7 @@ enum probe { PROBE_NO, PROBE_YES, PROBE_MORE };
 struct multipart {
     struct stream s; /* the current part */
     struct stream *from;
+    struct sink *aside; /* or NULL */
     struct slice first;
     enum place place;
     bool input_ended;
@@ -249,6 +250,14 @@ keep_preamble(struct multipart *m, const uint8_t *p, size_t n)
     buf_add(&m->preamble, p, n < room ? n : room);
 }
 
+static enum err
+put_aside(struct multipart *m, size_t from, size_t to, struct problem *p)
+{
+    if (!m->aside)
+        return ERR_OK;
+    return sink_write(m->aside, m->window + from, to - from, p);
+}
+
 /* Passes over what is left before the next delimiter or the end. */
 static enum err
 skip(struct multipart *m, struct problem *p)
@@ -258,20 +267,26 @@ skip(struct multipart *m, struct problem *p)
 
         if (e != ERR_OK || m->at == m->safe)
             return e;
-        if (m->place == IN_PREAMBLE)
+        if (m->place == IN_PREAMBLE) {
             keep_preamble(m, m->window + m->at, m->safe - m->at);
+            if ((e = put_aside(m, m->at, m->safe, p)) != ERR_OK)
+                return e;
+        }
         m->at = m->safe;
     }
 }
 
 /* Behind a delimiter a line begins, which may be the next delimiter. */
-static void
-pass_delimiter(struct multipart *m)
+static enum err
+pass_delimiter(struct multipart *m, struct problem *p)
 {
+    enum err e = put_aside(m, m->safe, m->behind, p);
+
     m->at = m->safe = m->line = m->look = m->behind;
     m->candidate = true;
     m->matched = 0;
     m->delimiter = false;
+    return e;
 }
 
 enum err
@@ -286,8 +301,8 @@ multipart_next(struct multipart *m, enum part_event *out, struct problem *p)
             m->place = AT_END;
         else
             m->place = m->closing ? IN_EPILOGUE : IN_PART;
-        if (m->delimiter)
-            pass_delimiter(m);
+        if (m->delimiter && (e = pass_delimiter(m, p)) != ERR_OK)
+            return e;
     }
     if (m->place == IN_PART)
         *out = PART_BEGIN;
@@ -313,6 +328,8 @@ multipart_surroundings(struct multipart *m, bool *out_preamble_text,
         bug("the parts of a multipart are not at their end");
     while (m->place == IN_EPILOGUE) {
         text = text || has_text(m->window + m->at, m->filled - m->at);
+        if ((e = put_aside(m, m->at, m->filled, p)) != ERR_OK)
+            return e;
         if (m->input_ended)
             break;
         m->at = m->safe = m->look = m->filled;
@@ -323,6 +340,12 @@ multipart_surroundings(struct multipart *m, bool *out_preamble_text,
     *out_preamble_text = !preamble_is_usual(buf_slice(&m->preamble));
     *out_epilogue_text = text;
     return ERR_OK;
+}
+
+void
+multipart_set_aside(struct multipart *m, struct sink *aside)
+{
+    m->aside = aside;
 }
 
 bool

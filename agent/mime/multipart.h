@@ -22,6 +22,12 @@ struct multipart *multipart_new(struct slice first, struct stream *from,
                                 const char *boundary);
 void multipart_drop(struct multipart **m);
 
+/* Everything that is no part goes to ASIDE (borrowed until drop) as it is:
+ * preamble, delimiters with the line ends before and behind them, epilogue.
+ * With the parts, each read to its end, that is the body byte for byte. Each
+ * delimiter is written before the part behind it is given. */
+void multipart_set_aside(struct multipart *m, struct sink *aside);
+
 enum part_event {
     PART_BEGIN,   /* a part begins: read it with multipart_part */
     PART_END_ALL, /* the closing delimiter was seen; epilogue follows */

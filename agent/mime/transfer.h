@@ -28,6 +28,17 @@ struct quoted_reader *quoted_reader_new(struct stream *from);
 struct stream *quoted_reader_stream(struct quoted_reader *r);
 void quoted_reader_drop(struct quoted_reader **r);
 
+/* Encodes text as quoted-printable, lines of at most 76 characters ended by
+ * CRLF, into TO: LF and CRLF are line ends, a bare CR is text. What mail
+ * systems change is escaped: blanks at a line's end, "From " at its beginning,
+ * a dot alone. A last line without end stays so. */
+struct quoted_writer;
+struct quoted_writer *quoted_writer_new(struct sink *to);
+struct sink *quoted_writer_sink(struct quoted_writer *w);
+MUST_USE enum err quoted_writer_finish(struct quoted_writer *w,
+                                       struct problem *p);
+void quoted_writer_drop(struct quoted_writer **w);
+
 /* Encodes what is written as base64, lines of 64 characters ended by CRLF
  * or LF, into TO. finish writes the rest and the last line end. */
 struct base64_writer;

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "agent/mime/multipart.h"
+#include "agent/session/seven_bit.h"
 #include "agent/session/try.h"
 
 static enum err
@@ -14,6 +15,21 @@ put(struct sink *to, const char *text, struct problem *p)
 
 /* A mail without a header field at its beginning is refused: a signature
  * over something else than was meant helps nobody. */
+static enum err
+draft_read(struct draft *d, struct problem *p)
+{
+    struct input *in = &d->input;
+
+    TRY(header_read(&in->stream.s, &d->entity.header, &d->entity.rest, p));
+    if (d->entity.header.bytes.len == 0 && d->entity.rest.len == 0)
+        return fail(p, ERR_NOT_MAIL, "it is empty");
+    d->entity.is_entity = true;
+    stream_joined_init(&d->entity.joined, buf_slice(&d->entity.rest),
+                       &in->stream.s);
+    d->entity.body = &d->entity.joined.s;
+    return ERR_OK;
+}
+
 enum err
 draft_open(int fd, struct draft *out, struct problem *p)
 {
@@ -21,22 +37,36 @@ draft_open(int fd, struct draft *out, struct problem *p)
 
     memset(out, 0, sizeof(*out));
     input_open(fd, &out->input);
-    e = header_read(&out->input.stream.s, &out->entity.header,
-                    &out->entity.rest, p);
-    if (e == ERR_OK && out->entity.header.bytes.len == 0 &&
-        out->entity.rest.len == 0)
-        e = fail(p, ERR_NOT_MAIL, "it is empty");
+    out->begins = out->input.stream.offset;
+    out->hopes = out->begins >= 0;
+    e = draft_read(out, p);
     if (e != ERR_OK) {
         draft_drop(out);
         return e;
     }
-    out->entity.is_entity = true;
-    stream_joined_init(&out->entity.joined, buf_slice(&out->entity.rest),
-                       &out->input.stream.s);
-    out->entity.body = &out->entity.joined.s;
     out->whole = header_is_message(&out->entity.header);
     out->crlf = out->entity.header.crlf;
     return ERR_OK;
+}
+
+enum err
+draft_rewind(struct draft *d, struct problem *p)
+{
+    struct slice now;
+    struct entity before = d->entity;
+    enum err e;
+
+    *p = (struct problem){0};
+    d->entity = (struct entity){0};
+    stream_fd_init(&d->input.stream, d->input.fd, d->begins,
+                   d->input.stream.end);
+    e = draft_read(d, p);
+    now = buf_slice(&d->entity.header.bytes);
+    if (e == ERR_OK && !slice_equal(now, buf_slice(&before.header.bytes)))
+        e = fail(p, ERR_INPUT, "it was changed while it was read");
+    entity_drop(&before);
+    d->hopes = d->begin_again = false;
+    return e;
 }
 
 void
@@ -69,11 +99,28 @@ put_field(struct sink *to, const struct header_field *f, const char *eol,
     return ERR_OK;
 }
 
+/* Content-Length is a mailbox's word on the body as it was there. */
+static bool
+is_dropped(const struct header_field *f)
+{
+    return slice_is_nocase(f->name, "Bcc") ||
+           slice_is_nocase(f->name, "Resent-Bcc") ||
+           slice_is_nocase(f->name, "Content-Length");
+}
+
 static bool
 stays_outside(const struct header_field *f)
 {
-    return !header_is_mime(f) && !slice_is_nocase(f->name, "Bcc") &&
-           !slice_is_nocase(f->name, "Resent-Bcc");
+    return !header_is_mime(f) && !is_dropped(f);
+}
+
+static bool
+goes_inside(const struct draft *d, const struct header_field *f)
+{
+    if (is_dropped(f))
+        return false;
+    return d->whole ? header_is_mime(f)
+                    : !slice_is_nocase(f->name, "MIME-Version");
 }
 
 enum err
@@ -92,21 +139,41 @@ compose_outer(const struct draft *d, struct sink *to, bool crlf,
     return put(to, eol, p);
 }
 
-/* A message without Content-Type is plain text (RFC 2045 5.2); inside a
- * signature it says so, for readers that expect a part to have a header. */
+/* The fields of the inner entity. A message without Content-Type is plain text
+ * (RFC 2045 5.2); inside a signature it says so, for readers that expect a part
+ * to have a header. */
+static enum err
+inner_header(const struct draft *d, struct header *out, struct problem *p)
+{
+    const struct header *h = &d->entity.header;
+    AUTO(buf) struct buf text = {0};
+    AUTO(buf) struct buf rest = {0};
+    struct sink_buf fields;
+    struct stream_memory from;
+
+    sink_buf_init(&fields, &text, SIZE_MAX);
+    for (size_t i = 0; i < h->count; i++)
+        if (goes_inside(d, &h->fields[i]))
+            TRY(put_field(&fields.s, &h->fields[i], "\r\n", p));
+    if (header_count(h, "Content-Type") == 0)
+        TRY(put(&fields.s, "Content-Type: text/plain\r\n", p));
+    TRY(put(&fields.s, "\r\n", p));
+    stream_memory_init(&from, buf_slice(&text));
+    return header_read(&from.s, out, &rest, p);
+}
+
 enum err
 compose_inner(struct draft *d, struct sink *to, struct problem *p)
 {
-    const struct header *h = &d->entity.header;
+    struct seven_bit t = {.to = to, .hopes = d->hopes};
+    AUTO(header) struct header h = {0};
+    enum err e;
 
-    for (size_t i = 0; i < h->count; i++)
-        if (d->whole ? header_is_mime(&h->fields[i])
-                     : !slice_is_nocase(h->fields[i].name, "MIME-Version"))
-            TRY(put_field(to, &h->fields[i], "\r\n", p));
-    if (header_count(h, "Content-Type") == 0)
-        TRY(put(to, "Content-Type: text/plain\r\n", p));
-    TRY(put(to, "\r\n", p));
-    return stream_pump(d->entity.body, to, p);
+    TRY(inner_header(d, &h, p));
+    e = seven_bit_write(&t, &h, d->entity.body, p);
+    d->begin_again = t.begin_again;
+    d->unsafe = t.unsafe;
+    return e;
 }
 
 static enum err
@@ -133,47 +200,23 @@ put_signature_part(struct slice der, bool crlf, struct sink *to,
     return e;
 }
 
-/* With LF: what is written is what is digested, in canonical form, so that
- * a reader comes to the same digest also where a CR is out of place. */
-static enum err
-put_signed_lf(struct draft *d, struct digests *digests, struct sink *to,
-              struct problem *p)
-{
-    struct crlf_writer *canonical = crlf_writer_new(digests_sink(digests));
-    struct lf_writer *plain;
-    struct sink_tee tee;
-    enum err e;
-
-    sink_tee_init(&tee, crlf_writer_sink(canonical), to);
-    plain = lf_writer_new(&tee.s);
-    e = compose_inner(d, lf_writer_sink(plain), p);
-    /* Not finished: a CR at the very end, which it holds back, would become
-     * part of the delimiter's line end. */
-    if (e == ERR_OK)
-        e = crlf_writer_finish(canonical, p);
-    lf_writer_drop(&plain);
-    crlf_writer_drop(&canonical);
-    return e;
-}
-
 /* The inner entity goes to TO with the line ends wanted, and in canonical
- * form (RFC 8551 3.1.1) into the digest, in one pass. */
+ * form (RFC 8551 3.1.1) into the digest, in one pass. With LF a reader comes
+ * to the same digest: no CR stands before a line end. */
 static enum err
 put_signed_part(struct draft *d, bool crlf, struct digests *digests,
                 struct sink *to, struct problem *p)
 {
-    struct crlf_writer *canonical;
+    struct lf_writer *plain = lf_writer_new(to);
     struct sink_tee tee;
     enum err e;
 
-    if (!crlf)
-        return put_signed_lf(d, digests, to, p);
-    sink_tee_init(&tee, digests_sink(digests), to);
-    canonical = crlf_writer_new(&tee.s);
-    e = compose_inner(d, crlf_writer_sink(canonical), p);
+    sink_tee_init(&tee, digests_sink(digests),
+                  crlf ? to : lf_writer_sink(plain));
+    e = compose_inner(d, &tee.s, p);
     if (e == ERR_OK)
-        e = crlf_writer_finish(canonical, p);
-    crlf_writer_drop(&canonical);
+        e = lf_writer_finish(plain, p);
+    lf_writer_drop(&plain);
     return e;
 }
 
@@ -256,4 +299,18 @@ compose_signed(struct request *r, struct signer *s, struct draft *d,
 {
     return opaque ? compose_opaque(r, s, d, crlf, to)
                   : compose_multipart(r, s, d, crlf, to);
+}
+
+void
+compose_warn(const struct draft *d, json_t *warnings)
+{
+    AUTO(buf) struct buf text = {0};
+
+    if (!d->unsafe)
+        return;
+    buf_addf(&text,
+             "%s is not in a form that every mail system leaves as it is; a "
+             "signature around it (--opaque) or encryption protects it",
+             d->unsafe);
+    json_array_append_new(warnings, json_string(buf_text(&text)));
 }

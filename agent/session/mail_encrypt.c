@@ -34,17 +34,9 @@ static enum err
 put_plaintext(struct request *r, struct signer *s, struct draft *d,
               struct sink *to)
 {
-    struct crlf_writer *canonical;
-    enum err e;
-
     if (s)
         return compose_signed(r, s, d, false, true, to);
-    canonical = crlf_writer_new(to);
-    e = compose_inner(d, crlf_writer_sink(canonical), &r->problem);
-    if (e == ERR_OK)
-        e = crlf_writer_finish(canonical, &r->problem);
-    crlf_writer_drop(&canonical);
-    return e;
+    return compose_inner(d, to, &r->problem);
 }
 
 static enum err
@@ -69,16 +61,29 @@ put_envelope(struct request *r, struct signer *s, struct draft *d,
 }
 
 static enum err
+compose(struct request *r, struct signer *s, struct draft *d,
+        const struct audience *a, enum cipher cipher, struct output *o)
+{
+    TRY(compose_outer(d, output_sink(o), d->crlf, &r->problem));
+    TRY(put_envelope_header(output_sink(o), cipher, d->crlf, &r->problem));
+    return put_envelope(r, s, d, a, cipher, output_sink(o));
+}
+
+static enum err
 encrypt_draft(struct request *r, struct signer *s, struct draft *d,
               const struct audience *a, enum cipher cipher, int out_fd)
 {
     AUTO(output) struct output *o = NULL;
+    enum err e;
 
     TRY(output_open(out_fd, &r->session->scratch, &o, &r->problem));
-    TRY(compose_outer(d, output_sink(o), d->crlf, &r->problem));
-    TRY(put_envelope_header(output_sink(o), cipher, d->crlf, &r->problem));
-    TRY(put_envelope(r, s, d, a, cipher, output_sink(o)));
-    return output_commit(o, &r->problem);
+    e = compose(r, s, d, a, cipher, o);
+    if (e != ERR_OK && d->begin_again) {
+        TRY(draft_rewind(d, &r->problem));
+        TRY(output_restart(o, &r->problem));
+        e = compose(r, s, d, a, cipher, o);
+    }
+    return e == ERR_OK ? output_commit(o, &r->problem) : e;
 }
 
 static json_t *
@@ -112,6 +117,7 @@ encrypt(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
         TRY(signer_choose(r, VERB_ENCRYPT, wanted, signs, keys, &s));
     TRY(audience_choose(r, &a, &cipher));
     TRY(encrypt_draft(r, s, d, &a, cipher, fd_take(&result)));
+    compose_warn(d, a.warnings);
     *out = reply_json(cipher, &a, s != NULL);
     return ERR_OK;
 }

@@ -20,8 +20,10 @@ text_or_empty(const char *s)
     return t ? t : json_string("");
 }
 
+/* D: what was composed, NULL for what is no mail. */
 static json_t *
-sign_report(const struct signer *s, const char *from_header)
+sign_report(const struct signer *s, const struct draft *d,
+            const char *from_header)
 {
     json_t *warnings = json_array();
 
@@ -29,6 +31,8 @@ sign_report(const struct signer *s, const char *from_header)
         json_array_append_new(
             warnings, json_string("the certificate does not name the message's "
                                   "From; its readers will be warned"));
+    if (d)
+        compose_warn(d, warnings);
     return json_pack("{s:s, s:o, s:o, s:s, s:o}", "key", s->key->id, "address",
                      text_or_empty(s->address), "token",
                      text_or_empty(s->key->token), "signature",
@@ -39,7 +43,7 @@ sign_report(const struct signer *s, const char *from_header)
 static json_t *
 sign_report_raw(const struct signer *s)
 {
-    json_t *out = sign_report(s, "");
+    json_t *out = sign_report(s, NULL, "");
 
     json_object_set_new(out, "digest", json_string(hash_micalg(s->hash)));
     json_object_set_new(out, "signing_time", json_integer(s->signed_at));
@@ -76,15 +80,27 @@ find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
 }
 
 static enum err
+compose(struct request *r, struct draft *d, struct output *o)
+{
+    TRY(compose_outer(d, output_sink(o), d->crlf, &r->problem));
+    return compose_signed(r, kept, d, request_flag(r, "opaque"), d->crlf,
+                          output_sink(o));
+}
+
+static enum err
 sign_draft(struct request *r, struct draft *d, int out_fd)
 {
     AUTO(output) struct output *o = NULL;
+    enum err e;
 
     TRY(output_open(out_fd, &r->session->scratch, &o, &r->problem));
-    TRY(compose_outer(d, output_sink(o), d->crlf, &r->problem));
-    TRY(compose_signed(r, kept, d, request_flag(r, "opaque"), d->crlf,
-                       output_sink(o)));
-    return output_commit(o, &r->problem);
+    e = compose(r, d, o);
+    if (e != ERR_OK && d->begin_again) {
+        TRY(draft_rewind(d, &r->problem));
+        TRY(output_restart(o, &r->problem));
+        e = compose(r, d, o);
+    }
+    return e == ERR_OK ? output_commit(o, &r->problem) : e;
 }
 
 static enum err
@@ -98,7 +114,7 @@ sign_mail(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
     TRY(find_signer(r, d, keys));
     TRY(sign_draft(r, d, fd_take(&result)));
     (void)sender_of(&d->entity.header, sender, sizeof(sender));
-    *out = sign_report(kept, sender);
+    *out = sign_report(kept, d, sender);
     return ERR_OK;
 }
 

@@ -154,16 +154,34 @@ output_commit(struct output *o, struct problem *p)
     return e;
 }
 
+/* Back to where a regular file began. */
+static bool
+cut_back(struct output *o)
+{
+    if (ftruncate(o->fd, o->start) != 0) {
+        log_error("an output could not be cut back: %s", strerror(errno));
+        return false;
+    }
+    return lseek(o->fd, o->start, SEEK_SET) == o->start;
+}
+
+enum err
+output_restart(struct output *o, struct problem *p)
+{
+    if (o->direct && !cut_back(o))
+        return fail(p, ERR_OUTPUT, "it cannot be cut back");
+    spool_drop(&o->spool);
+    buf_clear(&o->waiting);
+    return ERR_OK;
+}
+
 void
 output_drop(struct output **o)
 {
     if (!*o)
         return;
-    if ((*o)->direct && !(*o)->committed) {
-        if (ftruncate((*o)->fd, (*o)->start) != 0)
-            log_error("an output could not be cut back: %s", strerror(errno));
-        (void)lseek((*o)->fd, (*o)->start, SEEK_SET);
-    }
+    if ((*o)->direct && !(*o)->committed)
+        (void)cut_back(*o);
     spool_drop(&(*o)->spool);
     buf_drop(&(*o)->waiting);
     fd_drop(&(*o)->fd);

@@ -24,6 +24,9 @@ struct sink *output_sink(struct output *o);
  * that was written at its end is cut back by drop. Call once. */
 MUST_USE enum err output_commit(struct output *o, struct problem *p);
 
+/* What was written is forgotten, to write it anew. Errors: ERR_OUTPUT. */
+MUST_USE enum err output_restart(struct output *o, struct problem *p);
+
 /* Without commit a regular file is cut back to where it began. */
 void output_drop(struct output **o);
 

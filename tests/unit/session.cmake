@@ -5,7 +5,7 @@ endforeach()
 if(TARGET test_session_zygote)
   add_dependencies(test_session_zygote smime-session)
 endif()
-foreach(name session_spool session_output session_input)
+foreach(name session_spool session_output session_input session_seven_bit)
   smime_unit_test(${name} smime-session-core Threads::Threads)
 endforeach()
 
