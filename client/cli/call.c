@@ -14,10 +14,12 @@
 /* ---- errors
  * ------------------------------------------------------------------- */
 
+const char *cli_program = "smime";
+
 static void
 lines_say(const char *message, const char *next)
 {
-    fputs("smime: ", stderr);
+    fprintf(stderr, "%s: ", cli_program);
     show_text(stderr, message);
     if (next && next[0] != '\0') {
         fputs("\n  next: ", stderr);

@@ -34,6 +34,9 @@ json_drop(json_t **j)
 
 #define LIMIT_OPTIONS 12
 
+/* Begins each line that is said on stderr; adapters set a name of theirs. */
+extern const char *cli_program;
+
 /* ---- commands ------------------------------------------------------------ */
 
 enum option_kind {
@@ -63,13 +66,17 @@ struct command {
      * run where none is named. Then nothing above but name, summary, usage
      * and help counts. */
     const struct command *const *parts;
+    /* Instead of run: takes the words behind the command as they are; ARGV[0]
+     * is the command's own name. */
+    int (*run_words)(int argc, char **argv);
 };
 
 extern const struct command command_status, command_doctor, command_tokens,
     command_keys, command_import, command_lock, command_unlock, command_sign,
     command_encrypt, command_decrypt, command_verify, command_open,
     command_harvest, command_contacts, command_anchors, command_check,
-    command_pin, command_generate, command_install, command_setup;
+    command_pin, command_generate, command_install, command_setup,
+    command_sendmail;
 
 /* ---- arguments.c
  * ------------------------------------------------------------- */
@@ -223,6 +230,10 @@ extern const struct command contacts_list, contacts_show, contacts_remove;
 int keys_remove_run(const struct arguments *a);
 int keys_export_run(const struct arguments *a);
 int tokens_init_run(const struct arguments *a);
+
+/* The path of PROGRAM in the folder of this one; false when that cannot be
+ * told. */
+bool sibling_path(const char *program, char *out, size_t size);
 
 /* Remembers whether stdin and stdout were open, then fills the gaps. */
 void standard_fds_check(void);

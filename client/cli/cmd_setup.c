@@ -11,6 +11,8 @@ static const struct setup_tool tools[] = {
     {"maildrop", "learn contacts as mail is delivered", setup_maildrop, NULL},
     {"notmuch", "learn contacts and tag by verdict", setup_notmuch, NULL},
     {"procmail", "learn contacts as mail is delivered", setup_procmail, NULL},
+    {"sendmail", "sign and encrypt all that is sent (msmtp, Postfix)",
+     setup_sendmail, NULL},
     {"sieve", "learn contacts as mail is delivered (Dovecot)", setup_sieve,
      NULL},
 };

@@ -12,7 +12,8 @@ static const struct command *const commands[] = {
     &command_import,  &command_generate, &command_install, &command_unlock,
     &command_lock,    &command_pin,      &command_sign,    &command_encrypt,
     &command_decrypt, &command_verify,   &command_open,    &command_check,
-    &command_harvest, &command_contacts, &command_anchors, &command_setup};
+    &command_harvest, &command_contacts, &command_anchors, &command_setup,
+    &command_sendmail};
 
 static int
 help_all(FILE *to)
@@ -94,6 +95,8 @@ command_run(const struct command *command, int argc, char **argv)
 {
     AUTO(arguments) struct arguments a = {.command = NULL};
 
+    if (command->run_words && (argc < 1 || !is_help(argv[0])))
+        return command->run_words(argc + 1, argv - 1);
     if (command->parts && argc > 0 && is_help(argv[0]))
         return help_one(command);
     if (command->parts)

@@ -39,6 +39,6 @@ char *setup_address(const struct arguments *a);
 /* ---- rows ---------------------------------------------------------------- */
 
 extern const char setup_procmail[], setup_maildrop[], setup_sieve[],
-    setup_notmuch[], setup_aerc[];
+    setup_notmuch[], setup_aerc[], setup_sendmail[];
 
 #endif

@@ -94,10 +94,15 @@ const char setup_notmuch[] =
     "done\n"
     "notmuch tag -new -- tag:new\n";
 
-const char setup_aerc[] = "# ~/.config/aerc/binds.conf: the whole mail, "
-                          "decrypted and judged, in the\n"
-                          "# pager. aerc itself knows OpenPGP only.\n"
-                          "[messages]\n"
-                          "S = :pipe -m sh -c '{smime} open 2>&1'<Enter>\n"
-                          "[view]\n"
-                          "S = :pipe -m sh -c '{smime} open 2>&1'<Enter>\n";
+const char setup_aerc[] =
+    "# ~/.config/aerc/binds.conf: the whole mail, "
+    "decrypted and judged, in the\n"
+    "# pager. aerc itself knows OpenPGP only.\n"
+    "[messages]\n"
+    "S = :pipe -m sh -c '{smime} open 2>&1'<Enter>\n"
+    "[view]\n"
+    "S = :pipe -m sh -c '{smime} open 2>&1'<Enter>\n"
+    "\n"
+    "# ~/.config/aerc/accounts.conf, in the section of the account; what\n"
+    "# becomes of the mail is said by: smime setup sendmail\n"
+    "outgoing = {smime-sendmail}\n";

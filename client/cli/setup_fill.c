@@ -12,26 +12,6 @@
 /* ---- programs
  * ----------------------------------------------------------------------- */
 
-/* The path of PROGRAM in the folder of this command; false when that cannot
- * be told. */
-static bool
-sibling_path(const char *program, char *out, size_t size)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-    int used;
-
-    if (n <= 0)
-        return false;
-    self[n] = '\0';
-    slash = strrchr(self, '/');
-    if (!slash)
-        return false;
-    used = snprintf(out, size, "%.*s/%s", (int)(slash - self), self, program);
-    return used > 0 && (size_t)used < size;
-}
-
 /* Is what PATH finds first under this name the file at WANTED? */
 static bool
 is_in_path(const char *program, const char *wanted)

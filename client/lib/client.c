@@ -118,7 +118,7 @@ smime_client_drop(struct smime_client **c)
  * ------------------------------------------------------------------- */
 
 static int
-transfer_error(enum transfer t, struct smime_error *error)
+transfer_error(enum transfer_result t, struct smime_error *error)
 {
     switch (t) {
     case TRANSFER_DONE:
@@ -152,11 +152,11 @@ notice_tell(const struct smime_client *c, const char *text)
 }
 
 /* Receives the reply, and tells of what comes before it. */
-static enum transfer
+static enum transfer_result
 reply_receive(struct smime_client *c, int64_t deadline, char **out)
 {
     struct inbox in = {NULL, 0, 0};
-    enum transfer t = TRANSFER_LOST;
+    enum transfer_result t = TRANSFER_LOST;
     char *text = NULL;
 
     for (int i = 0; i <= LIMIT_NOTICES; i++) {
@@ -184,7 +184,7 @@ exchange(struct smime_client *c, const char *text, const int *fds, int fd_count,
          int timeout_ms, char **out, struct smime_error *error)
 {
     int64_t deadline = deadline_after(timeout_ms);
-    enum transfer t = TRANSFER_LOST;
+    enum transfer_result t = TRANSFER_LOST;
 
     if (pthread_mutex_lock(&c->lock) != 0)
         return error_own(error, "Internal", "no lock");

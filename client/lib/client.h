@@ -31,14 +31,19 @@ bool socket_path(enum smime_socket which, char *out, size_t size);
 
 /* ---- transfer.c ---------------------------------------------------------- */
 
-enum transfer { TRANSFER_DONE, TRANSFER_LOST, TRANSFER_LATE, TRANSFER_HUGE };
+enum transfer_result {
+    TRANSFER_DONE,
+    TRANSFER_LOST,
+    TRANSFER_LATE,
+    TRANSFER_HUGE
+};
 
 /* Monotonic milliseconds when TIMEOUT_MS from now is over; -1: never. */
 int64_t deadline_after(int timeout_ms);
 
 /* Sends N bytes, the descriptors with the first. */
-enum transfer bytes_send(int fd, const char *p, size_t n, const int *fds,
-                         int fd_count, int64_t deadline);
+enum transfer_result bytes_send(int fd, const char *p, size_t n, const int *fds,
+                                int fd_count, int64_t deadline);
 
 /* What was received behind the message that was given last. A zeroed one is
  * empty. */
@@ -51,7 +56,7 @@ void inbox_drop(struct inbox *in);
 
 /* Receives up to the NUL that ends a message; gives its text (NUL included)
  * in *out, which the caller frees. */
-enum transfer message_receive(int fd, int64_t deadline, struct inbox *in,
-                              char **out);
+enum transfer_result message_receive(int fd, int64_t deadline, struct inbox *in,
+                                     char **out);
 
 #endif

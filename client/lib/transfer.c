@@ -25,7 +25,7 @@ deadline_after(int timeout_ms)
     return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 }
 
-static enum transfer
+static enum transfer_result
 ready_wait(int fd, short events, int64_t deadline)
 {
     struct pollfd p = {.fd = fd, .events = events};
@@ -71,7 +71,7 @@ part_send(int fd, const char *p, size_t n, const int *fds, int fd_count)
     return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-enum transfer
+enum transfer_result
 bytes_send(int fd, const char *p, size_t n, const int *fds, int fd_count,
            int64_t deadline)
 {
@@ -83,7 +83,7 @@ bytes_send(int fd, const char *p, size_t n, const int *fds, int fd_count,
             n -= (size_t)sent;
             fd_count = 0;
         } else if (sent < 0 && errno == EAGAIN) {
-            enum transfer t = ready_wait(fd, POLLOUT, deadline);
+            enum transfer_result t = ready_wait(fd, POLLOUT, deadline);
 
             if (t != TRANSFER_DONE)
                 return t;
@@ -115,7 +115,7 @@ inbox_grow(struct inbox *in)
 }
 
 /* Receives what is there. Sets *ended when a message is whole. */
-static enum transfer
+static enum transfer_result
 part_receive(int fd, struct inbox *in, bool *ended)
 {
     char *at;
@@ -137,7 +137,7 @@ part_receive(int fd, struct inbox *in, bool *ended)
 }
 
 /* Gives the first message of those that are there. */
-static enum transfer
+static enum transfer_result
 message_take(struct inbox *in, char **out)
 {
     size_t n = strnlen(in->data, in->len) + 1;
@@ -154,10 +154,10 @@ message_take(struct inbox *in, char **out)
     return TRANSFER_DONE;
 }
 
-enum transfer
+enum transfer_result
 message_receive(int fd, int64_t deadline, struct inbox *in, char **out)
 {
-    enum transfer t = TRANSFER_DONE;
+    enum transfer_result t = TRANSFER_DONE;
     bool ended = in->len > 0 && memchr(in->data, '\0', in->len) != NULL;
 
     while (t == TRANSFER_DONE && !ended) {
