@@ -1,0 +1,278 @@
+#include "agent/session/foreign.h"
+
+#include "agent/cms/certs_only.h"
+#include "agent/session/input.h"
+
+#define LOOK_BYTES (64 * 1024) /* of the beginning, to see what it is */
+
+/* ---- PEM ------------------------------------------------------------------
+ */
+
+static bool
+begins(struct slice s, const char *text)
+{
+    return s.n >= strlen(text) && memcmp(s.p, text, strlen(text)) == 0;
+}
+
+static bool
+is_wanted(struct slice line)
+{
+    static const char *const labels[] = {
+        "-----BEGIN CERTIFICATE-----", "-----BEGIN X509 CERTIFICATE-----",
+        "-----BEGIN TRUSTED CERTIFICATE-----", "-----BEGIN PKCS7-----",
+        "-----BEGIN CMS-----"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(labels); i++)
+        if (begins(line, labels[i]))
+            return true;
+    return false;
+}
+
+struct block {
+    struct buf text;
+    size_t line; /* 0: outside of one that is wanted */
+    bool is_cut;
+};
+
+static void
+block_drop(struct block *b)
+{
+    buf_drop(&b->text);
+}
+
+static enum err
+block_end(struct block *b, const char *why, const struct foreign_sink *to,
+          struct problem *p)
+{
+    AUTO(entry) struct entry one = {.count = 0};
+    size_t line = b->line;
+    enum err e;
+
+    b->line = 0;
+    if (b->is_cut)
+        why = "it is too large";
+    if (why)
+        return to->bad(to->context, line, why, p);
+    e = entry_add_base64(&one, buf_slice(&b->text), line, to, p);
+    return e == ERR_OK ? entry_end(&one, to, p) : e;
+}
+
+static enum err
+pem_line(struct block *b, const struct lines *l, const struct foreign_sink *to,
+         struct problem *p)
+{
+    struct slice line = buf_slice(&l->line);
+    enum err e = ERR_OK;
+
+    if (begins(line, "-----BEGIN ")) {
+        if (b->line != 0)
+            e = block_end(b, "a PEM block without its end", to, p);
+        b->line = is_wanted(line) ? l->number : 0;
+        b->is_cut = false;
+        buf_clear(&b->text);
+    } else if (begins(line, "-----END ") && b->line != 0) {
+        e = block_end(b, NULL, to, p);
+    } else if (b->line != 0) {
+        b->is_cut = b->is_cut || l->is_cut ||
+                    b->text.len + line.n > LIMIT_LOGICAL_LINE_BYTES;
+        if (!b->is_cut)
+            buf_add_slice(&b->text, line);
+    }
+    return e;
+}
+
+static enum err
+pem_read(struct stream *from, const struct foreign_sink *to, struct problem *p)
+{
+    AUTO(block) struct block b = {.line = 0};
+    AUTO(lines) struct lines l;
+    bool some = true;
+    enum err e = ERR_OK;
+
+    lines_init(&l, from, "");
+    while (e == ERR_OK && (e = lines_next(&l, &some, p)) == ERR_OK && some)
+        e = pem_line(&b, &l, to, p);
+    if (e == ERR_OK && b.line != 0)
+        e = block_end(&b, "a PEM block without its end", to, p);
+    return e;
+}
+
+/* ---- binary ---------------------------------------------------------------
+ */
+
+static const struct slice_list nobody = {.n = 0};
+
+static enum err
+binary_found(void *context, struct slice der, struct problem *p)
+{
+    const struct foreign_sink *to = context;
+    const struct foreign_found f = {.bytes = der, .stated = &nobody};
+
+    return to->found(to->context, &f, p);
+}
+
+static enum err
+list_read(struct stream *from, const struct foreign_sink *to, struct problem *p)
+{
+    /* The sink's own errors are not the file's. */
+    struct problem why = {0};
+    struct foreign_sink copy = *to;
+    size_t passed_over = 0;
+    enum err e = certs_only_read(from, binary_found, &copy, &passed_over, &why);
+
+    if (e == ERR_BAD_MESSAGE)
+        return fail(p, ERR_BAD_CERTIFICATE, "%s", why.detail);
+    if (e != ERR_OK)
+        *p = why;
+    return e == ERR_OK && passed_over > 0
+               ? to->bad(to->context, 0,
+                         "it is too large, or no X.509 certificate", p)
+               : e;
+}
+
+static enum err
+whole_read(struct stream *from, const struct foreign_sink *to,
+           struct problem *p)
+{
+    AUTO(buf) struct buf file = {0};
+    enum err e = stream_read_all(from, LIMIT_BUNDLE_BYTES, &file, p);
+
+    return e == ERR_OK
+               ? binary_found((void *)(uintptr_t)to, buf_slice(&file), p)
+               : e;
+}
+
+/* ---- what it is -----------------------------------------------------------
+ */
+
+enum form {
+    FORM_NONE,
+    FORM_PEM,
+    FORM_VCARD,
+    FORM_LDIF,
+    FORM_LIST,
+    FORM_DER,
+    FORM_P12,
+    FORM_MAIL
+};
+
+/* SEQUENCE, then what it begins with. */
+static enum form
+form_of_der(struct slice s)
+{
+    size_t head = s.n > 1 && s.p[1] > 0x80 ? 2 + (s.p[1] & 0x7fU) : 2;
+
+    if (s.n <= head + 2)
+        return FORM_NONE;
+    if (s.p[head] == 0x06)
+        return FORM_LIST;
+    if (s.p[head] == 0x02 && s.p[head + 1] == 1 && s.p[head + 2] == 3)
+        return FORM_P12;
+    return FORM_DER;
+}
+
+static bool
+begins_nocase(struct slice s, const char *text)
+{
+    size_t n = strlen(text);
+
+    return s.n >= n && slice_is_nocase(slice_of(s.p, n), text);
+}
+
+static struct slice
+cut(struct slice s, size_t n)
+{
+    return slice_of(s.p + n, s.n - n);
+}
+
+/* Behind a byte order mark, empty lines and comments. */
+static struct slice
+first_line(struct slice s)
+{
+    if (begins(s, "\xef\xbb\xbf"))
+        s = cut(s, 3);
+    while (s.n > 0) {
+        const uint8_t *end = memchr(s.p, '\n', s.n);
+
+        if (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\r' || s.p[0] == '\n')
+            s = cut(s, 1);
+        else if (s.p[0] == '#' && end)
+            s = cut(s, (size_t)(end - s.p) + 1);
+        else
+            break;
+    }
+    return s;
+}
+
+static enum form
+form_of(struct slice start)
+{
+    struct slice text = first_line(start);
+
+    if (text.n == 0)
+        return FORM_NONE;
+    if (start.p[0] == 0x30)
+        return form_of_der(start);
+    if (begins_nocase(text, "BEGIN:VCARD"))
+        return FORM_VCARD;
+    if (begins_nocase(text, "dn:") || begins_nocase(text, "version:"))
+        return FORM_LDIF;
+    if (memmem(start.p, start.n, "-----BEGIN ", 11))
+        return FORM_PEM;
+    if (begins(text, "MI"))
+        return FORM_DER; /* bare base64 */
+    if (begins_nocase(text, "From") || begins_nocase(text, "Received:") ||
+        begins_nocase(text, "Return-Path:") || begins_nocase(text, "MIME-"))
+        return FORM_MAIL;
+    return FORM_NONE;
+}
+
+static enum err
+start_read(struct stream *from, struct buf *out, struct problem *p)
+{
+    size_t got = 1;
+    enum err e = ERR_OK;
+
+    while (e == ERR_OK && got > 0 && out->len < LOOK_BYTES) {
+        buf_reserve(out, LOOK_BYTES);
+        e = stream_read(from, out->data + out->len, LOOK_BYTES - out->len, &got,
+                        p);
+        if (e == ERR_OK)
+            out->len += got;
+    }
+    return e;
+}
+
+enum err
+foreign_read(struct stream *from, const struct foreign_sink *to,
+             struct problem *p)
+{
+    AUTO(buf) struct buf start = {0};
+    struct stream_joined all;
+    enum err e = start_read(from, &start, p);
+
+    if (e != ERR_OK)
+        return e;
+    stream_joined_init(&all, buf_slice(&start), from);
+    switch (form_of(buf_slice(&start))) {
+    case FORM_PEM:
+        return pem_read(&all.s, to, p);
+    case FORM_VCARD:
+        return vcard_read(&all.s, to, p);
+    case FORM_LDIF:
+        return ldif_read(&all.s, to, p);
+    case FORM_LIST:
+        return list_read(&all.s, to, p);
+    case FORM_DER:
+        return whole_read(&all.s, to, p);
+    case FORM_P12:
+        return fail(p, ERR_BAD_CERTIFICATE,
+                    "it is a PKCS#12 file with a key, for: smime import");
+    case FORM_MAIL:
+        return fail(p, ERR_BAD_CERTIFICATE, "it is mail, for: smime harvest");
+    case FORM_NONE:
+        break;
+    }
+    return fail(p, ERR_BAD_CERTIFICATE,
+                "it is neither PEM, DER, PKCS#7, vCard nor LDIF");
+}

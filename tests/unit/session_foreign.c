@@ -1,0 +1,476 @@
+/*
+ * Files of certificates that other programs wrote. What is looked at here is
+ * only where certificates begin and end: none of them is one.
+ */
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "agent/cms/certs_only.h"
+#include "agent/cms/signed.h"
+#include "agent/session/foreign.h"
+
+/* MAMCAQE= and MAMCAQI= */
+static const uint8_t one[] = {0x30, 0x03, 0x02, 0x01, 0x01};
+static const uint8_t two[] = {0x30, 0x03, 0x02, 0x01, 0x02};
+
+struct result {
+    char found[4096]; /* "LINE:NUMBER(STATED) " for each */
+    char bad[4096];   /* "LINE:WHY\n" */
+    size_t count, bad_count;
+    struct slice last; /* length only */
+    enum err answer;
+};
+
+static enum err
+on_found(void *context, const struct foreign_found *f, struct problem *p)
+{
+    struct result *r = context;
+    size_t n = strlen(r->found);
+
+    (void)p;
+    r->count++;
+    r->last = f->bytes;
+    if (n < sizeof(r->found) - 600) {
+        n += (size_t)snprintf(r->found + n, sizeof(r->found) - n, "%zu:%d(",
+                              f->line, f->bytes.p[f->bytes.n - 1]);
+        for (size_t i = 0; i < f->stated->n; i++)
+            n += (size_t)snprintf(r->found + n, sizeof(r->found) - n, "%s%.*s",
+                                  i ? "," : "", (int)f->stated->item[i].n,
+                                  (const char *)f->stated->item[i].p);
+        snprintf(r->found + n, sizeof(r->found) - n, ") ");
+    }
+    return r->answer;
+}
+
+static enum err
+on_bad(void *context, size_t line, const char *why, struct problem *p)
+{
+    struct result *r = context;
+    size_t n = strlen(r->bad);
+
+    (void)p;
+    r->bad_count++;
+    snprintf(r->bad + n, sizeof(r->bad) - n, "%zu:%s\n", line, why);
+    return ERR_OK;
+}
+
+static enum err
+read_bytes(struct slice file, struct result *r, struct problem *p)
+{
+    const struct foreign_sink to = {on_found, on_bad, r};
+    struct stream_memory m;
+
+    stream_memory_init(&m, file);
+    return foreign_read(&m.s, &to, p);
+}
+
+static struct result
+read_text(const char *text)
+{
+    struct result r = {.count = 0};
+    struct problem p = {0};
+
+    assert_int_equal(read_bytes(slice_text(text), &r, &p), ERR_OK);
+    return r;
+}
+
+/* ---- vCard ----------------------------------------------------------------
+ */
+
+static void
+keys_of_vcards_are_read_in_every_form(void **state)
+{
+    struct result r;
+
+    (void)state;
+    r = read_text("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Max\r\n"
+                  "KEY:data:application/pkix-cert;base64,MAMCAQE=\r\n"
+                  "EMAIL;TYPE=work:max@example.org\r\nEND:VCARD\r\n");
+    assert_string_equal(r.found, "4:1(max@example.org) ");
+    r = read_text("BEGIN:VCARD\nVERSION:3.0\nEMAIL:a@b\n"
+                  "KEY;TYPE=X509;ENCODING=b:MAMC\n AQ\n\tE=\nEND:VCARD\n"
+                  "begin:vcard\nemail:mailto:c@d\nEMAIL:e@f\n"
+                  "item1.KEY;MEDIATYPE=\"application/pkix-cert\";ENCODING=b:"
+                  "MAMCAQI=\nEND:VCARD\n");
+    assert_string_equal(r.found, "4:1(a@b) 11:2(c@d,e@f) ");
+    r = read_text("BEGIN:VCARD\nVERSION:2.1\nKEY;X509;BASE64:\n MAMCAQE=\n\n"
+                  "END:VCARD\n");
+    assert_string_equal(r.found, "3:1() ");
+    r = read_text("BEGIN:VCARD\nKEY:data:application/pkix-cert\\;base64\\,"
+                  "MAMCAQE%3D\nKEY:data:,0%03%02%01%02\nEND:VCARD\n");
+    assert_string_equal(r.found, "2:1() 3:2() ");
+    r = read_text("BEGIN:VCARD\nKEY;VALUE=text:-----BEGIN CERTIFICATE-----\\n"
+                  "MAMCAQE=\\n-----END CERTIFICATE-----\\n\nEND:VCARD\n");
+    assert_int_equal(r.count, 1);
+}
+
+static void
+other_keys_of_vcards_are_passed_over(void **state)
+{
+    struct result r;
+
+    (void)state;
+    r = read_text("BEGIN:VCARD\nKEY;TYPE=PGP;ENCODING=b:mQINBF\n"
+                  "KEY;MEDIATYPE=application/pgp-keys:http://x/key.asc\n"
+                  "KEY:data:application/pgp-keys;base64,mQINBF\n"
+                  "KEY:some text\nPHOTO;ENCODING=b:MAMCAQE=\n"
+                  "NOTE:KEY;ENCODING=b:MAMCAQE=\nEND:VCARD\n");
+    assert_int_equal(r.count, 0);
+    assert_int_equal(r.bad_count, 0);
+}
+
+static void
+what_a_vcard_only_points_to_is_told_and_not_fetched(void **state)
+{
+    struct result r;
+
+    (void)state;
+    r = read_text("BEGIN:VCARD\nKEY;MEDIATYPE=application/pkix-cert:"
+                  "http://example.org/max.crt\nKEY;ENCODING=b:M?M\n"
+                  "KEY;TYPE=X509:MAMCAQE=\n"
+                  "KEY;ENCODING=b:MAMCAQE=\nEND:VCARD\n");
+    assert_string_equal(r.found, "5:1() ");
+    assert_string_equal(r.bad, "2:it is not in the file but elsewhere, and is "
+                               "not fetched\n3:it is no base64\n"
+                               "4:it has no encoding\n");
+}
+
+static void
+a_card_without_its_end_is_read(void **state)
+{
+    struct result r;
+
+    (void)state;
+    r = read_text("\xef\xbb\xbf"
+                  "\r\nBEGIN:VCARD\nKEY;ENCODING=b:MAMCAQE=\nEMAIL:a@b");
+    assert_string_equal(r.found, "3:1(a@b) ");
+}
+
+/* ---- LDIF -----------------------------------------------------------------
+ */
+
+static void
+certificates_of_ldif_are_read(void **state)
+{
+    struct result r;
+
+    (void)state;
+    r = read_text(
+        "# an export\nversion: 1\n\ndn: cn=Max\n"
+        "userCertificate;binary:: MAMC\n AQE=\nmail: max@example.org\n"
+        "mail:: YUBi\n\ndn: cn=Elena\n"
+        "userSMIMECertificate;binary:: MAMCAQI=\n"
+        "dn: cn=No empty line\nuserCertificate:: MAMCAQE=\n"
+        "mail: c@d \n");
+    assert_string_equal(r.found, "5:1(max@example.org,a@b) 11:2() 13:1(c@d) ");
+    assert_int_equal(r.bad_count, 0);
+}
+
+static void
+urls_of_ldif_are_refused(void **state)
+{
+    struct result r;
+
+    (void)state;
+    r = read_text("dn: cn=Max\nuserCertificate;binary:< file:///etc/passwd\n"
+                  "userCertificate;binary: text\njpegPhoto:: MAMCAQE=\n"
+                  "userPassword:: MAMCAQE=\nuserCertificate;binary:: !\n");
+    assert_int_equal(r.count, 0);
+    assert_string_equal(r.bad, "2:it is not in the file but elsewhere, and is "
+                               "not fetched\n3:it is no base64\n"
+                               "6:it is no base64\n");
+}
+
+/* ---- PEM and binary -------------------------------------------------------
+ */
+
+static void
+pem_of_any_number_is_read(void **state)
+{
+    struct result r;
+
+    (void)state;
+    r = read_text("text\n-----BEGIN CERTIFICATE-----\nMAMC\nAQE=\n"
+                  "-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"
+                  "MAMCAQI=\n-----END PRIVATE KEY-----\n"
+                  "-----BEGIN PKCS7-----\r\nMAMCAQI=\r\n-----END PKCS7-----");
+    assert_string_equal(r.found, "2:1() 9:2() ");
+    r = read_text("-----BEGIN CERTIFICATE-----\nMAMC\n"
+                  "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n"
+                  "-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n");
+    assert_string_equal(r.found, "3:1() ");
+    assert_string_equal(r.bad, "1:a PEM block without its end\n"
+                               "6:a PEM block without its end\n");
+}
+
+static void
+a_list_of_more_than_a_mail_may_have_is_read(void **state)
+{
+    struct result r = {.count = 0};
+    struct problem p = {0};
+    AUTO(buf) struct buf file = {0};
+    struct sink_buf to;
+    const size_t count = 5000;
+
+    (void)state;
+    sink_buf_init(&to, &file, SIZE_MAX);
+    assert_int_equal(certs_only_begin(&to.s, count * sizeof(one), &p), ERR_OK);
+    for (size_t i = 0; i < count; i++)
+        buf_add(&file, i + 1 < count ? one : two, sizeof(one));
+    assert_int_equal(certs_only_end(&to.s, &p), ERR_OK);
+    assert_int_equal(read_bytes(buf_slice(&file), &r, &p), ERR_OK);
+    assert_int_equal(r.count, count);
+
+    file.len -= 3;
+    r = (struct result){.count = 0};
+    assert_int_equal(read_bytes(buf_slice(&file), &r, &p), ERR_BAD_CERTIFICATE);
+}
+
+static void
+what_is_written_is_what_the_other_writer_writes(void **state)
+{
+    const struct slice both[] = {slice_of(one, sizeof(one)),
+                                 slice_of(two, sizeof(two))};
+    AUTO(buf) struct buf ours = {0};
+    AUTO(buf) struct buf theirs = {0};
+    struct problem p = {0};
+    struct sink_buf to;
+
+    (void)state;
+    sink_buf_init(&to, &ours, SIZE_MAX);
+    assert_int_equal(certs_only_begin(&to.s, sizeof(one) + sizeof(two), &p),
+                     ERR_OK);
+    buf_add(&ours, one, sizeof(one));
+    buf_add(&ours, two, sizeof(two));
+    assert_int_equal(certs_only_end(&to.s, &p), ERR_OK);
+    signed_write_certs_only(both, 2, &theirs);
+    assert_true(slice_equal(buf_slice(&ours), buf_slice(&theirs)));
+}
+
+static void
+der_and_bare_base64_are_handed_on(void **state)
+{
+    static const uint8_t der[] = {0x30, 0x05, 0x30, 0x03, 2, 1, 1};
+    struct result r = {.count = 0};
+    struct problem p = {0};
+
+    (void)state;
+    assert_int_equal(read_bytes(slice_of(der, sizeof(der)), &r, &p), ERR_OK);
+    assert_int_equal(r.count, 1);
+    assert_int_equal(r.last.n, sizeof(der));
+    assert_int_equal(read_text("MIIBAgM=\n").count, 1);
+}
+
+static void
+what_is_something_else_is_named(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } rows[] = {{"", "neither PEM"},
+                {"hello\n", "neither PEM"},
+                {"From: a@b\n\nhi\n", "smime harvest"},
+                {"\x30\x05\x02\x01\x03\x30\x01\x01", "smime import"},
+                {"\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x02"
+                 "\x04\x01",
+                 "list of certificates"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct result r = {.count = 0};
+        struct problem p = {0};
+
+        assert_int_equal(read_bytes(slice_text(rows[i].text), &r, &p),
+                         ERR_BAD_CERTIFICATE);
+        assert_non_null(strstr(p.detail, rows[i].says));
+        assert_int_equal(r.count, 0);
+    }
+}
+
+static void
+an_error_of_the_sink_ends_it(void **state)
+{
+    struct result r = {.answer = ERR_STORE};
+    struct problem p = {0};
+
+    (void)state;
+    assert_int_equal(
+        read_bytes(slice_text("dn: a\nuserCertificate:: MAMCAQE=\n\ndn: b\n"
+                              "userCertificate:: MAMCAQE=\n"),
+                   &r, &p),
+        ERR_STORE);
+    assert_int_equal(r.count, 1);
+}
+
+/* ---- limits ---------------------------------------------------------------
+ */
+
+/* A card of N certificates of SIZE bytes each. */
+static struct result
+read_card(size_t n, size_t size)
+{
+    AUTO(buf) struct buf file = {0};
+
+    buf_add_text(&file, "BEGIN:VCARD\n");
+    for (size_t i = 0; i < n; i++) {
+        buf_add_text(&file, "KEY;ENCODING=b:");
+        for (size_t k = 0; k < size / 3; k++)
+            buf_add(&file, "MAMC", 4);
+        buf_add_byte(&file, '\n');
+    }
+    buf_add_text(&file, "END:VCARD\n");
+    return read_text(buf_text(&file));
+}
+
+static void
+an_entry_holds_so_many_certificates(void **state)
+{
+    struct result r;
+
+    (void)state;
+    assert_int_equal(read_card(LIMIT_ENTRY_CERTIFICATES, 6).bad_count, 0);
+    r = read_card(LIMIT_ENTRY_CERTIFICATES + 1, 6);
+    assert_int_equal(r.count, LIMIT_ENTRY_CERTIFICATES);
+    assert_int_equal(r.bad_count, 1);
+    assert_non_null(strstr(r.bad, "34:more than 32 certificates"));
+}
+
+static void
+an_entry_holds_so_many_bytes(void **state)
+{
+    struct result r;
+
+    (void)state;
+    assert_int_equal(read_card(2, LIMIT_ENTRY_BYTES / 2).bad_count, 0);
+    r = read_card(2, LIMIT_ENTRY_BYTES / 2 + 3);
+    assert_int_equal(r.count, 1);
+    assert_int_equal(r.bad_count, 1);
+}
+
+static void
+further_addresses_of_an_entry_are_passed_over(void **state)
+{
+    AUTO(buf) struct buf file = {0};
+    struct result r;
+    size_t commas = 0;
+
+    (void)state;
+    buf_add_text(&file, "BEGIN:VCARD\nKEY;ENCODING=b:MAMCAQE=\n");
+    for (int i = 0; i < LIMIT_ENTRY_ADDRESSES + 1; i++)
+        buf_addf(&file, "EMAIL:a%d@b\n", i);
+    r = read_text(buf_text(&file));
+    for (const char *at = r.found; *at; at++)
+        commas += *at == ',';
+    assert_int_equal(commas, LIMIT_ENTRY_ADDRESSES - 1);
+    assert_non_null(strstr(r.found, "a31@b"));
+    assert_null(strstr(r.found, "a32@b"));
+}
+
+/* One line of N characters behind HEAD, the certificate in front of it. */
+static struct result
+read_long_line(const char *head, size_t n, const char *end)
+{
+    AUTO(buf) struct buf file = {0};
+    size_t in_line = strlen(strrchr(head, '\n') + 1);
+
+    buf_add_text(&file, head);
+    for (size_t i = in_line; i < n; i++) {
+        /* Folded now and then, as writers do. */
+        if (i % 100000 == 0)
+            buf_add_text(&file, "\n ");
+        buf_add_byte(&file, 'A');
+    }
+    buf_add_text(&file, end);
+    return read_text(buf_text(&file));
+}
+
+static void
+a_line_may_be_so_long(void **state)
+{
+    static const char head[] = "BEGIN:VCARD\nKEY;ENCODING=b:MA";
+    struct result r;
+
+    (void)state;
+    r = read_long_line(head, LIMIT_LOGICAL_LINE_BYTES - 1, "\nEND:VCARD\n");
+    assert_int_equal(r.count, 1);
+    assert_string_equal(r.bad, "");
+    r = read_long_line(head, LIMIT_LOGICAL_LINE_BYTES + 1, "\nEND:VCARD\n");
+    assert_string_equal(r.bad, "2:it is too large\n");
+    r = read_long_line("-----BEGIN CERTIFICATE-----\nMA",
+                       LIMIT_LOGICAL_LINE_BYTES + 1,
+                       "\n-----END CERTIFICATE-----\n");
+    assert_string_equal(r.bad, "1:it is too large\n");
+}
+
+/* 100 MB of a photograph, made as it is read. */
+struct endless {
+    struct stream s;
+    size_t left;
+    struct slice end;
+};
+
+static enum err
+endless_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
+             struct problem *p)
+{
+    struct endless *e = (struct endless *)s;
+
+    (void)p;
+    *got = size < e->left ? size : e->left;
+    memset(out, 'A', *got);
+    e->left -= *got;
+    if (*got == 0 && e->end.n > 0) {
+        *got = size < e->end.n ? size : e->end.n;
+        memcpy(out, e->end.p, *got);
+        e->end = slice_of(e->end.p + *got, e->end.n - *got);
+    }
+    return ERR_OK;
+}
+
+static void
+a_huge_file_is_read_in_little_memory(void **state)
+{
+    struct endless e = {.s = {endless_read}, .left = 100 * 1024 * 1024};
+    struct result r = {.count = 0};
+    AUTO(lines) struct lines l;
+    struct problem p = {0};
+    size_t most = 0;
+    bool some = true;
+
+    (void)state;
+    (void)r;
+    e.end = slice_text("\nKEY;ENCODING=b:MAMCAQE=\n");
+    lines_init(&l, &e.s, " \t");
+    while (some) {
+        assert_int_equal(lines_next(&l, &some, &p), ERR_OK);
+        if (l.line.cap > most)
+            most = l.line.cap;
+    }
+    assert_int_equal(l.number, 2);
+    assert_true(most <= 4 * LIMIT_LOGICAL_LINE_BYTES);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_of_vcards_are_read_in_every_form),
+        cmocka_unit_test(other_keys_of_vcards_are_passed_over),
+        cmocka_unit_test(what_a_vcard_only_points_to_is_told_and_not_fetched),
+        cmocka_unit_test(a_card_without_its_end_is_read),
+        cmocka_unit_test(certificates_of_ldif_are_read),
+        cmocka_unit_test(urls_of_ldif_are_refused),
+        cmocka_unit_test(pem_of_any_number_is_read),
+        cmocka_unit_test(a_list_of_more_than_a_mail_may_have_is_read),
+        cmocka_unit_test(what_is_written_is_what_the_other_writer_writes),
+        cmocka_unit_test(der_and_bare_base64_are_handed_on),
+        cmocka_unit_test(what_is_something_else_is_named),
+        cmocka_unit_test(an_error_of_the_sink_ends_it),
+        cmocka_unit_test(an_entry_holds_so_many_certificates),
+        cmocka_unit_test(an_entry_holds_so_many_bytes),
+        cmocka_unit_test(further_addresses_of_an_entry_are_passed_over),
+        cmocka_unit_test(a_line_may_be_so_long),
+        cmocka_unit_test(a_huge_file_is_read_in_little_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
