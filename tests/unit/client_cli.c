@@ -249,19 +249,18 @@ an_mbox_is_split_into_its_messages(void **state)
                                 "       1  nothing to learn from\n");
 }
 
+/* Two of them are under way at once: which comes first is open. */
 static void
 a_maildir_is_sent_in_batches(void **state)
 {
-    static const char eight[] =
-        "{\"parameters\":{\"harvested\":[{},{},{},{},{},{},{},{}]}}";
     struct server s;
 
     (void)state;
     server_listen(&s, "");
-    s.answers[0] = eight;
-    s.answers[1] = "{\"parameters\":{\"harvested\":[{},{\"result\":\"failed\","
-                   "\"origin\":\"x\",\"reason\":\"it ends early\","
-                   "\"error\":\"BadMessage\"}]}}";
+    s.answers[0] = s.answers[1] =
+        "{\"parameters\":{\"harvested\":[{},{\"result\":\"failed\","
+        "\"origin\":\"x\",\"reason\":\"it ends early\",\"error\":"
+        "\"BadMessage\"},{},{},{},{},{},{}]}}";
     assert_int_equal(
         run_against(&s, "d=$SMIME_AGENT_SOCK.d; mkdir -p $d/cur $d/new; for i "
                         "in 1 2 3 4 5; do echo A: b >$d/cur/$i; echo A: b "
@@ -269,8 +268,8 @@ a_maildir_is_sent_in_batches(void **state)
                         "exit $r"),
         0);
     assert_int_equal(s.count, 2);
-    assert_int_equal(s.fd_counts[0], 8);
-    assert_int_equal(s.fd_counts[1], 2);
+    assert_int_equal(s.fd_counts[0] + s.fd_counts[1], 10);
+    assert_true(s.fd_counts[0] == 8 || s.fd_counts[1] == 8);
     assert_non_null(strstr(errors, "x: it ends early"));
     assert_non_null(strstr(output, "10 messages read"));
 }
