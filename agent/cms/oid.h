@@ -21,6 +21,7 @@
     X(ENVELOPED_DATA, PKCS "\x01\x07\x03")                                     \
     X(AUTH_ENVELOPED_DATA, PKCS "\x01\x09\x10\x01\x17")                        \
     X(COMPRESSED_DATA, PKCS "\x01\x09\x10\x01\x09")                            \
+    X(ZLIB, PKCS "\x01\x09\x10\x03\x08")                                      \
     /* attributes: RFC 5652 11, 5035, 8551 2.5 */                              \
     X(CONTENT_TYPE, PKCS "\x01\x09\x03")                                       \
     X(MESSAGE_DIGEST, PKCS "\x01\x09\x04")                                     \

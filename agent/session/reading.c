@@ -83,7 +83,8 @@ reading_inner(struct reading *g, struct stream *content, const struct layer *l)
 
     if (e == ERR_OK && l->at.place == PLACE_SPINE)
         note_inner_from(g, &inner);
-    if (e == ERR_OK && g->verb == VERB_DECRYPT)
+    if (e == ERR_OK && g->verb == VERB_DECRYPT &&
+        !reading_is_compressed(&inner))
         e = reading_put(g, &inner, &w);
     else if (e == ERR_OK)
         e = reading_entity(g, &inner, &w);
@@ -251,7 +252,7 @@ read_object(struct reading *g, struct stream *der, const struct where *w,
     case CMS_TYPE_AUTH_ENVELOPED:
         return read_encrypted(g, o, w);
     case CMS_TYPE_COMPRESSED:
-        return fail(p, ERR_UNSUPPORTED, "compressed data");
+        return reading_compressed(g, o, w);
     case CMS_TYPE_DATA:
     case CMS_TYPE_OTHER:
         break;

@@ -103,6 +103,7 @@ struct reading {
     struct part *part;
     size_t part_count;
     size_t parts_read;              /* of foreign multiparts */
+    size_t compressions;            /* that were taken off */
     bool more;                      /* a limit was met: not all is told */
     struct stream_passing *passing; /* NULL: the reading is in the spine */
     bool all_hashes;                /* the second pass */
@@ -165,6 +166,12 @@ typedef enum err use_object(struct reading *g, struct stream *der,
 MUST_USE enum err reading_pkcs7(struct reading *g, struct entity *e,
                                 use_object *use, const struct where *w,
                                 struct layer *l);
+
+/* reading_compressed.c: reads what the CompressedData O holds, where it stands
+ * around all of the message. */
+MUST_USE enum err reading_compressed(struct reading *g, struct cms_object *o,
+                                     const struct where *w);
+bool reading_is_compressed(const struct entity *e);
 
 /* reading_multipart.c: what a multipart/signed says of itself; for any other
  * entity only its kind. (A parsed type is large and layers are nested: it

@@ -7,3 +7,4 @@ foreach(name cms_ber cms_algorithm cms_object cms_signed cms_signed_write cms_en
              cms_enveloped_refused cms_interop cms_vectors limits_cms limits_envelope)
   smime_unit_test(${name} cms-fixture)
 endforeach()
+smime_unit_test(cms_compressed cms-fixture smime-compressed)
