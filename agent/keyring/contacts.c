@@ -190,20 +190,52 @@ keyring_contacts(struct keyring *k, const struct contacts_request *q,
     return ERR_OK;
 }
 
-/* All certificates of one address that fit into one answer. */
-enum err
-keyring_contact(struct keyring *k, struct slice address,
-                struct answer_bytes *bytes, struct list_reply *out,
-                struct problem *p)
+/* The rows that FIND gives of WHOM, as many as fit into one answer. */
+static enum err
+list_of(struct keyring *k,
+        enum err (*find)(struct store *s, struct slice whom, store_visit *visit,
+                         void *ctx, struct problem *p),
+        struct slice whom, struct answer_bytes *bytes, struct list_reply *out,
+        struct problem *p)
 {
     struct listing l = {
         .k = k, .out = &bytes->a, .p = p, .now = (int64_t)time(NULL)};
-    enum err e = store_contact(k->store, address, list_row, &l, p);
+    enum err e = find(k->store, whom, list_row, &l, p);
 
     if (e != ERR_OK || l.e != ERR_OK)
         return e != ERR_OK ? e : l.e;
     list_reply_fill(&l, out);
     return ERR_OK;
+}
+
+enum err
+keyring_contact(struct keyring *k, struct slice address,
+                struct answer_bytes *bytes, struct list_reply *out,
+                struct problem *p)
+{
+    return list_of(k, store_contact, address, bytes, out, p);
+}
+
+enum err
+keyring_holders(struct keyring *k, struct slice fingerprint,
+                struct answer_bytes *bytes, struct list_reply *out,
+                struct problem *p)
+{
+    return list_of(k, store_holders, fingerprint, bytes, out, p);
+}
+
+enum err
+keyring_stored(struct keyring *k, const struct stored_request *q,
+               struct answer_bytes *bytes, struct stored_reply *out,
+               struct problem *p)
+{
+    enum stored_kind kind =
+        q->kind == STORED_ISSUERS ? STORED_ISSUERS : STORED_CONTACTS;
+
+    *out = (struct stored_reply){0};
+    return store_certificates(k->store, kind, q->cursor,
+                              LIMIT_CONTACTS_PAGE_BYTES, &bytes->a,
+                              &out->certificates, &out->next, p);
 }
 
 enum err

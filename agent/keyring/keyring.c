@@ -218,6 +218,12 @@ handle(struct keyring *k, struct brought *b, enum message m,
     if (m == MSG_CONTACTS)
         return keyring_contacts(k, &q->contacts_request, bytes,
                                 &out->list_reply, p);
+    if (m == MSG_HOLDERS)
+        return keyring_holders(k, q->fingerprint.fingerprint, bytes,
+                               &out->list_reply, p);
+    if (m == MSG_STORED)
+        return keyring_stored(k, &q->stored_request, bytes, &out->stored_reply,
+                              p);
     if (m == MSG_CONTACT)
         return keyring_contact(k, q->address.address, bytes, &out->list_reply,
                                p);

@@ -85,6 +85,14 @@ MUST_USE enum err keyring_contacts(struct keyring *k,
                                    const struct contacts_request *q,
                                    struct answer_bytes *bytes,
                                    struct list_reply *out, struct problem *p);
+/* The rows of one certificate, named by its SHA-256. */
+MUST_USE enum err keyring_holders(struct keyring *k, struct slice fingerprint,
+                                  struct answer_bytes *bytes,
+                                  struct list_reply *out, struct problem *p);
+MUST_USE enum err keyring_stored(struct keyring *k,
+                                 const struct stored_request *q,
+                                 struct answer_bytes *bytes,
+                                 struct stored_reply *out, struct problem *p);
 MUST_USE enum err keyring_contact(struct keyring *k, struct slice address,
                                   struct answer_bytes *bytes,
                                   struct list_reply *out, struct problem *p);

@@ -229,6 +229,55 @@ certificates_read(struct store *s, sqlite3_stmt *st, struct buf *bytes,
     return ERR_OK;
 }
 
+/* Of rows (id, der), as long as they fit; *last is the last one's id. True:
+ * there is more. */
+static bool
+page_read(sqlite3_stmt *st, size_t room, struct buf *bytes,
+          size_t n[LIMIT_LIST_ITEMS], size_t *count, uint32_t *last, int *rc)
+{
+    while ((*rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct slice der = column(st, 1);
+
+        if (*count == LIMIT_LIST_ITEMS ||
+            (*count > 0 && der.n > room - bytes->len))
+            return true;
+        buf_add_slice(bytes, der);
+        n[(*count)++] = der.n;
+        *last = (uint32_t)sqlite3_column_int64(st, 0);
+    }
+    return false;
+}
+
+enum err
+store_certificates(struct store *s, enum stored_kind kind, uint32_t cursor,
+                   size_t room, struct buf *bytes, struct slice_list *out,
+                   uint32_t *next, struct problem *p)
+{
+    size_t n[LIMIT_LIST_ITEMS], count = 0, start = 0;
+    enum err e = store_check(s, p);
+    uint32_t last = cursor;
+    sqlite3_stmt *st;
+    bool more;
+    int rc = 0;
+
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, kind == STORED_ISSUERS
+                                ? STATEMENT_STORED_ISSUERS
+                                : STATEMENT_STORED_CERTIFICATES);
+    sqlite3_bind_int64(st, 1, cursor);
+    sqlite3_bind_int64(st, 2, LIMIT_LIST_ITEMS + 1);
+    more = page_read(st, room, bytes, n, &count, &last, &rc);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        e = store_fail(s, p);
+    sqlite3_reset(st);
+    out->n = count;
+    for (size_t i = 0; i < count; start += n[i++])
+        out->item[i] = slice_of(bytes->data + start, n[i]);
+    *next = more ? last : 0;
+    return e;
+}
+
 enum err
 store_issuers(struct store *s, int64_t certificate, struct buf *bytes,
               struct slice_list *out, struct problem *p)

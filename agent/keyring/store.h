@@ -79,6 +79,14 @@ MUST_USE enum err store_holders(struct store *s, struct slice fingerprint,
                                 store_visit *visit, void *ctx,
                                 struct problem *p);
 
+/* Certificates of contacts, or issuers kept (KIND), behind CURSOR, as many as
+ * go into ROOM bytes: appended to BYTES, listed in OUT, which borrows from
+ * there. *next is the cursor of the next page, 0 after the last. */
+MUST_USE enum err store_certificates(struct store *s, enum stored_kind kind,
+                                     uint32_t cursor, size_t room,
+                                     struct buf *bytes, struct slice_list *out,
+                                     uint32_t *next, struct problem *p);
+
 /* The issuers kept with a certificate, appended to BYTES and listed in OUT
  * (which borrows from BYTES). */
 MUST_USE enum err store_issuers(struct store *s, int64_t certificate,

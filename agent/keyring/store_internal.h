@@ -65,6 +65,10 @@
     X(CONTACT, STORED_COLUMNS "WHERE c.address_key = ?1"                       \
                               " ORDER BY k.not_before DESC, c.id DESC")        \
     X(HOLDERS, STORED_COLUMNS "WHERE k.fingerprint = ?1 ORDER BY c.id")        \
+    X(STORED_CERTIFICATES, "SELECT id, der FROM certificate WHERE id > ?1"     \
+                           " ORDER BY id LIMIT ?2")                            \
+    X(STORED_ISSUERS, "SELECT id, der FROM issuer WHERE id > ?1"               \
+                      " ORDER BY id LIMIT ?2")                                 \
     X(COUNT_CONTACTS, "SELECT count(DISTINCT address_key) FROM contact")       \
     X(COUNT_CERTIFICATES, "SELECT count(*) FROM certificate")                  \
     X(COUNT_ROWS, "SELECT count(*) FROM contact WHERE address_key = ?1")       \

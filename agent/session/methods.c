@@ -21,6 +21,8 @@ static const struct method methods[] = {
      parameters_of_harvest},
     {CONTACTS "List", EVERY_RIGHT, false, contacts_list,
      parameters_of_contacts},
+    {CONTACTS "Certificates", EVERY_RIGHT, false, contacts_certificates,
+     parameters_of_certificates},
     {CONTACTS "Show", EVERY_RIGHT, false, contacts_show, parameters_of_contact},
     {CONTACTS "Remove", RIGHT_MANAGE, false, contacts_remove,
      parameters_of_contact},

@@ -120,6 +120,12 @@ const struct parameter parameters_of_harvest[] = {
 const struct parameter parameters_of_contacts[] = {
     {"match", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES}, END};
 
+const struct parameter parameters_of_certificates[] = {
+    {"patterns", PARAMETER_TEXTS, OPTIONAL, LIMIT_TEXT_BYTES},
+    FLAG("own"),
+    FLAG("bytes"),
+    END};
+
 const struct parameter parameters_of_contact[] = {
     {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES}, END};
 

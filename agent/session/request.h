@@ -37,6 +37,7 @@ extern const struct parameter parameters_of_open[];
 extern const struct parameter parameters_of_harvest[];
 extern const struct parameter parameters_of_contacts[];
 extern const struct parameter parameters_of_contact[];
+extern const struct parameter parameters_of_certificates[];
 extern const struct parameter parameters_of_unlock[];
 extern const struct parameter parameters_of_lock[];
 extern const struct parameter parameters_of_import[];

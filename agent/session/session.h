@@ -64,6 +64,7 @@ method_handler contacts_harvest;
 method_handler contacts_list;
 method_handler contacts_show;
 method_handler contacts_remove;
+method_handler contacts_certificates;
 method_handler keys_list;
 method_handler keys_tokens;
 method_handler keys_unlock;

@@ -29,11 +29,13 @@ anchor_write(struct validator *v, const struct anchor *a, struct buf *store)
         .label = text_cut(a->label, LIMIT_LABEL_BYTES),
         .distrust_after = (uint64_t)a->distrust_after};
 
-    OPENSSL_free(der);
     if (cert)
         cert_describe(cert, CHAIN_NOT_ASKED, &described);
     record.described = buf_slice(&described);
+    if (cert)
+        record.certificate = slice_of(der, (size_t)n);
     record_encode(RECORD_anchor_record, &record, store);
+    OPENSSL_free(der);
 }
 
 static uint64_t

@@ -154,6 +154,12 @@ static const struct field recipient_reply_fields[] = {ROWS(recipient_reply)};
 #define THIS fingerprint
 static const struct field fingerprint_fields[] = {ROWS(fingerprint)};
 #undef THIS
+#define THIS stored_request
+static const struct field stored_request_fields[] = {ROWS(stored_request)};
+#undef THIS
+#define THIS stored_reply
+static const struct field stored_reply_fields[] = {ROWS(stored_reply)};
+#undef THIS
 #define THIS contacts_request
 static const struct field contacts_request_fields[] = {ROWS(contacts_request)};
 #undef THIS

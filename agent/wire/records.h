@@ -336,7 +336,8 @@ struct slice_list {
     U64(distrust_after)                                                        \
     BYTES(described, LIMIT_RECORD_BYTES)                                       \
     TEXT(issuer, LIMIT_TEXT_BYTES)                                             \
-    U64(this_update) U64(next_update) U32(revoked) TEXT(why, LIMIT_TEXT_BYTES)
+    U64(this_update) U64(next_update) U32(revoked)                             \
+    TEXT(why, LIMIT_TEXT_BYTES) BYTES(certificate, LIMIT_CERT_BYTES)
 
 /* What a certificate says, as the validator read it. uses: set of
  * enum key_use that keyUsage and extendedKeyUsage leave for mail.
@@ -370,6 +371,10 @@ struct slice_list {
     TEXT(address, LIMIT_ADDRESS_BYTES)
 /* SHA-256 of the certificate. */
 #define FIELDS_fingerprint(U32, U64, BYTES, TEXT, LIST) BYTES(fingerprint, 32)
+/* kind: enum stored_kind. Read in pages, as lists are. */
+#define FIELDS_stored_request(U32, U64, BYTES, TEXT, LIST) U32(kind) U32(cursor)
+#define FIELDS_stored_reply(U32, U64, BYTES, TEXT, LIST)                       \
+    LIST(certificates, LIMIT_CERT_BYTES, LIMIT_LIST_ITEMS) U32(next)
 #define FIELDS_recipient_reply(U32, U64, BYTES, TEXT, LIST)                    \
     U32(state)                                                                 \
     BYTES(certificate, LIMIT_CERT_BYTES)                                       \
@@ -491,6 +496,7 @@ struct slice_list {
                                             X(check_reply) X(notice)           \
                                                 X(lock_now) X(lock_state)      \
                                                     X(anchor_record) X(fingerprint) \
+                                                        X(stored_request) X(stored_reply) \
                                                         RECORDS_OF_DIRECTORY(X)
 
 #define RECORD_U32(name)               uint32_t name;

@@ -143,6 +143,8 @@ enum trust_kind {
 };
 /* What a list of anchors tells of. */
 enum listed { LISTED_ANCHOR, LISTED_CRL, LISTED_FAULTY };
+/* Which certificates the keyring is asked for. */
+enum stored_kind { STORED_CONTACTS, STORED_ISSUERS };
 enum check_purpose { PURPOSE_EMAIL, PURPOSE_ANY };
 enum policy_flag {
     POLICY_EXPLICIT = 1,

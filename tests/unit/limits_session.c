@@ -39,6 +39,26 @@ so_many_addresses_are_encrypted_to(void **state)
 }
 
 static void
+certificates_are_asked_for_by_so_many_patterns(void **state)
+{
+    (void)state;
+    people_clear();
+    card_add(&alice, "a@example.org");
+    for (int over = 0; over < 2; over++) {
+        AUTO(outcome) struct outcome o;
+
+        call_text(contacts_certificates,
+                  json_pack("{s:o,s:b}", "patterns",
+                            texts_of(LIMIT_PATTERNS + over, "x%d@example.org"),
+                            "own", 1),
+                  "", &o);
+        assert_int_equal(o.e, over ? ERR_LIMIT : ERR_OK);
+        if (over)
+            assert_string_equal(o.problem.detail, "more than 64 patterns");
+    }
+}
+
+static void
 so_many_policies_are_asked_for(void **state)
 {
     (void)state;
@@ -149,6 +169,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(so_many_addresses_are_encrypted_to),
+        cmocka_unit_test(certificates_are_asked_for_by_so_many_patterns),
         cmocka_unit_test(so_many_policies_are_asked_for),
         cmocka_unit_test(a_session_has_so_many_operations),
         cmocka_unit_test(a_file_of_certificates_is_bounded),
