@@ -117,3 +117,32 @@ certificates_choose(const json_t *reply, bool signing, struct listed *out,
     *out = best;
     return best.json != NULL;
 }
+
+static bool
+is_issuer_there(const json_t *reply, const struct listed *anchor)
+{
+    for (size_t i = 0; i < certificates_count(reply); i++) {
+        struct listed c;
+
+        certificates_at(reply, i, &c);
+        if (strcmp(c.kind, "anchor") != 0 &&
+            strcmp(member_text(c.json, "issuer_sha1"), anchor->sha1) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_alone(const json_t *reply)
+{
+    return certificates_count(reply) == 1;
+}
+
+/* NSS's roots are many, and nobody's: whoever looks for people sees those of
+ * people that are listed. */
+bool
+certificate_is_shown(const json_t *reply, const struct listed *c)
+{
+    return strcmp(c->kind, "anchor") != 0 || is_alone(reply) ||
+           is_issuer_there(reply, c);
+}

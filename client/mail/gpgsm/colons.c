@@ -52,13 +52,15 @@ validity_of(const struct listed *c)
 }
 
 /* Field 12: small letters for the key, capitals for all of the certificate;
- * D: not to be used. */
+ * D: not to be used. An issuer is nobody to write to. */
 static void
 add_capabilities(struct buf *out, const struct listed *c)
 {
-    buf_addf(out, "%s%s%s%s%s%s%s:", c->encrypts ? "e" : "",
-             c->signs ? "s" : "", c->ca ? "c" : "", c->encrypts ? "E" : "",
-             c->signs ? "S" : "", c->ca ? "C" : "", c->blocked ? "D" : "");
+    bool encrypts = c->encrypts && !c->ca, signs = c->signs && !c->ca;
+
+    buf_addf(out, "%s%s%s%s%s%s%s:", encrypts ? "e" : "", signs ? "s" : "",
+             c->ca ? "c" : "", encrypts ? "E" : "", signs ? "S" : "",
+             c->ca ? "C" : "", c->blocked ? "D" : "");
 }
 
 static void

@@ -195,7 +195,7 @@ list(struct engine *e, struct line *l)
         struct listed c;
 
         certificates_at(reply, i, &c);
-        if (secret && !c.own)
+        if ((secret && !c.own) || !certificate_is_shown(reply, &c))
             continue;
         if (l->colons)
             colons_write(&c, secret, &out);

@@ -124,6 +124,9 @@ gpg_error_t certificates_find(struct engine *e, json_t *patterns, bool own,
 size_t certificates_count(const json_t *reply);
 void certificates_at(const json_t *reply, size_t i, struct listed *out);
 
+/* Is it one to show in a list? All but roots of nobody who is listed. */
+bool certificate_is_shown(const json_t *reply, const struct listed *c);
+
 /* What speaks against encrypting to it or signing with it, as the reason
  * numbers of INV_RECP and INV_SGNR; -1: nothing. */
 int certificate_obstacle(const struct listed *c, bool signing);

@@ -106,7 +106,7 @@ list(assuan_context_t ctx, const char *line, bool secret, write_one *write)
         struct listed c;
 
         certificates_at(reply, i, &c);
-        if (secret && !c.own)
+        if ((secret && !c.own) || !certificate_is_shown(reply, &c))
             continue;
         write(&c, true, &text);
         error = assuan_send_data(ctx, text.data, text.len);

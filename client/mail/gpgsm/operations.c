@@ -266,8 +266,11 @@ cmd_decrypt(assuan_context_t ctx, char *line)
     if (!error) {
         tell_decrypted(e, reply);
     } else {
-        if (strcmp(name, "NoDecryptionKey") == 0)
+        /* GPGME wants to have heard of a recipient before. */
+        if (strcmp(name, "NoDecryptionKey") == 0) {
+            engine_status(e, "ENC_TO", "0000000000000000 0 0");
             engine_status(e, "NO_SECKEY", "0000000000000000");
+        }
         engine_status(e, "DECRYPTION_FAILED", "%s", "");
     }
     json_decref(reply);
