@@ -159,7 +159,10 @@ signed_attrs_build(const struct signer_spec *spec, struct slice content_digest,
         (e = add_signing_certificate(&a, &cert, p)) != ERR_OK)
         return e;
     open = attribute_open(&a, OID_CAPABILITIES);
-    capabilities_write(&a.bytes);
+    if (spec->cbc_only)
+        capabilities_write_cbc(&a.bytes);
+    else
+        capabilities_write(&a.bytes);
     attribute_close(&a, open);
     add_key_preference(&a, &cert);
     write_sorted(&a, out);

@@ -18,6 +18,16 @@ capabilities_write(struct buf *out)
     der_close(out, mark);
 }
 
+void
+capabilities_write_cbc(struct buf *out)
+{
+    size_t mark = der_open(out, TAG_SEQUENCE);
+
+    der_put_algorithm(out, OID_AES256_CBC);
+    der_put_algorithm(out, OID_AES128_CBC);
+    der_close(out, mark);
+}
+
 /* One SMIMECapability after the other: false at the end, and after as many as
  * are looked at. */
 struct capability_list {

@@ -80,6 +80,7 @@ struct signer_spec {
     enum hash hash; /* digest of the content and attrs */
     struct signature_algorithm signature;
     int64_t signing_time; /* seconds since 1970 */
+    bool cbc_only;        /* AES-GCM is not announced */
 };
 
 /* The signed attributes for a content digest: contentType (id-data),
@@ -113,6 +114,8 @@ void signed_writer_drop(struct signed_writer **w);
 /* Our own SMIMECapabilities (RFC 8551 2.5.2): AES-256-GCM, AES-128-GCM,
  * AES-256-CBC, AES-128-CBC; no legacy cipher. */
 void capabilities_write(struct buf *out);
+/* The same without AES-GCM, for a reader that knows no AuthEnvelopedData. */
+void capabilities_write_cbc(struct buf *out);
 
 /* certs-only message (RFC 8551 3.8), DER; at most LIMIT_CERTIFICATES. */
 void signed_write_certs_only(const struct slice *certificates, size_t count,

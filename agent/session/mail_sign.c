@@ -118,6 +118,19 @@ sign_mail(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
     return ERR_OK;
 }
 
+static enum err
+check_announce(struct request *r)
+{
+    const char *announce = request_text(r, "announce");
+
+    if (!announce || strcmp(announce, "cbc") == 0 ||
+        strcmp(announce, "gcm") == 0)
+        return ERR_OK;
+    (void)fail(&r->problem, ERR_USAGE, "announce: \"gcm\" or \"cbc\"");
+    problem_set_subject(&r->problem, "announce");
+    return ERR_USAGE;
+}
+
 enum err
 mail_sign(struct request *r, json_t **out)
 {
@@ -127,6 +140,7 @@ mail_sign(struct request *r, json_t **out)
     bool raw = false;
 
     TRY(raw_is_wanted(r, &raw));
+    TRY(check_announce(r));
     TRY(request_fd(r, "input", &in_fd));
     d.input.fd = in_fd; /* owned from here on */
     TRY(request_fd(r, "output", &out_fd));

@@ -54,6 +54,7 @@ const struct parameter parameters_of_sign[] = {
     KEY,
     ENCODED,
     {"chain", PARAMETER_NUMBER, OPTIONAL, 0},
+    WORD("announce"),
     FLAG("opaque"),
     WORD("digest"),
     WORD("padding"),

@@ -269,6 +269,14 @@ ask_signature(struct request *r, struct signer *s, struct slice attrs,
     return ERR_OK;
 }
 
+static bool
+announces_cbc(const struct request *r)
+{
+    const char *announce = request_text(r, "announce");
+
+    return announce && strcmp(announce, "cbc") == 0;
+}
+
 enum err
 signer_sign(struct request *r, struct signer *s, struct slice content_digest,
             struct buf *out_attrs, struct buf *out_signature,
@@ -283,6 +291,7 @@ signer_sign(struct request *r, struct signer *s, struct slice content_digest,
         .hash = s->hash,
         .signature = s->algorithm,
         .signing_time = (int64_t)clock_now(),
+        .cbc_only = announces_cbc(r),
     };
     s->signed_at = out_spec->signing_time;
     e = signed_attrs_build(out_spec, content_digest, out_attrs, &r->problem);

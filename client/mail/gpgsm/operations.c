@@ -117,6 +117,9 @@ cmd_sign(assuan_context_t ctx, char *line)
     parameters = parameters_new(e);
     engine_set_encoding(e, parameters, "SIGNED MESSAGE");
     set_chain(e, parameters);
+    /* GPGME's programs know the names of RFC 8551's older types only: what
+     * comes back under AES-GCM they would not take for S/MIME. */
+    json_object_set_new(parameters, "announce", json_string("cbc"));
     if (!detached)
         json_object_set_new(parameters, "opaque", json_true());
     if (e->signer_key[0])
