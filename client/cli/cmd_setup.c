@@ -4,10 +4,14 @@
 #include "client/cli/setup.h"
 
 static const struct option_row options[] = {{"from", OPTION_VALUE},
+                                            {"install", OPTION_FLAG},
+                                            {"remove", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
 
 static const struct setup_tool tools[] = {
     {"aerc", "read and send with aerc", setup_aerc, NULL},
+    {"gpgme", "NeoMutt, mutt, KMail, Claws, notmuch through GPGME", NULL,
+     setup_gpgme},
     {"maildrop", "learn contacts as mail is delivered", setup_maildrop, NULL},
     {"notmuch", "learn contacts and tag by verdict", setup_notmuch, NULL},
     {"procmail", "learn contacts as mail is delivered", setup_procmail, NULL},
@@ -56,18 +60,26 @@ run(const struct arguments *a)
     if (!tool)
         return usage_error(a->command, "no tool %s is known; see: smime setup",
                            a->operand[0]);
+    if (tool->run != setup_gpgme &&
+        (arguments_flag(a, "install") || arguments_flag(a, "remove")))
+        return usage_error(a->command,
+                           "only gpgme is put in place and taken "
+                           "away; %s is printed",
+                           tool->name);
     return tool->run ? tool->run(a) : tool_print(tool, a);
 }
 
 const struct command command_setup = {
     .name = "setup",
     .summary = "print the lines for another tool's configuration",
-    .usage = "setup [TOOL] [--from A]",
+    .usage = "setup [TOOL] [--from A] [--install | --remove]",
     .help = "Without TOOL: which ones there are. Nothing is changed, the lines "
             "go to\nstdout.\n"
             "\n"
             "  --from A    your address, where the lines need it; else that "
-            "of your key\n",
+            "of your key\n"
+            "  --install   gpgme: put it in place, in ~/.local/bin\n"
+            "  --remove    gpgme: take it away again\n",
     .options = options,
     .most_operands = 1,
     .run = run,

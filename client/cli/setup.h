@@ -38,6 +38,9 @@ char *setup_address(const struct arguments *a);
 
 /* ---- rows ---------------------------------------------------------------- */
 
+/* setup_gpgme.c: the one that can also put something in place. */
+int setup_gpgme(const struct arguments *a);
+
 extern const char setup_procmail[], setup_maildrop[], setup_sieve[],
     setup_notmuch[], setup_aerc[], setup_sendmail[];
 

@@ -150,6 +150,9 @@ void certificate_print(const struct listed *c, bool all, struct buf *out);
  * no UTF-8 is escaped, and matches nothing. */
 json_t *patterns_read(const char *line);
 
+/* A line that is one name, as RECIPIENT's and SIGNER's. */
+json_t *name_read(const char *line);
+
 /* Whether LINE has OPTION, a word that begins with two dashes. */
 bool has_option(const char *line, const char *option);
 

@@ -81,6 +81,15 @@ patterns_read(const char *line)
     return list;
 }
 
+json_t *
+name_read(const char *line)
+{
+    json_t *list = json_array();
+
+    json_array_append_new(list, text_json(line));
+    return list;
+}
+
 bool
 has_option(const char *line, const char *option)
 {

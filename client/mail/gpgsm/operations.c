@@ -59,7 +59,7 @@ cmd_signer(assuan_context_t ctx, char *line)
     if (e->signer[0])
         return engine_fail(e, GPG_ERR_NOT_SUPPORTED,
                            "one signature is made at a time");
-    error = certificates_find(e, patterns_read(line), true, false, &reply);
+    error = certificates_find(e, name_read(line), true, false, &reply);
     if (error)
         return error;
     if (!certificates_choose(reply, true, &c, &reason)) {
@@ -159,7 +159,7 @@ cmd_recipient(assuan_context_t ctx, char *line)
     if (json_array_size(e->recipients) == LIMIT_ENGINE_RECIPIENTS)
         return engine_fail(e, GPG_ERR_TOO_MANY, "more than %d recipients",
                            LIMIT_ENGINE_RECIPIENTS);
-    error = certificates_find(e, patterns_read(line), false, false, &reply);
+    error = certificates_find(e, name_read(line), false, false, &reply);
     if (error)
         return error;
     if (certificates_choose(reply, false, &c, &reason)) {
