@@ -57,7 +57,7 @@ sign(struct engine *e)
     must(e, "sign",
          gpgme_op_sign(e->context, text, out, GPGME_SIG_MODE_DETACH));
     gpgme_data_release(text);
-    free(e->signature);
+    gpgme_free(e->signature);
     e->signature = gpgme_data_release_and_get_mem(out, &e->signature_bytes);
     gpgme_release(e->context);
 }
@@ -143,5 +143,9 @@ main(int argc, char **argv)
         printf("%-14s %14.2f %14.2f\n", names[k],
                samples_p50(&samples[k][0]) / 1000,
                samples_p50(&samples[k][1]) / 1000);
+    for (size_t n = 0; n < 2; n++) {
+        gpgme_key_unref(engines[n].key);
+        gpgme_free(engines[n].signature);
+    }
     return 0;
 }
