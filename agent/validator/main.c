@@ -13,6 +13,7 @@
 #include "agent/base/harden.h"
 #include "agent/base/log.h"
 #include "agent/cms/algorithm.h"
+#include "agent/validator/decoders.h"
 #include "agent/validator/validator.h"
 #include "agent/wire/channel.h"
 
@@ -77,6 +78,7 @@ main(int argc, char **argv)
     tzset();
     OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
     algorithm_warm_up();
+    decoders_narrow();
     sandbox_files(&paths);
     sandbox_calls(SANDBOX_VALIDATOR);
     validator_init(&v, given.anchors, given.crls);

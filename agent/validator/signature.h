@@ -15,7 +15,7 @@
  * SIGNED is empty, over content with this DIGEST of algorithm's hash. Gives
  * INTEGRITY_OK, INTEGRITY_SIGNATURE_WRONG (a key of another type too) or
  * INTEGRITY_UNSUPPORTED (EdDSA without attributes: the content itself would
- * be needed; a key of more than LIMIT_RSA_BITS or on a nameless curve).
+ * be needed). KEY is of a certificate that is bounded.
  */
 MUST_USE enum integrity signature_check(EVP_PKEY *key,
                                         const struct signature_algorithm *a,
