@@ -8,7 +8,7 @@ every_message_passes_where_its_row_allows_it(void **state)
 {
     (void)state;
     for (enum message m = MSG_NONE + 1; m < MSG_COUNT; m++) {
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
         prepare(&e, m);
         send_plain(&e, m, NULL, 0);
@@ -22,7 +22,7 @@ every_message_to_another_process_breaks_the_channel(void **state)
 {
     (void)state;
     for (enum message m = MSG_NONE + 1; m < MSG_COUNT; m++) {
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
         if (message_row(m)->receiver == PROCESS_ANY)
             continue;
@@ -42,7 +42,7 @@ every_message_that_is_too_large_is_refused(void **state)
         const struct message_row *row = message_row(m);
         struct packet_header h = {.message = (uint16_t)m,
                                   .kind = PACKET_REQUEST};
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
         uint8_t *body;
 
         if (row->limit_bytes == LIMIT_FRAME_BYTES)
@@ -62,7 +62,7 @@ a_packet_larger_than_any_frame_breaks_the_channel(void **state)
 {
     struct packet_header h = {.message = MSG_VERIFY, .kind = PACKET_REQUEST};
     uint8_t *body = mem_new(LIMIT_FRAME_BYTES + 1);
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
     (void)state;
     prepare(&e, MSG_VERIFY);
@@ -89,7 +89,7 @@ every_message_with_a_descriptor_too_many_is_refused(void **state)
 
     (void)state;
     for (enum message m = MSG_NONE + 1; m < MSG_COUNT; m++) {
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
         int fds[LIMIT_FRAME_FDS] = {0};
         int allowed = message_row(m)->request_fds;
 
@@ -105,7 +105,7 @@ static void
 more_descriptors_than_a_frame_holds_break_the_channel(void **state)
 {
     int before = count_open();
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
     union {
         struct cmsghdr align;
         char room[CMSG_SPACE(sizeof(int) * (LIMIT_FRAME_FDS + 1))];
@@ -135,7 +135,7 @@ every_message_without_its_right_is_refused(void **state)
     (void)state;
     for (enum message m = MSG_NONE + 1; m < MSG_COUNT; m++) {
         const struct message_row *row = message_row(m);
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
         if (row->rights == 0)
             continue;
@@ -154,7 +154,7 @@ what_the_broker_says_breaks_a_session_s_channel(void **state)
 {
     (void)state;
     for (enum message m = MSG_NONE + 1; m < MSG_COUNT; m++) {
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
         prepare(&e, m);
         e.served.rights = message_row(m)->rights != 0 ? 0 : EVERY_RIGHT;
@@ -172,7 +172,7 @@ every_message_of_another_verb_is_refused(void **state)
         const struct message_row *row = message_row(m);
 
         for (uint32_t v = VERB_NONE; v <= VERB_MANAGE; v = v ? v << 1 : 1) {
-            AUTO(ends) struct ends e;
+            AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
             if (row->verbs == 0 || (row->verbs & v))
                 continue;
@@ -192,7 +192,7 @@ every_message_that_comes_too_often_is_refused(void **state)
     (void)state;
     for (enum message m = MSG_NONE + 1; m < MSG_COUNT; m++) {
         const struct message_row *row = message_row(m);
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
         if (row->limit_uses == 0)
             continue;
@@ -213,7 +213,7 @@ every_message_that_is_malformed_is_refused(void **state)
     for (enum message m = MSG_NONE + 1; m < MSG_COUNT; m++) {
         struct packet_header h = {.message = (uint16_t)m,
                                   .kind = PACKET_REQUEST};
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
         prepare(&e, m);
         assert_true(packet_send(e.client, h, slice_text("?"), NULL, 0));
@@ -245,7 +245,7 @@ what_is_no_request_breaks_the_channel(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
         prepare(&e, MSG_KEYS);
         send_raw(&e, bad[i].bytes, bad[i].n);
@@ -256,7 +256,7 @@ what_is_no_request_breaks_the_channel(void **state)
 static void
 the_end_of_a_channel_is_seen(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
     (void)state;
     prepare(&e, MSG_KEYS);
