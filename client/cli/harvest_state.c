@@ -18,7 +18,7 @@
     (2 * 1024 * 1024) /* of one mailbox; further ones are read                 \
                          again: 16 MiB */
 #define FILES_MOST 32 /* the oldest goes */
-#define ADDED      64
+#define ADDED      8 /* one answer of the agent */
 
 struct harvest_state {
     int fd;

@@ -128,6 +128,8 @@ say_learned(FILE *to, json_t *signer)
 
     if (strcmp(learned, "new") == 0)
         end = " is now in your contacts\n";
+    else if (strcmp(learned, "known") == 0)
+        end = " was in your contacts already\n";
     else if (strcmp(learned, "changed") == 0)
         end = " has another certificate than before: look at it with smime "
               "contacts show\n";
