@@ -1,1 +1,2 @@
 smime_fuzz(client_reply smime-client)
+smime_fuzz(client_mbox smime-cli)
