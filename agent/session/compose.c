@@ -99,28 +99,42 @@ put_field(struct sink *to, const struct header_field *f, const char *eol,
     return ERR_OK;
 }
 
-/* Content-Length is a mailbox's word on the body as it was there. */
-static bool
-is_dropped(const struct header_field *f)
-{
-    return slice_is_nocase(f->name, "Bcc") ||
-           slice_is_nocase(f->name, "Resent-Bcc") ||
-           slice_is_nocase(f->name, "Content-Length");
-}
-
-static bool
-stays_outside(const struct header_field *f)
-{
-    return !header_is_mime(f) && !is_dropped(f);
-}
-
 static bool
 goes_inside(const struct draft *d, const struct header_field *f)
 {
-    if (is_dropped(f))
+    if (field_is_dropped(f))
         return false;
     return d->whole ? header_is_mime(f)
                     : !slice_is_nocase(f->name, "MIME-Version");
+}
+
+static enum err
+put_outer_field(const struct draft *d, const struct header_field *f,
+                struct sink *to, const char *eol, struct problem *p)
+{
+    switch (protect_outer(&d->protect, f)) {
+    case OUTER_SAME:
+        return put_field(to, f, eol, p);
+    case OUTER_HIDDEN:
+        TRY(put(to, PROTECT_HIDDEN_SUBJECT, p));
+        return put(to, eol, p);
+    case OUTER_NONE:
+        break;
+    }
+    return ERR_OK;
+}
+
+enum err
+draft_protect(struct request *r, bool encrypts, struct draft *d)
+{
+    struct policy policy;
+
+    TRY(policy_of(r, &policy));
+    if (d->whole)
+        d->protect = (struct protect){.how = policy.header,
+                                      .encrypts = encrypts,
+                                      .legacy_display = policy.legacy_display};
+    return ERR_OK;
 }
 
 enum err
@@ -131,8 +145,8 @@ compose_outer(const struct draft *d, struct sink *to, bool crlf,
     const char *eol = crlf ? "\r\n" : "\n";
 
     for (size_t i = 0; d->whole && i < h->count; i++)
-        if (stays_outside(&h->fields[i]))
-            TRY(put_field(to, &h->fields[i], eol, p));
+        if (!header_is_mime(&h->fields[i]) && !field_is_dropped(&h->fields[i]))
+            TRY(put_outer_field(d, &h->fields[i], to, eol, p));
     if (d->whole && header_count(h, "MIME-Version") > 0)
         return ERR_OK;
     TRY(put(to, "MIME-Version: 1.0", p));
@@ -143,21 +157,34 @@ compose_outer(const struct draft *d, struct sink *to, bool crlf,
  * (RFC 2045 5.2); inside a signature it says so, for readers that expect a part
  * to have a header. */
 static enum err
-inner_header(const struct draft *d, struct header *out, struct problem *p)
+inner_header(struct draft *d, struct header *out, struct problem *p)
 {
     const struct header *h = &d->entity.header;
     AUTO(buf) struct buf text = {0};
     AUTO(buf) struct buf rest = {0};
-    struct sink_buf fields;
     struct stream_memory from;
+    bool typed = false;
 
-    sink_buf_init(&fields, &text, SIZE_MAX);
-    for (size_t i = 0; i < h->count; i++)
-        if (goes_inside(d, &h->fields[i]))
-            TRY(put_field(&fields.s, &h->fields[i], "\r\n", p));
-    if (header_count(h, "Content-Type") == 0)
-        TRY(put(&fields.s, "Content-Type: text/plain\r\n", p));
-    TRY(put(&fields.s, "\r\n", p));
+    if (protect_is_on(&d->protect) &&
+        !protect_fields_add(&d->protect, h, &text))
+        d->unsafe = "a header field inside it";
+    for (size_t i = 0; i < h->count; i++) {
+        const struct header_field *f = &h->fields[i];
+        bool type = slice_is_nocase(f->name, "Content-Type");
+
+        if (!goes_inside(d, f))
+            continue;
+        if (type && !typed)
+            protect_type_add(&d->protect, f, &text);
+        else
+            buf_add_slice(&text, f->whole);
+        if (text.data[text.len - 1] != '\n')
+            buf_add_text(&text, "\r\n");
+        typed |= type;
+    }
+    if (!typed)
+        protect_type_add(&d->protect, NULL, &text);
+    buf_add_text(&text, "\r\n");
     stream_memory_init(&from, buf_slice(&text));
     return header_read(&from.s, out, &rest, p);
 }
@@ -167,12 +194,16 @@ compose_inner(struct draft *d, struct sink *to, struct problem *p)
 {
     struct seven_bit t = {.to = to, .hopes = d->hopes};
     AUTO(header) struct header h = {0};
+    AUTO(buf) struct buf display = {0};
     enum err e;
 
+    d->unsafe = NULL;
     TRY(inner_header(d, &h, p));
+    protect_display_add(&d->protect, &d->entity.header, &display);
+    t.display = display.len > 0 ? buf_text(&display) : NULL;
     e = seven_bit_write(&t, &h, d->entity.body, p);
     d->begin_again = t.begin_again;
-    d->unsafe = t.unsafe;
+    d->unsafe = d->unsafe ? d->unsafe : t.unsafe;
     return e;
 }
 

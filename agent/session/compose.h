@@ -7,16 +7,18 @@
 #define AGENT_SESSION_COMPOSE_H
 
 #include "agent/session/input.h"
+#include "agent/session/protect.h"
 #include "agent/session/signer.h"
 
 /* A message or MIME entity that was handed over, its header read. */
 struct draft {
     struct input input;
     struct entity entity;
-    bool whole;   /* a message: its fields stay outside */
-    bool crlf;    /* line ends of the input, and so of the result */
-    off_t begins; /* in the input; -1: it can be read once only */
-    bool hopes;   /* what seven_bit.h says of these three */
+    bool whole;             /* a message: its fields stay outside */
+    bool crlf;              /* line ends of the input, and so of the result */
+    struct protect protect; /* what RFC 9788 adds; set by who composes */
+    off_t begins;           /* in the input; -1: it can be read once only */
+    bool hopes;             /* what seven_bit.h says of these three */
     bool begin_again;
     const char *unsafe;
 };
@@ -29,14 +31,20 @@ void draft_drop(struct draft *d);
  * Errors: ERR_INPUT when the input has changed. */
 MUST_USE enum err draft_rewind(struct draft *d, struct problem *p);
 
+/* What R asks for, or agent.conf, about the header of D. Errors: those of
+ * policy_of. */
+MUST_USE enum err draft_protect(struct request *r, bool encrypts,
+                                struct draft *d);
+
 /* The fields that stay outside, in their order and bytes, without MIME
- * fields and Bcc; MIME-Version is added when it is not there. Line ends as
- * CRLF says. */
+ * fields, Bcc, and what is to be hidden; MIME-Version is added when it is not
+ * there. Line ends as CRLF says. */
 MUST_USE enum err compose_outer(const struct draft *d, struct sink *to,
                                 bool crlf, struct problem *p);
 
-/* The inner entity in canonical form: MIME fields, empty line, body, as they
- * are where no mail system would change them, else encoded (seven_bit.h). */
+/* The inner entity in canonical form: protected fields, MIME fields, empty
+ * line, body, as they are where no mail system would change them, else encoded
+ * (seven_bit.h). */
 MUST_USE enum err compose_inner(struct draft *d, struct sink *to,
                                 struct problem *p);
 

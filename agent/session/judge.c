@@ -312,11 +312,13 @@ judge_once(struct reading *g, const struct judging *how, json_t **out)
         json_decref(v.reasons);
         return e;
     }
-    *out = json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:b}", "verdict",
-                     verdict_word(&v), "good", v.any_signed && v.good,
-                     "encrypted", v.encrypted, "from", from_json(&g->author),
-                     "reasons", v.reasons, "layers", layers, "parts",
-                     parts_json(g, v.layer), "more_parts", g->more);
+    *out = json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:b, s:s, s:o}",
+                     "verdict", verdict_word(&v), "good",
+                     v.any_signed && v.good, "encrypted", v.encrypted, "from",
+                     from_json(&g->author), "reasons", v.reasons, "layers",
+                     layers, "parts", parts_json(g, v.layer), "more_parts",
+                     g->more, "header_protection", hp_word(g->header.hp),
+                     "header", header_json(g, v.layer));
     return ERR_OK;
 }
 

@@ -111,6 +111,7 @@ encrypt(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
         from = sender;
     if (!wanted)
         signs = from;
+    TRY(draft_protect(r, true, d));
     TRY(audience_gather(r, keys, &a));
     TRY(audience_add_self(r, keys, from, &a));
     if (request_flag(r, "sign"))

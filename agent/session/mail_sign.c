@@ -111,6 +111,7 @@ sign_mail(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
     AUTO(fd) int result = out_fd;
 
     TRY(draft_open(fd_take(&d->input.fd), d, &r->problem));
+    TRY(draft_protect(r, false, d));
     TRY(find_signer(r, d, keys));
     TRY(sign_draft(r, d, fd_take(&result)));
     (void)sender_of(&d->entity.header, sender, sizeof(sender));

@@ -14,6 +14,8 @@ static const char padding_words[] = "pkcs1 or pss";
 static const char cipher_words[] = "aes128-cbc, aes192-cbc, aes256-cbc, "
                                    "aes128-gcm, aes192-gcm or aes256-gcm";
 static const char key_padding_words[] = "pkcs1 or oaep";
+static const char header_words[] = "off, clear or cipher";
+static const char flag_words[] = "yes or no";
 
 /* ---- words ----------------------------------------------------------------
  */
@@ -77,6 +79,26 @@ set_oaep_digest(struct policy *p, const char *word)
     return set_hash(&p->oaep_digest, word);
 }
 
+static bool
+set_header(struct policy *p, const char *word)
+{
+    static const char *const words[] = {"off", "clear", "cipher"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+        if (strcasecmp(word, words[i]) == 0) {
+            p->header = (enum header_protection)i;
+            return true;
+        }
+    return false;
+}
+
+static bool
+set_legacy_display(struct policy *p, const char *word)
+{
+    p->legacy_display = strcasecmp(word, "yes") == 0;
+    return p->legacy_display || strcasecmp(word, "no") == 0;
+}
+
 static const struct setting {
     const char *section;
     const char *name;      /* in agent.conf */
@@ -90,6 +112,10 @@ static const struct setting {
     {"encrypt", "key-padding", "key_padding", set_key_padding,
      key_padding_words},
     {"encrypt", "oaep-digest", "oaep_digest", set_oaep_digest, digest_words},
+    {"mail", "header-protection", "header_protection", set_header,
+     header_words},
+    {"mail", "legacy-display", "legacy_display", set_legacy_display,
+     flag_words},
 };
 
 /* ---- agent.conf -----------------------------------------------------------
@@ -98,7 +124,8 @@ static const struct setting {
 static bool
 is_ours(const char *section)
 {
-    return strcmp(section, "sign") == 0 || strcmp(section, "encrypt") == 0;
+    return strcmp(section, "sign") == 0 || strcmp(section, "encrypt") == 0 ||
+           strcmp(section, "mail") == 0;
 }
 
 static int

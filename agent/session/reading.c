@@ -395,4 +395,5 @@ reading_drop(struct reading *g)
     entity_drop(&g->top);
     input_drop(&g->input);
     author_drop(&g->author);
+    protected_header_drop(&g->header);
 }

@@ -14,6 +14,7 @@
 #include "agent/cms/enveloped.h"
 #include "agent/mime/address.h"
 #include "agent/session/input.h"
+#include "agent/session/protected.h"
 #include "agent/session/session.h"
 
 enum layer_kind { LAYER_SIGNED, LAYER_ENCRYPTED };
@@ -98,6 +99,7 @@ struct reading {
     struct layer layer[LIMIT_LAYERS];
     size_t layer_count;
     struct author author;
+    struct protected_header header;
     struct author *forwarded[LIMIT_FORWARDED];
     size_t forwarded_count;
     struct part *part;

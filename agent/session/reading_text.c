@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "agent/mime/legacy_display.h"
 #include "agent/session/reading.h"
 #include "agent/session/try.h"
 
@@ -157,11 +158,36 @@ put_header(struct reading *g, const struct entity *e, struct sink *to)
     return put(to, "\n", p);
 }
 
+/* Whoever shows protected fields does not show them twice. */
+static enum err
+pass_without_legacy(struct reading *g, struct entity *e, struct sink *to,
+                    const struct where *w)
+{
+    struct stream *whole = e->body;
+    struct legacy_display *d = legacy_display_new(&e->header, whole);
+    enum err error;
+
+    e->body = legacy_display_stream(d);
+    error = reading_pass(g, e, to, w);
+    e->body = whole;
+    legacy_display_drop(&d);
+    return error;
+}
+
 static enum err
 put_converted(struct reading *g, struct entity *e, struct sink *to,
               const struct where *w)
 {
-    TRY(put_header(g, e, to));
+    struct problem *p = &g->r->problem;
+
+    if (g->header.hp != HP_NONE) {
+        TRY(protected_put(g, e, to, p));
+        TRY(put(to, "\n", p));
+    } else {
+        TRY(put_header(g, e, to));
+    }
+    if (g->header.hp == HP_CIPHER)
+        return pass_without_legacy(g, e, to, w);
     return reading_pass(g, e, to, w);
 }
 
@@ -194,6 +220,7 @@ reading_put(struct reading *g, struct entity *e, const struct where *w)
 {
     struct problem *p = &g->r->problem;
 
+    protected_read(g, e, w);
     if (!g->to)
         return reading_pass(g, e, NULL, w);
     if (w->depth > 0)

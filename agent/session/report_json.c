@@ -180,6 +180,93 @@ parts_json(const struct reading *g, const struct layer_verdict *v)
     return parts;
 }
 
+/* ---- the header
+ * --------------------------------------------------------------------- */
+
+const char *
+hp_word(enum hp hp)
+{
+    return WORD((uint32_t)hp, "none", "clear", "cipher");
+}
+
+static json_t *
+field_value_json(const struct header_field *f)
+{
+    char *text = field_text(f->value);
+    json_t *out = json_text(slice_text(text));
+
+    free(text);
+    return out;
+}
+
+/* The words of RFC 9788, 4.3. Signed is what a valid signature of the sender
+ * covers, and no other. */
+static const char *
+protection_word(const struct reading *g, const struct layer_verdict *v,
+                const struct protected_field *f)
+{
+    const struct protected_header *p = &g->header;
+    bool is_signed = is_vouched(g, v, p->signature);
+    bool encrypted = p->hp == HP_CIPHER && p->encryption >= 0 && !f->in_clear;
+
+    if (is_signed)
+        return encrypted ? "signed-and-encrypted" : "signed-only";
+    return encrypted ? "encrypted-only" : "unprotected";
+}
+
+/* The first field outside of that name, when none says the same. */
+static json_t *
+outer_json(const struct header *outer, const char *name, const char *value)
+{
+    const struct header_field *first = header_find(outer, name, 0), *f;
+
+    for (size_t n = 0; (f = header_find(outer, name, n)); n++)
+        if (field_says_same(f->value, slice_text(value)))
+            return json_null();
+    return first ? field_value_json(first) : json_null();
+}
+
+static bool
+is_inside(const struct protected_header *p, const struct header_field *f)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (slice_is_nocase(f->name, p->field[i].name))
+            return true;
+    return false;
+}
+
+json_t *
+header_json(const struct reading *g, const struct layer_verdict *v)
+{
+    const struct protected_header *p = &g->header;
+    const struct header *outer = &g->top.header;
+    json_t *fields = json_array();
+    size_t told = 0;
+
+    for (size_t i = 0; i < p->count; i++) {
+        const struct protected_field *f = &p->field[i];
+
+        json_array_append_new(
+            fields, json_pack("{s:o, s:o, s:s, s:o}", "name",
+                              json_text(slice_text(f->name)), "value",
+                              json_text(slice_text(f->value)), "protection",
+                              protection_word(g, v, f), "outer",
+                              outer_json(outer, f->name, f->value)));
+    }
+    for (size_t i = 0; i < outer->count; i++) {
+        const struct header_field *f = &outer->fields[i];
+
+        if (!field_is_shown(f) || is_inside(p, f) ||
+            told++ >= LIMIT_PROTECTED_FIELDS)
+            continue;
+        json_array_append_new(
+            fields, json_pack("{s:o, s:o, s:s, s:n}", "name",
+                              json_text(f->name), "value", field_value_json(f),
+                              "protection", "unprotected", "outer"));
+    }
+    return fields;
+}
+
 json_t *
 from_json(const struct author *a)
 {

@@ -1,7 +1,8 @@
 /*
- * The verdict as the client protocol tells it: the types Signer, Layer, Part
- * and Report of io.smimeagent.Mail. Words only; what they say is decided in
- * judge.c. Runs in smime-session. Every function gives a new reference.
+ * The verdict as the client protocol tells it: the types Signer, Layer, Part,
+ * HeaderField and Report of io.smimeagent.Mail. Words only; what they say is
+ * decided in judge.c. Runs in smime-session. Every function gives a new
+ * reference.
  */
 #ifndef AGENT_SESSION_REPORT_JSON_H
 #define AGENT_SESSION_REPORT_JSON_H
@@ -28,6 +29,11 @@ json_t *layer_json(const struct reading *g, size_t i,
 
 /* All parts, each with what stands for it. */
 json_t *parts_json(const struct reading *g, const struct layer_verdict *v);
+
+/* What stands for each field of the message's header (RFC 9788 4.3): those
+ * that are protected, then those that readers show and are not. */
+json_t *header_json(const struct reading *g, const struct layer_verdict *v);
+const char *hp_word(enum hp hp);
 
 /* The addresses of an author. */
 json_t *from_json(const struct author *a);

@@ -5,6 +5,7 @@
 #include "agent/mime/multipart.h"
 #include "agent/mime/safe_field.h"
 #include "agent/mime/safe_lines.h"
+#include "agent/session/legacy_display.h"
 #include "agent/session/try.h"
 
 enum shape_kind {
@@ -12,6 +13,12 @@ enum shape_kind {
     SHAPE_MULTIPART,
     SHAPE_MESSAGE, /* which has no transfer encoding (RFC 2046 5.2.1) */
     SHAPE_UNTOUCHED
+};
+
+/* What an entity is to the one around it. */
+struct role {
+    bool in_digest; /* a message, if it does not say otherwise */
+    bool main;      /* of the text that a reader shows first */
 };
 
 /* What an entity is. (A parsed type is large and entities are nested: it
@@ -23,6 +30,7 @@ struct shape {
     bool binary;   /* it says so, and means its bytes */
     bool labelled; /* 8bit or binary, which it will not be */
     bool digest;   /* its parts are messages (RFC 2046 5.1.5) */
+    bool all_main; /* its parts are the same text (5.1.4) */
     char boundary[512];
 };
 
@@ -69,7 +77,7 @@ is_message(const char *type)
 
 /* Of a composite type nothing but its parts is encoded (RFC 2045 6.4). */
 static void
-shape_read(const struct header *h, bool in_digest, struct shape *out)
+shape_read(const struct header *h, struct role role, struct shape *out)
 {
     const struct header_field *f = header_find(h, "Content-Type", 0);
     struct content_type type = {.type = "text/plain"};
@@ -77,7 +85,7 @@ shape_read(const struct header *h, bool in_digest, struct shape *out)
 
     *out = (struct shape){.kind = SHAPE_LEAF};
     read_label(h, out);
-    if (!f && in_digest)
+    if (!f && role.in_digest)
         snprintf(type.type, sizeof(type.type), "message/rfc822");
     else if (f && !content_type_parse(f->value, &type))
         type = (struct content_type){.type = "text/plain"};
@@ -99,6 +107,7 @@ shape_read(const struct header *h, bool in_digest, struct shape *out)
         if (boundary && is_ascii(boundary))
             out->kind = SHAPE_MULTIPART;
         out->digest = strcmp(type.type, "multipart/digest") == 0;
+        out->all_main = strcmp(type.type, "multipart/alternative") == 0;
         snprintf(out->boundary, sizeof(out->boundary), "%s",
                  boundary ? boundary : "");
     }
@@ -295,11 +304,11 @@ put_leaf(struct seven_bit *t, const struct header *h, const struct shape *shape,
  */
 
 static enum err put_entity(struct seven_bit *t, const struct header *h,
-                           bool in_digest, struct stream *body,
+                           struct role role, struct stream *body,
                            struct problem *p);
 
 static enum err
-put_inner(struct seven_bit *t, struct stream *from, bool in_digest,
+put_inner(struct seven_bit *t, struct stream *from, struct role role,
           struct problem *p)
 {
     struct entity inner = {0};
@@ -308,7 +317,7 @@ put_inner(struct seven_bit *t, struct stream *from, bool in_digest,
 
     t->depth++;
     if (e == ERR_OK && inner.is_entity)
-        e = put_entity(t, &inner.header, in_digest, inner.body, p);
+        e = put_entity(t, &inner.header, role, inner.body, p);
     else if (e == ERR_OK) /* it has no header: nothing can be said of it */
         e = put_lines(t, inner.body, UNSAFE_KEPT, &unsafe, p);
     if (unsafe)
@@ -319,16 +328,18 @@ put_inner(struct seven_bit *t, struct stream *from, bool in_digest,
 }
 
 static enum err
-put_parts(struct seven_bit *t, struct multipart *m, bool digest,
-          struct problem *p)
+put_parts(struct seven_bit *t, struct multipart *m, const struct shape *shape,
+          bool main, struct problem *p)
 {
+    struct role role = {.in_digest = shape->digest, .main = main};
     enum part_event event;
 
     for (;;) {
         TRY(multipart_next(m, &event, p));
         if (event != PART_BEGIN)
             return ERR_OK;
-        TRY(put_inner(t, multipart_part(m), digest, p));
+        TRY(put_inner(t, multipart_part(m), role, p));
+        role.main = main && shape->all_main;
     }
 }
 
@@ -336,7 +347,8 @@ put_parts(struct seven_bit *t, struct multipart *m, bool digest,
  * shows it. */
 static enum err
 put_multipart(struct seven_bit *t, const struct header *h,
-              const struct shape *shape, struct stream *body, struct problem *p)
+              const struct shape *shape, bool main, struct stream *body,
+              struct problem *p)
 {
     struct multipart *m =
         multipart_new(slice_of(NULL, 0), body, shape->boundary);
@@ -346,7 +358,7 @@ put_multipart(struct seven_bit *t, const struct header *h,
 
     multipart_set_aside(m, safe_lines_sink(aside));
     if (e == ERR_OK)
-        e = put_parts(t, m, shape->digest, p);
+        e = put_parts(t, m, shape, main, p);
     if (e == ERR_OK)
         e = multipart_surroundings(m, &before, &behind, p);
     if (e == ERR_OK)
@@ -361,21 +373,32 @@ put_message(struct seven_bit *t, const struct header *h,
             const struct shape *shape, struct stream *body, struct problem *p)
 {
     TRY(put_header(t, h, shape->labelled ? "7bit" : NULL, p));
-    return put_inner(t, body, false, p);
+    return put_inner(t, body, (struct role){.main = false}, p);
 }
 
 static enum err
-put_entity(struct seven_bit *t, const struct header *h, bool in_digest,
+put_one(struct seven_bit *t, const struct header *h, const struct shape *shape,
+        bool main, struct stream *body, struct problem *p)
+{
+    if (main && t->display && legacy_display_fits(h))
+        return legacy_display_put(t->display, h, body, t->to, p);
+    return shape->transfer == TRANSFER_IDENTITY
+               ? put_leaf(t, h, shape, body, p)
+               : put_encoded_already(t, h, shape, body, p);
+}
+
+static enum err
+put_entity(struct seven_bit *t, const struct header *h, struct role role,
            struct stream *body, struct problem *p)
 {
     struct shape shape;
 
-    shape_read(h, in_digest, &shape);
+    shape_read(h, role, &shape);
     if (t->depth >= LIMIT_NESTING)
         shape.kind = SHAPE_UNTOUCHED;
     switch (shape.kind) {
     case SHAPE_MULTIPART:
-        return put_multipart(t, h, &shape, body, p);
+        return put_multipart(t, h, &shape, role.main, body, p);
     case SHAPE_MESSAGE:
         return put_message(t, h, &shape, body, p);
     case SHAPE_UNTOUCHED:
@@ -383,14 +406,12 @@ put_entity(struct seven_bit *t, const struct header *h, bool in_digest,
     case SHAPE_LEAF:
         break;
     }
-    return shape.transfer == TRANSFER_IDENTITY
-               ? put_leaf(t, h, &shape, body, p)
-               : put_encoded_already(t, h, &shape, body, p);
+    return put_one(t, h, &shape, role.main, body, p);
 }
 
 enum err
 seven_bit_write(struct seven_bit *t, const struct header *h,
                 struct stream *body, struct problem *p)
 {
-    return put_entity(t, h, false, body, p);
+    return put_entity(t, h, (struct role){.main = true}, body, p);
 }

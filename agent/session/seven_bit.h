@@ -25,7 +25,8 @@ struct seven_bit {
      * quoted-printable at once. */
     bool hopes;
     bool begin_again;
-    const char *unsafe; /* what could not be made safe; NULL: all is */
+    const char *unsafe;  /* what could not be made safe; NULL: all is */
+    const char *display; /* for the text: see legacy_display.h; or NULL */
     size_t depth;
 };
 

@@ -287,6 +287,8 @@ const char *reason_sentence(const char *word);
 void report_say(FILE *to, json_t *report);
 /* One line for each encrypted layer. */
 void report_say_encryption(FILE *to, json_t *report);
+/* What stands for each header field, where the sender protects them. */
+void report_say_header(FILE *to, json_t *report);
 /* The `warnings` of a reply, on stderr. */
 void warnings_say(json_t *reply);
 

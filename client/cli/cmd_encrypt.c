@@ -2,11 +2,12 @@
 #include "client/cli/cli.h"
 
 static const struct option_row options[] = {
-    {"from", OPTION_VALUE},        {"key", OPTION_VALUE},
-    {"sign", OPTION_FLAG},         {"to", OPTION_LIST},
-    {"digest", OPTION_VALUE},      {"padding", OPTION_VALUE},
-    {"cipher", OPTION_VALUE},      {"key-padding", OPTION_VALUE},
-    {"oaep-digest", OPTION_VALUE}, {NULL, OPTION_FLAG}};
+    {"from", OPTION_VALUE},          {"key", OPTION_VALUE},
+    {"sign", OPTION_FLAG},           {"to", OPTION_LIST},
+    {"digest", OPTION_VALUE},        {"padding", OPTION_VALUE},
+    {"cipher", OPTION_VALUE},        {"key-padding", OPTION_VALUE},
+    {"oaep-digest", OPTION_VALUE},   {"header-protection", OPTION_VALUE},
+    {"legacy-display", OPTION_FLAG}, {NULL, OPTION_FLAG}};
 
 static json_t *
 list_json(const struct arguments *a)
@@ -42,6 +43,10 @@ run(const struct arguments *a)
     call_set_text(&c, "cipher", arguments_value(a, "cipher"));
     call_set_text(&c, "key_padding", arguments_value(a, "key-padding"));
     call_set_text(&c, "oaep_digest", arguments_value(a, "oaep-digest"));
+    call_set_text(&c, "header_protection",
+                  arguments_value(a, "header-protection"));
+    if (arguments_flag(a, "legacy-display"))
+        call_set_text(&c, "legacy_display", "yes");
     call_set_flag(&c, "sign", arguments_flag(a, "sign"));
     call_set_caller(&c);
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Mail.Encrypt", &reply);
@@ -55,7 +60,7 @@ const struct command command_encrypt = {
     .summary = "encrypt a message; it goes to stdout",
     .usage = "encrypt --to A... [--from A] [--sign] [--key ID] [--digest D] "
              "[--padding P] [--cipher C] [--key-padding P] [--oaep-digest D] "
-             "[FILE]",
+             "[--header-protection H] [--legacy-display] [FILE]",
     .help = "It is encrypted to every recipient and to yourself, or not at "
             "all.\n"
             "\n"
@@ -70,7 +75,14 @@ const struct command command_encrypt = {
             "  --key-padding P   for RSA keys: pkcs1 or oaep; else what each "
             "recipient\n"
             "              has announced\n"
-            "  --oaep-digest D   sha256, sha384 or sha512\n",
+            "  --oaep-digest D   sha256, sha384 or sha512\n"
+            "  --header-protection H   off; clear: the header fields are "
+            "inside too;\n"
+            "              cipher: and Subject, Keywords and Comments are "
+            "hidden outside\n"
+            "  --legacy-display   repeat the hidden Subject in the text, for "
+            "readers that\n"
+            "              do not know of it\n",
     .options = options,
     .most_operands = 1,
     .run = run,

@@ -4,7 +4,8 @@
 static const struct option_row options[] = {
     {"from", OPTION_VALUE},    {"key", OPTION_VALUE},
     {"opaque", OPTION_FLAG},   {"digest", OPTION_VALUE},
-    {"padding", OPTION_VALUE}, {NULL, OPTION_FLAG}};
+    {"padding", OPTION_VALUE}, {"header-protection", OPTION_VALUE},
+    {NULL, OPTION_FLAG}};
 
 static int
 run(const struct arguments *a)
@@ -23,6 +24,8 @@ run(const struct arguments *a)
     call_set_text(&c, "key", arguments_value(a, "key"));
     call_set_text(&c, "digest", arguments_value(a, "digest"));
     call_set_text(&c, "padding", arguments_value(a, "padding"));
+    call_set_text(&c, "header_protection",
+                  arguments_value(a, "header-protection"));
     call_set_flag(&c, "opaque", arguments_flag(a, "opaque"));
     call_set_caller(&c);
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Mail.Sign", &reply);
@@ -35,7 +38,7 @@ const struct command command_sign = {
     .name = "sign",
     .summary = "sign a message; it goes to stdout",
     .usage = "sign [--from A] [--key ID] [--opaque] [--digest D] "
-             "[--padding P] [FILE]",
+             "[--padding P] [--header-protection H] [FILE]",
     .help = "The message's From header says who signs, unless an option does.\n"
             "\n"
             "  --from A    the address to sign as\n"
@@ -43,7 +46,9 @@ const struct command command_sign = {
             "its URI\n"
             "  --opaque    the signature around the text, not beside it\n"
             "  --digest D  sha256, sha384 or sha512, else what fits the key\n"
-            "  --padding P of an RSA key: pkcs1 (usual) or pss\n",
+            "  --padding P of an RSA key: pkcs1 (usual) or pss\n"
+            "  --header-protection H   off, or clear: the header fields are "
+            "signed too\n",
     .options = options,
     .most_operands = 1,
     .run = run,

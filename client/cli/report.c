@@ -423,6 +423,7 @@ report_say(FILE *to, json_t *report)
         say_unseen(to, report);
     else
         say_bad(to, report);
+    report_say_header(to, report);
     say_parts(to, report);
     report_say_encryption(to, report);
     signers_each(to, report, true, "", say_learned, SIZE_MAX);

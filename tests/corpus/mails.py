@@ -43,6 +43,13 @@ def body_of(part, p7s, boundary=BOUNDARY, p7s_header=P7S_HEADER, preamble=b"",
             + p7s_header.encode() + b"\n" + p7s + b + b"--\n" + epilogue)
 
 
+def mixed_part(*parts):
+    """A multipart/mixed that is a part itself."""
+    return (b'Content-Type: multipart/mixed; boundary="mb8"\n\n'
+            + b"".join(b"--mb8\n" + part + b"\n" for part in parts)
+            + b"--mb8--\n")
+
+
 class Corpus:
     def __init__(self, world):
         self.world = world
