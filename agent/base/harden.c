@@ -30,6 +30,8 @@ harden_process(bool die_with_parent)
     require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
             "to forbid new privileges");
     require(signal(SIGPIPE, SIG_IGN) != SIG_ERR, "to ignore SIGPIPE");
+    /* A limit on the size of files is an error like a full disk. */
+    require(signal(SIGXFSZ, SIG_IGN) != SIG_ERR, "to ignore SIGXFSZ");
     umask(077);
     /* A parent that is gone already is seen as the end of its channel. */
     if (die_with_parent)

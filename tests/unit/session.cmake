@@ -10,7 +10,7 @@ foreach(name session_spool session_output session_input session_seven_bit)
 endforeach()
 
 # The mail engine, with keys of libcrypto in the tokens' place.
-foreach(name session_protect session_signer session_compose session_reading session_layers
+foreach(name session_protect session_cut session_signer session_compose session_reading session_layers
              session_parts session_attached session_again
              session_certificates session_covering session_decrypting
              session_judge session_mail limits_session)
