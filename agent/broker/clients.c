@@ -417,7 +417,9 @@ doors_update(struct broker *b)
     if (accepts == b->accepts)
         return;
     for (int i = 0; i < LISTENER_COUNT; i++)
-        if (accepts)
+        if (b->listeners.one[i].fd < 0)
+            continue;
+        else if (accepts)
             broker_watch(b, b->listeners.one[i].fd, SOURCE_LISTENER, i);
         else
             broker_unwatch(b, b->listeners.one[i].fd);

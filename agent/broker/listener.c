@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ini.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
 #include "agent/broker/systemd.h"
 
 static const char stop_it[] = "use that one, or stop it first";
@@ -117,6 +120,33 @@ listener_bind(struct listener *l, const char *name, struct complaint *c)
     return true;
 }
 
+/* ---- the raw socket: off by default -------------------------------------- */
+
+/* The last word counts; one that is not understood is a no. */
+static int
+raw_read(void *user, const char *section, const char *name, const char *value)
+{
+    bool *enabled = user;
+
+    if (strcmp(section, "raw") != 0 || strcmp(name, "enabled") != 0)
+        return 1;
+    *enabled = strcmp(value, "yes") == 0;
+    if (!*enabled && strcmp(value, "no") != 0)
+        log_error("[raw] enabled is yes or no: there is no raw socket");
+    return 1;
+}
+
+static bool
+raw_bind(struct listener *l, const struct places *places, struct complaint *c)
+{
+    const char *files[] = {places->config_system, places->config_user};
+    bool enabled = false;
+
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++)
+        (void)ini_parse(files[i], raw_read, &enabled);
+    return !enabled || listener_bind(l, "io.smimeagent.raw", c);
+}
+
 bool
 listeners_bind(struct listeners *out, const struct places *places,
                struct complaint *c)
@@ -126,13 +156,17 @@ listeners_bind(struct listeners *out, const struct places *places,
                                                      .path = places->socket},
                                   [LISTENER_MANAGE] = {.fd = -1,
                                                        .right = RIGHT_MANAGE,
-                                                       .path = places->manage}},
+                                                       .path = places->manage},
+                                  [LISTENER_RAW] = {.fd = -1,
+                                                    .right = RIGHT_RAW,
+                                                    .path = places->raw}},
                           .lock = -1};
 
     if (!lock_take(&l, places, c))
         return false;
     if (!listener_bind(&l.one[LISTENER_MAIL], "io.smimeagent", c) ||
-        !listener_bind(&l.one[LISTENER_MANAGE], "io.smimeagent.manage", c)) {
+        !listener_bind(&l.one[LISTENER_MANAGE], "io.smimeagent.manage", c) ||
+        !raw_bind(&l.one[LISTENER_RAW], places, c)) {
         listeners_drop(&l);
         return false;
     }

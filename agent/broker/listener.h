@@ -1,5 +1,5 @@
 /*
- * The two listening sockets of the broker and the lock that keeps a second
+ * The listening sockets of the broker and the lock that keeps a second
  * agent away from them. Which socket a client came through is its right.
  */
 #ifndef AGENT_BROKER_LISTENER_H
@@ -9,7 +9,14 @@
 #include "agent/broker/places.h"
 #include "agent/wire/values.h"
 
-enum listener_id { LISTENER_MAIL, LISTENER_MANAGE, LISTENER_COUNT };
+/* RAW is there only when agent.conf wants it ([raw] enabled); else its fd is
+ * -1. */
+enum listener_id {
+    LISTENER_MAIL,
+    LISTENER_MANAGE,
+    LISTENER_RAW,
+    LISTENER_COUNT
+};
 
 struct listener {
     int fd;           /* non-blocking, close-on-exec */

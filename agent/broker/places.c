@@ -99,6 +99,7 @@ places_find(struct places *out, struct complaint *c)
     if (!socket_find(&p, c))
         return false;
     p.manage = text_join(p.socket, ".manage");
+    p.raw = text_join(p.socket, ".raw");
     if (strlen(p.manage) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
         complain(c, "choose a shorter path with SMIME_AGENT_SOCK",
                  "the path of the socket is too long: %s", p.manage);
@@ -126,10 +127,11 @@ places_find(struct places *out, struct complaint *c)
 void
 places_drop(struct places *p)
 {
-    char *texts[] = {p->socket,        p->manage,      p->lock,
-                     p->contacts,      p->audit,       p->cache,
-                     p->config_system, p->config_user, p->anchors_system,
-                     p->anchors_user,  p->crls_system, p->crls_user};
+    char *texts[] = {p->socket,         p->manage,        p->raw,
+                     p->lock,           p->contacts,      p->audit,
+                     p->cache,          p->config_system, p->config_user,
+                     p->anchors_system, p->anchors_user,  p->crls_system,
+                     p->crls_user};
 
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         free(texts[i]);

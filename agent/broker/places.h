@@ -14,6 +14,7 @@
 struct places {
     char *socket; /* the mail socket */
     char *manage; /* the same with ".manage" */
+    char *raw;    /* and with ".raw" */
     char *lock;
     char *contacts;
     char *audit;

@@ -87,6 +87,7 @@ union any_reply {
     struct chain_reply chain;
     struct sign_reply sign;
     struct unwrap_reply unwrap;
+    struct decrypt_reply decrypt;
     struct agree_reply agree;
     struct token_record token;
     struct count_reply count;
@@ -146,6 +147,8 @@ handle(struct client *c, enum message m, const union any_record *r,
         return key_sign(c, &r->sign_request, &out->sign, room, p);
     if (m == MSG_UNWRAP)
         return key_unwrap(c, &r->unwrap_request, &out->unwrap, room, p);
+    if (m == MSG_DECRYPT)
+        return key_decrypt(c, &r->unwrap_request, &out->decrypt, room, p);
     if (m == MSG_AGREE)
         return key_agree(c, &r->agree_request, &out->agree, room, p);
     if (m == MSG_UNLOCK)
@@ -183,6 +186,7 @@ operation_name(enum message m)
     } table[] = {
         {MSG_SIGN, "sign"},
         {MSG_UNWRAP, "unwrap"},
+        {MSG_DECRYPT, "raw-decrypt"},
         {MSG_AGREE, "agree"},
         {MSG_UNLOCK, "unlock"},
         {MSG_LOCK, "lock"},

@@ -266,6 +266,8 @@ set_value(struct config *c, const char *section, const char *name,
         return set_lock(&c->lock, name, value);
     if (strcmp(section, "consent") == 0)
         return set_consent(&c->consent, name, value);
+    if (strcmp(section, "raw") == 0 && strcmp(name, "shared-secret") == 0)
+        return set_bool(&c->shared_secrets, value);
     if (strcmp(section, "pinentry") == 0 && strcmp(name, "timeout") == 0)
         return set_number(&c->prompt_s, value, 5, LIMIT_PINENTRY_SECONDS);
     return true;

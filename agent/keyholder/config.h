@@ -1,6 +1,7 @@
 /*
  * The keyholder's part of agent.conf: [modules], [module NAME], [tokens],
- * [pin], [lock], [consent], [key NAME], [pinentry] timeout.
+ * [pin], [lock], [consent], [key NAME], [pinentry] timeout, [raw]
+ * shared-secret.
  * Sections of others are passed over; what is wrong in ours is logged and
  * the rest is used, so that one bad line does not take all tokens away.
  */
@@ -63,6 +64,7 @@ struct config {
     unsigned list_deadline_ms; /* of a list */
     unsigned pin_prompts;      /* 1 to CONFIG_PIN_PROMPTS */
     unsigned prompt_s;         /* how long a prompt waits for its answer */
+    bool shared_secrets;       /* of ECDH, to the raw socket */
     struct config_pin pin;
     struct config_lock lock;
     struct config_consent consent;

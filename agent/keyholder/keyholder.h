@@ -18,6 +18,7 @@
 #include "agent/keyholder/consent.h"
 #include "agent/keyholder/journal.h"
 #include "agent/keyholder/kept.h"
+#include "agent/keyholder/oracle.h"
 #include "agent/wire/channel.h"
 #include "agent/wire/values.h"
 #include "tokens/tokens.h"
@@ -40,6 +41,7 @@ struct keyholder {
     struct journals journals;
     struct kept kept;
     struct consents consents;
+    struct oracle oracle;
     pthread_mutex_t mutex;    /* guards what follows; no token is asked in it */
     struct client *prompting; /* one prompt at a time: whose, or NULL */
     pthread_cond_t prompted;
@@ -124,6 +126,10 @@ MUST_USE enum err key_unwrap(struct client *c,
                              const struct unwrap_request *request,
                              struct unwrap_reply *out, struct reply_room *room,
                              struct problem *p);
+MUST_USE enum err key_decrypt(struct client *c,
+                              const struct unwrap_request *request,
+                              struct decrypt_reply *out,
+                              struct reply_room *room, struct problem *p);
 MUST_USE enum err key_agree(struct client *c,
                             const struct agree_request *request,
                             struct agree_reply *out, struct reply_room *room,

@@ -314,6 +314,7 @@ add_key(struct page_room *page, const struct token_info *info,
         .bits = i->bits,
         .uses = uses_of_key(i),
         .certificate = slice_of(i->certificate, i->certificate_len),
+        .spki = slice_of(i->spki, i->spki_len),
     };
 
     record.flags = (i->has_private ? KEY_HAS_PRIVATE : 0U) |
@@ -324,6 +325,8 @@ add_key(struct page_room *page, const struct token_info *info,
         record.label.n = LIMIT_LABEL_BYTES;
     if (record.certificate.n > LIMIT_CERT_BYTES)
         record.certificate = slice_of(NULL, 0);
+    if (record.spki.n > LIMIT_SPKI_BYTES)
+        record.spki = slice_of(NULL, 0);
     reference_add(&ref, info, id);
     add_key_uri(&uri, info, id);
     record.ref = buf_slice(&ref);

@@ -9,25 +9,15 @@
 #include "agent/base/limits.h"
 #include "agent/base/secret.h"
 #include "agent/keyholder/keeper.h"
+#include "agent/keyholder/operate.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
-#include "agent/keyholder/unlock.h"
 
-/* One operation with one key: call is tried, and once more after a login that
- * turned out to be needed. */
-struct operation {
-    struct client *client;
-    const char *audited; /* its word in the audit */
-    struct purpose why;
-    struct key_facts facts; /* empty until they are needed */
-    struct token *token;
-    struct slice id;
-    const void *request;
-    uint8_t *out;
-    size_t room, out_len;
-    enum tokens_err (*call)(struct operation *op,
-                            const struct token_prompt *prompt);
-};
+bool
+client_is_raw(const struct client *c)
+{
+    return (c->served.rights & RIGHT_RAW) != 0;
+}
 
 static enum err
 unlock_first(struct operation *op, bool *out_asked, struct problem *p)
@@ -128,10 +118,9 @@ attempt(struct operation *op, enum tokens_err *out_result, struct problem *p)
     }
 }
 
-/* Bad messages are no failure of the key: they are audited as done. */
-static enum err
-run(struct operation *op, struct slice key, enum tokens_err *out_result,
-    struct problem *p)
+enum err
+key_operation_run(struct operation *op, struct slice key,
+                  enum tokens_err *out_result, struct problem *p)
 {
     struct client *c = op->client;
     enum err e =
@@ -198,18 +187,19 @@ enum err
 key_sign(struct client *c, const struct sign_request *request,
          struct sign_reply *out, struct reply_room *room, struct problem *p)
 {
-    struct operation op = {.client = c,
-                           .audited = "sign",
-                           .why = {.operation = "sign a message"},
-                           .request = request,
-                           .room = TOKEN_SIGNATURE_BYTES,
-                           .call = call_sign};
+    struct operation op = {
+        .client = c,
+        .audited = client_is_raw(c) ? "raw-sign" : "sign",
+        .why = {.operation = client_is_raw(c) ? "sign data" : "sign a message"},
+        .request = request,
+        .room = TOKEN_SIGNATURE_BYTES,
+        .call = call_sign};
     enum tokens_err result = TOKENS_OK;
     enum err e;
 
     buf_reserve(&room->bytes, op.room);
     op.out = room->bytes.data;
-    if ((e = run(&op, request->key, &result, p)) != ERR_OK)
+    if ((e = key_operation_run(&op, request->key, &result, p)) != ERR_OK)
         return e;
     /* The digest is the session's own: a wrong one is no message's fault. */
     if (result == TOKENS_MESSAGE)
@@ -220,8 +210,8 @@ key_sign(struct client *c, const struct sign_request *request,
 
 /* ---- unwrapping -------------------------------------------------------- */
 
-static enum tokens_err
-call_unwrap(struct operation *op, const struct token_prompt *prompt)
+enum tokens_err
+key_operation_unwrap(struct operation *op, const struct token_prompt *prompt)
 {
     const struct unwrap_request *r = op->request;
     struct token_padding padding = {.label = r->label.p,
@@ -279,12 +269,14 @@ enum err
 key_unwrap(struct client *c, const struct unwrap_request *request,
            struct unwrap_reply *out, struct reply_room *room, struct problem *p)
 {
-    struct operation op = {.client = c,
-                           .audited = "unwrap",
-                           .why = {.operation = "decrypt a message"},
-                           .request = request,
-                           .room = LIMIT_PLAIN_BYTES,
-                           .call = call_unwrap};
+    struct operation op = {
+        .client = c,
+        .audited = client_is_raw(c) ? "raw-unwrap" : "unwrap",
+        .why = {.operation =
+                    client_is_raw(c) ? "decrypt data" : "decrypt a message"},
+        .request = request,
+        .room = LIMIT_PLAIN_BYTES,
+        .call = key_operation_unwrap};
     AUTO(secret) struct secret *fake = secret_new();
     size_t n = request->key_bytes;
     enum tokens_err result = TOKENS_OK;
@@ -297,7 +289,7 @@ key_unwrap(struct client *c, const struct unwrap_request *request,
     room->secret = secret_new();
     op.out = secret_room(room->secret, LIMIT_PLAIN_BYTES);
     if ((e = make_fake(f, LIMIT_UNWRAPPED_BYTES, p)) != ERR_OK ||
-        (e = run(&op, request->key, &result, p)) != ERR_OK)
+        (e = key_operation_run(&op, request->key, &result, p)) != ERR_OK)
         return e;
     if (n == 0)
         return give_whole(result, room->secret, op.out_len, out, p);
@@ -360,14 +352,47 @@ derive(const struct agree_request *r, struct slice shared, uint8_t *out)
 }
 
 static enum err
-check_agree(const struct agree_request *r, struct problem *p)
+check_agree(const struct client *c, const struct agree_request *r,
+            struct problem *p)
 {
+    bool raw = client_is_raw(c);
+
+    if (raw && r->kdf == KDF_NONE && !c->keyholder->config.shared_secrets)
+        return fail(p, ERR_REFUSED,
+                    "the shared secret itself is not given out; where it must "
+                    "be: [raw] shared-secret = yes, in agent.conf");
+    if (raw && r->kdf == KDF_NONE)
+        return ERR_OK;
     if (r->kek_bytes != 16 && r->kek_bytes != 24 && r->kek_bytes != 32)
         return fail(p, ERR_USAGE, "a key-encryption key of %u bytes",
                     (unsigned)r->kek_bytes);
     if (!kdf_hash(r->hash) || (r->kdf != KDF_X963 && r->kdf != KDF_HKDF))
         return fail(p, ERR_USAGE, "unknown key derivation");
     return ERR_OK;
+}
+
+/* What the shared secret becomes. A point that is none is answered with the
+ * random key that KEK holds; but a program that uses the key by itself is
+ * told: whether a point is on a curve is no secret. */
+static enum err
+conclude(const struct operation *op, enum tokens_err result, uint8_t *kek,
+         struct agree_reply *out, struct problem *p)
+{
+    const struct agree_request *r = op->request;
+
+    out->kek = slice_of(kek, r->kek_bytes);
+    if (result != TOKENS_OK)
+        return client_is_raw(op->client)
+                   ? fail(p, ERR_USAGE, "the point is not on the key's curve")
+                   : ERR_OK;
+    if (r->kdf == KDF_NONE) {
+        memcpy(kek, op->out, op->out_len);
+        out->kek.n = op->out_len;
+        return ERR_OK;
+    }
+    return derive(r, slice_of(op->out, op->out_len), kek)
+               ? ERR_OK
+               : fail(p, ERR_INTERNAL, "key derivation");
 }
 
 /* The cofactor variant gives the same secret on every curve of cofactor 1:
@@ -377,28 +402,25 @@ key_agree(struct client *c, const struct agree_request *request,
           struct agree_reply *out, struct reply_room *room, struct problem *p)
 {
     struct operation op = {.client = c,
-                           .audited = "agree",
-                           .why = {.operation = "decrypt a message"},
+                           .audited = client_is_raw(c) ? "raw-agree" : "agree",
+                           .why = {.operation = client_is_raw(c)
+                                                    ? "agree on a key"
+                                                    : "decrypt a message"},
                            .request = request,
                            .room = LIMIT_SHARED_BYTES,
                            .call = call_agree};
     AUTO(secret) struct secret *shared = secret_new();
     enum tokens_err result = TOKENS_OK;
     uint8_t *kek;
-    enum err e = check_agree(request, p);
+    enum err e = check_agree(c, request, p);
 
     if (e != ERR_OK)
         return e;
     op.out = secret_room(shared, LIMIT_SHARED_BYTES);
     room->secret = secret_new();
-    kek = secret_room(room->secret, request->kek_bytes);
-    if ((e = make_fake(kek, request->kek_bytes, p)) != ERR_OK ||
-        (e = run(&op, request->key, &result, p)) != ERR_OK)
+    kek = secret_room(room->secret, LIMIT_SHARED_BYTES);
+    if ((e = make_fake(kek, LIMIT_SHARED_BYTES, p)) != ERR_OK ||
+        (e = key_operation_run(&op, request->key, &result, p)) != ERR_OK)
         return e;
-    /* A point that is none is answered with the random key. */
-    if (result == TOKENS_OK &&
-        !derive(request, slice_of(op.out, op.out_len), kek))
-        return fail(p, ERR_INTERNAL, "key derivation");
-    out->kek = slice_of(kek, request->kek_bytes);
-    return ERR_OK;
+    return conclude(&op, result, kek, out, p);
 }

@@ -360,6 +360,10 @@ unlock_found(struct client *c, struct token *t, bool last_try,
 {
     const struct purpose why = {.token = t, .operation = "unlock a token"};
 
+    /* A program may have the person asked; it brings no PIN. */
+    if ((c->served.rights & RIGHT_RAW) != 0 &&
+        (c->frame.fd_count > 0 || last_try))
+        return fail(p, ERR_NOT_ALLOWED, "no PIN is taken here");
     if (c->frame.fd_count > 0)
         return unlock_by_descriptor(c, t, last_try, out_already, p);
     *out_already = !unlock_is_needed(t);

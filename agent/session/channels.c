@@ -118,7 +118,8 @@ keyring_side(struct session *s)
 static bool
 is_key_operation(enum message m)
 {
-    return m == MSG_SIGN || m == MSG_UNWRAP || m == MSG_AGREE;
+    return m == MSG_SIGN || m == MSG_UNWRAP || m == MSG_DECRYPT ||
+           m == MSG_AGREE;
 }
 
 /* These may ask the person, or work long (generating a key). */

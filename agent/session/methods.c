@@ -8,6 +8,7 @@
 #define KEYS     "io.smimeagent.Keys."
 #define CONTACTS "io.smimeagent.Contacts."
 #define AGENT    "io.smimeagent.Agent."
+#define RAW      "io.smimeagent.Raw."
 
 #define EVERY_RIGHT (RIGHT_MAIL | RIGHT_MANAGE | RIGHT_RAW)
 
@@ -47,6 +48,11 @@ static const struct method methods[] = {
     {KEYS "Modules", EVERY_RIGHT, false, keys_modules, parameters_of_nothing},
     {KEYS "Clean", RIGHT_MANAGE, false, keys_clean, parameters_of_clean},
     {MAIL "Check", RIGHT_MAIL, false, mail_check, parameters_of_check},
+    {RAW "List", RIGHT_RAW, false, use_list, parameters_of_raw_list},
+    {RAW "SignDigest", RIGHT_RAW, true, use_sign, parameters_of_raw_sign},
+    {RAW "UnwrapKey", RIGHT_RAW, true, use_unwrap, parameters_of_raw_unwrap},
+    {RAW "AgreeKey", RIGHT_RAW, true, use_agree, parameters_of_raw_agree},
+    {RAW "Unlock", RIGHT_RAW, false, use_unlock, parameters_of_raw_unlock},
     {AGENT "Anchors", EVERY_RIGHT, false, agent_anchors, parameters_of_nothing},
     {AGENT "Status", EVERY_RIGHT, false, agent_status, parameters_of_nothing},
 };
@@ -66,8 +72,9 @@ check_rights(struct request *r, const struct method *m)
     if ((r->session->rights & m->rights) != 0)
         return ERR_OK;
     return fail(&r->problem, ERR_NOT_ALLOWED, "%s is served on %s", m->name,
-                m->rights & RIGHT_MAIL ? "io.smimeagent"
-                                       : "io.smimeagent.manage");
+                m->rights & RIGHT_MAIL     ? "io.smimeagent"
+                : m->rights & RIGHT_MANAGE ? "io.smimeagent.manage"
+                                           : "io.smimeagent.raw");
 }
 
 static enum err

@@ -11,6 +11,7 @@ own_key_drop(struct own_key *k)
 {
     buf_drop(&k->ref);
     buf_drop(&k->certificate);
+    buf_drop(&k->spki);
     buf_drop(&k->described);
 }
 
@@ -46,6 +47,7 @@ own_keys_add(struct own_keys *keys, const struct key_record *record)
                           .flags = record->flags};
     buf_add_slice(&k->ref, record->ref);
     buf_add_slice(&k->certificate, record->certificate);
+    buf_add_slice(&k->spki, record->spki);
     text_hex(record->id, k->id);
     copy_text(record->token, k->token);
     copy_text(record->label, k->label);
@@ -112,10 +114,24 @@ describe(struct request *r, bool purpose, struct own_keys *keys)
 }
 
 enum err
-own_keys_load(struct request *r, bool purpose, struct own_keys *out)
+own_keys_read(struct request *r, struct own_keys *out)
 {
     struct own_keys keys = {0};
     enum err e = read_pages(r, &keys);
+
+    if (e != ERR_OK) {
+        own_keys_drop(&keys);
+        return e;
+    }
+    *out = keys;
+    return ERR_OK;
+}
+
+enum err
+own_keys_load(struct request *r, bool purpose, struct own_keys *out)
+{
+    struct own_keys keys = {0};
+    enum err e = own_keys_read(r, &keys);
 
     if (e == ERR_OK)
         e = describe(r, purpose, &keys);

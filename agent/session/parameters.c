@@ -181,6 +181,49 @@ const struct parameter parameters_of_install[] = {INPUT, TOKEN, CALLER, END};
 
 const struct parameter parameters_of_clean[] = {TOKEN, CALLER, END};
 
+#define HEX(name, required, bytes)                                             \
+    {                                                                          \
+        name, PARAMETER_TEXT, required, 2 * (bytes)                            \
+    }
+#define KIND(name, required)                                                   \
+    {                                                                          \
+        name, PARAMETER_TEXT, required, 16                                     \
+    }
+
+const struct parameter parameters_of_raw_list[] = {FLAG("chains"), END};
+
+const struct parameter parameters_of_raw_sign[] = {
+    HEX("key", REQUIRED, LIMIT_REF_BYTES),
+    KIND("mechanism", REQUIRED),
+    KIND("hash", OPTIONAL),
+    HEX("data", REQUIRED, LIMIT_SIGNED_ATTRS_BYTES),
+    CALLER,
+    END};
+
+const struct parameter parameters_of_raw_unwrap[] = {
+    HEX("key", REQUIRED, LIMIT_REF_BYTES),
+    KIND("mechanism", REQUIRED),
+    KIND("hash", OPTIONAL),
+    KIND("mgf_hash", OPTIONAL),
+    HEX("label", OPTIONAL, LIMIT_OAEP_LABEL_BYTES),
+    HEX("wrapped", REQUIRED, LIMIT_ENCRYPTED_KEY_BYTES),
+    {"bytes", PARAMETER_NUMBER, OPTIONAL, 0},
+    CALLER,
+    END};
+
+const struct parameter parameters_of_raw_agree[] = {
+    HEX("key", REQUIRED, LIMIT_REF_BYTES),
+    HEX("peer", REQUIRED, LIMIT_ORIGINATOR_BYTES),
+    KIND("kdf", REQUIRED),
+    KIND("hash", OPTIONAL),
+    HEX("info", OPTIONAL, LIMIT_SHARED_INFO_BYTES),
+    HEX("salt", OPTIONAL, 1024),
+    {"bytes", PARAMETER_NUMBER, OPTIONAL, 0},
+    CALLER,
+    END};
+
+const struct parameter parameters_of_raw_unlock[] = {TOKEN, CALLER, END};
+
 /* The limits of struct narrow. */
 const struct parameter parameters_of_caller[] = {
     {"tty", PARAMETER_TEXT, OPTIONAL, 256},

@@ -48,6 +48,11 @@ extern const struct parameter parameters_of_unblock_pin[];
 extern const struct parameter parameters_of_generate[];
 extern const struct parameter parameters_of_install[];
 extern const struct parameter parameters_of_clean[];
+extern const struct parameter parameters_of_raw_list[];
+extern const struct parameter parameters_of_raw_sign[];
+extern const struct parameter parameters_of_raw_unwrap[];
+extern const struct parameter parameters_of_raw_agree[];
+extern const struct parameter parameters_of_raw_unlock[];
 extern const struct parameter parameters_of_caller[];
 extern const struct parameter parameters_of_nothing[];
 

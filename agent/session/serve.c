@@ -23,6 +23,19 @@ same_parameter(const struct varlink_call *a, const struct varlink_call *b,
     return json_equal(x, y) == 1;
 }
 
+/* A program that uses one key by itself may do so in every way; there is no
+ * mail in it. Methods of the others that do not go on are not asked here. */
+static bool
+same_kind(const struct varlink_call *a, const struct varlink_call *b)
+{
+    const struct method *next = method_find(b->method);
+
+    if (strcmp(a->method, b->method) == 0)
+        return true;
+    return next && next->goes_on && next->rights == RIGHT_RAW &&
+           slice_equal(a->interface, b->interface);
+}
+
 /* True when this session, which has served PREVIOUS, may serve NEXT too. The
  * key must have been named by the client: else the mail's own header chooses
  * it, and that is behind the point of no return. */
@@ -32,8 +45,7 @@ may_follow(const struct session *s, const struct varlink_call *previous,
 {
     if (varlink_is_service(next))
         return true;
-    if (s->lost || s->ops_left == 0 ||
-        strcmp(previous->method, next->method) != 0)
+    if (s->lost || s->ops_left == 0 || !same_kind(previous, next))
         return false;
     if (!varlink_parameter(next, "from") && !varlink_parameter(next, "key"))
         return false;

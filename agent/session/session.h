@@ -83,6 +83,11 @@ method_handler keys_clean;
 method_handler agent_status;
 method_handler agent_anchors;
 method_handler mail_check;
+method_handler use_list;
+method_handler use_sign;
+method_handler use_unwrap;
+method_handler use_agree;
+method_handler use_unlock;
 
 /* ---- a request's parameters (borrowed) --------------------------------------
  */
@@ -125,6 +130,7 @@ MUST_USE enum err keyring_call(struct request *r, enum message m,
 struct own_key {
     struct buf ref;
     struct buf certificate;   /* DER, may be empty */
+    struct buf spki;          /* DER, may be empty */
     struct buf described;     /* encoded description; empty without cert */
     struct description about; /* decoded from it */
     char id[129];             /* CKA_ID, hex */
@@ -143,6 +149,8 @@ struct own_keys {
 /* All keys of all tokens, described (purpose: with the chain judged). */
 MUST_USE enum err own_keys_load(struct request *r, bool purpose,
                                 struct own_keys *out);
+/* The same without what certificates say: the keyring is not asked. */
+MUST_USE enum err own_keys_read(struct request *r, struct own_keys *out);
 void own_keys_drop(struct own_keys *k);
 
 /* Of two certificates: A begins later than B, or ends later when both begin

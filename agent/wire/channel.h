@@ -112,7 +112,7 @@ struct served {
     enum process self;
     uint32_t rights;
     enum verb verb;
-    uint32_t ops_left; /* key operations: MSG_SIGN, UNWRAP, AGREE */
+    uint32_t ops_left; /* key operations: MSG_SIGN, UNWRAP, DECRYPT, AGREE */
     uint8_t sign_key[LIMIT_REF_BYTES];
     size_t sign_key_len;
     uint32_t uses[MSG_COUNT];

@@ -88,6 +88,9 @@ static const struct field unwrap_request_fields[] = {ROWS(unwrap_request)};
 #define THIS unwrap_reply
 static const struct field unwrap_reply_fields[] = {ROWS(unwrap_reply)};
 #undef THIS
+#define THIS decrypt_reply
+static const struct field decrypt_reply_fields[] = {ROWS(decrypt_reply)};
+#undef THIS
 #define THIS agree_request
 static const struct field agree_request_fields[] = {ROWS(agree_request)};
 #undef THIS

@@ -70,7 +70,8 @@ struct slice_list {
 
 /* One identity (certificate, public or private key with one CKA_ID).
  * type is enum key_type, uses a set of enum key_use, flags of
- * enum key_flag. certificate is empty when there is none. */
+ * enum key_flag. certificate is empty when there is none; spki is the DER of
+ * the SubjectPublicKeyInfo, empty when the token does not tell it. */
 #define FIELDS_key_record(U32, U64, BYTES, TEXT, LIST)                         \
     BYTES(ref, LIMIT_REF_BYTES)                                                \
     BYTES(id, 64)                                                              \
@@ -78,7 +79,9 @@ struct slice_list {
     TEXT(token, LIMIT_LABEL_BYTES)                                             \
     TEXT(uri, LIMIT_TEXT_BYTES)                                                \
     U32(type)                                                                  \
-    U32(bits) U32(uses) U32(flags) BYTES(certificate, LIMIT_CERT_BYTES)
+    U32(bits)                                                                  \
+    U32(uses) U32(flags) BYTES(certificate, LIMIT_CERT_BYTES)                  \
+        BYTES(spki, LIMIT_SPKI_BYTES)
 
 /* flags: set of enum token_flag; tries_left as in struct problem, +1 (so
  * 0 means unknown); kept_s: for how many seconds the PIN is kept at most. */
@@ -127,19 +130,26 @@ struct slice_list {
     U32(hash)                                                                  \
     U32(mgf_hash) BYTES(label, 512) BYTES(wrapped, 1024) U32(key_bytes)
 #define FIELDS_unwrap_reply(U32, U64, BYTES, TEXT, LIST) BYTES(key, 64)
+/* MSG_DECRYPT: what the ciphertext holds, of any length, or
+ * ERR_CANNOT_DECRYPT: an oracle, which is why so few may fail (oracle.h). */
+#define FIELDS_decrypt_reply(U32, U64, BYTES, TEXT, LIST)                      \
+    BYTES(plain, LIMIT_PLAIN_BYTES)
 
 /* ECDH (RFC 5753) with a key derivation over hash (kdf: enum kdf; HKDF as in
  * RFC 8418, with salt): peer is the originator's
  * public point, uncompressed (or an X25519 key); info is the DER of
  * ECC-CMS-SharedInfo; kek_bytes 16, 24 or 32. cofactor: the "cofactor"
- * variant of the scheme. Never the raw secret. A point that is not on the
- * curve is the message's fault and answered with a random key. */
+ * variant of the scheme. Never the raw secret, but on a raw channel with
+ * KDF_NONE where agent.conf allows it. A point that is not on the curve is the
+ * message's fault and answered with a random key; on a raw channel it is
+ * ERR_USAGE. */
 #define FIELDS_agree_request(U32, U64, BYTES, TEXT, LIST)                      \
     BYTES(key, LIMIT_REF_BYTES)                                                \
     BYTES(peer, 256)                                                           \
     U32(hash)                                                                  \
     BYTES(info, 1024) U32(kek_bytes) U32(cofactor) U32(kdf) BYTES(salt, 1024)
-#define FIELDS_agree_reply(U32, U64, BYTES, TEXT, LIST) BYTES(kek, 32)
+#define FIELDS_agree_reply(U32, U64, BYTES, TEXT, LIST)                        \
+    BYTES(kek, LIMIT_SHARED_BYTES)
 
 /* token: a label, serial or pkcs11: URI; empty: the only one there is (lock:
  * every one). unlock: descriptor 0, when there, gives the PIN's line;
@@ -220,8 +230,8 @@ struct slice_list {
     BYTES(spki, 2048)                                                          \
     LIST(value, LIMIT_CERT_BYTES, 8)                                           \
     U32(key_usage)                                                             \
-    BYTES(subject, LIMIT_NAME_BYTES) BYTES(issuer, LIMIT_NAME_BYTES)           \
-        BYTES(serial, 64) U32(is_ca)
+    BYTES(subject, LIMIT_NAME_BYTES)                                           \
+    BYTES(issuer, LIMIT_NAME_BYTES) BYTES(serial, 64) U32(is_ca)
 
 /* ---- session to keyring, keyring to validator --------------------------- */
 
@@ -258,7 +268,8 @@ struct slice_list {
     BYTES(signed_attrs, LIMIT_SIGNED_ATTRS_BYTES)                              \
     BYTES(signature, 2048)                                                     \
     BYTES(content_digest, 64)                                                  \
-    BYTES(content_type, 32) LIST(certificates, LIMIT_CERT_BYTES, 48)           \
+    BYTES(content_type, 32)                                                    \
+    LIST(certificates, LIMIT_CERT_BYTES, 48)                                   \
         LIST(from, LIMIT_ADDRESS_BYTES, 8) TEXT(sender, LIMIT_ADDRESS_BYTES)   \
             U64(at) U32(learn) U32(covers) U32(header_flags)                   \
                 TEXT(message_id, LIMIT_TEXT_BYTES)                             \
@@ -283,7 +294,8 @@ struct slice_list {
     U32(strength)                                                              \
     U32(learned)                                                               \
     U32(revocation)                                                            \
-    U32(time_source) U64(judged_at) U64(signing_time) LIST(reasons, 128, 16)   \
+    U32(time_source)                                                           \
+    U64(judged_at) U64(signing_time) LIST(reasons, 128, 16)                    \
         BYTES(certificate, LIMIT_CERT_BYTES)                                   \
             BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)         \
                 TEXT(signature_name, 64) BYTES(capabilities, 4096)             \
@@ -322,7 +334,8 @@ struct slice_list {
     U32(revocation)                                                            \
     U32(time_source)                                                           \
     U64(judged_at)                                                             \
-    U64(revoked_at) LIST(reasons, 128, 16) LIST(path, LIMIT_RECORD_BYTES, 12)  \
+    U64(revoked_at)                                                            \
+    LIST(reasons, 128, 16) LIST(path, LIMIT_RECORD_BYTES, 12)                  \
         TEXT(anchor, LIMIT_TEXT_BYTES) LIST(wanted, 32, 10)
 
 /* What one's trust rests on. kind: enum listed. source is its file, or "NSS".
@@ -393,8 +406,8 @@ struct slice_list {
     U64(last_seen)                                                             \
     TEXT(origin, LIMIT_TEXT_BYTES)                                             \
     TEXT(message_id, LIMIT_TEXT_BYTES)                                         \
-    U32(can_encrypt) BYTES(certificate, LIMIT_CERT_BYTES)                      \
-        BYTES(described, LIMIT_RECORD_BYTES)
+    U32(can_encrypt)                                                           \
+    BYTES(certificate, LIMIT_CERT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)
 
 /* ---- keyring, broker and fetcher ----------------------------------------- */
 
@@ -481,9 +494,10 @@ struct slice_list {
     X(handback)                                                                \
     X(spawn)                                                                   \
     X(narrow)                                                                  \
-    X(page) X(list_reply) X(key_record) X(token_record) X(key_choice)          \
-        X(chain_reply) X(sign_request) X(sign_reply) X(unwrap_request) X(      \
-            unwrap_reply) X(agree_request) X(agree_reply) X(token_choice)      \
+    X(page)                                                                    \
+    X(list_reply) X(key_record) X(token_record) X(key_choice) X(chain_reply)   \
+        X(sign_request) X(sign_reply) X(unwrap_request) X(unwrap_reply) X(     \
+            decrypt_reply) X(agree_request) X(agree_reply) X(token_choice)     \
             X(import_request) X(import_record) X(import_reply) X(pin_request)  \
                 X(generate_request) X(generate_reply) X(install_request) X(    \
                     check_record) X(module_record) X(p12_request) X(p12_item)  \

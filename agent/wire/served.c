@@ -117,8 +117,10 @@ static enum err
 apply_narrowing(struct served *s, const struct narrow *n, struct problem *p)
 {
     if (n->verb == VERB_NONE || (n->verb & (n->verb - 1)) != 0 ||
-        n->verb > VERB_MANAGE)
+        n->verb > VERB_RAW)
         return fail(p, ERR_USAGE, "unknown verb");
+    if (n->verb == VERB_RAW && (s->rights & RIGHT_RAW) == 0)
+        return fail(p, ERR_NOT_ALLOWED, NULL);
     if (s->verb != VERB_NONE &&
         (s->verb != n->verb || n->ops > s->ops_left ||
          (s->sign_key_len > 0 &&
@@ -132,18 +134,38 @@ apply_narrowing(struct served *s, const struct narrow *n, struct problem *p)
     return ERR_OK;
 }
 
+/* The key that an operation is with; false: M is none. */
+static bool
+operation_key(enum message m, const union any_record *request,
+              struct slice *out)
+{
+    if (m == MSG_SIGN)
+        *out = request->sign_request.key;
+    else if (m == MSG_UNWRAP || m == MSG_DECRYPT)
+        *out = request->unwrap_request.key;
+    else if (m == MSG_AGREE)
+        *out = request->agree_request.key;
+    else
+        return false;
+    return true;
+}
+
+/* A mail says itself to which of one's keys it is encrypted; who signs, or
+ * uses a key raw, has named it before. */
 static enum err
 check_key_operation(struct served *s, enum message m,
                     const union any_record *request, struct problem *p)
 {
-    if (m != MSG_SIGN && m != MSG_UNWRAP && m != MSG_AGREE)
+    bool named = m == MSG_SIGN || s->verb == VERB_RAW;
+    struct slice key;
+
+    if (!operation_key(m, request, &key))
         return ERR_OK;
     if (s->ops_left == 0)
         return fail(p, ERR_NOT_ALLOWED, "no key operation left");
-    if (m == MSG_SIGN && s->sign_key_len == 0)
+    if (named && s->sign_key_len == 0)
         return fail(p, ERR_NOT_ALLOWED, "no key was named to sign with");
-    if (m == MSG_SIGN && !slice_equal(request->sign_request.key,
-                                      slice_of(s->sign_key, s->sign_key_len)))
+    if (named && !slice_equal(key, slice_of(s->sign_key, s->sign_key_len)))
         return fail(p, ERR_NOT_ALLOWED, "not the key this request named");
     s->ops_left--;
     return ERR_OK;

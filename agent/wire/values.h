@@ -19,8 +19,9 @@ enum verb {
     VERB_VERIFY = 8,
     VERB_OPEN = 16,
     VERB_HARVEST = 32,
-    VERB_LOOK = 64,   /* keys, tokens, contacts, status: reads only */
-    VERB_MANAGE = 128 /* unlock, lock, import, removal */
+    VERB_LOOK = 64,    /* keys, tokens, contacts, status: reads only */
+    VERB_MANAGE = 128, /* unlock, lock, import, removal */
+    VERB_RAW = 256     /* one key, for a program that does the rest itself */
 };
 
 enum helper {
@@ -74,7 +75,8 @@ enum module_state {
     MODULE_SKIPPED /* the keyholder ended in it before */
 };
 
-enum kdf { KDF_X963, KDF_HKDF };
+/* NONE: the shared secret itself, where agent.conf allows it. */
+enum kdf { KDF_X963, KDF_HKDF, KDF_NONE };
 
 enum scheme {
     SCHEME_RSA_PKCS1 = 1,

@@ -5,12 +5,15 @@
 
 #include "client/lib/client.h"
 
+static const char *const suffixes[] = {[SMIME_SOCKET_MAIL] = "",
+                                       [SMIME_SOCKET_MANAGE] = ".manage",
+                                       [SMIME_SOCKET_RAW] = ".raw"};
+
 static bool
 path_write(char *out, size_t size, const char *folder, const char *rest,
            enum smime_socket which)
 {
-    int n = snprintf(out, size, "%s%s%s", folder, rest,
-                     which == SMIME_SOCKET_MANAGE ? ".manage" : "");
+    int n = snprintf(out, size, "%s%s%s", folder, rest, suffixes[which]);
 
     return n > 0 && (size_t)n < size;
 }

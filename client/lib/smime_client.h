@@ -23,8 +23,9 @@ extern "C" {
 
 /* Which socket: it decides what may be asked. */
 enum smime_socket {
-    SMIME_SOCKET_MAIL,  /* sign, encrypt, decrypt, verify, look */
-    SMIME_SOCKET_MANAGE /* unlock, import, remove */
+    SMIME_SOCKET_MAIL,   /* sign, encrypt, decrypt, verify, look */
+    SMIME_SOCKET_MANAGE, /* unlock, import, remove */
+    SMIME_SOCKET_RAW /* keys by themselves; there only where agent.conf says */
 };
 
 /*
@@ -49,8 +50,8 @@ struct smime_client;
 
 /*
  * Connects: to SMIME_AGENT_SOCK, else to the socket below XDG_RUNTIME_DIR
- * (or /run/user/UID); the manage socket is the same path with ".manage". An
- * agent of another user is not taken. Gives 0, or -1 with *error filled.
+ * (or /run/user/UID); the others are the same path with ".manage" and ".raw".
+ * An agent of another user is not taken. Gives 0, or -1 with *error filled.
  */
 int smime_client_connect(enum smime_socket which, struct smime_client **out,
                          struct smime_error *error);

@@ -8,7 +8,7 @@ foreach(name keyholder_config keyholder_audit keyholder_pinentry
   smime_unit_test(${name} smime-keyholder-code)
 endforeach()
 # Real processes on a SoftHSM token.
-foreach(name keyholder_process keyholder_operations keyholder_manage
+foreach(name keyholder_process keyholder_operations keyholder_raw keyholder_manage
              keyholder_prompts keyholder_consent keyholder_kept
              keyholder_survive)
   smime_unit_test(${name} smime-wire smime-base OpenSSL::Crypto
@@ -16,6 +16,9 @@ foreach(name keyholder_process keyholder_operations keyholder_manage
   add_dependencies(test_${name} smime-keyholder smime-importer smime-vtoken
                                   smime-faultmod)
 endforeach()
+if(TARGET test_keyholder_raw)
+  target_link_libraries(test_keyholder_raw PRIVATE smime-keyholder-code)
+endif()
 foreach(name keyholder_process keyholder_prompts keyholder_kept)
   smime_root_test(${name})
 endforeach()

@@ -43,6 +43,66 @@ mail_is_refused_where_only_managing_is_served(void **state)
 }
 
 static void
+raw_use_is_refused_on_every_other_socket(void **state)
+{
+    static const char *const methods[] = {RAW "List", RAW "SignDigest",
+                                          RAW "UnwrapKey", RAW "AgreeKey",
+                                          RAW "Unlock"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(methods); i++) {
+        AUTO(json)
+        json_t *reply = call(RIGHT_MAIL | RIGHT_MANAGE, methods[i], NULL);
+
+        assert_string_equal(error_of(reply), "io.smimeagent.Raw.NotAllowed");
+        assert_non_null(
+            strstr(text_at(reply, "detail"), "is served on io.smimeagent.raw"));
+    }
+}
+
+static void
+raw_parameters_are_checked_before_a_key_is_named(void **state)
+{
+    static const struct {
+        const char *method;
+        const char *parameters;
+        const char *culprit;
+    } cases[] = {
+        {RAW "SignDigest", "{}", "key"},
+        {RAW "SignDigest",
+         "{\"key\":\"61\",\"mechanism\":\"ecdsa\",\"data\":\"6\"}", "data"},
+        {RAW "SignDigest",
+         "{\"key\":\"61\",\"mechanism\":\"ecdsa\",\"data\":\"6g\"}", "data"},
+        {RAW "SignDigest",
+         "{\"key\":\"61\",\"mechanism\":\"dsa\",\"data\":\"61\"}", "mechanism"},
+        {RAW "SignDigest",
+         "{\"key\":\"61\",\"mechanism\":\"rsa-oaep\",\"data\":\"61\"}",
+         "mechanism"},
+        {RAW "SignDigest",
+         "{\"key\":\"\",\"mechanism\":\"ecdsa\",\"data\":\"61\"}", "key"},
+        {RAW "UnwrapKey",
+         "{\"key\":\"61\",\"mechanism\":\"ecdsa\",\"wrapped\":\"61\"}",
+         "mechanism"},
+        {RAW "UnwrapKey",
+         "{\"key\":\"61\",\"mechanism\":\"rsa-pkcs1\",\"wrapped\":\"61\","
+         "\"bytes\":65}",
+         "bytes"},
+        {RAW "AgreeKey", "{\"key\":\"61\",\"peer\":\"04\",\"kdf\":\"sha\"}",
+         "kdf"},
+        {RAW "Unlock", "{\"pin\":0}", "pin"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        AUTO(json)
+        json_t *reply = call(RIGHT_RAW, cases[i].method,
+                             json_loads(cases[i].parameters, 0, NULL));
+
+        assert_string_equal(text_at(reply, "parameter"), cases[i].culprit);
+    }
+}
+
+static void
 what_only_looks_is_served_everywhere(void **state)
 {
     static const char *const methods[] = {KEYS "List", KEYS "Tokens",
@@ -321,6 +381,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_manages_is_refused_on_the_mail_socket),
         cmocka_unit_test(mail_is_refused_where_only_managing_is_served),
+        cmocka_unit_test(raw_use_is_refused_on_every_other_socket),
+        cmocka_unit_test(raw_parameters_are_checked_before_a_key_is_named),
         cmocka_unit_test(what_only_looks_is_served_everywhere),
         cmocka_unit_test(parameters_are_checked_before_the_handler),
         cmocka_unit_test(a_text_over_its_limit_is_refused),

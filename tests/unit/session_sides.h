@@ -11,6 +11,7 @@
 #include "agent/session/methods.h"
 
 #define KEYS     "io.smimeagent.Keys."
+#define RAW      "io.smimeagent.Raw."
 #define CONTACTS "io.smimeagent.Contacts."
 #define MAIL     "io.smimeagent.Mail."
 #define STATUS   "io.smimeagent.Agent.Status"

@@ -137,11 +137,11 @@ what_is_not_there_is_told_apart(void **state)
  */
 
 static void
-the_service_lists_its_five_interfaces(void **state)
+the_service_lists_its_six_interfaces(void **state)
 {
     static const char *const wanted[] = {
         "io.smimeagent.Agent", "io.smimeagent.Contacts", "io.smimeagent.Keys",
-        "io.smimeagent.Mail", "org.varlink.service"};
+        "io.smimeagent.Mail",  "io.smimeagent.Raw",      "org.varlink.service"};
     AUTO(varlink_call)
     struct varlink_call c =
         parsed("{\"method\":\"org.varlink.service.GetInfo\"}");
@@ -318,7 +318,7 @@ main(void)
         cmocka_unit_test(unknown_facts_are_left_out),
         cmocka_unit_test(a_usage_error_is_an_invalid_parameter),
         cmocka_unit_test(what_is_not_there_is_told_apart),
-        cmocka_unit_test(the_service_lists_its_five_interfaces),
+        cmocka_unit_test(the_service_lists_its_six_interfaces),
         cmocka_unit_test(each_interface_describes_itself),
         cmocka_unit_test(an_unknown_interface_has_no_description),
         cmocka_unit_test(every_described_method_is_in_the_table),

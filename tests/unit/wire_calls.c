@@ -20,7 +20,7 @@ narrow(struct ends *e, uint32_t verb, uint32_t ops, const char *key)
 static void
 a_session_narrows_itself(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
     (void)state;
     prepare(&e, MSG_NARROW);
@@ -34,7 +34,7 @@ a_session_narrows_itself(void **state)
 static void
 a_session_never_widens_itself(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
     (void)state;
     prepare(&e, MSG_NARROW);
@@ -52,12 +52,12 @@ a_session_never_widens_itself(void **state)
 static void
 a_session_has_one_verb(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
     (void)state;
     prepare(&e, MSG_NARROW);
     assert_int_equal(narrow(&e, VERB_SIGN | VERB_OPEN, 1, NULL), ERR_USAGE);
-    assert_int_equal(narrow(&e, VERB_MANAGE << 1, 1, NULL), ERR_USAGE);
+    assert_int_equal(narrow(&e, VERB_RAW << 1, 1, NULL), ERR_USAGE);
     assert_int_equal(e.served.verb, VERB_NONE);
 }
 
@@ -73,7 +73,7 @@ try_sign(struct ends *e, const char *key)
 static void
 only_the_named_key_signs(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
     (void)state;
     prepare(&e, MSG_NARROW);
@@ -91,13 +91,56 @@ only_the_named_key_signs(void **state)
 }
 
 static void
-key_operations_are_counted(void **state)
+only_the_raw_socket_narrows_to_raw_use(void **state)
 {
-    static const enum message operations[] = {MSG_SIGN, MSG_UNWRAP, MSG_AGREE};
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
+
+    (void)state;
+    prepare(&e, MSG_NARROW);
+    e.served.rights = RIGHT_MAIL | RIGHT_MANAGE;
+    assert_int_equal(narrow(&e, VERB_RAW, 1, "key"), ERR_NOT_ALLOWED);
+    e.served.rights = RIGHT_RAW;
+    assert_int_equal(narrow(&e, VERB_RAW, 1, "key"), ERR_OK);
+}
+
+/* A mail says to which key it is encrypted; a program that uses a key by
+ * itself has to say it first, for every kind of use. */
+static void
+raw_use_is_of_the_one_key_that_was_named(void **state)
+{
+    static const enum message operations[] = {MSG_SIGN, MSG_UNWRAP, MSG_DECRYPT,
+                                              MSG_AGREE};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(operations); i++) {
-        AUTO(ends) struct ends e;
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
+
+        prepare(&e, operations[i]);
+        e.served.verb = VERB_RAW;
+        e.served.sign_key[0] ^= 1;
+        send_plain(&e, operations[i], NULL, 0);
+        assert_int_equal(receive(&e), RECEIVED_REFUSED);
+        assert_int_equal(refusal(&e), ERR_NOT_ALLOWED);
+        e.served.sign_key_len = 0;
+        send_plain(&e, operations[i], NULL, 0);
+        assert_int_equal(receive(&e), RECEIVED_REFUSED);
+        assert_int_equal(refusal(&e), ERR_NOT_ALLOWED);
+        e.served.sign_key[0] ^= 1;
+        e.served.sign_key_len = 3;
+        send_plain(&e, operations[i], NULL, 0);
+        assert_int_equal(receive(&e), RECEIVED_REQUEST);
+    }
+}
+
+static void
+key_operations_are_counted(void **state)
+{
+    static const enum message operations[] = {MSG_SIGN, MSG_UNWRAP, MSG_DECRYPT,
+                                              MSG_AGREE};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(operations); i++) {
+        AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
         prepare(&e, operations[i]);
         send_plain(&e, operations[i], NULL, 0);
@@ -160,7 +203,7 @@ call_answered(struct answerer *a, struct count_reply *reply, struct problem *p)
 static void
 a_call_gets_its_reply(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
     struct answerer a = {&e, NULL, -1};
     struct count_reply reply = {0};
     struct problem p = {0};
@@ -174,7 +217,7 @@ a_call_gets_its_reply(void **state)
 static void
 a_reply_with_an_unasked_descriptor_is_no_reply(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
     struct answerer a = {&e, NULL, 0};
     struct count_reply reply = {0};
     struct problem p = {0};
@@ -188,7 +231,7 @@ static void
 a_problem_comes_with_its_facts(void **state)
 {
     struct problem sent = {.code = ERR_PIN_WRONG, .tries_left = 2};
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
     struct answerer a = {&e, &sent, -1};
     struct count_reply reply = {0};
     struct problem p = {0};
@@ -209,7 +252,7 @@ a_problem_comes_with_its_facts(void **state)
 static void
 a_malformed_problem_is_a_lost_channel(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
     struct packet_header h = {
         .message = MSG_LOCK, .kind = PACKET_PROBLEM, .code = ERR_PIN_WRONG};
     struct problem p = {0};
@@ -239,7 +282,7 @@ call_unanswered(struct ends *e, int watch, int timeout_ms)
 static void
 a_call_to_a_process_that_is_gone_says_so(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
     (void)state;
     prepare(&e, MSG_LOCK);
@@ -250,7 +293,7 @@ a_call_to_a_process_that_is_gone_says_so(void **state)
 static void
 a_call_that_is_not_answered_ends(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
 
     (void)state;
     prepare(&e, MSG_LOCK);
@@ -260,7 +303,7 @@ a_call_that_is_not_answered_ends(void **state)
 static void
 a_call_ends_when_the_client_hangs_up(void **state)
 {
-    AUTO(ends) struct ends e;
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
     int client[2];
 
     (void)state;
@@ -279,6 +322,8 @@ main(void)
         cmocka_unit_test(a_session_never_widens_itself),
         cmocka_unit_test(a_session_has_one_verb),
         cmocka_unit_test(only_the_named_key_signs),
+        cmocka_unit_test(only_the_raw_socket_narrows_to_raw_use),
+        cmocka_unit_test(raw_use_is_of_the_one_key_that_was_named),
         cmocka_unit_test(key_operations_are_counted),
         cmocka_unit_test(a_call_gets_its_reply),
         cmocka_unit_test(a_reply_with_an_unasked_descriptor_is_no_reply),

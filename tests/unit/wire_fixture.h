@@ -53,7 +53,7 @@ ends_open_for(struct ends *e, const struct message_row *row)
     e->served.self =
         row->receiver == PROCESS_ANY ? PROCESS_KEYHOLDER : row->receiver;
     e->served.rights = row->rights;
-    for (uint32_t v = VERB_SIGN; v <= VERB_MANAGE; v <<= 1)
+    for (uint32_t v = VERB_SIGN; v <= VERB_RAW; v <<= 1)
         if (row->verbs & v)
             e->served.verb = (enum verb)v;
     e->served.ops_left = 1;
@@ -90,6 +90,10 @@ send_plain(struct ends *e, enum message m, const int *fds, int fd_count)
 
     if (m == MSG_SIGN)
         r.sign_request.key = slice_text("key");
+    if (m == MSG_UNWRAP || m == MSG_DECRYPT)
+        r.unwrap_request.key = slice_text("key");
+    if (m == MSG_AGREE)
+        r.agree_request.key = slice_text("key");
     if (m == MSG_NARROW) {
         r.narrow.verb = VERB_SIGN;
         r.narrow.ops = 1;
