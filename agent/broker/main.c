@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,6 +91,10 @@ main(int argc, char **argv)
     if (argc > 1)
         return arguments_read(argc, argv);
     log_open("smime-agent");
+    /* For our own PKCS#11 module, should a configuration have the keyholder
+     * load it: the agent would wait for itself. */
+    if (setenv("SMIME_AGENT_INSIDE", "1", 1) != 0)
+        return 1;
     if (!libexec_find(&libexec)) {
         log_error("/proc/self/exe cannot be read: %s", strerror(errno));
         return 1;
