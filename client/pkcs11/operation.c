@@ -124,7 +124,8 @@ key_ask(const struct object *key, const char *method, json_t *parameters,
 
     if (name && parameters &&
         json_object_set_new(parameters, "key", json_string(name)) == 0 &&
-        json_object_set(parameters, "caller", module.caller) == 0)
+        json_object_set_new(parameters, "caller",
+                            json_deep_copy(module.caller)) == 0)
         rv = agent_call(method, parameters, name, &reply);
     else
         json_decref(parameters);

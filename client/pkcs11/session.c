@@ -187,10 +187,10 @@ static CK_RV
 unlock(json_t *uri)
 {
     json_t *reply = NULL;
-    CK_RV rv = agent_call(
-        "io.smimeagent.Raw.Unlock",
-        json_pack("{s:o, s:O}", "token", uri, "caller", module.caller), "",
-        &reply);
+    CK_RV rv = agent_call("io.smimeagent.Raw.Unlock",
+                          json_pack("{s:o, s:o}", "token", uri, "caller",
+                                    json_deep_copy(module.caller)),
+                          "", &reply);
 
     json_decref(reply);
     return rv;
