@@ -14,11 +14,16 @@ static const struct setup_tool tools[] = {
      setup_gpgme},
     {"maildrop", "learn contacts as mail is delivered", setup_maildrop, NULL},
     {"notmuch", "learn contacts and tag by verdict", setup_notmuch, NULL},
+    {"p11-kit", "your keys for every program that uses p11-kit", NULL,
+     setup_p11_kit},
+    {"pkcs11", "your keys for programs that load PKCS#11 modules", NULL,
+     setup_pkcs11},
     {"procmail", "learn contacts as mail is delivered", setup_procmail, NULL},
     {"sendmail", "sign and encrypt all that is sent (msmtp, Postfix)",
      setup_sendmail, NULL},
     {"sieve", "learn contacts as mail is delivered (Dovecot)", setup_sieve,
      NULL},
+    {"thunderbird", "your keys in Thunderbird", NULL, setup_thunderbird},
 };
 
 static const struct setup_tool *

@@ -43,5 +43,8 @@ int setup_gpgme(const struct arguments *a);
 
 extern const char setup_procmail[], setup_maildrop[], setup_sieve[],
     setup_notmuch[], setup_aerc[], setup_sendmail[];
+int setup_pkcs11(const struct arguments *a);
+int setup_p11_kit(const struct arguments *a);
+int setup_thunderbird(const struct arguments *a);
 
 #endif
