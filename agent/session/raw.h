@@ -67,9 +67,13 @@ struct raw_output {
 /* Takes FD. Errors: ERR_USAGE, ERR_OUTPUT. */
 MUST_USE enum err raw_output_open(struct request *r, int fd,
                                   struct raw_output *out);
-MUST_USE enum err raw_output_commit(struct raw_output *o, struct problem *p);
+MUST_USE enum err raw_output_commit(struct request *r, struct raw_output *o);
 /* Without commit nothing is left in the output. */
 void raw_output_drop(struct raw_output *o);
+
+/* A program that died cut its input short, which looks like its end: what was
+ * made of that is nothing to give out. Errors: ERR_INPUT. */
+MUST_USE enum err raw_client_check(struct request *r);
 
 /* ---- the verbs ----------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 #include "agent/session/raw.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "agent/session/try.h"
@@ -235,8 +236,21 @@ raw_output_open(struct request *r, int fd, struct raw_output *out)
 }
 
 enum err
-raw_output_commit(struct raw_output *o, struct problem *p)
+raw_client_check(struct request *r)
 {
+    struct pollfd client = {.fd = r->session->conn, .events = POLLRDHUP};
+
+    if (poll(&client, 1, 0) <= 0)
+        return ERR_OK;
+    return fail(&r->problem, ERR_INPUT, "the program that asked is gone");
+}
+
+enum err
+raw_output_commit(struct request *r, struct raw_output *o)
+{
+    struct problem *p = &r->problem;
+
+    TRY(raw_client_check(r));
     if (o->base64)
         TRY(base64_writer_finish(o->base64, p));
     if (o->label)

@@ -94,6 +94,7 @@ raw_decrypt(struct request *r, json_t **out)
     TRY(output_open(fd_take(&out_fd), &r->session->scratch, &o, &r->problem));
     TRY(raw_input_open(fd_take(&in_fd), &in, &r->problem));
     TRY(decrypt_object(g, in.der, output_sink(o)));
+    TRY(raw_client_check(r));
     TRY(report(g, &how, out));
     return output_commit(o, &r->problem);
 }

@@ -80,7 +80,7 @@ raw_sign(struct request *r, struct signer *s, int input, int output)
         TRY(sign_around(r, s, &in.stream.s, o.sink));
     else
         TRY(sign_beside(r, s, &in.stream.s, o.sink));
-    return raw_output_commit(&o, &r->problem);
+    return raw_output_commit(r, &o);
 }
 
 enum err
@@ -97,5 +97,5 @@ raw_encrypt(struct request *r, const struct audience *a, enum cipher cipher,
                                &r->problem));
     TRY(pump(r, &in.stream.s, enveloped_writer_content(w)));
     TRY(enveloped_writer_end(w, &r->problem));
-    return raw_output_commit(&o, &r->problem);
+    return raw_output_commit(r, &o);
 }

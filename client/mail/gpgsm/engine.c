@@ -1,5 +1,6 @@
 #include "client/mail/gpgsm/engine.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,11 @@
 void
 engine_init(struct engine *e)
 {
-    *e = (struct engine){.log = stderr, .message = -1, .include_certs = -2};
+    *e = (struct engine){.log = stderr,
+                         .input = -1,
+                         .output = -1,
+                         .message = -1,
+                         .include_certs = -2};
 }
 
 void
@@ -18,7 +23,7 @@ engine_reset(struct engine *e)
 {
     if (e->message >= 0)
         close(e->message);
-    e->message = -1;
+    e->message = e->input = e->output = -1;
     e->encoding = ENCODING_BINARY;
     json_decref(e->recipients);
     e->recipients = NULL;
@@ -102,6 +107,12 @@ engine_audit(struct engine *e, const char *format, ...)
 
 /* ---- the agent ----------------------------------------------------------- */
 
+bool
+fd_is_open(int fd)
+{
+    return fd >= 0 && fcntl(fd, F_GETFD) >= 0;
+}
+
 static gpg_error_t
 agent_error(struct engine *e, struct smime_error *error, char *out_name)
 {
@@ -115,6 +126,8 @@ agent_error(struct engine *e, struct smime_error *error, char *out_name)
                   error->message ? error->message : error->name);
     engine_audit(e, "failed: %s",
                  error->message ? error->message : error->name);
+    if (strcmp(error->name, "AgentLost") == 0)
+        smime_client_drop(&e->agent); /* the next call asks it anew */
     smime_error_drop(error);
     return code;
 }

@@ -44,7 +44,8 @@ struct engine {
     struct smime_client *agent;
     FILE *log; /* --logger-fd, or stderr */
     enum encoding encoding;
-    int message; /* MESSAGE's descriptor, or -1 */
+    int input, output; /* as INPUT and OUTPUT gave them, Assuan's; or -1 */
+    int message;       /* MESSAGE's descriptor, or -1 */
     json_t *recipients;
     char signer[41];      /* SHA-1, or empty */
     char signer_key[130]; /* its CKA_ID */
@@ -63,6 +64,9 @@ void engine_drop(struct engine *e);
 
 /* Forgets what belongs to one operation: descriptors, signer, recipients. */
 void engine_reset(struct engine *e);
+
+/* Did the program send a descriptor that is one? */
+bool fd_is_open(int fd);
 
 /* The same at the socket that may change contacts, with one descriptor. */
 gpg_error_t engine_manage(struct engine *e, const char *method,

@@ -184,7 +184,7 @@ cmd_import(assuan_context_t ctx, char *line)
     /* What is in the keyring already is kept: fingerprints, no data. */
     if (has_option(line, "--re-import"))
         return 0;
-    if (fd < 0)
+    if (!fd_is_open(fd))
         return gpg_error(GPG_ERR_ASS_NO_INPUT);
     error = import_from(e, fd);
     assuan_close_input_fd(ctx);

@@ -19,9 +19,9 @@ get_fds(struct engine *e, int fds[2])
 {
     fds[0] = assuan_get_input_fd(e->assuan);
     fds[1] = assuan_get_output_fd(e->assuan);
-    if (fds[0] < 0)
+    if (!fd_is_open(fds[0]))
         return gpg_error(GPG_ERR_ASS_NO_INPUT);
-    if (fds[1] < 0)
+    if (!fd_is_open(fds[1]))
         return gpg_error(GPG_ERR_ASS_NO_OUTPUT);
     return 0;
 }

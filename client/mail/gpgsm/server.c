@@ -3,8 +3,12 @@
  */
 #include "client/mail/gpgsm/engine.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct engine *
@@ -78,7 +82,24 @@ set_option(assuan_context_t ctx, const char *key, const char *value)
 
 /* ---- descriptors --------------------------------------------------------- */
 
+/* libassuan forgets the one before without closing it. */
+static void
+replace(int *kept, int fd)
+{
+    if (*kept >= 0 && *kept != fd)
+        close(*kept);
+    *kept = fd;
+}
+
 /* Flags of INPUT are not looked at: the agent sees what it is. */
+static gpg_error_t
+note_input(assuan_context_t ctx, char *line)
+{
+    (void)line;
+    replace(&engine_of(ctx)->input, assuan_get_input_fd(ctx));
+    return 0;
+}
+
 static gpg_error_t
 note_output(assuan_context_t ctx, char *line)
 {
@@ -87,6 +108,7 @@ note_output(assuan_context_t ctx, char *line)
     e->encoding = strstr(line, "--armor")    ? ENCODING_ARMOR
                   : strstr(line, "--base64") ? ENCODING_BASE64
                                              : ENCODING_BINARY;
+    replace(&e->output, assuan_get_output_fd(ctx));
     return 0;
 }
 
@@ -216,6 +238,8 @@ commands_register(assuan_context_t ctx)
         error = assuan_register_command(ctx, commands[i].name,
                                         commands[i].handler, NULL);
     if (!error)
+        error = assuan_register_input_notify(ctx, note_input);
+    if (!error)
         error = assuan_register_output_notify(ctx, note_output);
     if (!error)
         error = assuan_register_reset_notify(ctx, reset);
@@ -246,13 +270,40 @@ connection_open(struct engine *e)
     return error ? error : assuan_accept(e->assuan);
 }
 
+/* A program that dies while the agent works must not get its work done: the
+ * end of this process takes the request back. */
+static void *
+watch(void *arg)
+{
+    struct pollfd program = {.fd = *(int *)arg, .events = POLLRDHUP};
+
+    while (poll(&program, 1, -1) < 0 && errno == EINTR)
+        continue;
+    _exit(2);
+}
+
+/* Of a pipe the end is seen before what was written to it is read. */
+static void
+watch_begin(assuan_context_t ctx)
+{
+    static assuan_fd_t fds[2];
+    struct stat st;
+    pthread_t thread;
+
+    if (assuan_get_active_fds(ctx, 0, fds, 2) >= 1 && fstat(fds[0], &st) == 0 &&
+        S_ISSOCK(st.st_mode) && pthread_create(&thread, NULL, watch, fds) == 0)
+        pthread_detach(thread);
+}
+
 int
 server_run(struct engine *e)
 {
     gpg_error_t error = connection_open(e);
 
-    if (!error)
+    if (!error) {
+        watch_begin(e->assuan);
         error = assuan_process(e->assuan);
+    }
     if (error)
         fprintf(e->log, "gpgsm: the connection failed: %s\n",
                 gpg_strerror(error));

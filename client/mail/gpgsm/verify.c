@@ -217,13 +217,13 @@ cmd_verify(assuan_context_t ctx, char *line)
 
     (void)line;
     buf_clear(&e->audit);
-    if (input < 0)
+    if (!fd_is_open(input))
         return gpg_error(GPG_ERR_ASS_NO_INPUT);
     parameters = parameters_new();
     count = add_fd(parameters, fds, count, "input", input);
     if (e->message >= 0)
         count = add_fd(parameters, fds, count, "content", e->message);
-    else if (output >= 0)
+    else if (fd_is_open(output))
         count = add_fd(parameters, fds, count, "output", output);
     error = engine_call(e, "io.smimeagent.Mail.Verify", parameters, fds, count,
                         &reply, NULL);
