@@ -113,7 +113,9 @@ child_arguments(const struct children *all, enum child_id id,
     const char *const keyholder[] = {
         program,   "--config", p->config_system, "--config", p->config_user,
         "--audit", p->audit,   "--vtoken",       text};
-    const char *const keyring[] = {program, "--contacts", p->contacts};
+    const char *const keyring[] = {program,       "--contacts",     p->contacts,
+                                   "--config",    p->config_system, "--config",
+                                   p->config_user};
     const char *const session[] = {program, "--config", p->config_system,
                                    "--config", p->config_user};
     const char *const validator[] = {

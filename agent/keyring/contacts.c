@@ -33,6 +33,17 @@ list_common(const struct slice_list *a, const struct slice_list *b,
             }
 }
 
+/* What the row rests on, for people. */
+static const char *
+verdict_words(const struct verify_reply *v)
+{
+    if (v->sender == SENDER_MATCHES)
+        return v->time_source == TIME_SIGNING
+                   ? "signature and chain good when signed, made by its sender"
+                   : "signature and chain good, made by its sender";
+    return "signature and chain good, sender not seen";
+}
+
 static struct lesson
 lesson_of(const struct verify_request *q, const struct verify_reply *v)
 {
@@ -48,8 +59,19 @@ lesson_of(const struct verify_request *q, const struct verify_reply *v)
                            .capabilities_time = signed_at,
                            .origin = q->origin,
                            .message_id = q->message_id,
+                           .verdict = slice_text(verdict_words(v)),
+                           .source = (enum contact_source)q->source,
+                           .date = (int64_t)v->signing_time,
                            .sender_seen = v->sender == SENDER_MATCHES,
                            .now = now};
+}
+
+static enum learned
+more_noteworthy(enum learned a, enum learned b)
+{
+    if (a == LEARNED_CHANGED || b == LEARNED_CHANGED)
+        return LEARNED_CHANGED;
+    return a == LEARNED_NEW || b == LEARNED_NEW ? LEARNED_NEW : LEARNED_KNOWN;
 }
 
 void
@@ -59,7 +81,7 @@ keyring_learn(struct keyring *k, const struct verify_request *q,
     struct description signer, other;
     struct slice_list common = {0};
     struct lesson lesson[2];
-    enum learned learned = LEARNED_NOTHING;
+    enum learned learned[2];
     struct problem p = {0};
     size_t n = 1;
 
@@ -72,6 +94,7 @@ keyring_learn(struct keyring *k, const struct verify_request *q,
     lesson[0].der = verdict->certificate;
     lesson[0].about = &signer;
     lesson[0].addresses = &signer.addresses;
+    lesson[0].preferred = verdict->preference == PREFERENCE_SIGNER;
     if (verdict->encryption_certificate.n > 0 &&
         record_decode(RECORD_description, verdict->encryption_described,
                       &other)) {
@@ -79,13 +102,18 @@ keyring_learn(struct keyring *k, const struct verify_request *q,
         lesson[1].der = verdict->encryption_certificate;
         lesson[1].about = &other;
         lesson[1].addresses = &common;
+        lesson[1].preferred = verdict->preference == PREFERENCE_OTHER;
         n = 2;
     }
-    if (store_learn(k->store, lesson, n, &learned, &p) != ERR_OK) {
+    if (store_learn(k->store, lesson, n, q->learn == LEARN_LATER, learned,
+                    &p) != ERR_OK) {
         log_problem("learning", &p);
-        learned = LEARNED_FAILED;
+        verdict->learned = LEARNED_FAILED;
+        return;
     }
-    verdict->learned = learned;
+    verdict->learned = learned[0];
+    if (n == 2)
+        verdict->learned = more_noteworthy(learned[0], learned[1]);
 }
 
 /* ---- listing ------------------------------------------------------------ */
@@ -94,28 +122,32 @@ struct listing {
     struct keyring *k;
     struct buf *out;
     size_t end[LIMIT_CONTACTS_PAGE];
-    size_t n;
+    size_t n, most;
     uint32_t last;
     bool more;
+    bool judged;
     enum err e;
     struct problem *p;
     int64_t now;
 };
 
-/* What a reader is to think of it today. */
-static enum contact_state
-state_now(const struct stored *row, int64_t now)
+enum contact_state
+keyring_state_now(const struct stored *row, int64_t now)
 {
-    if (row->state == CONTACT_BLOCKED || row->state == CONTACT_REVOKED)
+    if (row->person == CONTACT_BLOCKED)
+        return CONTACT_BLOCKED;
+    if (row->state == CONTACT_REVOKED)
         return row->state;
-    return row->not_after < now ? CONTACT_EXPIRED : row->state;
+    if (row->not_after < now)
+        return CONTACT_EXPIRED;
+    return row->person == CONTACT_PINNED ? CONTACT_PINNED : row->state;
 }
 
 static struct contact_record
 record_of(const struct stored *row, const struct buf *described,
           const struct description *about, int64_t now)
 {
-    enum contact_state state = state_now(row, now);
+    enum contact_state state = keyring_state_now(row, now);
 
     return (struct contact_record){
         .address = row->address,
@@ -131,7 +163,28 @@ record_of(const struct stored *row, const struct buf *described,
                        about->chain == CHAIN_OK,
         .certificate = row->der,
         .described = buf_slice(described),
+        .source = row->source,
+        .verdict = row->verdict,
+        .date = (uint64_t)row->date,
     };
+}
+
+/* What the validator said when it was stored. */
+static void
+describe_as_stored(const struct stored *row, struct buf *out,
+                   struct description *about)
+{
+    *about = (struct description){.subject = row->subject,
+                                  .issuer = row->issuer,
+                                  .name = row->name,
+                                  .fingerprint = row->fingerprint,
+                                  .not_before = (uint64_t)row->not_before,
+                                  .not_after = (uint64_t)row->not_after,
+                                  .uses = row->uses,
+                                  .type = row->type,
+                                  .bits = row->bits,
+                                  .chain = CHAIN_OK};
+    record_encode(RECORD_description, about, out);
 }
 
 static bool
@@ -143,10 +196,13 @@ list_row(void *ctx, const struct stored *row)
     struct description about;
     struct contact_record record;
 
-    l->more = l->n == LIMIT_CONTACTS_PAGE;
+    l->more = l->n == l->most;
     if (l->more)
         return false;
-    l->e = keyring_describe_stored(l->k, row, &described, &about, l->p);
+    if (l->judged)
+        l->e = keyring_describe_stored(l->k, row, &described, &about, l->p);
+    else
+        describe_as_stored(row, &described, &about);
     if (l->e != ERR_OK)
         return false;
     record = record_of(row, &described, &about, l->now);
@@ -179,10 +235,18 @@ keyring_contacts(struct keyring *k, const struct contacts_request *q,
                  struct answer_bytes *bytes, struct list_reply *out,
                  struct problem *p)
 {
-    struct listing l = {
-        .k = k, .out = &bytes->a, .p = p, .now = (int64_t)time(NULL)};
-    enum err e = store_contacts(k->store, q->cursor, q->match, list_row, &l, p);
+    struct listing l = {.k = k,
+                        .out = &bytes->a,
+                        .most = LIMIT_CONTACTS_PAGE,
+                        .judged = true,
+                        .p = p,
+                        .now = (int64_t)time(NULL)};
+    enum err e;
 
+    if (q->limit > 0 && q->limit < l.most)
+        l.most = q->limit;
+    e = store_contacts(k->store, q->cursor, q->match, q->search, list_row, &l,
+                       p);
     if (e != ERR_OK || l.e != ERR_OK)
         return e != ERR_OK ? e : l.e;
     list_reply_fill(&l, out);
@@ -195,11 +259,15 @@ static enum err
 list_of(struct keyring *k,
         enum err (*find)(struct store *s, struct slice whom, store_visit *visit,
                          void *ctx, struct problem *p),
-        struct slice whom, struct answer_bytes *bytes, struct list_reply *out,
-        struct problem *p)
+        struct slice whom, bool judged, struct answer_bytes *bytes,
+        struct list_reply *out, struct problem *p)
 {
-    struct listing l = {
-        .k = k, .out = &bytes->a, .p = p, .now = (int64_t)time(NULL)};
+    struct listing l = {.k = k,
+                        .out = &bytes->a,
+                        .most = LIMIT_CONTACTS_PAGE,
+                        .judged = judged,
+                        .p = p,
+                        .now = (int64_t)time(NULL)};
     enum err e = find(k->store, whom, list_row, &l, p);
 
     if (e != ERR_OK || l.e != ERR_OK)
@@ -209,11 +277,11 @@ list_of(struct keyring *k,
 }
 
 enum err
-keyring_contact(struct keyring *k, struct slice address,
+keyring_contact(struct keyring *k, struct slice address, bool judged,
                 struct answer_bytes *bytes, struct list_reply *out,
                 struct problem *p)
 {
-    return list_of(k, store_contact, address, bytes, out, p);
+    return list_of(k, store_contact, address, judged, bytes, out, p);
 }
 
 enum err
@@ -221,7 +289,7 @@ keyring_holders(struct keyring *k, struct slice fingerprint,
                 struct answer_bytes *bytes, struct list_reply *out,
                 struct problem *p)
 {
-    return list_of(k, store_holders, fingerprint, bytes, out, p);
+    return list_of(k, store_holders, fingerprint, true, bytes, out, p);
 }
 
 enum err
@@ -236,25 +304,4 @@ keyring_stored(struct keyring *k, const struct stored_request *q,
     return store_certificates(k->store, kind, q->cursor,
                               LIMIT_CONTACTS_PAGE_BYTES, &bytes->a,
                               &out->certificates, &out->next, p);
-}
-
-enum err
-keyring_contact_remove(struct keyring *k, struct slice address,
-                       struct count_reply *out, struct problem *p)
-{
-    uint32_t count = 0;
-    enum err e =
-        store_remove(k->store, address, (int64_t)time(NULL), &count, p);
-    char text[LIMIT_ADDRESS_BYTES + 1];
-
-    if (e != ERR_OK)
-        return e;
-    if (count == 0) {
-        text_escape(address, text, sizeof(text));
-        e = fail(p, ERR_NO_CONTACT, NULL);
-        problem_set_subject(p, text);
-        return e;
-    }
-    out->count = count;
-    return ERR_OK;
 }

@@ -123,8 +123,9 @@ judge(struct keyring *k, const struct brought *b, struct verify_request *q,
     }
 }
 
-/* Anchors that were brought along teach nothing: the agent's own have to
- * vouch too. The first verdict, which OUT borrows from, stays. */
+/* Anchors that were brought along teach nothing, nor does a time that was
+ * chosen: the agent's own have to vouch, as of now. The first verdict, which
+ * OUT borrows from, stays. */
 static void
 learn_by_own_anchors(struct keyring *k, const struct verify_request *q,
                      struct verify_reply *out)
@@ -144,6 +145,40 @@ learn_by_own_anchors(struct keyring *k, const struct verify_request *q,
     k->answer = first;
 }
 
+/* What the person has blocked is not good, whoever vouches for it. A store
+ * that cannot be read blocks nothing: the verdict stands without it. */
+static bool
+is_blocked(struct keyring *k, const struct verify_request *q,
+           const struct verify_reply *v)
+{
+    struct description signer;
+    struct problem ignored = {0};
+    bool blocked = false;
+
+    if (!record_decode(RECORD_description, v->described, &signer))
+        return false;
+    if (store_blocked(k->store, signer.fingerprint,
+                      q->from.n > 0 ? q->from.item[0] : slice_of(NULL, 0),
+                      &blocked, &ignored) != ERR_OK)
+        return false;
+    for (size_t i = 0; i < signer.addresses.n && !blocked; i++)
+        if (store_blocked(k->store, slice_of(NULL, 0), signer.addresses.item[i],
+                          &blocked, &ignored) != ERR_OK)
+            return false;
+    return blocked;
+}
+
+static void
+block(struct verify_reply *v)
+{
+    v->good = 0;
+    v->learned = LEARNED_NOTHING;
+    if (v->chain == CHAIN_OK)
+        v->chain = CHAIN_UNTRUSTED;
+    if (!slice_list_add(&v->reasons, slice_text("blocked")))
+        v->reasons.item[0] = slice_text("blocked");
+}
+
 enum err
 keyring_verify(struct keyring *k, const struct brought *b,
                const struct verify_request *from, struct answer_bytes *bytes,
@@ -152,16 +187,24 @@ keyring_verify(struct keyring *k, const struct brought *b,
     struct verify_request q = *from;
     enum err e;
 
+    if (q.learn > LEARN_LATER)
+        return fail(p, ERR_USAGE, "an unknown way of learning");
+    q.source = CONTACT_MAIL;
     q.trust = b->name;
     e = judge(k, b, &q, &bytes->a, out, p);
     if (e != ERR_OK)
         return e;
-    if (q.trust == 0) {
+    out->learned = LEARNED_NOTHING;
+    if (is_blocked(k, &q, out)) {
+        block(out);
+        return ERR_OK;
+    }
+    if (q.trust == 0 && q.at == 0) {
         keyring_learn(k, &q, out);
         return ERR_OK;
     }
     q.trust = 0;
-    out->learned = LEARNED_NOTHING;
+    q.at = 0;
     learn_by_own_anchors(k, &q, out);
     return ERR_OK;
 }
@@ -169,26 +212,39 @@ keyring_verify(struct keyring *k, const struct brought *b,
 /* ---- one chain ----------------------------------------------------------- */
 
 enum err
+keyring_judge_path(struct keyring *k, const struct brought *b,
+                   struct check_request *q, struct buf *store,
+                   struct check_reply *out, struct problem *p)
+{
+    static const struct brought nothing;
+    struct problem ignored = {0};
+    bool more;
+
+    q->trust = b ? b->name : 0;
+    buf_reserve(store, LIMIT_FRAME_BYTES);
+    for (int round = 0;; round++) {
+        enum err e =
+            brought_ask(k, b ? b : &nothing, MSG_JUDGE_PATH, q, out, p);
+
+        if (e != ERR_OK || round == LIMIT_ISSUER_ROUNDS || out->wanted.n == 0)
+            return e;
+        if (issuers_add(k, &out->wanted, store, &q->known, 16,
+                        LIMIT_FRAME_BYTES - 16 * 1024 - q->certificate.n, &more,
+                        &ignored) != ERR_OK ||
+            !more)
+            return ERR_OK;
+    }
+}
+
+enum err
 keyring_check(struct keyring *k, const struct brought *b,
               const struct check_request *from, struct answer_bytes *bytes,
               struct check_reply *out, struct problem *p)
 {
     struct check_request q = *from;
-    struct problem ignored = {0};
-    bool more;
 
-    q.trust = b->name;
+    /* Only the keyring says these. */
     q.known = (struct slice_list){0};
-    buf_reserve(&bytes->a, LIMIT_FRAME_BYTES);
-    for (int round = 0;; round++) {
-        enum err e = brought_ask(k, b, MSG_JUDGE_PATH, &q, out, p);
-
-        if (e != ERR_OK || round == LIMIT_ISSUER_ROUNDS || out->wanted.n == 0)
-            return e;
-        if (issuers_add(k, &out->wanted, &bytes->a, &q.known, 16,
-                        LIMIT_FRAME_BYTES - 16 * 1024, &more,
-                        &ignored) != ERR_OK ||
-            !more)
-            return ERR_OK;
-    }
+    q.certificate = slice_of(NULL, 0);
+    return keyring_judge_path(k, b, &q, &bytes->a, out, p);
 }

@@ -169,29 +169,11 @@ keyring_describe_stored(struct keyring *k, const struct stored *row,
 
 /* ---- sessions ----------------------------------------------------------- */
 
-static enum err
-status_fill(struct keyring *k, struct keyring_status *out, struct problem *p)
-{
-    struct store_counts counts;
-    enum err e = store_count(k->store, &counts, p);
-
-    if (e == ERR_OK)
-        e = keyring_ask(k, MSG_ANCHORS, NULL, out, p);
-    if (e != ERR_OK)
-        return e;
-    out->contacts = counts.contacts;
-    out->certificates = counts.certificates;
-    out->path = slice_text(store_path(k->store));
-    if (out->path.n > LIMIT_TEXT_BYTES)
-        out->path.n = LIMIT_TEXT_BYTES;
-    return ERR_OK;
-}
-
 /* The rows a session may send here; what else the table lets through (the
  * broker's own) is no session's to say. */
 static enum err
 handle(struct keyring *k, struct brought *b, enum message m,
-       const union any_record *q, struct answer_bytes *bytes,
+       const union any_record *q, int fd, struct answer_bytes *bytes,
        union any_record *out, struct problem *p)
 {
     if (m == MSG_NARROW)
@@ -224,27 +206,43 @@ handle(struct keyring *k, struct brought *b, enum message m,
     if (m == MSG_STORED)
         return keyring_stored(k, &q->stored_request, bytes, &out->stored_reply,
                               p);
-    if (m == MSG_CONTACT)
-        return keyring_contact(k, q->address.address, bytes, &out->list_reply,
-                               p);
+    if (m == MSG_CONTACT || m == MSG_CONTACT_FIND)
+        return keyring_contact(k, q->address.address, m == MSG_CONTACT, bytes,
+                               &out->list_reply, p);
+    if (m == MSG_CONTACT_WHY)
+        return keyring_why(k, q->address.address, bytes, &out->why_reply, p);
     if (m == MSG_CONTACT_REMOVE)
         return keyring_contact_remove(k, q->address.address, &out->count_reply,
                                       p);
+    if (m == MSG_CONTACTS_BACKUP)
+        return keyring_backup(k, fd, &out->copy_reply, p);
+    if (m == MSG_CONTACTS_RESTORE)
+        return keyring_restore(k, fd, bytes, &out->copy_reply, p);
+    if (m == MSG_CONTACT_STORE)
+        return keyring_store(k, &q->store_request, bytes, &out->store_reply, p);
+    if (m == MSG_CONTACT_CHANGE)
+        return keyring_contact_change(k, &q->change_request, bytes,
+                                      &out->list_reply, p);
+    if (m == MSG_CONTACT_UNDO)
+        return keyring_undo(k, &q->undo_request, bytes, &out->list_reply, p);
+    if (m == MSG_CONTACT_HISTORY)
+        return keyring_history(k, &q->history_request, bytes, &out->list_reply,
+                               p);
     if (m == MSG_KEYRING_STATUS)
-        return status_fill(k, &out->keyring_status, p);
+        return keyring_status(k, bytes, &out->keyring_status, p);
     return fail(p, ERR_NOT_ALLOWED, "not a message of a session");
 }
 
 static bool
 answer(struct keyring *k, struct served *s, enum message m,
-       const union any_record *request)
+       const union any_record *request, int fd)
 {
     struct answer_bytes bytes = {0};
     union any_record reply = {0};
     struct problem p = {0};
     bool sent;
 
-    if (handle(k, &k->brought[s - k->session], m, request, &bytes, &reply,
+    if (handle(k, &k->brought[s - k->session], m, request, fd, &bytes, &reply,
                &p) == ERR_OK) {
         sent = channel_reply(s->fd, m, &reply, NULL, 0);
     } else {
@@ -257,6 +255,30 @@ answer(struct keyring *k, struct served *s, enum message m,
     return sent;
 }
 
+/* Remembers what is to be kept for this session, and until when it waits. */
+static void
+note_later(struct keyring *k, size_t i, enum message m,
+           const union any_record *request)
+{
+    struct later *l = &k->later[i];
+
+    if (m == MSG_CONTACTS_KEEP)
+        l->waits = true;
+    if (m != MSG_VERIFY || request->verify_request.learn != LEARN_LATER ||
+        l->any)
+        return;
+    l->any = true;
+    l->losses = store_losses(k->store);
+}
+
+static void
+session_drop(struct keyring *k, size_t i)
+{
+    fd_drop(&k->session[i].fd);
+    brought_drop(&k->brought[i]);
+    k->later[i] = (struct later){0};
+}
+
 static void
 session_read(struct keyring *k, struct served *s, struct frame *frame)
 {
@@ -266,7 +288,10 @@ session_read(struct keyring *k, struct served *s, struct frame *frame)
 
     switch (channel_receive(s, frame, &m, &request)) {
     case RECEIVED_REQUEST:
-        going = answer(k, s, m, &request);
+        note_later(k, (size_t)(s - k->session), m, &request);
+        going =
+            m == MSG_CONTACTS_KEEP ||
+            answer(k, s, m, &request, frame->fd_count > 0 ? frame->fds[0] : -1);
         break;
     case RECEIVED_REFUSED:
         going = true;
@@ -275,20 +300,70 @@ session_read(struct keyring *k, struct served *s, struct frame *frame)
     case RECEIVED_BROKEN:
         break;
     }
-    /* No message of a session brings a descriptor; one that came anyway is
-     * not kept until the next packet. */
+    /* None is kept until the next packet. */
     for (int i = 0; i < frame->fd_count; i++)
         fd_drop(&frame->fds[i]);
-    if (!going) {
-        fd_drop(&s->fd);
-        brought_drop(&k->brought[s - k->session]);
+    if (!going)
+        session_drop(k, (size_t)(s - k->session));
+}
+
+/* ---- what is kept later -------------------------------------------------- */
+
+/* One commit for all that wait; each is answered only after it. */
+static void
+keeps_answer(struct keyring *k)
+{
+    struct empty nothing = {0};
+    struct problem p = {0};
+    enum err e = store_keep(k->store, &p);
+
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++) {
+        struct later *l = &k->later[i];
+        bool sent;
+
+        if (!l->waits || k->session[i].fd < 0)
+            continue;
+        if (e == ERR_OK && l->any && l->losses != store_losses(k->store))
+            e = fail(&p, ERR_STORE, "what was learned could not be kept");
+        sent = e == ERR_OK
+                   ? channel_reply(k->session[i].fd, MSG_CONTACTS_KEEP,
+                                   &nothing, NULL, 0)
+                   : channel_refuse(k->session[i].fd, MSG_CONTACTS_KEEP, &p);
+        *l = (struct later){0};
+        if (!sent)
+            session_drop(k, i);
     }
+    if (e != ERR_OK)
+        log_problem("keeping what was learned", &p);
+}
+
+static bool
+any_waits(const struct keyring *k)
+{
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+        if (k->later[i].waits)
+            return true;
+    return false;
+}
+
+/* Nobody asked anything: what a session left behind is kept, and what can
+ * wait is done, a little at a time. Gives how long to wait for the next
+ * question. */
+static int
+idle(struct keyring *k)
+{
+    struct problem p = {0};
+
+    if (store_is_pending(k->store) && store_keep(k->store, &p) != ERR_OK)
+        log_problem("keeping what was learned", &p);
+    return store_work(k->store) ? LIMIT_CONTACTS_STEP_MS : -1;
 }
 
 void
 keyring_serve(struct keyring *k)
 {
     struct pollfd fds[LIMIT_SESSIONS + 1];
+    int wait_ms = LIMIT_CONTACTS_STEP_MS, ready;
     struct frame frame;
 
     frame_init(&frame);
@@ -297,14 +372,22 @@ keyring_serve(struct keyring *k)
         for (size_t i = 0; i < LIMIT_SESSIONS; i++)
             fds[i + 1] =
                 (struct pollfd){.fd = k->session[i].fd, .events = POLLIN};
-        if (poll(fds, LIMIT_SESSIONS + 1, -1) < 0) {
+        ready = poll(fds, LIMIT_SESSIONS + 1, wait_ms);
+        if (ready < 0) {
             if (errno != EINTR)
                 bug("poll failed");
             continue;
         }
+        if (ready == 0) {
+            wait_ms = idle(k);
+            continue;
+        }
+        wait_ms = LIMIT_CONTACTS_IDLE_MS;
         for (size_t i = 0; i < LIMIT_SESSIONS; i++)
             if (fds[i + 1].revents && k->session[i].fd == fds[i + 1].fd)
                 session_read(k, &k->session[i], &frame);
+        if (any_waits(k))
+            keeps_answer(k);
         if (fds[0].revents)
             control_read(k);
     }

@@ -13,6 +13,13 @@
 
 #define VALIDATOR_RESTART_MS 5000
 
+/* What a session learned for later. */
+struct later {
+    bool any;
+    uint64_t losses; /* store_losses when it began */
+    bool waits;      /* MSG_CONTACTS_KEEP is to be answered */
+};
+
 struct keyring {
     struct store *store;
     struct served control; /* from the broker */
@@ -20,10 +27,12 @@ struct keyring {
     int validator;                         /* -1: wait for a new one */
     struct served session[LIMIT_SESSIONS]; /* fd -1: free */
     struct brought brought[LIMIT_SESSIONS];
+    struct later later[LIMIT_SESSIONS];
     uint32_t last_name;  /* of what was brought */
     uint32_t lent;       /* its name at the validator; 0: nothing */
     uint64_t validators; /* how many there were, or ended */
     struct frame answer; /* the validator's last */
+    enum on_change on_change;
 };
 
 /* Takes STORE; borrows CONTROL. VALIDATOR (taken; -1: the broker will send
@@ -51,8 +60,7 @@ MUST_USE enum err keyring_describe_stored(struct keyring *k,
                                           struct description *about,
                                           struct problem *p);
 
-/* ---- handlers, in judging.c, recipient.c and contacts.c
- * ---------------------------- */
+/* ---- handlers, in judging.c, recipient.c, contacts.c, handed.c, changes.c */
 
 /* The bytes that an answer borrows; emptied before each request. */
 struct answer_bytes {
@@ -71,6 +79,13 @@ MUST_USE enum err keyring_check(struct keyring *k, const struct brought *b,
                                 struct answer_bytes *bytes,
                                 struct check_reply *out, struct problem *p);
 
+/* The same for the keyring itself: B may be NULL, STORE owns the bytes of
+ * what is added to Q->known, OUT borrows from k->answer. */
+MUST_USE enum err keyring_judge_path(struct keyring *k, const struct brought *b,
+                                     struct check_request *q, struct buf *store,
+                                     struct check_reply *out,
+                                     struct problem *p);
+
 MUST_USE enum err keyring_recipient(struct keyring *k, struct slice address,
                                     struct answer_bytes *bytes,
                                     struct recipient_reply *out,
@@ -81,6 +96,12 @@ MUST_USE enum err keyring_recipient_certificate(struct keyring *k,
                                                 struct answer_bytes *bytes,
                                                 struct recipient_reply *out,
                                                 struct problem *p);
+/* Why that is, of each certificate of the address. */
+MUST_USE enum err keyring_why(struct keyring *k, struct slice address,
+                              struct answer_bytes *bytes, struct why_reply *out,
+                              struct problem *p);
+/* What a reader is to think of a contact's certificate today. */
+enum contact_state keyring_state_now(const struct stored *row, int64_t now);
 MUST_USE enum err keyring_contacts(struct keyring *k,
                                    const struct contacts_request *q,
                                    struct answer_bytes *bytes,
@@ -93,13 +114,42 @@ MUST_USE enum err keyring_stored(struct keyring *k,
                                  const struct stored_request *q,
                                  struct answer_bytes *bytes,
                                  struct stored_reply *out, struct problem *p);
+/* All certificates of one address that fit into one answer. JUDGED: each with
+ * its chain as of now; else as it was when it was stored. */
 MUST_USE enum err keyring_contact(struct keyring *k, struct slice address,
-                                  struct answer_bytes *bytes,
+                                  bool judged, struct answer_bytes *bytes,
                                   struct list_reply *out, struct problem *p);
 MUST_USE enum err keyring_contact_remove(struct keyring *k,
                                          struct slice address,
                                          struct count_reply *out,
                                          struct problem *p);
+/* Judges certificates that were handed over and stores those that are good,
+ * all of them together. Errors: ERR_USAGE, ERR_STORE, ERR_KEYRING_LOST. */
+MUST_USE enum err keyring_store(struct keyring *k,
+                                const struct store_request *q,
+                                struct answer_bytes *bytes,
+                                struct store_reply *out, struct problem *p);
+MUST_USE enum err keyring_contact_change(struct keyring *k,
+                                         const struct change_request *q,
+                                         struct answer_bytes *bytes,
+                                         struct list_reply *out,
+                                         struct problem *p);
+MUST_USE enum err keyring_history(struct keyring *k,
+                                  const struct history_request *q,
+                                  struct answer_bytes *bytes,
+                                  struct list_reply *out, struct problem *p);
+MUST_USE enum err keyring_undo(struct keyring *k, const struct undo_request *q,
+                               struct answer_bytes *bytes,
+                               struct list_reply *out, struct problem *p);
+/* Copies: TO and FROM are descriptors (borrowed). */
+MUST_USE enum err keyring_backup(struct keyring *k, int to,
+                                 struct copy_reply *out, struct problem *p);
+MUST_USE enum err keyring_restore(struct keyring *k, int from,
+                                  struct answer_bytes *bytes,
+                                  struct copy_reply *out, struct problem *p);
+MUST_USE enum err keyring_status(struct keyring *k, struct answer_bytes *bytes,
+                                 struct keyring_status *out, struct problem *p);
+
 /* Stores what VERDICT on Q allows, and fills verdict->learned. */
 void keyring_learn(struct keyring *k, const struct verify_request *q,
                    struct verify_reply *verdict);

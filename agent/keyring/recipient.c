@@ -1,52 +1,107 @@
 /*
- * Choosing the certificate to encrypt to.
+ * Choosing the certificate to encrypt to, and saying why.
  */
 #include <stdio.h>
 #include <time.h>
 
+#include "agent/base/log.h"
 #include "agent/keyring/keyring.h"
+
+#define ENCRYPTS (USE_DECRYPT | USE_AGREE)
+
+/* One certificate of the address; owns copies. */
+struct choice {
+    struct buf bytes; /* what the slices of row borrow from */
+    struct stored row;
+    struct buf described;
+    char reason[160]; /* why it is not taken, or is */
+    bool judged;      /* reason, or usable, says what the validator does */
+    bool usable;
+};
 
 struct choosing {
     struct keyring *k;
-    struct answer_bytes *bytes;
-    struct recipient_reply *out;
-    struct problem *p;
-    enum err e;
+    struct choice *item;
+    size_t n;
     int64_t now;
-    char reason[128]; /* of the newest one that could have been it */
-    bool could;       /* reason is of one that can encrypt */
+    const struct choice *chosen;
+    char why_not[LIMIT_TEXT_BYTES]; /* when none was */
 };
 
 static void
-set_reason(struct choosing *c, bool can_encrypt, const char *words,
-           int64_t when)
+choosing_drop(struct choosing *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        buf_drop(&c->item[i].bytes);
+        buf_drop(&c->item[i].described);
+    }
+    free(c->item);
+}
+
+/* ---- collecting --------------------------------------------------------- */
+
+/* Copies what S points to behind what is there; the place, since it moves. */
+static void
+copy(struct buf *to, struct slice *s)
+{
+    size_t at = to->len;
+
+    buf_add_slice(to, *s);
+    *s = slice_of(to->data ? to->data + at : NULL, s->n);
+}
+
+static bool
+collect(void *ctx, const struct stored *row)
+{
+    struct choosing *c = ctx;
+    struct choice *one;
+
+    if (c->n == LIMIT_LIST_ITEMS)
+        return false;
+    c->item = mem_resize(c->item, (c->n + 1) * sizeof(*c->item));
+    one = &c->item[c->n++];
+    *one = (struct choice){.row = *row};
+    buf_reserve(&one->bytes, row->der.n + row->capabilities.n +
+                                 row->fingerprint.n + row->subject.n +
+                                 row->issuer.n + 1);
+    copy(&one->bytes, &one->row.der);
+    copy(&one->bytes, &one->row.capabilities);
+    copy(&one->bytes, &one->row.fingerprint);
+    copy(&one->bytes, &one->row.subject);
+    copy(&one->bytes, &one->row.issuer);
+    return true;
+}
+
+/* ---- judging one -------------------------------------------------------- */
+
+static void
+reason_set(struct choice *one, const char *words, int64_t when)
 {
     time_t t = (time_t)when;
     struct tm tm;
     char date[32] = "";
 
-    if (c->reason[0] && (c->could || !can_encrypt))
-        return;
     if (when != 0 && gmtime_r(&t, &tm))
         strftime(date, sizeof(date), " %Y-%m-%d", &tm);
-    snprintf(c->reason, sizeof(c->reason), "%s%s", words, date);
-    c->could = can_encrypt;
+    snprintf(one->reason, sizeof(one->reason), "%s%s", words, date);
 }
 
 /* What the store alone knows against it. */
 static bool
-is_out(struct choosing *c, const struct stored *row)
+is_out(const struct choosing *c, struct choice *one)
 {
-    if (!(row->uses & (USE_DECRYPT | USE_AGREE)))
-        set_reason(c, false, "its certificate cannot encrypt", 0);
-    else if (row->state == CONTACT_BLOCKED)
-        set_reason(c, true, "blocked", 0);
+    const struct stored *row = &one->row;
+
+    if (!(row->uses & ENCRYPTS))
+        reason_set(one, "its certificate cannot encrypt", 0);
+    else if (row->person == CONTACT_BLOCKED)
+        reason_set(one, "blocked", 0);
     else if (row->state == CONTACT_REVOKED)
-        set_reason(c, true, "certificate revoked", 0);
+        reason_set(one, "certificate revoked", 0);
     else if (row->not_after < c->now)
-        set_reason(c, true, "certificate expired on", row->not_after);
+        reason_set(one, "certificate expired on", row->not_after);
     else if (row->not_before > c->now)
-        set_reason(c, true, "certificate not valid before", row->not_before);
+        reason_set(one, "certificate not valid before", row->not_before);
     else
         return false;
     return true;
@@ -75,60 +130,224 @@ words_of_chain(enum chain chain)
     return "its issuers break their own rules";
 }
 
-static bool
-consider(void *ctx, const struct stored *row)
+static enum err
+judge(struct choosing *c, struct choice *one, struct problem *p)
 {
-    struct choosing *c = ctx;
     struct description about;
     const char *words;
+    enum err e;
 
-    if (is_out(c, row))
-        return true;
-    buf_clear(&c->bytes->a);
-    c->e = keyring_describe_stored(c->k, row, &c->bytes->a, &about, c->p);
-    if (c->e != ERR_OK)
-        return false;
-    words = c->bytes->a.len ? words_of_chain((enum chain)about.chain)
-                            : "certificate cannot be read";
-    if (words) {
-        set_reason(c, true, words, 0);
-        return true;
-    }
-    buf_add_slice(&c->bytes->b, row->der);
-    buf_add_slice(&c->bytes->c, row->capabilities);
-    c->out->state = RECIPIENT_OK;
-    c->out->certificate = buf_slice(&c->bytes->b);
-    c->out->capabilities = buf_slice(&c->bytes->c);
-    c->out->described = buf_slice(&c->bytes->a);
-    return false;
+    if (one->judged)
+        return ERR_OK;
+    one->judged = true;
+    if (is_out(c, one))
+        return ERR_OK;
+    e = keyring_describe_stored(c->k, &one->row, &one->described, &about, p);
+    if (e != ERR_OK)
+        return e;
+    words = one->described.len ? words_of_chain((enum chain)about.chain)
+                               : "certificate cannot be read";
+    if (words)
+        reason_set(one, words, 0);
+    one->usable = !words;
+    return ERR_OK;
 }
+
+/* ---- choosing ----------------------------------------------------------- */
+
+/* The pinned one to encrypt to; the person's word is not second-guessed. */
+static struct choice *
+pinned_find(const struct choosing *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->item[i].row.person == CONTACT_PINNED &&
+            (c->item[i].row.uses & ENCRYPTS))
+            return &c->item[i];
+    return NULL;
+}
+
+/* The first usable one of those that changed, or of those that did not. */
+static enum err
+usable_find(struct choosing *c, bool changed_too, struct choice **out,
+            struct problem *p)
+{
+    *out = NULL;
+    for (size_t i = 0; i < c->n && !*out; i++) {
+        enum err e = judge(c, &c->item[i], p);
+
+        if (e != ERR_OK)
+            return e;
+        if (c->item[i].usable &&
+            (changed_too || c->item[i].row.state != CONTACT_CHANGED))
+            *out = &c->item[i];
+    }
+    return ERR_OK;
+}
+
+static void
+fingerprint_text(const struct choice *one, char out[65])
+{
+    out[0] = '\0';
+    if (one->row.fingerprint.n == 32)
+        text_hex(one->row.fingerprint, out);
+}
+
+/* New and old beside each other, and what decides. */
+static void
+ask_tell(struct choosing *c, const struct choice *new, const struct choice *old)
+{
+    char a[65], b[65] = "none that is valid";
+
+    fingerprint_text(new, a);
+    if (old)
+        fingerprint_text(old, b);
+    snprintf(c->why_not, sizeof(c->why_not),
+             "their certificate changed, and you want to be asked: new %s, "
+             "known %s; compare with smime contacts show, then decide with: "
+             "smime contacts pin ADDRESS FINGERPRINT",
+             a, b);
+}
+
+/* CHANGED is the newest usable one and differs from what was known. */
+static enum err
+change_decide(struct choosing *c, struct choice *changed, struct problem *p)
+{
+    struct choice *known = NULL;
+    enum err e = usable_find(c, false, &known, p);
+
+    if (e != ERR_OK)
+        return e;
+    switch (c->k->on_change) {
+    case ON_CHANGE_ASK:
+        reason_set(changed, "it changed, and you want to be asked", 0);
+        ask_tell(c, changed, known);
+        return ERR_OK;
+    case ON_CHANGE_KEEP_OLD:
+        if (known) {
+            reason_set(changed, "it changed, and the known one is kept", 0);
+            reason_set(known, "the one that was known before", 0);
+            c->chosen = known;
+            return ERR_OK;
+        }
+        break;
+    case ON_CHANGE_USE_NEW:
+        break;
+    }
+    reason_set(changed, "the newest that can encrypt, though it changed", 0);
+    c->chosen = changed;
+    return ERR_OK;
+}
+
+static enum err
+pinned_decide(struct choosing *c, struct choice *pinned, struct problem *p)
+{
+    enum err e = judge(c, pinned, p);
+
+    if (e != ERR_OK)
+        return e;
+    if (pinned->usable) {
+        reason_set(pinned, "pinned", 0);
+        c->chosen = pinned;
+    } else {
+        snprintf(c->why_not, sizeof(c->why_not),
+                 "the pinned one cannot be used: %s; let another count with: "
+                 "smime contacts unpin ADDRESS",
+                 pinned->reason);
+    }
+    for (size_t i = 0; i < c->n; i++)
+        if (&c->item[i] != pinned && c->item[i].reason[0] == '\0')
+            reason_set(&c->item[i], "another certificate is pinned", 0);
+    return ERR_OK;
+}
+
+/* Why none was: of the newest one that can encrypt, else of the newest. */
+static void
+missing_tell(struct choosing *c)
+{
+    const struct choice *best = NULL;
+
+    for (size_t i = 0; i < c->n; i++)
+        if (c->item[i].reason[0] &&
+            (!best || (!(best->row.uses & ENCRYPTS) &&
+                       (c->item[i].row.uses & ENCRYPTS))))
+            best = &c->item[i];
+    snprintf(c->why_not, sizeof(c->why_not), "%s",
+             best ? best->reason : "no certificate");
+}
+
+static const char *
+words_of_choice(const struct choice *one)
+{
+    return one->row.preferred > one->row.not_before
+               ? "their own mail prefers it"
+               : "the newest that can encrypt";
+}
+
+static enum err
+choose(struct choosing *c, bool pins, struct problem *p)
+{
+    struct choice *one = pins ? pinned_find(c) : NULL;
+    enum err e;
+
+    if (one)
+        return pinned_decide(c, one, p);
+    e = usable_find(c, true, &one, p);
+    if (e != ERR_OK)
+        return e;
+    if (!one) {
+        missing_tell(c);
+        return ERR_OK;
+    }
+    if (pins && one->row.state == CONTACT_CHANGED)
+        return change_decide(c, one, p);
+    reason_set(one, words_of_choice(one), 0);
+    c->chosen = one;
+    return ERR_OK;
+}
+
+/* ---- answering ---------------------------------------------------------- */
+
+static void
+answer(const struct choosing *c, struct answer_bytes *bytes,
+       struct recipient_reply *out)
+{
+    const struct choice *one = c->chosen;
+
+    if (!one) {
+        out->state = c->n > 0 ? RECIPIENT_UNUSABLE : RECIPIENT_UNKNOWN;
+        buf_add_text(&bytes->b, c->why_not);
+        out->reason = buf_slice(&bytes->b);
+        return;
+    }
+    buf_add_slice(&bytes->a, buf_slice(&one->described));
+    buf_add_slice(&bytes->b, one->row.der);
+    buf_add_slice(&bytes->c, one->row.capabilities);
+    out->state = RECIPIENT_OK;
+    out->described = buf_slice(&bytes->a);
+    out->certificate = buf_slice(&bytes->b);
+    out->capabilities = buf_slice(&bytes->c);
+    out->changed =
+        one->row.state == CONTACT_CHANGED && one->row.person != CONTACT_PINNED;
+}
+
+typedef enum err find_rows(struct store *s, struct slice whom,
+                           store_visit *visit, void *ctx, struct problem *p);
 
 /* What FIND of the rows of WHOM gave. */
 static enum err
-choose(struct keyring *k,
-       enum err (*find)(struct store *s, struct slice whom, store_visit *visit,
-                        void *ctx, struct problem *p),
-       struct slice whom, struct answer_bytes *bytes,
-       struct recipient_reply *out, struct problem *p)
+recipient(struct keyring *k, find_rows *find, struct slice whom,
+          struct answer_bytes *bytes, struct recipient_reply *out,
+          struct problem *p)
 {
-    struct choosing c = {
-        .k = k, .bytes = bytes, .out = out, .p = p, .now = (int64_t)time(NULL)};
-    enum err e;
+    AUTO(choosing) struct choosing c = {.k = k, .now = (int64_t)time(NULL)};
+    enum err e = find(k->store, whom, collect, &c, p);
 
     *out = (struct recipient_reply){.state = RECIPIENT_UNKNOWN};
-    e = find(k->store, whom, consider, &c, p);
-    if (e != ERR_OK || c.e != ERR_OK)
-        return e != ERR_OK ? e : c.e;
-    if (out->state == RECIPIENT_OK)
-        return ERR_OK;
-    if (c.reason[0]) {
-        out->state = RECIPIENT_UNUSABLE;
-        buf_add_text(&bytes->b, c.reason);
-    } else {
-        buf_add_text(&bytes->b, "no certificate");
-    }
-    out->reason = buf_slice(&bytes->b);
-    return ERR_OK;
+    if (e == ERR_OK)
+        e = choose(&c, find == store_contact, p);
+    if (e == ERR_OK)
+        answer(&c, bytes, out);
+    return e;
 }
 
 enum err
@@ -136,7 +355,7 @@ keyring_recipient(struct keyring *k, struct slice address,
                   struct answer_bytes *bytes, struct recipient_reply *out,
                   struct problem *p)
 {
-    return choose(k, store_contact, address, bytes, out, p);
+    return recipient(k, store_contact, address, bytes, out, p);
 }
 
 enum err
@@ -144,5 +363,74 @@ keyring_recipient_certificate(struct keyring *k, struct slice fingerprint,
                               struct answer_bytes *bytes,
                               struct recipient_reply *out, struct problem *p)
 {
-    return choose(k, store_holders, fingerprint, bytes, out, p);
+    return recipient(k, store_holders, fingerprint, bytes, out, p);
+}
+
+/* ---- why ---------------------------------------------------------------- */
+
+static struct choice_record
+record_of(const struct choosing *c, const struct choice *one)
+{
+    const struct stored *row = &one->row;
+
+    return (struct choice_record){.chosen = one == c->chosen,
+                                  .reason = slice_text(one->reason),
+                                  .fingerprint = row->fingerprint,
+                                  .subject = row->subject,
+                                  .issuer = row->issuer,
+                                  .not_before = (uint64_t)row->not_before,
+                                  .not_after = (uint64_t)row->not_after,
+                                  .uses = row->uses,
+                                  .type = row->type,
+                                  .bits = row->bits,
+                                  .preferred = (uint64_t)row->preferred,
+                                  .capabilities_time =
+                                      (uint64_t)row->capabilities_time,
+                                  .state = keyring_state_now(row, c->now)};
+}
+
+static enum err
+all_judge(struct choosing *c, struct problem *p)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        bool settled = c->item[i].reason[0] != '\0';
+        enum err e = settled ? ERR_OK : judge(c, &c->item[i], p);
+
+        if (e != ERR_OK)
+            return e;
+        if (c->item[i].reason[0] == '\0')
+            reason_set(&c->item[i], "older than the one that is chosen", 0);
+    }
+    return ERR_OK;
+}
+
+enum err
+keyring_why(struct keyring *k, struct slice address, struct answer_bytes *bytes,
+            struct why_reply *out, struct problem *p)
+{
+    AUTO(choosing) struct choosing c = {.k = k, .now = (int64_t)time(NULL)};
+    size_t end[LIMIT_LIST_ITEMS], start = 0;
+    enum err e = store_contact(k->store, address, collect, &c, p);
+
+    if (e == ERR_OK)
+        e = choose(&c, true, p);
+    if (e == ERR_OK)
+        e = all_judge(&c, p);
+    if (e != ERR_OK)
+        return e;
+    *out = (struct why_reply){.state = c.chosen  ? RECIPIENT_OK
+                                       : c.n > 0 ? RECIPIENT_UNUSABLE
+                                                 : RECIPIENT_UNKNOWN};
+    for (size_t i = 0; i < c.n && bytes->a.len < LIMIT_CONTACTS_PAGE_BYTES;
+         i++) {
+        struct choice_record one = record_of(&c, &c.item[i]);
+
+        record_encode(RECORD_choice_record, &one, &bytes->a);
+        end[out->records.n++] = bytes->a.len;
+    }
+    for (size_t i = 0; i < out->records.n; start = end[i], i++)
+        out->records.item[i] = slice_of(bytes->a.data + start, end[i] - start);
+    buf_add_text(&bytes->b, c.why_not);
+    out->reason = buf_slice(&bytes->b);
+    return ERR_OK;
 }

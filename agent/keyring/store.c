@@ -1,5 +1,5 @@
 /*
- * Statements, transactions, and everything that looks or removes.
+ * Statements, transactions, and everything that looks.
  */
 #include "agent/address/same.h"
 #include "agent/base/log.h"
@@ -12,18 +12,19 @@ store_fail(struct store *s, struct problem *p)
 {
     int code = sqlite3_errcode(s->db) & 0xff;
 
-    return fail(p, ERR_STORE, "%s%s",
-                code == SQLITE_CORRUPT || code == SQLITE_NOTADB
-                    ? "contact keyring damaged: "
-                    : "",
-                sqlite3_errmsg(s->db));
+    if (code != SQLITE_CORRUPT && code != SQLITE_NOTADB)
+        return fail(p, ERR_STORE, "%s", sqlite3_errmsg(s->db));
+    /* Nothing more is written to it: that could make it worse. */
+    store_damage(s, sqlite3_errmsg(s->db));
+    return fail(p, ERR_STORE_DAMAGED, "%s", s->fault);
 }
 
 enum err
 store_check(const struct store *s, struct problem *p)
 {
     if (s->fault[0])
-        return fail(p, ERR_STORE, "%s", s->fault);
+        return fail(p, s->is_damaged ? ERR_STORE_DAMAGED : ERR_STORE, "%s",
+                    s->fault);
     return ERR_OK;
 }
 
@@ -65,8 +66,9 @@ store_number(struct store *s, sqlite3_stmt *st, bool *found, int64_t *out,
 enum err
 store_begin(struct store *s, struct problem *p)
 {
-    enum err e = store_check(s, p);
+    enum err e = store_keep(s, p);
 
+    s->action = 0;
     return e != ERR_OK ? e
                        : store_run(s, store_statement(s, STATEMENT_BEGIN), p);
 }
@@ -84,6 +86,40 @@ store_end(struct store *s, enum err e, struct problem *p)
             ERR_OK)
         log_problem("rollback", &ignored);
     return e;
+}
+
+/* ---- what is kept later -------------------------------------------------- */
+
+bool
+store_is_pending(const struct store *s)
+{
+    return s->pending;
+}
+
+uint64_t
+store_losses(const struct store *s)
+{
+    return s->losses;
+}
+
+enum err
+store_keep(struct store *s, struct problem *p)
+{
+    enum err e = store_check(s, p);
+
+    if (!s->pending)
+        return e;
+    s->pending = false;
+    e = store_end(s, e, p);
+    if (e != ERR_OK)
+        s->losses++;
+    return e;
+}
+
+bool
+store_work(struct store *s)
+{
+    return store_check_step(s) || store_index_step(s);
 }
 
 void
@@ -113,7 +149,7 @@ bind_folded(sqlite3_stmt *st, int n, struct slice s)
 
 /* ---- looking ------------------------------------------------------------ */
 
-static struct slice
+struct slice
 column(sqlite3_stmt *st, int n)
 {
     const void *p = sqlite3_column_blob(st, n);
@@ -124,6 +160,8 @@ column(sqlite3_stmt *st, int n)
 static struct stored
 stored_read(sqlite3_stmt *st)
 {
+    bool blocked = sqlite3_column_int(st, 23) != 0;
+
     return (struct stored){
         .row = (uint32_t)sqlite3_column_int64(st, 0),
         .certificate = sqlite3_column_int64(st, 1),
@@ -139,12 +177,24 @@ stored_read(sqlite3_stmt *st)
         .not_before = sqlite3_column_int64(st, 11),
         .not_after = sqlite3_column_int64(st, 12),
         .uses = (uint32_t)sqlite3_column_int64(st, 13),
+        .person =
+            blocked ? CONTACT_BLOCKED : (uint32_t)sqlite3_column_int64(st, 14),
+        .source = (enum contact_source)sqlite3_column_int(st, 15),
+        .verdict = column(st, 16),
+        .date = sqlite3_column_int64(st, 17),
+        .fingerprint = column(st, 18),
+        .type = (uint32_t)sqlite3_column_int64(st, 19),
+        .bits = (uint32_t)sqlite3_column_int64(st, 20),
+        .subject = column(st, 21),
+        .issuer = column(st, 22),
+        .preferred = sqlite3_column_int64(st, 24),
+        .capabilities_time = sqlite3_column_int64(st, 25),
     };
 }
 
-static enum err
-visit_rows(struct store *s, sqlite3_stmt *st, store_visit *visit, void *ctx,
-           struct problem *p)
+enum err
+store_visit_rows(struct store *s, sqlite3_stmt *st, store_visit *visit,
+                 void *ctx, struct problem *p)
 {
     enum err e = ERR_OK;
     int rc;
@@ -162,21 +212,6 @@ visit_rows(struct store *s, sqlite3_stmt *st, store_visit *visit, void *ctx,
 }
 
 enum err
-store_contacts(struct store *s, uint32_t cursor, struct slice match,
-               store_visit *visit, void *ctx, struct problem *p)
-{
-    enum err e = store_check(s, p);
-    sqlite3_stmt *st;
-
-    if (e != ERR_OK)
-        return e;
-    st = store_statement(s, STATEMENT_CONTACTS);
-    sqlite3_bind_int64(st, 1, cursor);
-    bind_folded(st, 2, match);
-    return visit_rows(s, st, visit, ctx, p);
-}
-
-enum err
 store_contact(struct store *s, struct slice address, store_visit *visit,
               void *ctx, struct problem *p)
 {
@@ -187,7 +222,7 @@ store_contact(struct store *s, struct slice address, store_visit *visit,
         return e;
     st = store_statement(s, STATEMENT_CONTACT);
     bind_folded(st, 1, address);
-    return visit_rows(s, st, visit, ctx, p);
+    return store_visit_rows(s, st, visit, ctx, p);
 }
 
 enum err
@@ -201,7 +236,7 @@ store_holders(struct store *s, struct slice fingerprint, store_visit *visit,
         return e;
     st = store_statement(s, STATEMENT_HOLDERS);
     bind_blob(st, 1, fingerprint);
-    return visit_rows(s, st, visit, ctx, p);
+    return store_visit_rows(s, st, visit, ctx, p);
 }
 
 /* The first column of each row, as certificates; resets ST. */
@@ -323,6 +358,35 @@ store_first_seen(struct store *s, struct slice fingerprint, int64_t *out,
 }
 
 enum err
+store_changed(struct store *s, size_t most, struct buf *bytes,
+              struct slice_list *out, uint32_t *out_count, struct problem *p)
+{
+    size_t end[LIMIT_LIST_ITEMS], start = bytes->len;
+    sqlite3_stmt *st;
+    uint32_t n = 0;
+    enum err e = store_check(s, p);
+    int rc;
+
+    if (e != ERR_OK)
+        return e;
+    *out = (struct slice_list){0};
+    st = store_statement(s, STATEMENT_CHANGED);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < 1000) {
+        if (n++ >= most)
+            continue;
+        buf_add_slice(bytes, column(st, 0));
+        end[out->n++] = bytes->len;
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        e = store_fail(s, p);
+    sqlite3_reset(st);
+    for (size_t i = 0; i < out->n; start = end[i], i++)
+        out->item[i] = slice_of(bytes->data + start, end[i] - start);
+    *out_count = n;
+    return e;
+}
+
+enum err
 store_count(struct store *s, struct store_counts *out, struct problem *p)
 {
     int64_t contacts = 0, certificates = 0;
@@ -338,58 +402,5 @@ store_count(struct store *s, struct store_counts *out, struct problem *p)
     if (e == ERR_OK)
         *out = (struct store_counts){.contacts = (uint32_t)contacts,
                                      .certificates = (uint32_t)certificates};
-    return e;
-}
-
-/* ---- removing ----------------------------------------------------------- */
-
-static enum err
-run_for_address(struct store *s, enum statement which, struct slice address,
-                struct problem *p)
-{
-    sqlite3_stmt *st = store_statement(s, which);
-
-    bind_folded(st, 1, address);
-    return store_run(s, st, p);
-}
-
-static enum err
-remove_rows(struct store *s, struct slice address, int64_t now,
-            struct problem *p)
-{
-    sqlite3_stmt *event = store_statement(s, STATEMENT_ADD_EVENT);
-    enum err e = run_for_address(s, STATEMENT_REMOVE_CERTIFICATES, address, p);
-
-    if (e == ERR_OK)
-        e = run_for_address(s, STATEMENT_REMOVE_CONTACT, address, p);
-    if (e != ERR_OK)
-        return e;
-    sqlite3_bind_int64(event, 1, now);
-    bind_folded(event, 2, address);
-    bind_blob(event, 3, slice_of(NULL, 0));
-    bind_text(event, 4, slice_text("removed"));
-    bind_text(event, 5, slice_of(NULL, 0));
-    return store_run(s, event, p);
-}
-
-enum err
-store_remove(struct store *s, struct slice address, int64_t now, uint32_t *out,
-             struct problem *p)
-{
-    enum err e = store_begin(s, p);
-    int64_t count = 0;
-    sqlite3_stmt *st;
-    bool found;
-
-    if (e != ERR_OK)
-        return e;
-    st = store_statement(s, STATEMENT_COUNT_ROWS);
-    bind_folded(st, 1, address);
-    e = store_number(s, st, &found, &count, p);
-    if (e == ERR_OK && count > 0)
-        e = remove_rows(s, address, now, p);
-    e = store_end(s, e, p);
-    if (e == ERR_OK)
-        *out = (uint32_t)count;
     return e;
 }

@@ -24,6 +24,12 @@ void store_drop(struct store **s);
 /* Why it answers nothing; NULL when it works. */
 const char *store_fault(const struct store *s);
 const char *store_path(const struct store *s);
+/* It is damaged: only a copy helps. */
+bool store_is_damaged(const struct store *s);
+
+/* The name of a file system (statfs f_type) that is shared over a network, on
+ * which the store is refused; NULL: it is none of them. */
+const char *store_filesystem_fault(long type);
 
 /* ---- learning ----------------------------------------------------------- */
 
@@ -39,14 +45,29 @@ struct lesson {
     int64_t capabilities_time;
     struct slice origin;
     struct slice message_id;
+    struct slice verdict; /* what it rests on, in words */
+    enum contact_source source;
+    int64_t date;     /* of the message; 0: none */
     bool sender_seen; /* From was compared */
+    bool preferred;   /* the message names it to encrypt to */
     int64_t now;
 };
 
-/* Stores all lessons or none. *out says what was new; of several the most
- * noteworthy (changed, new, known). */
+/* Stores all lessons or none; OUT says of each (N of them) what was new.
+ * LATER: they are on the disk only after store_keep, together with others. */
 MUST_USE enum err store_learn(struct store *s, const struct lesson *lessons,
-                              size_t n, enum learned *out, struct problem *p);
+                              size_t n, bool later, enum learned *out,
+                              struct problem *p);
+
+/* Brings to the disk what was learned for later; so does every other change.
+ * On an error all of that is lost, and store_losses is one more. */
+MUST_USE enum err store_keep(struct store *s, struct problem *p);
+bool store_is_pending(const struct store *s);
+uint64_t store_losses(const struct store *s);
+
+/* Some milliseconds of what can wait (the check of a large file, the index
+ * for searches); false: there is nothing. */
+bool store_work(struct store *s);
 
 /* ---- looking ------------------------------------------------------------ */
 
@@ -58,18 +79,30 @@ struct stored {
     enum contact_state state;
     int64_t first_seen, last_seen, not_before, not_after;
     uint32_t uses;
+    uint32_t person; /* CONTACT_PINNED, CONTACT_BLOCKED, 0 */
+    enum contact_source source;
+    struct slice verdict;
+    int64_t date;
+    struct slice fingerprint, subject, issuer;
+    uint32_t type, bits;
+    int64_t preferred; /* date of the mail that named it to encrypt to */
+    int64_t capabilities_time;
 };
 
 /* Called for each row; false ends the visit (an error goes through ctx). */
 typedef bool store_visit(void *ctx, const struct stored *row);
 
 /* Rows behind CURSOR in the order they came; MATCH (may be empty) is part of
- * an address or name. */
+ * an address or name, SEARCH (may be empty) of those, the subject, the issuer
+ * or the fingerprint. One or two characters are looked for in addresses
+ * only. */
 MUST_USE enum err store_contacts(struct store *s, uint32_t cursor,
-                                 struct slice match, store_visit *visit,
-                                 void *ctx, struct problem *p);
+                                 struct slice match, struct slice search,
+                                 store_visit *visit, void *ctx,
+                                 struct problem *p);
 
-/* The rows of one address, newest certificate first. */
+/* The rows of one address: the pinned ones, then the newest certificate first;
+ * one that its holder's mail names to encrypt to is as new as that mail. */
 MUST_USE enum err store_contact(struct store *s, struct slice address,
                                 store_visit *visit, void *ctx,
                                 struct problem *p);
@@ -111,8 +144,65 @@ struct store_counts {
 MUST_USE enum err store_count(struct store *s, struct store_counts *out,
                               struct problem *p);
 
-/* Removes an address with all its rows; *out says how many. */
+/* How many rows wait for the person's decision, at most 1000, and the first
+ * addresses of them (at most MOST), appended to BYTES and listed in OUT. */
+MUST_USE enum err store_changed(struct store *s, size_t most, struct buf *bytes,
+                                struct slice_list *out, uint32_t *out_count,
+                                struct problem *p);
+
+/* ---- deciding ----------------------------------------------------------- */
+
+/* Removes an address with all its rows; *out says how many. They are kept
+ * aside for REMOVED_KEPT_SECONDS, so that it can be undone. */
+#define REMOVED_KEPT_SECONDS (30 * 24 * 60 * 60)
 MUST_USE enum err store_remove(struct store *s, struct slice address,
                                int64_t now, uint32_t *out, struct problem *p);
+
+/* What the person decides. FINGERPRINT: of one certificate; empty: of the
+ * address. *out says how many rows changed. Errors: ERR_NO_CONTACT when there
+ * is no such row, ERR_USAGE for a pin without fingerprint. */
+MUST_USE enum err store_change(struct store *s, struct slice address,
+                               struct slice fingerprint,
+                               enum contact_change change, int64_t now,
+                               uint32_t *out, struct problem *p);
+
+/* Is the certificate, or the address, blocked? FINGERPRINT or ADDRESS may be
+ * empty. */
+MUST_USE enum err store_blocked(struct store *s, struct slice fingerprint,
+                                struct slice address, bool *out,
+                                struct problem *p);
+
+/* ---- copies ------------------------------------------------------------- */
+
+/* Writes a copy of all, as it is now, to the descriptor TO. */
+MUST_USE enum err store_backup(struct store *s, int to, struct problem *p);
+
+/* Puts the copy that FROM gives in place of what is there, which is set
+ * aside: *aside is its name (given). The copy is checked first; when it is
+ * none, everything stays. Errors: ERR_BAD_COPY, ERR_INPUT, ERR_STORE. */
+MUST_USE enum err store_restore(struct store *s, int from,
+                                struct store_counts *out, char **aside,
+                                struct problem *p);
+
+/* ---- history ------------------------------------------------------------ */
+
+struct happened {
+    uint32_t event, action;
+    int64_t time;
+    struct slice what, address, fingerprint, origin;
+    bool undone, undoable;
+};
+typedef bool happened_visit(void *ctx, const struct happened *h);
+
+/* Events before CURSOR (0: all), the newest first; ADDRESS may be empty. */
+MUST_USE enum err store_history(struct store *s, uint32_t cursor,
+                                struct slice address, happened_visit *visit,
+                                void *ctx, struct problem *p);
+
+/* Takes back the last change that was not undone yet, and visits its events.
+ * *out: there was one. */
+MUST_USE enum err store_undo(struct store *s, int64_t now,
+                             happened_visit *visit, void *ctx, bool *out,
+                             struct problem *p);
 
 #endif

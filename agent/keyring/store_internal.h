@@ -1,4 +1,4 @@
-/* Between store_open.c, store.c and store_learn.c only. */
+/* Between the files of the store only. */
 #ifndef AGENT_KEYRING_STORE_INTERNAL_H
 #define AGENT_KEYRING_STORE_INTERNAL_H
 
@@ -10,7 +10,9 @@
 #define STORED_COLUMNS                                                         \
     "SELECT c.id, k.id, c.address, k.name, c.origin, c.message_id, k.der,"     \
     " k.capabilities, c.state, c.first_seen, c.last_seen, k.not_before,"       \
-    " k.not_after, k.uses"                                                     \
+    " k.not_after, k.uses, c.person, c.source, c.verdict, c.date,"             \
+    " k.fingerprint, k.type, k.bits, k.subject, k.issuer, c.address_key IN"    \
+    " (SELECT address_key FROM blocked), k.preferred, k.capabilities_time"     \
     " FROM contact c JOIN certificate k ON k.id = c.certificate "
 
 #define STATEMENTS(X)                                                          \
@@ -18,7 +20,8 @@
     X(COMMIT, "COMMIT")                                                        \
     X(ROLLBACK, "ROLLBACK")                                                    \
     X(FIND_CERTIFICATE,                                                        \
-      "SELECT id, capabilities_time FROM certificate WHERE fingerprint = ?1")  \
+      "SELECT id, capabilities_time, capabilities, preferred FROM certificate" \
+      " WHERE fingerprint = ?1")                                               \
     X(ADD_CERTIFICATE,                                                         \
       "INSERT INTO certificate(fingerprint, der, not_before, not_after,"       \
       " uses, type, bits, key_hash, subject, issuer, name, serial,"            \
@@ -27,6 +30,8 @@
     X(SET_CAPABILITIES,                                                        \
       "UPDATE certificate SET capabilities = ?2, capabilities_time = ?3"       \
       " WHERE id = ?1")                                                        \
+    X(PREFER, "UPDATE certificate SET preferred = ?2"                          \
+              " WHERE id = ?1 AND preferred < ?2")                             \
     X(ADD_ISSUER, "INSERT INTO issuer(der, name) VALUES(?1, ?2)"               \
                   " ON CONFLICT(der) DO UPDATE SET name = excluded.name")      \
     X(ISSUERS_NAMED, "SELECT der FROM issuer WHERE name = ?1"                  \
@@ -34,6 +39,7 @@
     X(FIRST_SEEN, "SELECT min(c.first_seen) FROM contact c"                    \
                   " JOIN certificate k ON k.id = c.certificate"                \
                   " WHERE k.fingerprint = ?1 AND c.sender_seen <> 0"           \
+                  " AND c.removed = 0"                                         \
                   " HAVING count(*) > 0")                                      \
     X(CLEAR_ISSUERS, "DELETE FROM certificate_issuer WHERE certificate = ?1")  \
     X(LINK_ISSUER,                                                             \
@@ -42,42 +48,119 @@
     X(ISSUERS,                                                                 \
       "SELECT i.der FROM certificate_issuer l JOIN issuer i"                   \
       " ON i.id = l.issuer WHERE l.certificate = ?1 ORDER BY l.position")      \
-    X(FIND_CONTACT, "SELECT id, last_seen, sender_seen FROM contact"           \
-                    " WHERE address_key = ?1 AND certificate = ?2")            \
-    X(FIND_CONFLICT,                                                           \
-      "SELECT 1 FROM contact c JOIN certificate k ON k.id = c.certificate"     \
-      " WHERE c.address_key = ?1 AND k.id <> ?2 AND k.not_before <= ?3"        \
-      " AND k.not_after >= ?3 AND (k.uses & ?4) <> 0"                          \
-      " AND (k.key_hash <> ?5 OR k.issuer <> ?6) LIMIT 1")                     \
+    X(FIND_CONTACT,                                                            \
+      "SELECT id, last_seen, sender_seen, state, person, removed FROM contact" \
+      " WHERE address_key = ?1 AND certificate = ?2")                          \
+    X(FIND_OTHERS,                                                             \
+      "SELECT k.not_before, k.not_after, k.type, k.bits, k.issuer"             \
+      " FROM contact c JOIN certificate k ON k.id = c.certificate"             \
+      " WHERE c.address_key = ?1 AND k.id <> ?2 AND c.removed = 0"             \
+      " AND c.person <> 4 AND (k.uses & ?3) <> 0")                             \
     X(ADD_CONTACT,                                                             \
       "INSERT INTO contact(address_key, address, certificate, state,"          \
-      " first_seen, last_seen, origin, message_id, sender_seen)"               \
-      " VALUES(?1,?2,?3,?4,?5,?5,?6,?7,?8)")                                   \
+      " first_seen, last_seen, origin, message_id, sender_seen, source,"       \
+      " verdict, date) VALUES(?1,?2,?3,?4,?5,?5,?6,?7,?8,?9,?10,?11)")         \
+    X(REVIVE_CONTACT,                                                          \
+      "UPDATE contact SET state = ?2, first_seen = ?3, last_seen = ?3,"        \
+      " origin = ?4, message_id = ?5, sender_seen = ?6, source = ?7,"          \
+      " verdict = ?8, date = ?9, person = 0, removed = 0 WHERE id = ?1")       \
     X(SEE_CONTACT, "UPDATE contact SET last_seen = max(last_seen, ?2),"        \
                    " sender_seen = max(sender_seen, ?3) WHERE id = ?1")        \
+    X(PROVE_CONTACT,                                                           \
+      "UPDATE contact SET state = ?2, source = ?3, origin = ?4,"               \
+      " message_id = ?5, verdict = ?6, date = ?7 WHERE id = ?1")               \
+    X(SET_CONTACT, "UPDATE contact SET state = ?2, person = ?3, removed = ?4"  \
+                   " WHERE id = ?1")                                           \
     X(ADD_EVENT,                                                               \
-      "INSERT INTO event(time, address_key, fingerprint, what, origin)"        \
-      " VALUES(?1,?2,?3,?4,?5)")                                               \
-    X(CONTACTS,                                                                \
-      STORED_COLUMNS "WHERE c.id > ?1 AND (?2 = ''"                            \
-                     " OR instr(c.address_key, ?2) > 0"                        \
-                     " OR instr(lower(k.name), ?2) > 0) ORDER BY c.id")        \
-    X(CONTACT, STORED_COLUMNS "WHERE c.address_key = ?1"                       \
-                              " ORDER BY k.not_before DESC, c.id DESC")        \
-    X(HOLDERS, STORED_COLUMNS "WHERE k.fingerprint = ?1 ORDER BY c.id")        \
+      "INSERT INTO event(time, address_key, fingerprint, what, origin,"        \
+      " action, contact, before_state, before_person, before_removed, saved,"  \
+      " saved_time) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")           \
+    X(LAST_ACTION, "SELECT max(action) FROM event")                            \
+    X(LAST_DONE, "SELECT action FROM event WHERE action > 0 AND undone = 0"    \
+                 " AND what <> 'undone' ORDER BY action DESC LIMIT 1")         \
+    X(EVENTS_OF, "SELECT id, time, address_key, fingerprint, what, origin,"    \
+                 " action, contact, before_state, before_person,"              \
+                 " before_removed, saved, saved_time, undone FROM event"       \
+                 " WHERE action = ?1 ORDER BY id DESC")                        \
+    X(HISTORY, "SELECT id, time, address_key, fingerprint, what, origin,"      \
+               " action, contact, before_state, before_person,"                \
+               " before_removed, saved, saved_time, undone FROM event"         \
+               " WHERE id < ?1 ORDER BY id DESC")                              \
+    X(HISTORY_OF, "SELECT id, time, address_key, fingerprint, what, origin,"   \
+                  " action, contact, before_state, before_person,"             \
+                  " before_removed, saved, saved_time, undone FROM event"      \
+                  " WHERE address_key = ?2 AND id < ?1 ORDER BY id DESC")      \
+    X(EVENTS_UNDONE, "UPDATE event SET undone = ?2 WHERE action = ?1")         \
+    X(ROWS_OF, "SELECT c.id, c.state, c.person, k.fingerprint, k.uses,"        \
+               " k.id, c.sender_seen FROM contact c JOIN certificate k"        \
+               " ON k.id = c.certificate"                                      \
+               " WHERE c.address_key = ?1 AND c.removed = 0")                  \
+    X(ROWS_OF_CERTIFICATE,                                                     \
+      "SELECT c.id, c.state, c.person, k.fingerprint, k.uses, k.id,"           \
+      " c.sender_seen FROM contact c JOIN certificate k"                       \
+      " ON k.id = c.certificate WHERE k.id = ?1 AND c.removed = 0")            \
+    X(REMOVE_ROW, "UPDATE contact SET removed = ?2 WHERE id = ?1")             \
+    X(RESTORE_CAPABILITIES,                                                    \
+      "UPDATE certificate SET capabilities = ?2, capabilities_time = ?3"       \
+      " WHERE fingerprint = ?1")                                               \
+    X(BLOCK, "INSERT OR IGNORE INTO blocked(address_key, time) VALUES(?1,?2)") \
+    X(UNBLOCK, "DELETE FROM blocked WHERE address_key = ?1")                   \
+    X(IS_BLOCKED, "SELECT 1 FROM blocked WHERE address_key = ?1")              \
+    X(CERTIFICATE_BLOCKED, "SELECT 1 FROM contact c JOIN certificate k"        \
+                           " ON k.id = c.certificate WHERE k.fingerprint = ?1" \
+                           " AND c.person = 4 AND c.removed = 0 LIMIT 1")      \
+    X(CONTACTS, STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"             \
+                               " ORDER BY c.id")                               \
+    X(CONTACTS_SHORT,                                                          \
+      STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"                       \
+                     " AND instr(c.address_key, lower(?2)) > 0 ORDER BY c.id") \
+    X(CONTACTS_FOUND,                                                          \
+      STORED_COLUMNS "JOIN search ON search.rowid = c.id"                      \
+                     " WHERE search MATCH ?2 AND search.rowid > ?1"            \
+                     " AND c.removed = 0 ORDER BY search.rowid")               \
+    X(INDEXED, "SELECT value FROM progress WHERE name = 'searchable'")         \
+    X(SET_INDEXED, "UPDATE progress SET value = ?1 WHERE name = 'searchable'") \
+    X(LAST_ROW, "SELECT max(id) FROM contact")                                 \
+    X(INDEX_ROWS,                                                              \
+      "INSERT INTO search(rowid, text) SELECT c.id, c.address || char(10)"     \
+      " || k.name || char(10) || k.subject || char(10) || k.issuer"            \
+      " || char(10) || hex(k.fingerprint) FROM contact c"                      \
+      " JOIN certificate k ON k.id = c.certificate"                            \
+      " WHERE c.id > ?1 AND c.id <= ?2 ORDER BY c.id")                         \
+    X(WALK_CERTIFICATES,                                                       \
+      "SELECT * FROM certificate WHERE id > ?1 ORDER BY id LIMIT ?2")          \
+    X(WALK_CONTACTS,                                                           \
+      "SELECT * FROM contact WHERE id > ?1 ORDER BY id LIMIT ?2")              \
+    X(WALK_EVENTS, "SELECT * FROM event WHERE id > ?1 ORDER BY id LIMIT ?2")   \
+    X(WALK_ISSUERS, "SELECT * FROM issuer WHERE id > ?1 ORDER BY id LIMIT ?2") \
+    X(SAVE, "SAVEPOINT lesson")                                                \
+    X(RELEASE, "RELEASE lesson")                                               \
+    X(FORGET, "ROLLBACK TO lesson")                                            \
+    X(CONTACT, STORED_COLUMNS "WHERE c.address_key = ?1 AND c.removed = 0"     \
+                              " ORDER BY c.person = 2 DESC,"                   \
+                              " max(k.not_before, k.preferred) DESC,"          \
+                              " c.id DESC")                                    \
     X(STORED_CERTIFICATES, "SELECT id, der FROM certificate WHERE id > ?1"     \
-                           " ORDER BY id LIMIT ?2")                            \
+                           " AND EXISTS (SELECT 1 FROM contact c WHERE"        \
+                           " c.certificate = certificate.id"                   \
+                           " AND c.removed = 0) ORDER BY id LIMIT ?2")         \
     X(STORED_ISSUERS, "SELECT id, der FROM issuer WHERE id > ?1"               \
                       " ORDER BY id LIMIT ?2")                                 \
-    X(COUNT_CONTACTS, "SELECT count(DISTINCT address_key) FROM contact")       \
-    X(COUNT_CERTIFICATES, "SELECT count(*) FROM certificate")                  \
-    X(COUNT_ROWS, "SELECT count(*) FROM contact WHERE address_key = ?1")       \
-    X(REMOVE_CERTIFICATES,                                                     \
-      "DELETE FROM certificate WHERE id IN"                                    \
-      " (SELECT certificate FROM contact WHERE address_key = ?1)"              \
-      " AND NOT EXISTS (SELECT 1 FROM contact o"                               \
-      " WHERE o.certificate = certificate.id AND o.address_key <> ?1)")        \
-    X(REMOVE_CONTACT, "DELETE FROM contact WHERE address_key = ?1")
+    X(HOLDERS, STORED_COLUMNS "WHERE k.fingerprint = ?1 AND c.removed = 0"     \
+                              " ORDER BY c.id")                                \
+    X(CHANGED, "SELECT address FROM contact"                                   \
+               " WHERE state = 3 AND person = 0 AND removed = 0 ORDER BY id")  \
+    X(COUNT_CONTACTS, "SELECT count(DISTINCT address_key) FROM contact"        \
+                      " WHERE removed = 0")                                    \
+    X(COUNT_CERTIFICATES, "SELECT count(DISTINCT certificate) FROM contact"    \
+                          " WHERE removed = 0")                                \
+    X(PURGE_CERTIFICATES,                                                      \
+      "DELETE FROM certificate WHERE id IN (SELECT certificate FROM contact"   \
+      " WHERE removed <> 0 AND removed < ?1) AND NOT EXISTS (SELECT 1"         \
+      " FROM contact o WHERE o.certificate = certificate.id"                   \
+      " AND (o.removed = 0 OR o.removed >= ?1))")                              \
+    X(PURGE_CONTACTS, "DELETE FROM contact WHERE removed <> 0 AND removed < "  \
+                      "?1")
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,
@@ -91,7 +174,82 @@ struct store {
     sqlite3_stmt *statement[STATEMENT_COUNT];
     char *path;
     char fault[LIMIT_FACT_BYTES]; /* not empty: answers nothing */
+    bool is_damaged;              /* that is why */
+    int64_t action;               /* of this transaction; 0: none yet */
+    bool pending;                 /* a transaction is open: store_keep */
+    uint64_t losses;              /* how often pending ones were lost */
+    bool is_copy;                 /* opened by store_open_copy */
+    bool is_checking;             /* see store_check.c */
+    size_t walk;
+    int64_t walked;
 };
+
+/* What a contact's row was before a change; absent: not there. */
+struct before {
+    bool there;
+    int64_t state, person, removed;
+};
+
+/* One thing that happened to an address or to one of its certificates. */
+struct event {
+    int64_t time;
+    struct slice address;
+    struct slice fingerprint; /* empty: all of the address */
+    const char *what;
+    struct slice origin;
+    int64_t contact; /* the row; 0: none */
+    struct before before;
+    struct slice saved; /* capabilities before */
+    int64_t saved_time;
+};
+
+/* Appends it to the history, under the number of this transaction. */
+MUST_USE enum err store_event(struct store *s, const struct event *event,
+                              struct problem *p);
+
+MUST_USE enum err store_contact_set(struct store *s, int64_t contact,
+                                    int64_t state, int64_t person,
+                                    int64_t removed, struct problem *p);
+
+/* ---- store_open.c ---- */
+
+/* Closes the file; store_reopen opens what is there then. */
+void store_close(struct store *s);
+void store_reopen(struct store *s);
+/* A copy that came from elsewhere: looked through whole, and brought up to
+ * date. Never gives NULL; store_drop. */
+struct store *store_open_copy(const char *path);
+void store_statements_reset(struct store *s);
+
+/* ---- store_copy.c ---- */
+
+/* Copies the file beside itself, as contacts.db.WHAT-TIME; *out is that name
+ * (given). */
+MUST_USE enum err store_copy_beside(struct store *s, const char *what,
+                                    char **out, struct problem *p);
+/* A name beside the store that nothing has. Gives. */
+char *store_name_new(const struct store *s, const char *what);
+
+/* ---- store_search.c ---- */
+
+/* Within a transaction: brings the index closer when very much is behind. */
+MUST_USE enum err store_index_backlog(struct store *s, struct problem *p);
+/* Indexes some rows; false: all are. */
+bool store_index_step(struct store *s);
+
+/* ---- store_check.c ---- */
+
+/* From now on nothing is answered, nor written: WHAT is wrong. */
+void store_damage(struct store *s, const char *what);
+/* False, with the fault set, when the file is not whole. */
+MUST_USE bool store_check_begin(struct store *s);
+/* Reads some rows; false: all were. */
+bool store_check_step(struct store *s);
+
+/* Runs VISIT on each row of a statement with STORED_COLUMNS. */
+MUST_USE enum err store_visit_rows(struct store *s, sqlite3_stmt *st,
+                                   store_visit *visit, void *ctx,
+                                   struct problem *p);
 
 /* ERR_STORE with what SQLite says. */
 enum err store_fail(struct store *s, struct problem *p);
@@ -115,6 +273,9 @@ MUST_USE enum err store_begin(struct store *s, struct problem *p);
 /* Ends a transaction: commits when E is ERR_OK, else rolls back; gives E or
  * why the commit failed. */
 MUST_USE enum err store_end(struct store *s, enum err e, struct problem *p);
+
+/* Column N of the row, borrowed until the next step. */
+struct slice column(sqlite3_stmt *st, int n);
 
 void bind_text(sqlite3_stmt *st, int n, struct slice s);
 void bind_blob(sqlite3_stmt *st, int n, struct slice s);

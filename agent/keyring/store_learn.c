@@ -1,6 +1,7 @@
 /*
  * Learning: a certificate, its issuers, and a row for each address.
  */
+#include "agent/base/log.h"
 #include "agent/keyring/store_internal.h"
 
 /* When a contact was last seen is kept by the day: a known signer costs no
@@ -9,9 +10,23 @@
 
 /* ---- what is there already ---------------------------------------------- */
 
+struct known {
+    bool found;
+    int64_t id;
+    int64_t capabilities_time;
+    struct buf capabilities;
+    int64_t preferred;
+};
+
+static void
+known_drop(struct known *k)
+{
+    buf_drop(&k->capabilities);
+}
+
 static enum err
-find_certificate(struct store *s, const struct lesson *l, bool *found,
-                 int64_t *id, int64_t *capabilities_time, struct problem *p)
+find_certificate(struct store *s, const struct lesson *l, struct known *out,
+                 struct problem *p)
 {
     sqlite3_stmt *st = store_statement(s, STATEMENT_FIND_CERTIFICATE);
     enum err e = ERR_OK;
@@ -19,10 +34,13 @@ find_certificate(struct store *s, const struct lesson *l, bool *found,
 
     bind_blob(st, 1, l->about->fingerprint);
     rc = sqlite3_step(st);
-    *found = rc == SQLITE_ROW;
-    if (*found) {
-        *id = sqlite3_column_int64(st, 0);
-        *capabilities_time = sqlite3_column_int64(st, 1);
+    out->found = rc == SQLITE_ROW;
+    if (out->found) {
+        out->id = sqlite3_column_int64(st, 0);
+        out->capabilities_time = sqlite3_column_int64(st, 1);
+        buf_clear(&out->capabilities);
+        buf_add_slice(&out->capabilities, column(st, 2));
+        out->preferred = sqlite3_column_int64(st, 3);
     } else if (rc != SQLITE_DONE) {
         e = store_fail(s, p);
     }
@@ -35,6 +53,7 @@ struct seen {
     int64_t id;
     int64_t last_seen;
     bool sender_seen;
+    struct before before;
 };
 
 static enum err
@@ -48,11 +67,15 @@ find_contact(struct store *s, struct slice address, int64_t certificate,
     bind_folded(st, 1, address);
     sqlite3_bind_int64(st, 2, certificate);
     rc = sqlite3_step(st);
-    out->found = rc == SQLITE_ROW;
+    *out = (struct seen){.found = rc == SQLITE_ROW};
     if (out->found) {
         out->id = sqlite3_column_int64(st, 0);
         out->last_seen = sqlite3_column_int64(st, 1);
         out->sender_seen = sqlite3_column_int(st, 2) != 0;
+        out->before = (struct before){.there = true,
+                                      .state = sqlite3_column_int64(st, 3),
+                                      .person = sqlite3_column_int64(st, 4),
+                                      .removed = sqlite3_column_int64(st, 5)};
     } else if (rc != SQLITE_DONE) {
         e = store_fail(s, p);
     }
@@ -66,23 +89,38 @@ capabilities_are_newer(const struct lesson *l, int64_t stored_time)
     return l->capabilities.n > 0 && l->capabilities_time > stored_time;
 }
 
+static bool
+is_preferred_anew(const struct lesson *l, int64_t stored_time)
+{
+    return l->preferred && l->capabilities_time > stored_time;
+}
+
+static bool
+is_seen_again(const struct lesson *l, const struct seen *seen)
+{
+    return seen->found && seen->before.removed == 0 &&
+           (seen->sender_seen || !l->sender_seen) &&
+           l->now - seen->last_seen < SEEN_AGAIN_SECONDS;
+}
+
 /* Would learning this change nothing that matters? */
 static enum err
 is_known(struct store *s, const struct lesson *l, bool *out, struct problem *p)
 {
-    int64_t id = 0, capabilities_time = 0;
+    AUTO(known) struct known known = {0};
     struct seen seen;
-    enum err e = find_certificate(s, l, out, &id, &capabilities_time, p);
+    enum err e = find_certificate(s, l, &known, p);
 
+    *out = known.found;
     if (e != ERR_OK || !*out)
         return e;
-    *out = !capabilities_are_newer(l, capabilities_time);
+    *out = !capabilities_are_newer(l, known.capabilities_time) &&
+           !is_preferred_anew(l, known.preferred);
     for (size_t i = 0; i < l->addresses->n && *out; i++) {
-        e = find_contact(s, l->addresses->item[i], id, &seen, p);
+        e = find_contact(s, l->addresses->item[i], known.id, &seen, p);
         if (e != ERR_OK)
             return e;
-        *out = seen.found && (seen.sender_seen || !l->sender_seen) &&
-               l->now - seen.last_seen < SEEN_AGAIN_SECONDS;
+        *out = is_seen_again(l, &seen);
     }
     return ERR_OK;
 }
@@ -118,14 +156,40 @@ add_certificate(struct store *s, const struct lesson *l, int64_t *id,
 }
 
 static enum err
-set_capabilities(struct store *s, const struct lesson *l, int64_t id,
-                 struct problem *p)
+set_capabilities(struct store *s, const struct lesson *l,
+                 const struct known *known, struct problem *p)
 {
     sqlite3_stmt *st = store_statement(s, STATEMENT_SET_CAPABILITIES);
+    const struct event event = {
+        .time = l->now,
+        .address = l->addresses->n ? l->addresses->item[0] : slice_of(NULL, 0),
+        .fingerprint = l->about->fingerprint,
+        .what = "capabilities",
+        .origin = l->origin,
+        .saved = buf_slice(&known->capabilities),
+        .saved_time = known->capabilities_time};
+    enum err e;
 
-    sqlite3_bind_int64(st, 1, id);
+    sqlite3_bind_int64(st, 1, known->id);
     bind_blob(st, 2, l->capabilities);
     sqlite3_bind_int64(st, 3, l->capabilities_time);
+    e = store_run(s, st, p);
+    if (e != ERR_OK ||
+        slice_equal(l->capabilities, buf_slice(&known->capabilities)))
+        return e;
+    return store_event(s, &event, p);
+}
+
+static enum err
+set_preferred(struct store *s, const struct lesson *l, int64_t id,
+              struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_PREFER);
+
+    if (!l->preferred)
+        return ERR_OK;
+    sqlite3_bind_int64(st, 1, id);
+    sqlite3_bind_int64(st, 2, l->capabilities_time);
     return store_run(s, st, p);
 }
 
@@ -158,83 +222,220 @@ set_issuers(struct store *s, const struct lesson *l, int64_t id,
     return e;
 }
 
-static bool
-is_live(const struct lesson *l)
+/* ---- is it the person we know? ------------------------------------------ */
+
+struct validity {
+    int64_t from, to;
+    uint32_t strength; /* bits of security, roughly (SP 800-57 5.6.1.1) */
+    struct slice issuer;
+};
+
+static uint32_t
+strength_of(uint32_t type, uint32_t bits)
 {
-    return (int64_t)l->about->not_before <= l->now &&
-           (int64_t)l->about->not_after >= l->now;
+    if (type != KEY_RSA)
+        return bits / 2;
+    return bits < 2048    ? 80
+           : bits < 3072  ? 112
+           : bits < 7680  ? 128 + (bits - 3072) / 72
+           : bits < 15360 ? 192
+                          : 256;
 }
 
-/* Another live key or issuer for the same use: shown, not hidden. One
- * certificate to sign and one to encrypt are no conflict. */
-static enum err
-has_conflict(struct store *s, const struct lesson *l, struct slice address,
-             int64_t id, bool *out, struct problem *p)
+/* An ordinary renewal: the same issuer, a key no shorter, and no time in
+ * between without a certificate. */
+static bool
+is_renewal(const struct validity *a, const struct validity *b)
 {
-    sqlite3_stmt *st = store_statement(s, STATEMENT_FIND_CONFLICT);
-    int64_t one;
+    const struct validity *older = a->from <= b->from ? a : b;
+    const struct validity *newer = older == a ? b : a;
+
+    return slice_equal(older->issuer, newer->issuer) &&
+           newer->strength >= older->strength && newer->from <= older->to;
+}
+
+struct comparison {
+    struct validity new;
+    int64_t now;
+    bool changed; /* against one that is live */
+    bool any_live;
+    int64_t last;   /* when the last of the others ends */
+    bool last_fits; /* that one was renewed */
+};
+
+static void
+compare(struct comparison *c, const struct validity *other)
+{
+    bool fits = is_renewal(&c->new, other);
+
+    if (other->from <= c->now && other->to >= c->now) {
+        c->any_live = true;
+        c->changed = c->changed || !fits;
+    } else if (other->to > c->last && other->to < c->now) {
+        c->last = other->to;
+        c->last_fits = fits;
+    }
+}
+
+/* Another issuer, a shorter key, or a time without any certificate: shown,
+ * not hidden. One certificate to sign and one to encrypt are no change. */
+static enum err
+has_changed(struct store *s, const struct lesson *l, struct slice address,
+            int64_t id, bool *out, struct problem *p)
+{
+    const struct description *d = l->about;
+    sqlite3_stmt *st = store_statement(s, STATEMENT_FIND_OTHERS);
+    struct comparison c = {.now = l->now,
+                           .new = {(int64_t)d->not_before,
+                                   (int64_t)d->not_after,
+                                   strength_of(d->type, d->bits), d->issuer}};
+    enum err e = ERR_OK;
+    int rc;
 
     *out = false;
-    if (!is_live(l))
+    if (c.new.from > l->now || c.new.to < l->now)
         return ERR_OK;
     bind_folded(st, 1, address);
     sqlite3_bind_int64(st, 2, id);
-    sqlite3_bind_int64(st, 3, l->now);
-    sqlite3_bind_int64(st, 4, l->about->uses);
-    bind_blob(st, 5, l->about->key_hash);
-    bind_text(st, 6, l->about->issuer);
-    return store_number(s, st, out, &one, p);
+    sqlite3_bind_int64(st, 3, d->uses);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+        compare(&c,
+                &(struct validity){
+                    sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1),
+                    strength_of((uint32_t)sqlite3_column_int64(st, 2),
+                                (uint32_t)sqlite3_column_int64(st, 3)),
+                    column(st, 4)});
+    if (rc != SQLITE_DONE)
+        e = store_fail(s, p);
+    sqlite3_reset(st);
+    *out = c.changed || (!c.any_live && c.last != 0 && !c.last_fits);
+    return e;
+}
+
+/* ---- a row for each address --------------------------------------------- */
+
+static void
+bind_provenance(sqlite3_stmt *st, int n, const struct lesson *l)
+{
+    bind_text(st, n, l->origin);
+    bind_text(st, n + 1, l->message_id);
+    sqlite3_bind_int64(st, n + 2, l->sender_seen);
+    sqlite3_bind_int64(st, n + 3, l->source);
+    bind_text(st, n + 4, l->verdict);
+    sqlite3_bind_int64(st, n + 5, l->date);
 }
 
 static enum err
 add_event(struct store *s, const struct lesson *l, struct slice address,
-          const char *what, struct problem *p)
+          int64_t contact, const struct before *before, const char *what,
+          struct problem *p)
 {
-    sqlite3_stmt *st = store_statement(s, STATEMENT_ADD_EVENT);
+    const struct event event = {.time = l->now,
+                                .address = address,
+                                .fingerprint = l->about->fingerprint,
+                                .what = what,
+                                .origin = l->origin,
+                                .contact = contact,
+                                .before = *before};
 
-    sqlite3_bind_int64(st, 1, l->now);
-    bind_folded(st, 2, address);
-    bind_blob(st, 3, l->about->fingerprint);
-    bind_text(st, 4, slice_text(what));
-    bind_text(st, 5, l->origin);
-    return store_run(s, st, p);
+    return store_event(s, &event, p);
 }
 
 static enum err
-add_contact(struct store *s, const struct lesson *l, struct slice address,
-            int64_t id, enum learned *out, struct problem *p)
+insert_row(struct store *s, const struct lesson *l, struct slice address,
+           int64_t id, int64_t state, int64_t *out, struct problem *p)
 {
     sqlite3_stmt *st = store_statement(s, STATEMENT_ADD_CONTACT);
-    bool changed;
-    enum err e = has_conflict(s, l, address, id, &changed, p);
+    enum err e;
 
-    if (e != ERR_OK)
-        return e;
     bind_folded(st, 1, address);
     bind_text(st, 2, address);
     sqlite3_bind_int64(st, 3, id);
-    sqlite3_bind_int64(st, 4, changed ? CONTACT_CHANGED : CONTACT_SEEN);
+    sqlite3_bind_int64(st, 4, state);
     sqlite3_bind_int64(st, 5, l->now);
-    bind_text(st, 6, l->origin);
-    bind_text(st, 7, l->message_id);
-    sqlite3_bind_int64(st, 8, l->sender_seen);
+    bind_provenance(st, 6, l);
     e = store_run(s, st, p);
-    if (e != ERR_OK)
-        return e;
-    *out = changed ? LEARNED_CHANGED : LEARNED_NEW;
-    return add_event(s, l, address, changed ? "changed" : "seen", p);
+    if (e == ERR_OK)
+        *out = sqlite3_last_insert_rowid(s->db);
+    return e;
 }
 
 static enum err
-see_contact(struct store *s, const struct lesson *l, int64_t contact,
-            struct problem *p)
+revive_row(struct store *s, const struct lesson *l, int64_t contact,
+           int64_t state, struct problem *p)
 {
-    sqlite3_stmt *st = store_statement(s, STATEMENT_SEE_CONTACT);
+    sqlite3_stmt *st = store_statement(s, STATEMENT_REVIVE_CONTACT);
 
     sqlite3_bind_int64(st, 1, contact);
+    sqlite3_bind_int64(st, 2, state);
+    sqlite3_bind_int64(st, 3, l->now);
+    bind_provenance(st, 4, l);
+    return store_run(s, st, p);
+}
+
+/* A row that is not there, or was removed. */
+static enum err
+add_contact(struct store *s, const struct lesson *l, struct slice address,
+            int64_t id, const struct seen *seen, enum learned *out,
+            struct problem *p)
+{
+    int64_t contact = seen->id, state;
+    bool changed;
+    enum err e = has_changed(s, l, address, id, &changed, p);
+
+    if (e != ERR_OK)
+        return e;
+    state = changed          ? CONTACT_CHANGED
+            : l->sender_seen ? CONTACT_VERIFIED
+                             : CONTACT_SEEN;
+    e = seen->found ? revive_row(s, l, contact, state, p)
+                    : insert_row(s, l, address, id, state, &contact, p);
+    if (e != ERR_OK)
+        return e;
+    *out = changed ? LEARNED_CHANGED : LEARNED_NEW;
+    return add_event(s, l, address, contact, &seen->before,
+                     changed          ? "changed"
+                     : l->sender_seen ? "verified"
+                                      : "seen",
+                     p);
+}
+
+/* Known from elsewhere, and now a good message of its holder proves it. */
+static enum err
+prove_contact(struct store *s, const struct lesson *l, struct slice address,
+              const struct seen *seen, struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_PROVE_CONTACT);
+    bool changed = seen->before.state == CONTACT_CHANGED;
+    enum err e;
+
+    sqlite3_bind_int64(st, 1, seen->id);
+    sqlite3_bind_int64(st, 2, changed ? CONTACT_CHANGED : CONTACT_VERIFIED);
+    sqlite3_bind_int64(st, 3, l->source);
+    bind_text(st, 4, l->origin);
+    bind_text(st, 5, l->message_id);
+    bind_text(st, 6, l->verdict);
+    sqlite3_bind_int64(st, 7, l->date);
+    e = store_run(s, st, p);
+    return e == ERR_OK ? add_event(s, l, address, seen->id, &seen->before,
+                                   "verified", p)
+                       : e;
+}
+
+static enum err
+see_contact(struct store *s, const struct lesson *l, struct slice address,
+            const struct seen *seen, struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_SEE_CONTACT);
+    enum err e;
+
+    sqlite3_bind_int64(st, 1, seen->id);
     sqlite3_bind_int64(st, 2, l->now);
     sqlite3_bind_int64(st, 3, l->sender_seen);
-    return store_run(s, st, p);
+    e = store_run(s, st, p);
+    return e == ERR_OK && l->sender_seen && !seen->sender_seen
+               ? prove_contact(s, l, address, seen, p)
+               : e;
 }
 
 static enum learned
@@ -259,8 +460,9 @@ learn_addresses(struct store *s, const struct lesson *l, int64_t id,
         e = find_contact(s, address, id, &seen, p);
         if (e != ERR_OK)
             return e;
-        e = seen.found ? see_contact(s, l, seen.id, p)
-                       : add_contact(s, l, address, id, &one, p);
+        e = seen.found && seen.before.removed == 0
+                ? see_contact(s, l, address, &seen, p)
+                : add_contact(s, l, address, id, &seen, &one, p);
         *out = more_noteworthy(*out, one);
     }
     return e;
@@ -270,38 +472,90 @@ static enum err
 learn_one(struct store *s, const struct lesson *l, enum learned *out,
           struct problem *p)
 {
-    int64_t id = 0, capabilities_time = 0;
-    bool found;
-    enum err e = find_certificate(s, l, &found, &id, &capabilities_time, p);
+    AUTO(known) struct known known = {0};
+    enum err e = find_certificate(s, l, &known, p);
 
-    if (e == ERR_OK && !found)
-        e = add_certificate(s, l, &id, p);
-    else if (e == ERR_OK && capabilities_are_newer(l, capabilities_time))
-        e = set_capabilities(s, l, id, p);
+    if (e == ERR_OK && !known.found)
+        e = add_certificate(s, l, &known.id, p);
+    else if (e == ERR_OK && capabilities_are_newer(l, known.capabilities_time))
+        e = set_capabilities(s, l, &known, p);
     if (e == ERR_OK)
-        e = set_issuers(s, l, id, p);
-    return e == ERR_OK ? learn_addresses(s, l, id, out, p) : e;
+        e = set_preferred(s, l, known.id, p);
+    if (e == ERR_OK)
+        e = set_issuers(s, l, known.id, p);
+    return e == ERR_OK ? learn_addresses(s, l, known.id, out, p) : e;
+}
+
+/* Only what is news costs a write. */
+static enum err
+all_known(struct store *s, const struct lesson *lessons, size_t n, bool *out,
+          struct problem *p)
+{
+    enum err e = ERR_OK;
+
+    *out = true;
+    for (size_t i = 0; i < n && *out && e == ERR_OK; i++)
+        e = is_known(s, &lessons[i], out, p);
+    return e;
+}
+
+static enum err
+learn_all(struct store *s, const struct lesson *lessons, size_t n,
+          enum learned *out, struct problem *p)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < n && e == ERR_OK; i++)
+        e = learn_one(s, &lessons[i], &out[i], p);
+    return e == ERR_OK ? store_index_backlog(s, p) : e;
+}
+
+/* As a part of the transaction that is open, or is opened. */
+static enum err
+learn_for_later(struct store *s, const struct lesson *lessons, size_t n,
+                enum learned *out, struct problem *p)
+{
+    struct problem ignored = {0};
+    enum err e = ERR_OK;
+
+    if (!s->pending)
+        e = store_begin(s, p);
+    if (e != ERR_OK)
+        return e;
+    s->pending = true;
+    s->action = 0;
+    e = store_run(s, store_statement(s, STATEMENT_SAVE), p);
+    if (e == ERR_OK)
+        e = learn_all(s, lessons, n, out, p);
+    /* On a full disk SQLite may have rolled back all of it. */
+    if (sqlite3_get_autocommit(s->db)) {
+        s->pending = false;
+        s->losses++;
+        return e;
+    }
+    if (e != ERR_OK &&
+        store_run(s, store_statement(s, STATEMENT_FORGET), &ignored) != ERR_OK)
+        log_problem("taking back a lesson", &ignored);
+    if (store_run(s, store_statement(s, STATEMENT_RELEASE), &ignored) != ERR_OK)
+        log_problem("ending a lesson", &ignored);
+    return e;
 }
 
 enum err
-store_learn(struct store *s, const struct lesson *lessons, size_t n,
+store_learn(struct store *s, const struct lesson *lessons, size_t n, bool later,
             enum learned *out, struct problem *p)
 {
-    enum learned learned = LEARNED_KNOWN;
     enum err e = store_check(s, p);
     bool known = true;
 
-    for (size_t i = 0; i < n && known && e == ERR_OK; i++)
-        e = is_known(s, &lessons[i], &known, p);
-    if (e == ERR_OK && !known) {
-        e = store_begin(s, p);
-        if (e != ERR_OK)
-            return e;
-        for (size_t i = 0; i < n && e == ERR_OK; i++)
-            e = learn_one(s, &lessons[i], &learned, p);
-        e = store_end(s, e, p);
-    }
     if (e == ERR_OK)
-        *out = learned;
-    return e;
+        e = all_known(s, lessons, n, &known, p);
+    for (size_t i = 0; i < n; i++)
+        out[i] = LEARNED_KNOWN;
+    if (e != ERR_OK || known)
+        return e;
+    if (later)
+        return learn_for_later(s, lessons, n, out, p);
+    e = store_begin(s, p);
+    return e == ERR_OK ? store_end(s, learn_all(s, lessons, n, out, p), p) : e;
 }

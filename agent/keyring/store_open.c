@@ -3,6 +3,7 @@
  * statements.
  */
 #include <stdio.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "agent/base/log.h"
@@ -42,6 +43,39 @@ static const char *const migrations[] = {
      * learned again. */
     "ALTER TABLE issuer ADD COLUMN name BLOB;"
     "CREATE INDEX issuer_name ON issuer(name);",
+    /* What the person decided (0, CONTACT_PINNED or CONTACT_BLOCKED), where
+     * it came from, when it was removed; events that can be undone, with what
+     * a row was before (NULL: it was not there). A good message of its
+     * holder is what makes a contact verified. */
+    "ALTER TABLE contact ADD COLUMN person INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contact ADD COLUMN source INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contact ADD COLUMN verdict TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE contact ADD COLUMN date INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE contact ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE contact SET state = 1 WHERE state = 0 AND sender_seen <> 0;"
+    "CREATE INDEX contact_removed ON contact(removed) WHERE removed <> 0;"
+    "ALTER TABLE event ADD COLUMN action INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN contact INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN before_state INTEGER;"
+    "ALTER TABLE event ADD COLUMN before_person INTEGER;"
+    "ALTER TABLE event ADD COLUMN before_removed INTEGER;"
+    "ALTER TABLE event ADD COLUMN saved BLOB;"
+    "ALTER TABLE event ADD COLUMN saved_time INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE event ADD COLUMN undone INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX event_action ON event(action);"
+    "CREATE TABLE blocked(address_key TEXT PRIMARY KEY,"
+    " time INTEGER NOT NULL) WITHOUT ROWID;",
+    /* The date of the holder's mail that named it to encrypt to. */
+    "ALTER TABLE certificate ADD COLUMN preferred INTEGER NOT NULL DEFAULT 0;",
+    /* The index for searches, and how far it goes; the contacts that wait for
+     * the person. */
+    "CREATE VIRTUAL TABLE search USING fts5(text, content='', columnsize=0,"
+    " detail=none, tokenize='trigram');"
+    "CREATE TABLE progress(name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "INSERT INTO progress VALUES('searchable', 0);"
+    "CREATE INDEX contact_changed ON contact(id)"
+    " WHERE state = 3 AND person = 0 AND removed = 0;",
 };
 
 static const char *const sql_of[STATEMENT_COUNT] = {
@@ -67,12 +101,10 @@ fault(struct store *s, const char *what)
 static bool
 fault_of_sqlite(struct store *s)
 {
-    char text[LIMIT_FACT_BYTES];
-
-    snprintf(text, sizeof(text), "%s%s",
-             damaged(sqlite3_errcode(s->db)) ? "contact keyring damaged: " : "",
-             sqlite3_errmsg(s->db));
-    return fault(s, text);
+    if (!damaged(sqlite3_errcode(s->db)))
+        return fault(s, sqlite3_errmsg(s->db));
+    store_damage(s, sqlite3_errmsg(s->db));
+    return false;
 }
 
 static bool
@@ -113,42 +145,116 @@ settings_apply(struct store *s)
 }
 
 static bool
-is_whole(struct store *s)
-{
-    char *answer = pragma_read(s, "PRAGMA quick_check(1)");
-    bool whole = answer && strcmp(answer, "ok") == 0;
-    char text[LIMIT_FACT_BYTES];
-
-    if (!whole) {
-        snprintf(text, sizeof(text), "contact keyring damaged: %.180s",
-                 answer ? answer : sqlite3_errmsg(s->db));
-        fault(s, text);
-    }
-    free(answer);
-    return whole;
-}
-
-static bool
-migrate(struct store *s)
+version_read(struct store *s, long *out)
 {
     char *answer = pragma_read(s, "PRAGMA user_version");
-    long version;
-    char set[64];
 
     if (!answer)
         return fault_of_sqlite(s);
-    version = strtol(answer, NULL, 10);
+    *out = strtol(answer, NULL, 10);
     free(answer);
-    if (version < 0 || version > (long)ARRAY_COUNT(migrations))
+    if (*out < 0 || *out > (long)ARRAY_COUNT(migrations))
         return fault(s, "contacts.db was made by a newer version");
-    for (; version < (long)ARRAY_COUNT(migrations); version++) {
-        snprintf(set, sizeof(set), "PRAGMA user_version = %ld; COMMIT;",
-                 version + 1);
-        if (!run_script(s, "BEGIN IMMEDIATE;") ||
-            !run_script(s, migrations[version]) || !run_script(s, set))
-            return false;
-    }
     return true;
+}
+
+/* One step. Two agents may come to it at once: only within the transaction
+ * is it certain which one is next. */
+static bool
+migrate_once(struct store *s, bool *done)
+{
+    char set[64];
+    long version;
+
+    if (!run_script(s, "BEGIN IMMEDIATE;"))
+        return false;
+    if (!version_read(s, &version))
+        return false;
+    *done = version == (long)ARRAY_COUNT(migrations);
+    if (*done)
+        return run_script(s, "COMMIT;");
+    snprintf(set, sizeof(set), "PRAGMA user_version = %ld; COMMIT;",
+             version + 1);
+    return run_script(s, migrations[version]) && run_script(s, set);
+}
+
+/* A file that has something in it is copied first. */
+static bool
+migrate(struct store *s, bool copied_first)
+{
+    struct problem p = {0};
+    char *name = NULL, what[32];
+    bool done = false;
+    long version;
+
+    if (!version_read(s, &version))
+        return false;
+    if (version == (long)ARRAY_COUNT(migrations))
+        return true;
+    snprintf(what, sizeof(what), "version%ld", version);
+    if (version > 0 && copied_first &&
+        store_copy_beside(s, what, &name, &p) != ERR_OK)
+        return fault(s, "there is no room for a copy of contacts.db, which is "
+                        "kept before its form changes");
+    free(name);
+    while (!done)
+        if (!migrate_once(s, &done))
+            return false;
+    return true;
+}
+
+/* ---- where it is ----------------------------------------------------------
+ */
+
+const char *
+store_filesystem_fault(long type)
+{
+    static const struct {
+        long type;
+        const char *fault;
+    } list[] = {{0x6969, "NFS"},
+                {0x517b, "SMB"},
+                {(long)0xff534d42, "CIFS"},
+                {(long)0xfe534d42, "SMB"},
+                {0x5346414f, "AFS"},
+                {0x73757245, "Coda"},
+                {0x564c, "NCP"},
+                {0x01021997, "9P"},
+                {0x00c36400, "Ceph"},
+                {0x7461636f, "OCFS2"},
+                {0x01161970, "GFS2"},
+                {0x0bd00bd0, "Lustre"}};
+
+    for (size_t i = 0; i < ARRAY_COUNT(list); i++)
+        if ((uint32_t)list[i].type == (uint32_t)type)
+            return list[i].fault;
+    return NULL;
+}
+
+/* SQLite in WAL mode shares memory between its users, which no two machines
+ * do: it would be damaged. */
+static bool
+is_local(struct store *s)
+{
+    AUTO(buf) struct buf folder = {0};
+    const char *slash = strrchr(s->path, '/');
+    char text[LIMIT_FACT_BYTES];
+    struct statfs fs;
+    const char *type;
+
+    buf_add_slice(&folder,
+                  slash ? slice_of(s->path, (size_t)(slash - s->path + 1))
+                        : slice_text("."));
+    if (statfs(buf_text(&folder), &fs) != 0)
+        return true; /* opening it will say why */
+    type = store_filesystem_fault((long)fs.f_type);
+    if (!type)
+        return true;
+    snprintf(text, sizeof(text),
+             "contacts.db cannot be on a network file system (%s): set "
+             "XDG_DATA_HOME to a local folder",
+             type);
+    return fault(s, text);
 }
 
 static bool
@@ -174,6 +280,32 @@ temporary_folder_set(const char *path)
               : sqlite3_mprintf(".");
 }
 
+/* ---- opening and closing --------------------------------------------------
+ */
+
+static void
+open_file(struct store *s, bool copied_first)
+{
+    if (sqlite3_open_v2(s->path, &s->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                            SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        fault_of_sqlite(s);
+        return;
+    }
+    if (settings_apply(s) && store_check_begin(s) && migrate(s, copied_first))
+        statements_prepare(s);
+}
+
+void
+store_reopen(struct store *s)
+{
+    s->fault[0] = '\0';
+    s->is_damaged = false;
+    if (is_local(s))
+        open_file(s, true);
+}
+
 struct store *
 store_open(const char *path)
 {
@@ -182,16 +314,76 @@ store_open(const char *path)
     s->path = mem_text(slice_text(path));
     sqlite3_soft_heap_limit64(32 * 1024 * 1024);
     temporary_folder_set(path);
+    store_reopen(s);
+    return s;
+}
+
+/* What came from elsewhere is looked through whole, however large. */
+static bool
+is_whole(struct store *s)
+{
+    char *answer = pragma_read(s, "PRAGMA integrity_check(1)");
+    bool whole = answer && strcmp(answer, "ok") == 0;
+
+    if (!whole)
+        store_damage(s, answer ? answer : sqlite3_errmsg(s->db));
+    free(answer);
+    return whole;
+}
+
+/* A contact keyring has these tables from the first version on. */
+static bool
+is_keyring(struct store *s)
+{
+    char *answer = pragma_read(s, "SELECT count(*) FROM sqlite_schema WHERE"
+                                  " type = 'table' AND name IN ('certificate',"
+                                  " 'contact', 'issuer', 'event')");
+    bool is = answer && strcmp(answer, "4") == 0;
+
+    free(answer);
+    return is || fault(s, "it is no copy of a contact keyring");
+}
+
+struct store *
+store_open_copy(const char *path)
+{
+    struct store *s = mem_new(sizeof(*s));
+
+    s->path = mem_text(slice_text(path));
+    s->is_copy = true;
     if (sqlite3_open_v2(path, &s->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                            SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK) {
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
         fault_of_sqlite(s);
-        return s;
-    }
-    if (settings_apply(s) && is_whole(s) && migrate(s))
+    else if (is_whole(s) && is_keyring(s) && settings_apply(s) &&
+             migrate(s, false) &&
+             run_script(s, "PRAGMA journal_mode = DELETE;"))
         statements_prepare(s);
     return s;
+}
+
+void
+store_close(struct store *s)
+{
+    struct problem p = {0};
+
+    if (store_keep(s, &p) != ERR_OK && !s->fault[0])
+        log_problem("closing the contacts", &p);
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        sqlite3_finalize(s->statement[i]);
+        s->statement[i] = NULL;
+    }
+    sqlite3_close(s->db);
+    s->db = NULL;
+    s->pending = false;
+    s->is_checking = false;
+}
+
+void
+store_statements_reset(struct store *s)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_reset(s->statement[i]);
 }
 
 void
@@ -199,14 +391,20 @@ store_drop(struct store **s)
 {
     if (!*s)
         return;
-    for (int i = 0; i < STATEMENT_COUNT; i++)
-        sqlite3_finalize((*s)->statement[i]);
-    sqlite3_close((*s)->db);
-    sqlite3_free(sqlite3_temp_directory);
-    sqlite3_temp_directory = NULL;
+    store_close(*s);
+    if (!(*s)->is_copy) {
+        sqlite3_free(sqlite3_temp_directory);
+        sqlite3_temp_directory = NULL;
+    }
     free((*s)->path);
     free(*s);
     *s = NULL;
+}
+
+bool
+store_is_damaged(const struct store *s)
+{
+    return s->is_damaged;
 }
 
 const char *

@@ -69,13 +69,20 @@ miss(struct audience *a, const char *who, struct slice why)
              (int)why.n, (const char *)why.p);
 }
 
+/* Encrypted to the new one; the person is told. */
 static void
 take_reply(struct audience *a, const char *who,
            const struct recipient_reply *reply)
 {
     if (reply->state == RECIPIENT_OK)
         add_contact(a, who, reply);
-    else
+    if (reply->state == RECIPIENT_OK && reply->changed)
+        json_array_append_new(
+            a->warnings,
+            json_sprintf("the certificate of %s differs from the one known "
+                         "before; see: smime contacts show --why %s",
+                         who, who));
+    if (reply->state != RECIPIENT_OK)
         miss(a, who, reply->reason);
 }
 

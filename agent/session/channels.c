@@ -154,6 +154,15 @@ keyring_call(struct request *r, enum message m, const void *request,
     return call(r, &side, m, request, NULL, 0, LIMIT_CALL_MS, reply);
 }
 
+enum err
+keyring_call_fd(struct request *r, enum message m, const void *request, int fd,
+                void *reply)
+{
+    struct side side = keyring_side(r->session);
+
+    return call(r, &side, m, request, &fd, 1, LIMIT_PROMPT_MS, reply);
+}
+
 /* ---- narrowing ------------------------------------------------------------
  */
 

@@ -12,6 +12,10 @@
  * must not fail when one side is lost. The session's own verb is not
  * changed: nothing else may follow in this session. */
 MUST_USE enum err keyholder_narrow(struct request *r, enum verb verb);
+/* With a descriptor (borrowed) that comes along, for work that may take long.
+ */
+MUST_USE enum err keyring_call_fd(struct request *r, enum message m,
+                                  const void *request, int fd, void *reply);
 MUST_USE enum err keyring_narrow(struct request *r, enum verb verb);
 
 #endif

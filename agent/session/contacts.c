@@ -1,10 +1,9 @@
-/* Contacts.List, Show and Remove; harvest.c has Harvest. */
-#include <openssl/evp.h>
+/* Contacts.List, Show and Remove; contacts_change.c has what changes them,
+ * mail_open.c Harvest. */
+#include "agent/session/contacts.h"
 
 #include "agent/session/certificate_json.h"
-#include "agent/session/session.h"
-
-#define PEM_LINE_BYTES 48 /* 64 characters */
+#include "agent/session/try.h"
 
 static const char *const states[] = {
     [CONTACT_SEEN] = "seen",       [CONTACT_VERIFIED] = "verified",
@@ -12,22 +11,15 @@ static const char *const states[] = {
     [CONTACT_BLOCKED] = "blocked", [CONTACT_EXPIRED] = "expired",
     [CONTACT_REVOKED] = "revoked"};
 
-/* RFC 7468. */
-static json_t *
-pem_json(struct slice der)
+static const char *const sources[CONTACT_SOURCES] = {
+    [CONTACT_MAIL] = "mail",
+    [CONTACT_IMPORT] = "import",
+    [CONTACT_DIRECTORY] = "directory"};
+
+const char *
+contact_state_word(uint32_t state)
 {
-    AUTO(buf) struct buf pem = {0};
-
-    buf_add_text(&pem, "-----BEGIN CERTIFICATE-----\n");
-    for (size_t i = 0; i < der.n; i += PEM_LINE_BYTES) {
-        unsigned char line[PEM_LINE_BYTES / 3 * 4 + 1];
-        size_t n = der.n - i < PEM_LINE_BYTES ? der.n - i : PEM_LINE_BYTES;
-
-        buf_add(&pem, line, (size_t)EVP_EncodeBlock(line, der.p + i, (int)n));
-        buf_add_byte(&pem, '\n');
-    }
-    buf_add_text(&pem, "-----END CERTIFICATE-----\n");
-    return json_text(buf_slice(&pem));
+    return state < ARRAY_COUNT(states) ? states[state] : "seen";
 }
 
 /* A certificate that could not be described has a contact nevertheless. */
@@ -54,8 +46,13 @@ contact_json(const struct contact_record *c, bool with_certificate)
     json_object_set_new(out, "last_seen", json_time(c->last_seen));
     json_object_set_new(out, "origin", json_text(c->origin));
     json_object_set_new(out, "message_id", json_text(c->message_id));
+    json_object_set_new(out, "source", json_string(sources[c->source]));
+    json_object_set_new(out, "verdict", json_text(c->verdict));
+    json_object_set_new(out, "date",
+                        c->date ? json_time(c->date) : json_null());
     if (with_certificate && c->certificate.n > 0)
-        json_object_set_new(out, "certificate", pem_json(c->certificate));
+        json_object_set_new(out, "certificate",
+                            json_pem("CERTIFICATE", c->certificate));
     return out;
 }
 
@@ -67,7 +64,7 @@ add_contacts(struct request *r, const struct list_reply *reply,
         struct contact_record c;
 
         if (!record_decode(RECORD_contact_record, reply->records.item[i], &c) ||
-            c.state >= ARRAY_COUNT(states))
+            c.state >= ARRAY_COUNT(states) || c.source >= CONTACT_SOURCES)
             return fail(&r->problem, ERR_INTERNAL,
                         "a malformed contact record");
         json_array_append_new(list, contact_json(&c, with_certificate));
@@ -75,35 +72,66 @@ add_contacts(struct request *r, const struct list_reply *reply,
     return ERR_OK;
 }
 
-static json_t *
-contacts_json(json_t **out_list)
+enum err
+contacts_json(struct request *r, const struct list_reply *reply,
+              bool with_certificate, json_t **out)
 {
-    json_t *out = json_object();
+    json_t *list = json_array();
+    enum err e = add_contacts(r, reply, with_certificate, list);
 
-    *out_list = json_array();
-    json_object_set_new(out, "contacts", *out_list);
-    return out;
+    if (e == ERR_OK)
+        *out = json_pack("{s:O}", "contacts", list);
+    json_decref(list);
+    return e;
+}
+
+/* Pages until LEFT contacts are there, or all. */
+static enum err
+pages_read(struct request *r, struct contacts_request *q, int64_t left,
+           json_t *list)
+{
+    struct list_reply reply;
+
+    do {
+        q->limit = left < LIMIT_CONTACTS_PAGE ? (uint32_t)left : 0;
+        TRY(keyring_call(r, MSG_CONTACTS, q, &reply));
+        TRY(add_contacts(r, &reply, false, list));
+        left -= (int64_t)reply.records.n;
+        q->cursor = reply.next;
+    } while (q->cursor != 0 && left > 0);
+    return ERR_OK;
+}
+
+/* Nothing of others' mail is read here: a session that only looks may go on,
+ * and needs to be narrowed once. */
+static enum err
+look_begin(struct request *r)
+{
+    return r->session->verb == VERB_LOOK
+               ? ERR_OK
+               : session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
 }
 
 enum err
 contacts_list(struct request *r, json_t **out)
 {
-    struct contacts_request request = {
-        .match = slice_text(request_text(r, "match"))};
-    struct list_reply reply;
+    struct contacts_request q = {
+        .cursor = (uint32_t)request_number(r, "cursor", 0),
+        .match = slice_text(request_text(r, "match")),
+        .search = slice_text(request_text(r, "search"))};
+    int64_t left = request_number(r, "limit", INT64_MAX);
     json_t *list;
-    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
+    enum err e;
 
-    *out = contacts_json(&list);
-    if (e != ERR_OK)
-        return e;
-    do {
-        e = keyring_call(r, MSG_CONTACTS, &request, &reply);
-        if (e == ERR_OK)
-            e = add_contacts(r, &reply, false, list);
-        if (e == ERR_OK)
-            request.cursor = reply.next;
-    } while (e == ERR_OK && request.cursor != 0);
+    if (left == 0)
+        return fail(&r->problem, ERR_USAGE, "limit: at least 1");
+    TRY(look_begin(r));
+    list = json_array();
+    e = pages_read(r, &q, left, list);
+    if (e == ERR_OK)
+        *out = json_pack("{s:O, s:o}", "contacts", list, "next",
+                         q.cursor ? json_integer(q.cursor) : json_null());
+    json_decref(list);
     return e;
 }
 
@@ -116,23 +144,30 @@ no_contact(struct request *r, const char *address)
     return e;
 }
 
-enum err
-contacts_show(struct request *r, json_t **out)
+static enum err
+look(struct request *r, enum message m, bool with_certificate, json_t **out)
 {
     const char *text = request_text(r, "address");
     struct address request = {.address = slice_text(text)};
     struct list_reply reply;
-    json_t *list;
-    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
 
-    if (e == ERR_OK)
-        e = keyring_call(r, MSG_CONTACT, &request, &reply);
-    if (e != ERR_OK)
-        return e;
+    TRY(look_begin(r));
+    TRY(keyring_call(r, m, &request, &reply));
     if (reply.records.n == 0)
         return no_contact(r, text);
-    *out = contacts_json(&list);
-    return add_contacts(r, &reply, true, list);
+    return contacts_json(r, &reply, with_certificate, out);
+}
+
+enum err
+contacts_show(struct request *r, json_t **out)
+{
+    return look(r, MSG_CONTACT, true, out);
+}
+
+enum err
+contacts_find(struct request *r, json_t **out)
+{
+    return look(r, MSG_CONTACT_FIND, false, out);
 }
 
 enum err

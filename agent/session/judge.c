@@ -87,7 +87,9 @@ fill_evidence(const struct reading *g, const struct layer *l,
     add_author(g, l, q);
     q->at = how->at;
     q->covers = covers_all(l);
-    q->learn = learn && q->covers;
+    q->learn = !learn || !q->covers ? LEARN_NOT
+               : how->later         ? LEARN_LATER
+                                    : LEARN_NOW;
     q->origin = slice_text(how->origin);
     if (q->origin.n > LIMIT_TEXT_BYTES)
         q->origin.n = LIMIT_TEXT_BYTES;

@@ -15,6 +15,7 @@ const char *revocation_word(uint32_t revocation);
 
 struct judging {
     bool learn;
+    bool later;         /* what is learned is kept by MSG_CONTACTS_KEEP */
     uint64_t at;        /* 0: now and the signing time */
     bool whole;         /* signers' certificates with their bytes */
     const char *origin; /* provenance for the keyring */

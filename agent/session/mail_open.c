@@ -188,7 +188,7 @@ harvest_failed(struct request *r, const char *origin)
 static enum err
 harvest_one(struct request *r, int fd, const char *origin, json_t *list)
 {
-    struct judging how = {.learn = true, .origin = origin};
+    struct judging how = {.learn = true, .later = true, .origin = origin};
     struct own_keys none = {0};
     json_t *report = NULL;
     enum err e;
@@ -202,6 +202,15 @@ harvest_one(struct request *r, int fd, const char *origin, json_t *list)
         return e;
     json_decref(report);
     return ERR_OK;
+}
+
+/* All of the batch in one commit: nothing is told as learned before. */
+static enum err
+harvest_keep(struct request *r)
+{
+    struct empty nothing = {0};
+
+    return keyring_call(r, MSG_CONTACTS_KEEP, &nothing, &nothing);
 }
 
 enum err
@@ -221,6 +230,8 @@ contacts_harvest(struct request *r, json_t **out)
         else
             e = harvest_one(r, fd_take(&r->fds[n]), origin ? origin : "", list);
     }
+    if (e == ERR_OK)
+        e = harvest_keep(r);
     if (e == ERR_OK)
         *out = json_pack("{s:O}", "harvested", list);
     json_decref(list);

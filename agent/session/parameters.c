@@ -122,7 +122,36 @@ const struct parameter parameters_of_harvest[] = {
     END};
 
 const struct parameter parameters_of_contacts[] = {
-    {"match", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES}, END};
+    {"match", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    {"search", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    {"cursor", PARAMETER_NUMBER, OPTIONAL, 0},
+    {"limit", PARAMETER_NUMBER, OPTIONAL, 0},
+    END};
+
+const struct parameter parameters_of_set_state[] = {
+    {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES},
+    {"fingerprint", PARAMETER_TEXT, OPTIONAL, 64},
+    {"state", PARAMETER_TEXT, REQUIRED, 16},
+    END};
+
+const struct parameter parameters_of_contacts_import[] = {
+    INPUT,
+    ORIGIN,
+    {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    END};
+
+const struct parameter parameters_of_backup[] = {OUTPUT, END};
+
+const struct parameter parameters_of_restore[] = {INPUT, END};
+
+const struct parameter parameters_of_undo[] = {
+    {"count", PARAMETER_NUMBER, OPTIONAL, 0}, END};
+
+const struct parameter parameters_of_history[] = {
+    {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    {"cursor", PARAMETER_NUMBER, OPTIONAL, 0},
+    {"limit", PARAMETER_NUMBER, OPTIONAL, 0},
+    END};
 
 const struct parameter parameters_of_certificates[] = {
     {"patterns", PARAMETER_TEXTS, OPTIONAL, LIMIT_TEXT_BYTES},

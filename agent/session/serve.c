@@ -45,7 +45,12 @@ may_follow(const struct session *s, const struct varlink_call *previous,
 {
     if (varlink_is_service(next))
         return true;
-    if (s->lost || s->ops_left == 0 || !same_kind(previous, next))
+    if (s->lost || !same_kind(previous, next))
+        return false;
+    /* It was narrowed to looking, and has seen no mail. */
+    if (s->verb == VERB_LOOK)
+        return true;
+    if (s->ops_left == 0)
         return false;
     if (!varlink_parameter(next, "from") && !varlink_parameter(next, "key"))
         return false;
@@ -151,7 +156,8 @@ goes_on(const struct session *s, const struct varlink_call *call)
 {
     const struct method *m = method_find(call->method);
 
-    return m && m->goes_on && !s->lost && s->ops_left > 0;
+    return m && m->goes_on && !s->lost &&
+           (s->ops_left > 0 || s->verb == VERB_LOOK);
 }
 
 /* *previous: the last call of one's own mail, or none. */

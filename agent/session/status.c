@@ -102,6 +102,13 @@ agent_status(struct request *r, json_t **out)
     json_object_set_new(j, "anchor_folders",
                         json_texts(&status.anchor_folders));
     json_object_set_new(j, "contacts_file", json_text(status.path));
+    json_object_set_new(j, "contacts_fault",
+                        status.fault.n ? json_text(status.fault) : json_null());
+    json_object_set_new(j, "contacts_damaged",
+                        json_boolean(status.damaged != 0));
+    json_object_set_new(j, "changed", json_integer(status.changed));
+    json_object_set_new(j, "changed_addresses",
+                        json_texts(&status.changed_some));
     json_object_set_new(j, "keyholder", json_boolean(keyholder));
     json_object_set_new(j, "keyring", json_boolean(keyring));
     json_object_set_new(j, "sandbox", sandbox_json());

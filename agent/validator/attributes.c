@@ -14,6 +14,7 @@ enum kind {
     KIND_CERTIFICATE_V2,
     KIND_CAPABILITIES,
     KIND_PREFERENCE,
+    KIND_PREFERENCE_MS,
     KIND_OTHER
 };
 
@@ -32,6 +33,8 @@ static const struct {
     [KIND_CERTIFICATE_V1] = {PKCS9 "\x10\x02\x0c", 11},
     [KIND_CERTIFICATE_V2] = {PKCS9 "\x10\x02\x2f", 11},
     [KIND_PREFERENCE] = {PKCS9 "\x10\x02\x0b", 11},
+    /* 1.3.6.1.4.1.311.16.4 */
+    [KIND_PREFERENCE_MS] = {"\x2b\x06\x01\x04\x01\x82\x37\x10\x04", 9},
 };
 
 static enum kind
@@ -71,6 +74,9 @@ take_value(enum kind kind, const struct strict *d,
     case KIND_PREFERENCE:
         out->preference = d->whole;
         return true;
+    case KIND_PREFERENCE_MS:
+        out->preference_ms = d->whole;
+        return true;
     case KIND_OTHER:
         return true;
     }
@@ -80,7 +86,8 @@ take_value(enum kind kind, const struct strict *d,
 static bool
 is_optional(enum kind kind)
 {
-    return kind == KIND_CAPABILITIES || kind == KIND_PREFERENCE;
+    return kind == KIND_CAPABILITIES || kind == KIND_PREFERENCE ||
+           kind == KIND_PREFERENCE_MS;
 }
 
 static bool
@@ -103,6 +110,8 @@ attribute_read(struct slice attribute, bool *seen,
             out->capabilities = slice_of(NULL, 0);
         if (kind == KIND_PREFERENCE)
             out->preference = slice_of(NULL, 0);
+        if (kind == KIND_PREFERENCE_MS)
+            out->preference_ms = slice_of(NULL, 0);
         return is_optional(kind);
     }
     seen[kind] = true;
@@ -244,6 +253,20 @@ x509_has_key_id(X509 *cert, struct slice key_id)
                        key_id);
 }
 
+/* szOID_MICROSOFT_Encryption_Key_Preference ([MS-OXOSMIME] 2.2.2): an
+ * IssuerAndSerialNumber. */
+static bool
+prefers_by_microsoft(struct slice value, X509 *certificate)
+{
+    struct slice names, serial;
+    struct strict issuer;
+
+    return strict_take(&value, DER_SEQUENCE, &names) &&
+           strict_next(&names, &issuer) &&
+           strict_take(&names, DER_INTEGER, &serial) &&
+           x509_is_named(certificate, issuer.whole, serial);
+}
+
 /* RFC 8551 2.5.3: [0] issuerAndSerialNumber, [1] recipientKeyId, [2]
  * subjectAltKeyIdentifier, all with implicit tags. */
 bool
@@ -252,6 +275,8 @@ attributes_prefer(const struct signed_attributes *a, X509 *certificate)
     struct slice rest = a->preference, serial, key_id;
     struct strict choice, issuer;
 
+    if (rest.n == 0 && a->preference_ms.n > 0)
+        return prefers_by_microsoft(a->preference_ms, certificate);
     if (!strict_next(&rest, &choice))
         return false;
     switch (choice.tag) {

@@ -19,6 +19,7 @@ struct signed_attributes {
     struct slice certificate_v2; /* SigningCertificateV2, or empty */
     struct slice capabilities;   /* SMIMECapabilities, DER, or empty */
     struct slice preference;     /* SMIMEEncryptionKeyPreference, or empty */
+    struct slice preference_ms;  /* Microsoft's older one, or empty */
 };
 
 /* Reads a DER SET OF Attribute. false when it is malformed, when contentType
@@ -32,7 +33,8 @@ MUST_USE bool attributes_parse(struct slice der, struct signed_attributes *out);
 bool attributes_name_certificate(const struct signed_attributes *a,
                                  struct slice certificate);
 
-/* Does the encryption key preference name this certificate? */
+/* Does the encryption key preference name this certificate? Of both forms the
+ * standard's counts. */
 bool attributes_prefer(const struct signed_attributes *a, X509 *certificate);
 
 /* True when CERT has this issuer (Name, DER) and serial (INTEGER's content

@@ -13,6 +13,7 @@ struct checking {
     const struct check_request *q;
     struct check_reply *out;
     struct cert *certs[LIMIT_INTERMEDIATES];
+    struct slice der[LIMIT_INTERMEDIATES]; /* of each */
     size_t count;
     int64_t now;
 };
@@ -88,14 +89,16 @@ strength_judge(struct checking *c, const struct chain_verdict *v)
     }
 }
 
-/* The path as descriptions; what would not fit is left out from its end. */
+/* The path as descriptions; what would not fit is left out from its end. The
+ * keyring gets the issuers themselves in place of theirs. */
 static void
 path_describe(struct checking *c, STACK_OF(X509) * path)
 {
     struct buf *store = &c->v->described;
     size_t end[12], n = 0, start = 0;
+    size_t most = c->q->certificate.n > 0 ? 1 : ARRAY_COUNT(end);
 
-    for (int i = 0; i < sk_X509_num(path) && n < ARRAY_COUNT(end); i++) {
+    for (int i = 0; i < sk_X509_num(path) && n < most; i++) {
         unsigned char *der = NULL;
         int len = i2d_X509(sk_X509_value(path, i), &der);
         struct cert *cert =
@@ -158,9 +161,42 @@ leaf_judge(struct checking *c, const struct path_policy *policy)
     strength_judge(c, &v);
     c->out->sender = address_judge(c);
     path_describe(c, path);
-    if (v.chain == CHAIN_OK)
+    if (v.chain == CHAIN_OK) {
         anchor_tell(c, a, path);
+        if (c->q->certificate.n > 0)
+            issuers_tell(&v, c->der, c->certs, &c->v->hashes, &c->out->issuers,
+                         &c->out->issuer_names);
+    }
     sk_X509_pop_free(path, X509_free);
+}
+
+static void
+cert_take(struct checking *c, struct slice der)
+{
+    if (c->count == LIMIT_INTERMEDIATES)
+        return;
+    c->der[c->count] = der;
+    c->certs[c->count++] = certs_find(c->v->certs, der);
+}
+
+/* The one to judge first, then what may be its issuers. */
+static enum err
+certs_take(struct checking *c, struct problem *p)
+{
+    const struct check_request *q = c->q;
+    const struct trust *t = &c->v->trust;
+
+    if (q->certificate.n > 0) {
+        cert_take(c, q->certificate);
+    } else {
+        if (q->trust == 0 || !t->given[TRUST_CERTIFICATE])
+            return fail(p, ERR_BAD_CERTIFICATE, "there is none");
+        for (size_t i = 0; i < trust_cert_count(t); i++)
+            cert_take(c, trust_cert(t, i));
+    }
+    for (size_t i = 0; i < q->known.n; i++)
+        cert_take(c, q->known.item[i]);
+    return c->certs[0] ? ERR_OK : fail(p, ERR_BAD_CERTIFICATE, NULL);
 }
 
 enum err
@@ -176,18 +212,12 @@ validator_check(struct validator *v, const struct check_request *q,
         e = policy_read(q, &policy, p);
     if (e != ERR_OK)
         return e;
-    if (q->trust == 0 || !v->trust.given[TRUST_CERTIFICATE])
-        return fail(p, ERR_BAD_CERTIFICATE, "there is none");
     validator_refresh(v);
     buf_clear(&v->described);
     buf_clear(&v->hashes);
-    c.count = trust_cert_count(&v->trust);
-    for (size_t i = 0; i < c.count; i++)
-        c.certs[i] = certs_find(v->certs, trust_cert(&v->trust, i));
-    for (size_t i = 0; i < q->known.n && c.count < LIMIT_INTERMEDIATES; i++)
-        c.certs[c.count++] = certs_find(v->certs, q->known.item[i]);
-    if (!c.certs[0])
-        return fail(p, ERR_BAD_CERTIFICATE, NULL);
+    e = certs_take(&c, p);
+    if (e != ERR_OK)
+        return e;
     c.now = q->at == 0          ? (int64_t)time(NULL)
             : q->at > INT64_MAX ? INT64_MAX
                                 : (int64_t)q->at;

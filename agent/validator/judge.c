@@ -204,33 +204,6 @@ time_choose(struct judgement *j)
 
 /* ---- chain -------------------------------------------------------------- */
 
-static void
-issuers_tell(struct judgement *j, const struct chain_verdict *c)
-{
-    struct verify_reply *out = j->out;
-    struct buf *hashes = &j->v->hashes;
-    uint8_t name[LIMIT_CHAIN_DEPTH][32];
-    size_t total = 0;
-
-    for (size_t i = 0; i < c->issuer_count; i++) {
-        struct slice der = j->q->certificates.item[c->issuer[i]];
-        X509 *x = j->certs[c->issuer[i]]->x509;
-
-        total += der.n;
-        if (total > LIMIT_ISSUER_BYTES_TOTAL ||
-            out->issuers.n == LIMIT_CHAIN_DEPTH ||
-            X509_NAME_digest(X509_get_subject_name(x), hash_md(HASH_SHA256),
-                             name[out->issuers.n], NULL) != 1)
-            break;
-        out->issuers.item[out->issuers.n++] = der;
-    }
-    buf_clear(hashes);
-    buf_add(hashes, name, 32 * out->issuers.n);
-    for (size_t i = 0; i < out->issuers.n; i++)
-        out->issuer_names.item[out->issuer_names.n++] =
-            slice_of(hashes->data + 32 * i, 32);
-}
-
 static struct chain_verdict
 chain_of(struct judgement *j, struct cert *cert, int64_t at)
 {
@@ -269,7 +242,8 @@ chain_check(struct judgement *j, int64_t at)
             say(j, "crl-outdated");
         if (f->not_after < j->now && j->out->time_source == TIME_SIGNING)
             say(j, "expired-now");
-        issuers_tell(j, &c);
+        issuers_tell(&c, j->q->certificates.item, j->certs, &j->v->hashes,
+                     &j->out->issuers, &j->out->issuer_names);
     }
     if (j->out->integrity == INTEGRITY_OK)
         wanted_tell(&c, &j->v->hashes, &j->out->wanted);
@@ -383,8 +357,12 @@ static void
 encryption_find(struct judgement *j, int64_t at)
 {
     const uint32_t encrypts = USE_DECRYPT | USE_AGREE;
-    bool named = j->attributes.preference.n > 0;
+    bool named =
+        j->attributes.preference.n > 0 || j->attributes.preference_ms.n > 0;
 
+    if (named && (cert_facts(j->signer)->uses & encrypts) &&
+        attributes_prefer(&j->attributes, j->signer->x509))
+        j->out->preference = PREFERENCE_SIGNER;
     if (!named && (cert_facts(j->signer)->uses & encrypts))
         return;
     for (size_t i = 0; i < j->cert_count; i++) {
@@ -401,6 +379,8 @@ encryption_find(struct judgement *j, int64_t at)
             !shares_address(c, j->signer) || !is_fine(chain_of(j, c, at)))
             continue;
         j->out->encryption_certificate = der;
+        if (named)
+            j->out->preference = PREFERENCE_OTHER;
         cert_describe(c, CHAIN_OK, &j->v->encryption_described);
         j->out->encryption_described = buf_slice(&j->v->encryption_described);
         return;

@@ -4,6 +4,7 @@
 
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
+#include "agent/cms/algorithm.h"
 #include "agent/validator/validator.h"
 #include "agent/wire/channel.h"
 
@@ -49,6 +50,31 @@ wanted_tell(const struct chain_verdict *c, struct buf *store,
         buf_add(store, c->wanted[i], 32);
     for (size_t i = 0; i < c->wanted_count; i++)
         out->item[out->n++] = slice_of(store->data + start + 32 * i, 32);
+}
+
+void
+issuers_tell(const struct chain_verdict *c, const struct slice *der,
+             struct cert *const *certs, struct buf *store,
+             struct slice_list *out_issuers, struct slice_list *out_names)
+{
+    uint8_t name[LIMIT_CHAIN_DEPTH][32];
+    size_t total = 0, n = 0;
+
+    for (size_t i = 0; i < c->issuer_count && n < LIMIT_CHAIN_DEPTH; i++) {
+        const X509 *x = certs[c->issuer[i]]->x509;
+
+        total += der[c->issuer[i]].n;
+        if (total > LIMIT_ISSUER_BYTES_TOTAL ||
+            X509_NAME_digest(X509_get_subject_name(x), hash_md(HASH_SHA256),
+                             name[n], NULL) != 1)
+            break;
+        out_issuers->item[n++] = der[c->issuer[i]];
+    }
+    buf_clear(store);
+    buf_add(store, name, 32 * n);
+    for (size_t i = 0; i < n; i++)
+        out_names->item[i] = slice_of(store->data + 32 * i, 32);
+    out_issuers->n = out_names->n = n;
 }
 
 const struct anchors *

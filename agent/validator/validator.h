@@ -45,6 +45,14 @@ void validator_refresh(struct validator *v);
 void wanted_tell(const struct chain_verdict *c, struct buf *store,
                  struct slice_list *out);
 
+/* The intermediates on the path of C, nearest first, out of the DER that
+ * CERTS were parsed from, with the SHA-256 of the subject of each, whose
+ * bytes replace those of STORE. What is over LIMIT_ISSUER_BYTES_TOTAL is left
+ * out from its end. */
+void issuers_tell(const struct chain_verdict *c, const struct slice *der,
+                  struct cert *const *certs, struct buf *store,
+                  struct slice_list *out_issuers, struct slice_list *out_names);
+
 /* MSG_JUDGE. The answer borrows from Q and V. Errors: those of
  * trust_read. */
 MUST_USE enum err validator_verdict(struct validator *v,

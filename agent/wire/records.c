@@ -206,13 +206,44 @@ static const struct field directory_item_fields[] = {ROWS(directory_item)};
 static const struct field directory_write_fields[] = {ROWS(directory_write)};
 #undef THIS
 #define THIS directory_outcome
-static const struct field directory_outcome_fields[] = {ROWS(directory_outcome)};
+static const struct field directory_outcome_fields[] = {
+    ROWS(directory_outcome)};
 #undef THIS
 #define THIS directory_ask
 static const struct field directory_ask_fields[] = {ROWS(directory_ask)};
 #undef THIS
 #define THIS directory_answer
 static const struct field directory_answer_fields[] = {ROWS(directory_answer)};
+#undef THIS
+#define THIS store_request
+static const struct field store_request_fields[] = {ROWS(store_request)};
+#undef THIS
+#define THIS store_reply
+static const struct field store_reply_fields[] = {ROWS(store_reply)};
+#undef THIS
+#define THIS stored_record
+static const struct field stored_record_fields[] = {ROWS(stored_record)};
+#undef THIS
+#define THIS copy_reply
+static const struct field copy_reply_fields[] = {ROWS(copy_reply)};
+#undef THIS
+#define THIS why_reply
+static const struct field why_reply_fields[] = {ROWS(why_reply)};
+#undef THIS
+#define THIS choice_record
+static const struct field choice_record_fields[] = {ROWS(choice_record)};
+#undef THIS
+#define THIS change_request
+static const struct field change_request_fields[] = {ROWS(change_request)};
+#undef THIS
+#define THIS undo_request
+static const struct field undo_request_fields[] = {ROWS(undo_request)};
+#undef THIS
+#define THIS history_request
+static const struct field history_request_fields[] = {ROWS(history_request)};
+#undef THIS
+#define THIS event_record
+static const struct field event_record_fields[] = {ROWS(event_record)};
 #undef THIS
 
 static const struct layout layouts[RECORD_COUNT] = {

@@ -250,7 +250,8 @@ struct slice_list {
  *   sender         the mailbox of Sender, when there is one
  *   at             seconds since 1970 to judge at; 0: now, and the signing
  *                  time where that is in the past
- *   learn          1: store the certificate when the verdict allows it
+ *   learn          enum learning: store the certificate when the verdict
+ *                  allows it
  *   covers         1: the signature covers the whole message
  *   header_flags   set of enum header_flag that the session saw
  *   origin         provenance for people: a file, "open", ...
@@ -258,6 +259,7 @@ struct slice_list {
  *                  validator for this request; 0: nothing
  *   first_seen     set by the keyring: when the signer's certificate was first
  *                  seen in a good message; 0: it was not, or nobody asked
+ *   source         set by the keyring: enum contact_source
  */
 #define FIELDS_verify_request(U32, U64, BYTES, TEXT, LIST)                     \
     BYTES(sid_issuer, LIMIT_NAME_BYTES)                                        \
@@ -270,10 +272,12 @@ struct slice_list {
     BYTES(content_digest, 64)                                                  \
     BYTES(content_type, 32)                                                    \
     LIST(certificates, LIMIT_CERT_BYTES, 48)                                   \
-        LIST(from, LIMIT_ADDRESS_BYTES, 8) TEXT(sender, LIMIT_ADDRESS_BYTES)   \
-            U64(at) U32(learn) U32(covers) U32(header_flags)                   \
-                TEXT(message_id, LIMIT_TEXT_BYTES)                             \
-                    TEXT(origin, LIMIT_TEXT_BYTES) U32(trust) U64(first_seen)
+    LIST(from, LIMIT_ADDRESS_BYTES, 8)                                         \
+    TEXT(sender, LIMIT_ADDRESS_BYTES)                                          \
+    U64(at)                                                                    \
+    U32(learn) U32(covers) U32(header_flags)                                   \
+        TEXT(message_id, LIMIT_TEXT_BYTES) TEXT(origin, LIMIT_TEXT_BYTES)      \
+            U32(trust) U64(first_seen) U32(source)
 
 /*
  * The verdict on one signer. good is 1 only when every field below is what
@@ -282,7 +286,8 @@ struct slice_list {
  * ...), each explained once in the manual. judged_at: the time, and
  * time_source: enum time_source. encryption_certificate: another one of the
  * signer's that mail to them is to be encrypted to (RFC 8551 2.5.3); empty:
- * none. issuers: the intermediates of the signer's chain, nearest first, and
+ * none. preference: enum preference, which one a signed attribute names.
+ * issuers: the intermediates of the signer's chain, nearest first, and
  * issuer_names: the SHA-256 of the subject of each, DER. wanted: the same of
  * issuers that would have to be known to find a chain.
  */
@@ -295,15 +300,17 @@ struct slice_list {
     U32(learned)                                                               \
     U32(revocation)                                                            \
     U32(time_source)                                                           \
-    U64(judged_at) U64(signing_time) LIST(reasons, 128, 16)                    \
-        BYTES(certificate, LIMIT_CERT_BYTES)                                   \
-            BYTES(described, LIMIT_RECORD_BYTES) TEXT(digest_name, 64)         \
-                TEXT(signature_name, 64) BYTES(capabilities, 4096)             \
-                    BYTES(encryption_certificate, LIMIT_CERT_BYTES)            \
-                        BYTES(encryption_described, LIMIT_RECORD_BYTES)        \
-                            LIST(issuers, LIMIT_CERT_BYTES, 10)                \
-                                U64(revoked_at) LIST(issuer_names, 32, 10)     \
-                                    LIST(wanted, 32, 10)
+    U64(judged_at)                                                             \
+    U64(signing_time)                                                          \
+    LIST(reasons, 128, 16)                                                     \
+    BYTES(certificate, LIMIT_CERT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)  \
+        TEXT(digest_name, 64) TEXT(signature_name, 64)                         \
+            BYTES(capabilities, 4096)                                          \
+                BYTES(encryption_certificate, LIMIT_CERT_BYTES)                \
+                    BYTES(encryption_described, LIMIT_RECORD_BYTES)            \
+                        LIST(issuers, LIMIT_CERT_BYTES, 10) U64(revoked_at)    \
+                            LIST(issuer_names, 32, 10) LIST(wanted, 32, 10)    \
+                                U32(preference)
 
 /* Anchors and CRLs that count for one request only, and the certificates to
  * check: kind is enum trust_kind, bytes (PEM or DER) are appended to what
@@ -317,13 +324,16 @@ struct slice_list {
  * purpose; address: that it has to name, or empty; at: 0 is now; policies:
  * the initial set as dotted numbers (empty: any), policy_flags of
  * enum policy_flag (RFC 5280 6.1.1). known: set by the keyring, issuers
- * that may help. */
+ * that may help; certificate: set by the keyring, judged in place of the one
+ * that was sent before (empty: that one). */
 #define FIELDS_check_request(U32, U64, BYTES, TEXT, LIST)                      \
     U32(purpose)                                                               \
     TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
     U64(at)                                                                    \
     LIST(policies, LIMIT_POLICY_BYTES, LIMIT_CHECK_POLICIES)                   \
-    U32(policy_flags) U32(trust) LIST(known, LIMIT_CERT_BYTES, 16)
+    U32(policy_flags)                                                          \
+    U32(trust)                                                                 \
+    LIST(known, LIMIT_CERT_BYTES, 16) BYTES(certificate, LIMIT_CERT_BYTES)
 /* As in verify_reply. path: descriptions, the certificate first, as far as
  * it was found; anchor: where the last one is from, when the chain is ok. */
 #define FIELDS_check_reply(U32, U64, BYTES, TEXT, LIST)                        \
@@ -335,8 +345,11 @@ struct slice_list {
     U32(time_source)                                                           \
     U64(judged_at)                                                             \
     U64(revoked_at)                                                            \
-    LIST(reasons, 128, 16) LIST(path, LIMIT_RECORD_BYTES, 12)                  \
-        TEXT(anchor, LIMIT_TEXT_BYTES) LIST(wanted, 32, 10)
+    LIST(reasons, 128, 16)                                                     \
+    LIST(path, LIMIT_RECORD_BYTES, 12)                                         \
+    TEXT(anchor, LIMIT_TEXT_BYTES)                                             \
+    LIST(wanted, 32, 10) LIST(issuers, LIMIT_CERT_BYTES, 10)                   \
+        LIST(issuer_names, 32, 10)
 
 /* What one's trust rests on. kind: enum listed. source is its file, or "NSS".
  * Of an anchor: label, distrust_after (as in agent/anchors/list.h) and
@@ -379,7 +392,8 @@ struct slice_list {
 
 /* state: enum recipient. certificate: the one to encrypt to; capabilities:
  * the SMIMECapabilities it announced (DER, may be empty). reason names why
- * there is none ("expired on ...", "no certificate", ...). */
+ * there is none ("expired on ...", "no certificate", ...). changed: 1 when it
+ * differs from what was known. */
 #define FIELDS_address(U32, U64, BYTES, TEXT, LIST)                            \
     TEXT(address, LIMIT_ADDRESS_BYTES)
 /* SHA-256 of the certificate. */
@@ -392,12 +406,38 @@ struct slice_list {
     U32(state)                                                                 \
     BYTES(certificate, LIMIT_CERT_BYTES)                                       \
     BYTES(capabilities, 4096)                                                  \
-    TEXT(reason, LIMIT_TEXT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)
+    TEXT(reason, LIMIT_TEXT_BYTES)                                             \
+    BYTES(described, LIMIT_RECORD_BYTES) U32(changed)
 
-/* match: empty for all, else part of an address or name. */
+/* Every certificate of an address, newest first, and why it is chosen or is
+ * not; reason: why none is. uses, type, bits as in a description; preferred,
+ * capabilities_time: dates of the holder's mail that named it to encrypt to,
+ * that announced its capabilities (0: none did). */
+#define FIELDS_why_reply(U32, U64, BYTES, TEXT, LIST)                          \
+    U32(state)                                                                 \
+    TEXT(reason, LIMIT_TEXT_BYTES)                                             \
+    LIST(records, LIMIT_RECORD_BYTES, LIMIT_LIST_ITEMS)
+#define FIELDS_choice_record(U32, U64, BYTES, TEXT, LIST)                      \
+    U32(chosen)                                                                \
+    TEXT(reason, LIMIT_LABEL_BYTES)                                            \
+    BYTES(fingerprint, 32)                                                     \
+    TEXT(subject, LIMIT_TEXT_BYTES)                                            \
+    TEXT(issuer, LIMIT_TEXT_BYTES)                                             \
+    U64(not_before)                                                            \
+    U64(not_after)                                                             \
+    U32(uses)                                                                  \
+    U32(type) U32(bits) U64(preferred) U64(capabilities_time) U32(state)
+
+/* match: part of an address or name; search: part of an address, name,
+ * subject (so of an organisation), issuer or fingerprint; empty: any. limit:
+ * most records of the answer (0: as many as fit). */
 #define FIELDS_contacts_request(U32, U64, BYTES, TEXT, LIST)                   \
-    U32(cursor) TEXT(match, LIMIT_ADDRESS_BYTES)
-/* One certificate of one contact. state: enum contact_state. */
+    U32(cursor)                                                                \
+    TEXT(match, LIMIT_ADDRESS_BYTES)                                           \
+    TEXT(search, LIMIT_ADDRESS_BYTES) U32(limit)
+/* One certificate of one contact. state: enum contact_state; source: enum
+ * contact_source; verdict: what it rested on, in words; date: of the message
+ * (its signing time), 0: it has none. */
 #define FIELDS_contact_record(U32, U64, BYTES, TEXT, LIST)                     \
     TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
     TEXT(name, LIMIT_LABEL_BYTES)                                              \
@@ -407,7 +447,56 @@ struct slice_list {
     TEXT(origin, LIMIT_TEXT_BYTES)                                             \
     TEXT(message_id, LIMIT_TEXT_BYTES)                                         \
     U32(can_encrypt)                                                           \
-    BYTES(certificate, LIMIT_CERT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)
+    BYTES(certificate, LIMIT_CERT_BYTES)                                       \
+    BYTES(described, LIMIT_RECORD_BYTES)                                       \
+    U32(source) TEXT(verdict, LIMIT_LABEL_BYTES) U64(date)
+
+/*
+ * Certificates that were handed over, to be judged by the validator and
+ * stored with where they came from: from a file (CONTACT_IMPORT) or a
+ * directory. Each may be an issuer of the others, which is then not stored as
+ * a contact. address: only for this one (a directory was asked for it);
+ * empty: for all that each names. date: of the file or entry, 0: unknown.
+ * Signed evidence (a message, a userSMIMECertificate) is a verify_request.
+ */
+#define FIELDS_store_request(U32, U64, BYTES, TEXT, LIST)                      \
+    LIST(certificates, LIMIT_CERT_BYTES, LIMIT_LIST_ITEMS)                     \
+    U32(source)                                                                \
+    TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
+    TEXT(origin, LIMIT_TEXT_BYTES)                                             \
+    TEXT(message_id, LIMIT_TEXT_BYTES) U64(date)
+/* A stored_record for each certificate, in its order. learned: enum learned;
+ * reason: why nothing was learned; described: empty when it cannot be read. */
+#define FIELDS_store_reply(U32, U64, BYTES, TEXT, LIST)                        \
+    LIST(records, LIMIT_RECORD_BYTES, LIMIT_LIST_ITEMS)
+#define FIELDS_stored_record(U32, U64, BYTES, TEXT, LIST)                      \
+    U32(learned)                                                               \
+    TEXT(reason, LIMIT_TEXT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)
+
+/* What the person decides about a contact: enum contact_change. fingerprint
+ * (SHA-256): of one certificate; empty: of the address, which only blocking
+ * and taking back can be. Answered with a list of contact records. */
+#define FIELDS_change_request(U32, U64, BYTES, TEXT, LIST)                     \
+    TEXT(address, LIMIT_ADDRESS_BYTES) BYTES(fingerprint, 32) U32(change)
+
+/* The last COUNT changes that are not undone yet; at most so many as fit into
+ * an answer, which lists what was undone as event records. */
+#define FIELDS_undo_request(U32, U64, BYTES, TEXT, LIST) U32(count)
+
+/* The newest first; cursor 0, then what `next` said. address: empty: all. */
+#define FIELDS_history_request(U32, U64, BYTES, TEXT, LIST)                    \
+    U32(cursor) TEXT(address, LIMIT_ADDRESS_BYTES) U32(limit)
+/* action: what belongs together has one number (and is undone together);
+ * what: a word; undone: 1 when it was taken back; undoable: 1 when it can
+ * be. */
+#define FIELDS_event_record(U32, U64, BYTES, TEXT, LIST)                       \
+    U32(event)                                                                 \
+    U32(action)                                                                \
+    U64(time)                                                                  \
+    TEXT(what, 32)                                                             \
+    TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
+    BYTES(fingerprint, 32)                                                     \
+    TEXT(origin, LIMIT_TEXT_BYTES) U32(undone) U32(undoable)
 
 /* ---- keyring, broker and fetcher ----------------------------------------- */
 
@@ -474,19 +563,46 @@ struct slice_list {
 
 #define FIELDS_count_reply(U32, U64, BYTES, TEXT, LIST) U32(count)
 
+/* A copy that was written or put in place: what is in it; aside: where that
+ * is which was there before (restoring). */
+#define FIELDS_copy_reply(U32, U64, BYTES, TEXT, LIST)                         \
+    U32(contacts) U32(certificates) TEXT(aside, LIMIT_TEXT_BYTES)
+
+/* fault: why the contacts answer nothing, or empty; damaged: 1 when only a
+ * copy helps. changed: how many addresses wait for the person, and some of
+ * them. */
 #define FIELDS_keyring_status(U32, U64, BYTES, TEXT, LIST)                     \
     U32(contacts)                                                              \
     U32(certificates)                                                          \
     U32(anchors)                                                               \
-    TEXT(path, LIMIT_TEXT_BYTES) LIST(anchor_folders, LIMIT_TEXT_BYTES, 8)
+    TEXT(path, LIMIT_TEXT_BYTES)                                               \
+    LIST(anchor_folders, LIMIT_TEXT_BYTES, 8)                                  \
+    TEXT(fault, LIMIT_TEXT_BYTES)                                              \
+    U32(damaged) U32(changed) LIST(changed_some, LIMIT_ADDRESS_BYTES, 8)
 
-/* Every record there is: X(name). */
+/* Every record there is: X(name). One a line, so that what is added at the
+ * same time does not collide. */
+/* clang-format off */
 #define RECORDS_OF_DIRECTORY(X)                                                \
     X(fetch)                                                                   \
     X(fetcher)                                                                 \
     X(directory_search)                                                        \
     X(directory_item)                                                          \
-    X(directory_write) X(directory_outcome) X(directory_ask) X(directory_answer)
+    X(directory_write)                                                         \
+    X(directory_outcome)                                                       \
+    X(directory_ask)                                                           \
+    X(directory_answer)
+#define RECORDS_OF_CONTACTS(X)                                                 \
+    X(store_request)                                                           \
+    X(store_reply)                                                             \
+    X(stored_record)                                                           \
+    X(copy_reply)                                                              \
+    X(why_reply)                                                               \
+    X(choice_record)                                                           \
+    X(change_request)                                                          \
+    X(undo_request)                                                            \
+    X(history_request)                                                         \
+    X(event_record)
 #define RECORDS(X)                                                             \
     X(empty)                                                                   \
     X(attach)                                                                  \
@@ -495,23 +611,55 @@ struct slice_list {
     X(spawn)                                                                   \
     X(narrow)                                                                  \
     X(page)                                                                    \
-    X(list_reply) X(key_record) X(token_record) X(key_choice) X(chain_reply)   \
-        X(sign_request) X(sign_reply) X(unwrap_request) X(unwrap_reply) X(     \
-            decrypt_reply) X(agree_request) X(agree_reply) X(token_choice)     \
-            X(import_request) X(import_record) X(import_reply) X(pin_request)  \
-                X(generate_request) X(generate_reply) X(install_request) X(    \
-                    check_record) X(module_record) X(p12_request) X(p12_item)  \
-                    X(verify_request) X(verify_reply) X(description)           \
-                        X(describe_request) X(describe_reply) X(address)       \
-                            X(recipient_reply) X(contacts_request)             \
-                                X(contact_record) X(count_reply)               \
-                                    X(keyring_status) X(trust_part)            \
-                                        X(lent_trust) X(check_request)         \
-                                            X(check_reply) X(notice)           \
-                                                X(lock_now) X(lock_state)      \
-                                                    X(anchor_record) X(fingerprint) \
-                                                        X(stored_request) X(stored_reply) \
-                                                        RECORDS_OF_DIRECTORY(X)
+    X(list_reply)                                                              \
+    X(key_record)                                                              \
+    X(token_record)                                                            \
+    X(key_choice)                                                              \
+    X(chain_reply)                                                             \
+    X(sign_request)                                                            \
+    X(sign_reply)                                                              \
+    X(unwrap_request)                                                          \
+    X(unwrap_reply)                                                            \
+    X(decrypt_reply)                                                           \
+    X(agree_request)                                                           \
+    X(agree_reply)                                                             \
+    X(token_choice)                                                            \
+    X(import_request)                                                          \
+    X(import_record)                                                           \
+    X(import_reply)                                                            \
+    X(pin_request)                                                             \
+    X(generate_request)                                                        \
+    X(generate_reply)                                                          \
+    X(install_request)                                                         \
+    X(check_record)                                                            \
+    X(module_record)                                                           \
+    X(p12_request)                                                             \
+    X(p12_item)                                                                \
+    X(verify_request)                                                          \
+    X(verify_reply)                                                            \
+    X(description)                                                             \
+    X(describe_request)                                                        \
+    X(describe_reply)                                                          \
+    X(address)                                                                 \
+    X(recipient_reply)                                                         \
+    X(contacts_request)                                                        \
+    X(contact_record)                                                          \
+    X(count_reply)                                                             \
+    X(keyring_status)                                                          \
+    X(trust_part)                                                              \
+    X(lent_trust)                                                              \
+    X(check_request)                                                           \
+    X(check_reply)                                                             \
+    X(notice)                                                                  \
+    X(lock_now)                                                                \
+    X(lock_state)                                                              \
+    X(anchor_record)                                                           \
+    X(fingerprint)                                                             \
+    X(stored_request)                                                          \
+    X(stored_reply)                                                            \
+    RECORDS_OF_DIRECTORY(X)                                                    \
+    RECORDS_OF_CONTACTS(X)
+/* clang-format on */
 
 #define RECORD_U32(name)               uint32_t name;
 #define RECORD_U64(name)               uint64_t name;

@@ -196,6 +196,27 @@ enum directory_state {
     DIRECTORY_STATES
 };
 enum directory_kind { DIRECTORY_CERTIFICATE, DIRECTORY_SMIME };
+/* How a certificate came to the contacts. MAIL: a signature by it was good. */
+enum contact_source {
+    CONTACT_MAIL,
+    CONTACT_IMPORT,
+    CONTACT_DIRECTORY,
+    CONTACT_SOURCES
+};
+/* LATER: on the disk by MSG_CONTACTS_KEEP. */
+enum learning { LEARN_NOT, LEARN_NOW, LEARN_LATER };
+/* The certificate that a signed attribute names to encrypt to. */
+enum preference { PREFERENCE_NONE, PREFERENCE_SIGNER, PREFERENCE_OTHER };
+/* What becomes of a contact that changed: agent.conf's [contacts] on-change. */
+enum on_change { ON_CHANGE_USE_NEW, ON_CHANGE_ASK, ON_CHANGE_KEEP_OLD };
+/* What the person decides. */
+enum contact_change {
+    CHANGE_PIN,
+    CHANGE_UNPIN,
+    CHANGE_BLOCK,
+    CHANGE_UNBLOCK,
+    CHANGES
+};
 enum recipient { RECIPIENT_OK, RECIPIENT_UNKNOWN, RECIPIENT_UNUSABLE };
 
 #endif

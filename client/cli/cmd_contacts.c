@@ -13,10 +13,9 @@ contacts_get(const char *method, const char *parameter, const char *value,
 
 /* One file for each. */
 static const struct command *const parts[] = {
-    &contacts_list,
-    &contacts_show,
-    &contacts_remove,
-    NULL,
+    &contacts_list,    &contacts_show,   &contacts_remove,  &contacts_pin,
+    &contacts_unpin,   &contacts_block,  &contacts_unblock, &contacts_undo,
+    &contacts_history, &contacts_backup, &contacts_restore, NULL,
 };
 
 const struct command command_contacts = {
@@ -27,6 +26,11 @@ const struct command command_contacts = {
             "TEXT\n"
             "  show ADDRESS     everything about one, with the certificate\n"
             "  remove ADDRESS   forget it\n"
+            "  pin, unpin       use one certificate of theirs and no other\n"
+            "  block, unblock   never encrypt to them\n"
+            "  undo [N]         take back the last change, or the last N\n"
+            "  history [ADDRESS]  what was learned and decided\n"
+            "  backup, restore  all of them, to and from a file\n"
             "\n"
             "Options of each: smime contacts PART --help\n",
     .parts = parts,

@@ -270,10 +270,36 @@ look_at_status(json_t *status, json_t *findings)
              "no trust anchor is there: no signature can be good", "");
 }
 
+static void
+look_at_store(json_t *status, json_t *findings)
+{
+    const char *fault = text_of(status, "contacts_fault");
+    json_t *address;
+    size_t i;
+
+    if (flag_of(status, "contacts_damaged"))
+        find(findings,
+             "smime contacts restore FILE, with a copy of yours or one beside "
+             "contacts.db; the damaged file is kept",
+             "contacts.db is damaged and answers nothing: ", fault);
+    else if (fault[0])
+        find(findings, "put that right, then start the agent again",
+             "the contacts cannot be used: ", fault);
+    json_array_foreach(json_object_get(status, "changed_addresses"), i, address)
+        find(findings,
+             "compare: smime contacts show --why ADDRESS  Then decide: smime "
+             "contacts pin ADDRESS FINGERPRINT",
+             "their certificate is another than before: ",
+             json_string_value(address));
+}
+
 /* The last thing to care for. */
 static void
 look_at_contacts(json_t *status, json_t *findings)
 {
+    look_at_store(status, findings);
+    if (text_of(status, "contacts_fault")[0])
+        return;
     if (flag_of(status, "keyring") && number_of(status, "anchors") > 0 &&
         number_of(status, "contacts") == 0)
         find(findings, "open a signed mail with: smime open FILE",

@@ -32,6 +32,18 @@ say_contacts(json_t *status)
            (long long)number_of(status, "contacts"),
            (long long)number_of(status, "certificates"));
     show_text(stdout, text_of(status, "contacts_file"));
+    if (text_of(status, "contacts_fault")[0]) {
+        fputs(flag_of(status, "contacts_damaged")
+                  ? "\n           damaged, and not touched: "
+                  : "\n           they cannot be used: ",
+              stdout);
+        show_text(stdout, text_of(status, "contacts_fault"));
+    }
+    if (flag_of(status, "contacts_damaged"))
+        fputs("\n           next: smime contacts restore FILE", stdout);
+    if (number_of(status, "changed") > 0)
+        printf("\n           %lld changed: smime doctor says what to do",
+               (long long)number_of(status, "changed"));
     texts_join(json_object_get(status, "anchor_folders"), folders,
                sizeof(folders));
     printf("\nAnchors:   %lld%s%s\n", (long long)number_of(status, "anchors"),

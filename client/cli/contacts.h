@@ -11,4 +11,11 @@
 int contacts_get(const char *method, const char *parameter, const char *value,
                  json_t **out);
 
+/* contacts show --why. */
+int contacts_why(const struct arguments *a);
+
+/* "AB12 CD34 ..." of a fingerprint in hexadecimal; 128 bytes are enough for
+ * SHA-256. */
+void fingerprint_groups(const char *hex, char *out, size_t size);
+
 #endif

@@ -2,8 +2,8 @@
 
 #include "client/cli/contacts.h"
 
-static const struct option_row options[] = {{"json", OPTION_FLAG},
-                                            {NULL, OPTION_FLAG}};
+static const struct option_row options[] = {
+    {"json", OPTION_FLAG}, {"why", OPTION_FLAG}, {NULL, OPTION_FLAG}};
 
 static void
 field_say(const char *title, const char *value)
@@ -41,6 +41,9 @@ contact_say(json_t *contact)
     field_say("seen", text);
     field_say("from", text_of(contact, "origin"));
     field_say("message", text_of(contact, "message_id"));
+    field_say("dated", time_text(number_of(contact, "date"), one));
+    field_say("source", text_of(contact, "source"));
+    field_say("rests on", text_of(contact, "verdict"));
     /* The agent made this PEM itself: base64 in lines. */
     if (strspn(pem, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                     "0123456789+/=- \n") == strlen(pem))
@@ -55,6 +58,8 @@ show(const struct arguments *a)
     size_t i;
     int e;
 
+    if (arguments_flag(a, "why"))
+        return contacts_why(a);
     e = contacts_get("io.smimeagent.Contacts.Show", "address", a->operand[0],
                      &reply);
     if (e != EXIT_DONE)
@@ -69,8 +74,9 @@ show(const struct arguments *a)
 const struct command contacts_show = {
     .name = "contacts show",
     .summary = "everything about one contact, with the certificate",
-    .usage = "contacts show ADDRESS [--json]",
-    .help = "  --json   the agent's answer as it is\n",
+    .usage = "contacts show [--why] ADDRESS [--json]",
+    .help = "  --why    which certificate is encrypted to, and why no other\n"
+            "  --json   the agent's answer as it is\n",
     .options = options,
     .least_operands = 1,
     .most_operands = 1,

@@ -38,7 +38,7 @@ a_good_mail_teaches_its_sender(void **state)
     assert_true(record_decode(RECORD_contact_record, list.records.item[0], &c));
     assert_true(slice_is(c.address, ALICE));
     assert_true(slice_is(c.origin, "open"));
-    assert_int_equal(c.state, CONTACT_SEEN);
+    assert_int_equal(c.state, CONTACT_VERIFIED);
     assert_int_equal(c.can_encrypt, 1);
     all.match = slice_text("nobody");
     assert_int_equal(ask(MSG_CONTACTS, &all, &list), ERR_OK);
@@ -123,31 +123,151 @@ rights_are_kept(void **state)
     assert_int_not_equal(ask(MSG_NARROW, &n, &nothing), ERR_OK);
 }
 
-static void
-a_second_key_is_shown_and_the_newest_used(void **state)
+static uint32_t
+first_state(void)
 {
     struct address a = {.address = slice_text(ALICE)};
+    struct contact_record c;
+    struct list_reply list;
+
+    session_new(VERB_LOOK, RIGHT_MAIL);
+    assert_int_equal(ask(MSG_CONTACT, &a, &list), ERR_OK);
+    assert_true(list.records.n > 1);
+    assert_true(record_decode(RECORD_contact_record, list.records.item[0], &c));
+    return c.state;
+}
+
+static void
+a_renewal_is_used_and_another_issuer_is_shown(void **state)
+{
+    struct cert_spec spec = {.name = "Alice",
+                             .key = "p256d",
+                             .issuer = &ca,
+                             .email = ALICE,
+                             .from = -DAY,
+                             .until = 300 * DAY,
+                             .usage = "digitalSignature,keyAgreement"};
+    struct made renewed = make_cert(&spec), other;
+
+    (void)state;
+    spec.issuer = &root;
+    spec.from = -DAY / 2;
+    other = make_cert(&spec);
+    assert_int_equal(verify((struct message_spec){0}).learned, LEARNED_NEW);
+    assert_int_equal(verify((struct message_spec){.signer = &renewed}).learned,
+                     LEARNED_NEW);
+    assert_true(slice_equal(recipient(ALICE).certificate, renewed.der));
+    assert_int_equal(first_state(), CONTACT_VERIFIED);
+    assert_int_equal(verify((struct message_spec){.signer = &other}).learned,
+                     LEARNED_CHANGED);
+    assert_true(slice_equal(recipient(ALICE).certificate, other.der));
+    assert_int_equal(first_state(), CONTACT_CHANGED);
+}
+
+/* ---- what the person decides -------------------------------------------- */
+
+static enum err
+change(struct slice fingerprint, enum contact_change what)
+{
+    struct change_request q = {.address = slice_text(ALICE),
+                               .fingerprint = fingerprint,
+                               .change = what};
+    struct list_reply list;
+
+    session_new(VERB_MANAGE, RIGHT_MANAGE);
+    return ask(MSG_CONTACT_CHANGE, &q, &list);
+}
+
+static void
+fingerprint_of(const struct made *m, uint8_t out[32])
+{
+    EVP_Digest(m->der.p, m->der.n, out, NULL, EVP_sha256(), NULL);
+}
+
+static void
+the_pinned_one_is_used_and_the_blocked_one_is_not(void **state)
+{
     struct made newer = make_cert(
         &(struct cert_spec){.name = "Alice",
                             .key = "p256d",
-                            .issuer = &ca,
+                            .issuer = &root,
                             .email = ALICE,
                             .from = -DAY,
                             .until = 300 * DAY,
                             .usage = "digitalSignature,keyAgreement"});
-    struct contact_record c;
+    struct undo_request undo = {.count = 1};
+    struct slice old = slice_of((uint8_t[32]){0}, 32);
     struct list_reply list;
 
     (void)state;
-    assert_int_equal(verify((struct message_spec){0}).learned, LEARNED_NEW);
-    assert_int_equal(verify((struct message_spec){.signer = &newer}).learned,
-                     LEARNED_CHANGED);
+    fingerprint_of(&alice, (uint8_t *)(uintptr_t)old.p);
+    verify((struct message_spec){0});
+    verify((struct message_spec){.signer = &newer});
     assert_true(slice_equal(recipient(ALICE).certificate, newer.der));
-    session_new(VERB_LOOK, RIGHT_MAIL);
-    assert_int_equal(ask(MSG_CONTACT, &a, &list), ERR_OK);
+    assert_int_equal(change(slice_of(NULL, 0), CHANGE_PIN), ERR_USAGE);
+    assert_int_equal(change(slice_of(alice.der.p, 32), CHANGE_PIN),
+                     ERR_NO_CONTACT);
+    assert_int_equal(change(old, CHANGE_PIN), ERR_OK);
+    assert_int_equal(first_state(), CONTACT_PINNED);
+    assert_true(slice_equal(recipient(ALICE).certificate, alice.der));
+    assert_int_equal(ask(MSG_CONTACT_UNDO, &undo, &list), ERR_NOT_ALLOWED);
+    session_new(VERB_MANAGE, RIGHT_MANAGE);
+    assert_int_equal(ask(MSG_CONTACT_UNDO, &undo, &list), ERR_OK);
     assert_int_equal(list.records.n, 2);
-    assert_true(record_decode(RECORD_contact_record, list.records.item[0], &c));
-    assert_int_equal(c.state, CONTACT_CHANGED);
+    assert_int_equal(first_state(), CONTACT_CHANGED);
+    assert_true(slice_equal(recipient(ALICE).certificate, newer.der));
+    assert_int_equal(change(slice_of(NULL, 0), CHANGE_BLOCK), ERR_OK);
+    assert_int_equal(recipient(ALICE).state, RECIPIENT_UNUSABLE);
+    assert_int_equal(change(slice_of(NULL, 0), CHANGE_UNBLOCK), ERR_OK);
+    assert_int_equal(recipient(ALICE).state, RECIPIENT_OK);
+}
+
+/* ---- what is handed over ------------------------------------------------ */
+
+static struct stored_record
+hand_over(const struct made *leaf, uint32_t source, const char *address)
+{
+    struct store_request q = {.source = source,
+                              .address = slice_text(address),
+                              .origin = slice_text("people.pem")};
+    struct store_reply reply;
+    struct stored_record one;
+
+    q.certificates.item[q.certificates.n++] = ca.der;
+    q.certificates.item[q.certificates.n++] = leaf->der;
+    session_new(VERB_MANAGE, RIGHT_MANAGE);
+    assert_int_equal(ask(MSG_CONTACT_STORE, &q, &reply), ERR_OK);
+    assert_int_equal(reply.records.n, 2);
+    assert_true(
+        record_decode(RECORD_stored_record, reply.records.item[0], &one));
+    assert_int_equal(one.learned, LEARNED_NOTHING);
+    assert_true(
+        record_decode(RECORD_stored_record, reply.records.item[1], &one));
+    return one;
+}
+
+static void
+what_is_handed_over_is_judged_like_a_mail(void **state)
+{
+    struct made stranger = make_cert(&(struct cert_spec){
+        .name = "Self", .key = "p256e", .email = "self@example.org"});
+    struct store_request odd = {.source = CONTACT_MAIL};
+    struct store_reply reply;
+    struct stored_record one;
+
+    (void)state;
+    one = hand_over(&stranger, CONTACT_IMPORT, NULL);
+    assert_int_equal(one.learned, LEARNED_NOTHING);
+    assert_true(one.reason.n > 0);
+    assert_int_equal(recipient("self@example.org").state, RECIPIENT_UNKNOWN);
+    one = hand_over(&alice, CONTACT_DIRECTORY, "bob@example.org");
+    assert_int_equal(one.learned, LEARNED_NOTHING);
+    assert_int_equal(recipient(ALICE).state, RECIPIENT_UNKNOWN);
+    one = hand_over(&alice, CONTACT_IMPORT, NULL);
+    assert_int_equal(one.learned, LEARNED_NEW);
+    assert_int_equal(recipient(ALICE).state, RECIPIENT_OK);
+    session_new(VERB_MANAGE, RIGHT_MANAGE);
+    assert_int_equal(ask(MSG_CONTACT_STORE, &odd, &reply), ERR_USAGE);
 }
 
 static void
@@ -307,7 +427,9 @@ main(void)
         T(a_good_mail_teaches_its_sender),
         T(a_mail_that_is_not_good_teaches_nothing),
         T(rights_are_kept),
-        T(a_second_key_is_shown_and_the_newest_used),
+        T(a_renewal_is_used_and_another_issuer_is_shown),
+        T(the_pinned_one_is_used_and_the_blocked_one_is_not),
+        T(what_is_handed_over_is_judged_like_a_mail),
         T(a_recipient_without_a_usable_certificate_says_why),
         T(long_lists_come_in_pages),
         T(contacts_survive_a_kill),

@@ -381,6 +381,8 @@ software_keyring(struct peer *p, enum message m, struct frame *frame,
         return reply_descriptions(p, &request->describe_request);
     if (m == MSG_RECIPIENT)
         return reply_recipient(p, request->address.address);
+    if (m == MSG_CONTACTS_KEEP)
+        return channel_reply(p->served.fd, m, &(struct empty){0}, NULL, 0);
     return m == MSG_VERIFY && reply_verdict(p, &request->verify_request);
 }
 

@@ -199,7 +199,14 @@ a_preferred_certificate_is_told(void **state)
     judge((struct message_spec){.others = {&ca, &enc}, .prefers = &enc});
     is_good();
     assert_true(slice_equal(r.encryption_certificate, enc.der));
+    assert_int_equal(r.preference, PREFERENCE_OTHER);
+    judge((struct message_spec){
+        .others = {&ca, &enc}, .prefers = &enc, .flags = MAKE_PREFERS_MS});
+    is_good();
+    assert_true(slice_equal(r.encryption_certificate, enc.der));
+    assert_int_equal(r.preference, PREFERENCE_OTHER);
     judge((struct message_spec){.others = {&ca, &enc}});
+    assert_int_equal(r.preference, PREFERENCE_NONE);
     assert_true(slice_equal(r.encryption_certificate, enc.der));
     judge((struct message_spec){.others = {&ca, &bob}, .prefers = &bob});
     is_good();

@@ -307,7 +307,7 @@ v2_add(struct buf *out, struct slice der, bool wrong)
 }
 
 static void
-preference_add(struct buf *out, X509 *x)
+preference_add(struct buf *out, X509 *x, bool microsoft)
 {
     AUTO(buf) struct buf body = {0}, value = {0};
     unsigned char *der = NULL;
@@ -319,8 +319,10 @@ preference_add(struct buf *out, X509 *x)
     n = i2d_ASN1_INTEGER(X509_get_serialNumber(x), &der);
     buf_add(&body, der, (size_t)n);
     OPENSSL_free(der);
-    der_add(&value, 0xa0, body.data, body.len);
-    attribute_add(out, "1.2.840.113549.1.9.16.2.11", buf_slice(&value));
+    der_add(&value, microsoft ? 0x30 : 0xa0, body.data, body.len);
+    attribute_add(
+        out, microsoft ? "1.3.6.1.4.1.311.16.4" : "1.2.840.113549.1.9.16.2.11",
+        buf_slice(&value));
 }
 
 static void
@@ -352,7 +354,7 @@ attributes_make(const struct message_spec *m, struct slice digest,
     if (m->flags & MAKE_CAPABILITIES)
         attribute_add(&all, "1.2.840.113549.1.9.15", slice_of(aes128, 15));
     if (m->prefers)
-        preference_add(&all, m->prefers->x);
+        preference_add(&all, m->prefers->x, (m->flags & MAKE_PREFERS_MS) != 0);
     der_add(out, 0x31, all.data, all.len);
 }
 

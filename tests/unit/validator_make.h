@@ -70,7 +70,9 @@ enum make_flag {
     MAKE_TWO_VALUES = 64,
     MAKE_V2 = 128,       /* signingCertificateV2 of the signer */
     MAKE_V2_WRONG = 256, /* ... of somebody else */
-    MAKE_CAPABILITIES = 512
+    MAKE_CAPABILITIES = 512,
+    MAKE_PREFERS_MS =
+        1024 /* Microsoft's attribute in place of the standard's */
 };
 
 struct message_spec {

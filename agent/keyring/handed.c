@@ -1,0 +1,258 @@
+/*
+ * Certificates that were handed over, by a person or a directory: judged by
+ * the validator like any other, all of one request stored together.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "agent/address/same.h"
+#include "agent/keyring/keyring.h"
+
+#define ISSUERS_MOST 16 /* the list `known` of a check_request */
+
+/* One of the request; owns copies, since the validator's answers go. */
+struct candidate {
+    struct slice der;
+    struct buf described, issuer_bytes;
+    struct description about;
+    struct slice_list addresses, issuers, issuer_names;
+    const char *reason; /* why it is not stored; NULL: it is */
+    enum learned learned;
+};
+
+struct handed {
+    struct keyring *k;
+    const struct store_request *q;
+    struct candidate *item;
+    size_t n;
+    struct buf known; /* issuers that the contacts know */
+    int64_t now;
+};
+
+static void
+handed_drop(struct handed *h)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        buf_drop(&h->item[i].described);
+        buf_drop(&h->item[i].issuer_bytes);
+    }
+    free(h->item);
+    buf_drop(&h->known);
+}
+
+/* ---- what they say ------------------------------------------------------ */
+
+static const char *
+fault_of_contents(const struct candidate *c)
+{
+    if (c->described.len == 0)
+        return "it cannot be read";
+    if (c->about.is_ca)
+        return "it is an authority's certificate, not a person's";
+    if (c->about.addresses.n == 0)
+        return "it names no mail address";
+    return NULL;
+}
+
+static enum err
+contents_read(struct handed *h, struct problem *p)
+{
+    struct describe_request q = {.certificates = h->q->certificates};
+    struct describe_reply reply;
+    enum err e = keyring_ask(h->k, MSG_READ_CERTIFICATES, &q, &reply, p);
+
+    if (e != ERR_OK)
+        return e;
+    for (size_t i = 0; i < h->n && i < reply.records.n; i++) {
+        struct candidate *c = &h->item[i];
+
+        c->der = h->q->certificates.item[i];
+        buf_add_slice(&c->described, reply.records.item[i]);
+        if (!record_decode(RECORD_description, buf_slice(&c->described),
+                           &c->about))
+            buf_clear(&c->described);
+        c->reason = fault_of_contents(c);
+    }
+    return ERR_OK;
+}
+
+/* For one address only, or for all that the certificate names. */
+static void
+addresses_choose(const struct handed *h, struct candidate *c)
+{
+    const struct slice_list *own = &c->about.addresses;
+
+    if (h->q->address.n == 0) {
+        c->addresses = *own;
+        return;
+    }
+    for (size_t i = 0; i < own->n; i++)
+        if (address_equal(own->item[i], h->q->address))
+            c->addresses.item[c->addresses.n++] = own->item[i];
+    if (c->addresses.n == 0)
+        c->reason = "it does not name the address that was asked for";
+}
+
+/* ---- what they are worth ------------------------------------------------ */
+
+static const char *
+fault_of_verdict(const struct check_reply *v)
+{
+    switch ((enum chain)v->chain) {
+    case CHAIN_OK:
+        return v->strength == STRENGTH_OK
+                   ? NULL
+                   : "its key, or a signature on its path, is weak";
+    case CHAIN_UNTRUSTED:
+        return "no path to a trust anchor; see: smime anchors";
+    case CHAIN_EXPIRED:
+        return "it or one of its issuers has expired";
+    case CHAIN_NOT_YET:
+        return "it or one of its issuers is not yet valid";
+    case CHAIN_PURPOSE:
+        return "it is not for mail";
+    case CHAIN_REVOKED:
+        return "it or one of its issuers is revoked";
+    case CHAIN_INVALID:
+    case CHAIN_NOT_ASKED:
+        break;
+    }
+    return "its issuers break their own rules";
+}
+
+/* Those of the request, the leaf's own path first as far as names go in the
+ * validator. */
+static void
+issuers_of_request(const struct handed *h, struct slice_list *out)
+{
+    for (size_t i = 0; i < h->n && out->n < ISSUERS_MOST; i++)
+        if (h->item[i].about.is_ca)
+            out->item[out->n++] = h->item[i].der;
+}
+
+static void
+issuers_keep(struct candidate *c, const struct check_reply *v)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < v->issuers.n; i++)
+        buf_add_slice(&c->issuer_bytes, v->issuers.item[i]);
+    for (size_t i = 0; i < v->issuer_names.n; i++)
+        buf_add_slice(&c->issuer_bytes, v->issuer_names.item[i]);
+    for (size_t i = 0; i < v->issuers.n; at += v->issuers.item[i++].n)
+        c->issuers.item[c->issuers.n++] =
+            slice_of(c->issuer_bytes.data + at, v->issuers.item[i].n);
+    for (size_t i = 0; i < v->issuer_names.n; at += v->issuer_names.item[i++].n)
+        c->issuer_names.item[c->issuer_names.n++] =
+            slice_of(c->issuer_bytes.data + at, v->issuer_names.item[i].n);
+}
+
+static enum err
+candidate_judge(struct handed *h, struct candidate *c, struct problem *p)
+{
+    struct check_request q = {.purpose = PURPOSE_EMAIL, .certificate = c->der};
+    struct check_reply v;
+    enum err e;
+
+    issuers_of_request(h, &q.known);
+    buf_clear(&h->known);
+    e = keyring_judge_path(h->k, NULL, &q, &h->known, &v, p);
+    if (e != ERR_OK)
+        return e;
+    c->reason = fault_of_verdict(&v);
+    if (!c->reason)
+        issuers_keep(c, &v);
+    return ERR_OK;
+}
+
+/* ---- storing ------------------------------------------------------------ */
+
+static struct lesson
+lesson_of(const struct handed *h, const struct candidate *c)
+{
+    return (struct lesson){.der = c->der,
+                           .about = &c->about,
+                           .addresses = &c->addresses,
+                           .issuers = &c->issuers,
+                           .issuer_names = &c->issuer_names,
+                           .origin = h->q->origin,
+                           .message_id = h->q->message_id,
+                           .verdict =
+                               slice_text(h->q->source == CONTACT_DIRECTORY
+                                              ? "from a directory; chain good"
+                                              : "handed over; chain good"),
+                           .source = (enum contact_source)h->q->source,
+                           .date = (int64_t)h->q->date,
+                           .now = h->now};
+}
+
+static enum err
+candidates_store(struct handed *h, struct problem *p)
+{
+    struct lesson lessons[LIMIT_LIST_ITEMS];
+    enum learned learned[LIMIT_LIST_ITEMS];
+    struct candidate *of[LIMIT_LIST_ITEMS];
+    size_t n = 0;
+    enum err e;
+
+    for (size_t i = 0; i < h->n; i++)
+        if (!h->item[i].reason) {
+            of[n] = &h->item[i];
+            lessons[n++] = lesson_of(h, &h->item[i]);
+        }
+    e = store_learn(h->k->store, lessons, n, false, learned, p);
+    for (size_t i = 0; i < n && e == ERR_OK; i++)
+        of[i]->learned = learned[i];
+    return e;
+}
+
+static void
+reply_fill(const struct handed *h, struct buf *bytes, struct store_reply *out)
+{
+    size_t end[LIMIT_LIST_ITEMS], start = 0;
+
+    *out = (struct store_reply){0};
+    for (size_t i = 0; i < h->n; i++) {
+        const struct candidate *c = &h->item[i];
+        struct stored_record one = {.learned = c->learned,
+                                    .reason = c->reason ? slice_text(c->reason)
+                                                        : slice_of(NULL, 0),
+                                    .described = buf_slice(&c->described)};
+
+        if (bytes->len + one.described.n > LIMIT_CONTACTS_PAGE_BYTES)
+            one.described.n = 0;
+        record_encode(RECORD_stored_record, &one, bytes);
+        end[i] = bytes->len;
+    }
+    for (size_t i = 0; i < h->n; start = end[i], i++)
+        out->records.item[i] = slice_of(bytes->data + start, end[i] - start);
+    out->records.n = h->n;
+}
+
+enum err
+keyring_store(struct keyring *k, const struct store_request *q,
+              struct answer_bytes *bytes, struct store_reply *out,
+              struct problem *p)
+{
+    AUTO(handed)
+    struct handed h = {
+        .k = k, .q = q, .n = q->certificates.n, .now = (int64_t)time(NULL)};
+    enum err e;
+
+    if (q->source == CONTACT_MAIL || q->source >= CONTACT_SOURCES ||
+        q->date > (uint64_t)INT64_MAX)
+        return fail(p, ERR_USAGE, "an unknown source of certificates");
+    h.item = mem_new((h.n + 1) * sizeof(*h.item));
+    e = contents_read(&h, p);
+    for (size_t i = 0; i < h.n && e == ERR_OK; i++)
+        if (!h.item[i].reason)
+            addresses_choose(&h, &h.item[i]);
+    for (size_t i = 0; i < h.n && e == ERR_OK; i++)
+        if (!h.item[i].reason)
+            e = candidate_judge(&h, &h.item[i], p);
+    if (e == ERR_OK)
+        e = candidates_store(&h, p);
+    if (e == ERR_OK)
+        reply_fill(&h, &bytes->a, out);
+    return e;
+}

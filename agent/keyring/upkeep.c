@@ -1,0 +1,80 @@
+/*
+ * The state of the contacts, and copies of them.
+ */
+#include "agent/keyring/keyring.h"
+
+#define CHANGED_SHOWN 8
+
+/* Cut for the record, which has room for a text. */
+static struct slice
+cut(const char *text)
+{
+    struct slice s = slice_text(text);
+
+    if (s.n > LIMIT_TEXT_BYTES)
+        s.n = LIMIT_TEXT_BYTES;
+    return s;
+}
+
+/* A store that answers nothing is a fact that is told, not an error. */
+enum err
+keyring_status(struct keyring *k, struct answer_bytes *bytes,
+               struct keyring_status *out, struct problem *p)
+{
+    struct problem ignored = {0};
+    struct store_counts counts = {0};
+    struct slice_list some = {0};
+    uint32_t changed = 0;
+    enum err e = keyring_ask(k, MSG_ANCHORS, NULL, out, p);
+
+    if (e != ERR_OK)
+        return e;
+    if (store_count(k->store, &counts, &ignored) == ERR_OK &&
+        store_changed(k->store, CHANGED_SHOWN, &bytes->a, &some, &changed,
+                      &ignored) == ERR_OK) {
+        out->contacts = counts.contacts;
+        out->certificates = counts.certificates;
+        out->changed = changed;
+        for (size_t i = 0; i < some.n; i++)
+            out->changed_some.item[out->changed_some.n++] = some.item[i];
+    }
+    out->path = cut(store_path(k->store));
+    if (store_fault(k->store))
+        out->fault = cut(store_fault(k->store));
+    out->damaged = store_is_damaged(k->store);
+    return ERR_OK;
+}
+
+enum err
+keyring_backup(struct keyring *k, int to, struct copy_reply *out,
+               struct problem *p)
+{
+    struct store_counts counts = {0};
+    enum err e = to < 0 ? fail(p, ERR_USAGE, "no descriptor came along")
+                        : store_backup(k->store, to, p);
+
+    if (e == ERR_OK)
+        e = store_count(k->store, &counts, p);
+    out->contacts = counts.contacts;
+    out->certificates = counts.certificates;
+    return e;
+}
+
+enum err
+keyring_restore(struct keyring *k, int from, struct answer_bytes *bytes,
+                struct copy_reply *out, struct problem *p)
+{
+    struct store_counts counts = {0};
+    char *aside = NULL;
+    enum err e = from < 0 ? fail(p, ERR_USAGE, "no descriptor came along")
+                          : store_restore(k->store, from, &counts, &aside, p);
+
+    if (e == ERR_OK) {
+        buf_add_text(&bytes->a, aside);
+        *out = (struct copy_reply){.contacts = counts.contacts,
+                                   .certificates = counts.certificates,
+                                   .aside = cut(buf_text(&bytes->a))};
+    }
+    free(aside);
+    return e;
+}

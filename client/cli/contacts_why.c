@@ -1,0 +1,71 @@
+/* smime contacts show --why: which certificate is encrypted to, and why. */
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "client/cli/contacts.h"
+
+static void
+line_say(const char *title, const char *value)
+{
+    if (value[0] == '\0')
+        return;
+    printf("    %-13s", title);
+    show_text(stdout, value);
+    putchar('\n');
+}
+
+static void
+choice_say(json_t *choice)
+{
+    char groups[128], one[TIME_TEXT_BYTES], two[TIME_TEXT_BYTES], text[128];
+    char uses[64];
+
+    fingerprint_groups(text_of(choice, "fingerprint"), groups, sizeof(groups));
+    printf("  %s ", flag_of(choice, "chosen") ? "->" : "  ");
+    show_text(stdout, text_of(choice, "reason"));
+    putchar('\n');
+    line_say("fingerprint", groups);
+    line_say("state", text_of(choice, "state"));
+    line_say("subject", text_of(choice, "subject"));
+    line_say("issuer", text_of(choice, "issuer"));
+    texts_join(json_object_get(choice, "uses"), uses, sizeof(uses));
+    snprintf(text, sizeof(text), "%s, to %s", text_of(choice, "algorithm"),
+             uses[0] ? uses : "do nothing with mail");
+    line_say("key", text);
+    snprintf(text, sizeof(text), "%s to %s",
+             date_text(number_of(choice, "not_before"), one),
+             date_text(number_of(choice, "not_after"), two));
+    line_say("valid", text);
+    line_say("preferred", date_text(number_of(choice, "preferred"), one));
+    line_say("capabilities",
+             date_text(number_of(choice, "capabilities_date"), one));
+}
+
+int
+contacts_why(const struct arguments *a)
+{
+    AUTO(json) json_t *reply = NULL;
+    json_t *choices, *choice;
+    size_t i;
+    int e = contacts_get("io.smimeagent.Contacts.Why", "address", a->operand[0],
+                         &reply);
+
+    if (e != EXIT_DONE)
+        return e;
+    if (arguments_flag(a, "json"))
+        return show_json(stdout, reply);
+    choices = json_object_get(reply, "choices");
+    show_text(stdout, a->operand[0]);
+    if (flag_of(reply, "can_encrypt")) {
+        puts(": mail is encrypted to the certificate marked ->");
+    } else {
+        fputs(": nothing can be encrypted: ", stdout);
+        show_text(stdout, text_of(reply, "reason"));
+        puts(json_array_size(choices) > 0
+                 ? ""
+                 : "\n  next: ask them for a signed mail and open it with: "
+                   "smime open FILE");
+    }
+    json_array_foreach(choices, i, choice) choice_say(choice);
+    return output_finish(EXIT_DONE);
+}
