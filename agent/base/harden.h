@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /* No core dumps, not dumpable (so no ptrace by others of the same user), no
- * new privileges, umask 077, SIGPIPE ignored, dies with its parent when
- * DIE_WITH_PARENT. Exits the process when the kernel refuses. */
+ * new privileges, umask 077, SIGPIPE and SIGXFSZ ignored, dies with its
+ * parent when DIE_WITH_PARENT. Exits the process when the kernel refuses. */
 void harden_process(bool die_with_parent);
 
 /* Paths that a sandboxed process keeps; NULL ends the list. */

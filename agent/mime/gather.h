@@ -42,6 +42,24 @@ gather_add(struct gather *g, const void *bytes, size_t n, struct problem *p)
     return ERR_OK;
 }
 
+/* A line of at most a thousand bytes, with CRLF. */
+static inline MUST_USE enum err
+gather_line(struct gather *g, const uint8_t *line, size_t n, struct problem *p)
+{
+    enum err e;
+
+    if (n + 2 > sizeof(g->held) - g->filled &&
+        (e = gather_flush(g, p)) != ERR_OK)
+        return e;
+    memcpy(g->held + g->filled, line, n);
+    g->held[g->filled + n] = '\r';
+    g->held[g->filled + n + 1] = '\n';
+    g->filled += n + 2;
+    if (g->filled > g->most)
+        g->most = g->filled;
+    return ERR_OK;
+}
+
 /* A short mail must not pay for zeroing and wiping all of the room. */
 static inline void
 gather_begin(struct gather *g, struct sink *to)

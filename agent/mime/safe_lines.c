@@ -5,22 +5,17 @@
  */
 #include "agent/mime/safe_lines.h"
 
-#include "agent/mime/gather.h"
 #include "agent/mime/letters.h"
-
-#define FOLD_AT 76
+#include "agent/mime/line_change.h"
 
 struct safe_lines {
     struct sink s;
     enum unsafe_line how;
     bool unsafe;
-    /* of an unsafe line, byte by byte */
-    bool in_line;    /* one that is longer than what is held */
-    size_t held_crs; /* the line's last bytes may belong to its end */
-    int escape;      /* quoted-printable: digits of "=XX" still to come */
-    bool wrapped;    /* the line was begun by us */
-    size_t column;   /* of what is written */
-    struct buf blanks;
+    struct sink *canonical; /* with PLAIN, where nothing has to change */
+    struct sink *plain;
+    struct line_change change;
+    size_t held_crs; /* the last bytes of a long line may belong to its end */
     /* a line whose end was not seen yet */
     struct buf held;
     struct gather out;
@@ -28,24 +23,41 @@ struct safe_lines {
 
 /* ---- looking ------------------------------------------------------------ */
 
-/* No byte beyond ASCII and no NUL. A byte that is NUL borrows, and its
- * highest bit is set. */
-static bool
-is_text(const uint8_t *p, size_t n)
-{
-    const uint64_t high = 0x8080808080808080u, ones = 0x0101010101010101u;
-    uint64_t w[32], seen = 0;
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
-    for (; n >= sizeof(w); p += sizeof(w), n -= sizeof(w)) {
-        memcpy(w, p, sizeof(w));
-        for (size_t k = 0; k < ARRAY_COUNT(w); k++)
-            seen |= w[k] | ((w[k] - ones) & ~w[k]);
-        if (seen & high)
-            return false;
+/* Does a byte of 256 at P lie beyond ASCII, or is it NUL? Of such a byte, b or
+ * b - 1 has the highest bit. Adds the number of CRs. */
+static bool
+block_is_text(const uint8_t *p, size_t *crs)
+{
+    const uint64_t high = 0x8080808080808080u;
+    bytes16 seen = {0}, count = {0}, b;
+    uint64_t half[2];
+
+    for (size_t k = 0; k < 256; k += sizeof(b)) {
+        memcpy(&b, p + k, sizeof(b));
+        seen |= b | (b - 1);
+        count -= (bytes16)(b == '\r');
     }
-    for (size_t i = 0; i < n; i++)
+    memcpy(half, &seen, sizeof(half));
+    for (size_t k = 0; k < sizeof(count); k++)
+        *crs += count[k];
+    return ((half[0] | half[1]) & high) == 0;
+}
+
+/* No byte beyond ASCII and no NUL; *out_crs is right when that is so. */
+static bool
+is_text(const uint8_t *p, size_t n, size_t *out_crs)
+{
+    *out_crs = 0;
+    for (; n >= 256; p += 256, n -= 256)
+        if (!block_is_text(p, out_crs))
+            return false;
+    for (size_t i = 0; i < n; i++) {
+        *out_crs += p[i] == '\r';
         if (p[i] == 0 || p[i] > 0x7f)
             return false;
+    }
     return true;
 }
 
@@ -54,19 +66,22 @@ is_text(const uint8_t *p, size_t n)
 static bool
 line_is_safe(const uint8_t *p, size_t n, bool text, bool cr)
 {
+    size_t crs;
+
     if (n == 0)
         return true;
     if (n > SAFE_LINE_BYTES || is_blank(p[n - 1]) || (n == 1 && *p == '.') ||
         (*p == 'F' && n > 4 && memcmp(p, "From ", 5) == 0))
         return false;
-    return (text || is_text(p, n)) && !(cr && memchr(p, '\r', n));
+    return (text || is_text(p, n, &crs)) && !(cr && memchr(p, '\r', n));
 }
 
 bool
 lines_are_safe(struct slice s, size_t *out_coded)
 {
     const uint8_t *p = s.p, *end = s.p + s.n;
-    bool text = is_text(s.p, s.n), safe = true;
+    size_t crs;
+    bool text = is_text(s.p, s.n, &crs), safe = true;
 
     for (const uint8_t *lf; p < end; p = lf + 1) {
         size_t n;
@@ -83,157 +98,6 @@ lines_are_safe(struct slice s, size_t *out_coded)
         *out_coded += s.p[i] > 0x7e || s.p[i] == '=' ||
                       (s.p[i] < ' ' && !is_white(s.p[i]));
     return safe;
-}
-
-/* ---- changing an unsafe line -------------------------------------------- */
-
-static enum err
-put(struct safe_lines *w, const void *p, size_t n, struct problem *problem)
-{
-    w->column += n;
-    return gather_add(&w->out, p, n, problem);
-}
-
-static enum err
-put_end(struct safe_lines *w, const char *end, struct problem *p)
-{
-    enum err e = put(w, end, strlen(end), p);
-
-    w->column = 0;
-    return e;
-}
-
-static enum err
-put_hex(struct safe_lines *w, uint8_t c, struct problem *p)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    char text[3] = {'=', digits[c >> 4], digits[c & 15]};
-
-    return put(w, text, sizeof(text), p);
-}
-
-/* A long line is broken where that changes nothing. What begins a line of
- * our making is escaped, whatever it is: no delimiter, no "From ". */
-static enum err
-put_quoted(struct safe_lines *w, uint8_t c, struct problem *p)
-{
-    enum err e;
-
-    if (w->escape == 0 && w->column >= SAFE_LINE_BYTES - FOLD_AT) {
-        if ((e = put_end(w, "=\r\n", p)) != ERR_OK)
-            return e;
-        w->wrapped = true;
-    }
-    if (c == '=' && w->escape == 0) {
-        w->escape = 2;
-        return put(w, &c, 1, p);
-    }
-    w->escape -= w->escape > 0;
-    if (c > 0x7e || (c < ' ' && c != '\t') || (w->wrapped && w->column == 0))
-        return put_hex(w, c, p);
-    return put(w, &c, 1, p);
-}
-
-static enum err
-put_base64(struct safe_lines *w, uint8_t c, struct problem *p)
-{
-    enum err e;
-
-    if (base64_value(c) < 0 && c != '=')
-        return ERR_OK;
-    if (w->column == FOLD_AT && (e = put_end(w, "\r\n", p)) != ERR_OK)
-        return e;
-    return put(w, &c, 1, p);
-}
-
-static enum err
-put_aside(struct safe_lines *w, uint8_t c, struct problem *p)
-{
-    enum err e;
-
-    if (w->column >= SAFE_LINE_BYTES - FOLD_AT &&
-        (e = put_end(w, "\r\n", p)) != ERR_OK)
-        return e;
-    if (w->column == 0 && w->in_line && c == '-')
-        c = '?';
-    if (c > 0x7e || (c < ' ' && c != '\t'))
-        c = '?';
-    return put(w, &c, 1, p);
-}
-
-static enum err
-put_byte(struct safe_lines *w, uint8_t c, struct problem *p)
-{
-    switch (w->how) {
-    case UNSAFE_QUOTED:
-        return put_quoted(w, c, p);
-    case UNSAFE_BASE64:
-        return put_base64(w, c, p);
-    case UNSAFE_ASIDE:
-        return put_aside(w, c, p);
-    case UNSAFE_KEPT:
-    case UNSAFE_REFUSED:
-        break;
-    }
-    return put(w, &c, 1, p);
-}
-
-/* Blanks wait for what follows: at the end of a line they are left out, for
- * decoders do the same (RFC 2045 6.7, rule 3). */
-static enum err
-change_bytes(struct safe_lines *w, const uint8_t *p, size_t n,
-             struct problem *problem)
-{
-    enum err e = ERR_OK;
-
-    for (size_t i = 0; i < n && e == ERR_OK; i++) {
-        if (is_blank(p[i]) && w->blanks.len < SAFE_LINE_BYTES) {
-            buf_add_byte(&w->blanks, p[i]);
-            continue;
-        }
-        for (size_t k = 0; k < w->blanks.len && e == ERR_OK; k++)
-            e = put_byte(w, w->blanks.data[k], problem);
-        w->blanks.len = 0;
-        if (e == ERR_OK)
-            e = put_byte(w, p[i], problem);
-    }
-    return e;
-}
-
-/* What begins a line, or is all of it. Where a line is kept, CRs before its
- * end go: they would be taken for one line end, or for several. */
-static enum err
-change_begin(struct safe_lines *w, const uint8_t *p, size_t n,
-             struct problem *problem)
-{
-    enum err e = ERR_OK;
-
-    w->column = 0;
-    w->escape = 0;
-    w->wrapped = false;
-    while (w->how == UNSAFE_KEPT && n > 0 && p[n - 1] == '\r')
-        n--;
-    if (w->how == UNSAFE_KEPT)
-        return put(w, p, n, problem);
-    if (n == 1 && *p == '.')
-        return w->how == UNSAFE_QUOTED ? put_hex(w, '.', problem) : ERR_OK;
-    if (w->how != UNSAFE_BASE64 && n > 4 && memcmp(p, "From ", 5) == 0) {
-        if (w->how == UNSAFE_QUOTED)
-            e = put_hex(w, 'F', problem);
-        else
-            e = put(w, ">F", 2, problem);
-        p++;
-        n--;
-    }
-    return e == ERR_OK ? change_bytes(w, p, n, problem) : e;
-}
-
-static enum err
-change_more(struct safe_lines *w, const uint8_t *p, size_t n,
-            struct problem *problem)
-{
-    return w->how == UNSAFE_KEPT ? put(w, p, n, problem)
-                                 : change_bytes(w, p, n, problem);
 }
 
 static enum err
@@ -255,9 +119,64 @@ put_unsafe(struct safe_lines *w, const uint8_t *p, size_t n,
     enum err e = note_unsafe(w, problem);
 
     if (e == ERR_OK)
-        e = change_begin(w, p, n, problem);
-    w->blanks.len = 0;
+        e = line_change_begin(&w->change, p, n, problem);
+    w->change.blanks.len = 0;
     return e;
+}
+
+/* Whole lines that end in LF, up to the first unsafe one: to CRLF. */
+static enum err
+put_lf_lines(struct safe_lines *w, const uint8_t **from, const uint8_t *end,
+             struct problem *problem)
+{
+    const uint8_t *p = *from, *lf;
+    enum err e = ERR_OK;
+
+    for (; p < end; p = lf + 1) {
+        size_t n;
+
+        lf = memchr(p, '\n', (size_t)(end - p));
+        n = (size_t)(lf - p);
+        if (!line_is_safe(p, n, true, false))
+            break;
+        if ((e = gather_line(&w->out, p, n, problem)) != ERR_OK)
+            return e;
+    }
+    e = gather_flush(&w->out, problem);
+    if (e == ERR_OK && w->plain)
+        e = sink_write(w->plain, *from, (size_t)(p - *from), problem);
+    *from = p;
+    return e;
+}
+
+/* The same beside each other: what is canonical into one sink, the lines as
+ * they are into the other. */
+static enum err
+put_both(struct safe_lines *w, const uint8_t **from, const uint8_t *end,
+         struct problem *problem)
+{
+    struct sink *to = w->out.to;
+    enum err e;
+
+    w->out.to = w->plain ? w->canonical : to;
+    e = put_lf_lines(w, from, end, problem);
+    w->out.to = to;
+    return e;
+}
+
+/* Whole lines that are safe and end in CRLF, all of them; CRS are in them. */
+static bool
+are_safe_crlf_lines(const uint8_t *p, const uint8_t *end, size_t crs)
+{
+    const uint8_t *lf;
+
+    for (; p < end; p = lf + 1) {
+        lf = memchr(p, '\n', (size_t)(end - p));
+        if (lf == p || lf[-1] != '\r' || crs-- == 0 ||
+            !line_is_safe(p, (size_t)(lf - 1 - p), true, false))
+            return false;
+    }
+    return crs == 0;
 }
 
 /* Whole lines, from P to END. */
@@ -265,12 +184,16 @@ static enum err
 put_lines(struct safe_lines *w, const uint8_t *p, const uint8_t *end,
           struct problem *problem)
 {
-    bool text = is_text(p, (size_t)(end - p));
-    bool cr = memchr(p, '\r', (size_t)(end - p)) != NULL;
-    const uint8_t *run = p, *lf;
+    size_t crs;
+    bool text = is_text(p, (size_t)(end - p), &crs), cr = crs > 0 || !text;
+    const uint8_t *run, *lf;
     enum err e;
 
-    for (; p < end; p = lf + 1) {
+    if (text && !cr && (e = put_both(w, &p, end, problem)) != ERR_OK)
+        return e;
+    if (text && cr && are_safe_crlf_lines(p, end, crs))
+        return gather_end(&w->out, p, (size_t)(end - p), problem);
+    for (run = p; p < end; p = lf + 1) {
         size_t n;
         bool safe;
 
@@ -286,7 +209,7 @@ put_lines(struct safe_lines *w, const uint8_t *p, const uint8_t *end,
         if (e == ERR_OK && !safe)
             e = put_unsafe(w, p, n, problem);
         if (e == ERR_OK)
-            e = put_end(w, "\r\n", problem);
+            e = line_change_end(&w->change, "\r\n", problem);
         if (e != ERR_OK)
             return e;
         run = lf + 1;
@@ -303,7 +226,7 @@ give_crs(struct safe_lines *w, size_t keep, struct problem *p)
     enum err e = ERR_OK;
 
     for (; w->held_crs > keep && e == ERR_OK; w->held_crs--)
-        e = change_more(w, (const uint8_t *)"\r", 1, p);
+        e = line_change_more(&w->change, (const uint8_t *)"\r", 1, p);
     return e;
 }
 
@@ -334,15 +257,15 @@ more_of_long(struct safe_lines *w, const uint8_t *p, size_t n, size_t *out_n,
     if (text > 0) {
         e = give_crs(w, 0, problem);
         if (e == ERR_OK)
-            e = change_more(w, p, text, problem);
+            e = line_change_more(&w->change, p, text, problem);
     }
     w->held_crs += all - text;
     if (e != ERR_OK || !lf)
         return e;
     e = end_crs(w, 1, problem);
-    w->in_line = false;
-    w->blanks.len = 0;
-    return e == ERR_OK ? put_end(w, "\r\n", problem) : e;
+    w->change.goes_on = false;
+    w->change.blanks.len = 0;
+    return e == ERR_OK ? line_change_end(&w->change, "\r\n", problem) : e;
 }
 
 static enum err
@@ -353,10 +276,10 @@ begin_long(struct safe_lines *w, struct problem *p)
 
     if (e != ERR_OK)
         return e;
-    w->in_line = true;
+    w->change.goes_on = true;
     while (w->held_crs < n && w->held.data[n - w->held_crs - 1] == '\r')
         w->held_crs++;
-    e = change_begin(w, w->held.data, n - w->held_crs, p);
+    e = line_change_begin(&w->change, w->held.data, n - w->held_crs, p);
     buf_clear(&w->held);
     return e;
 }
@@ -391,7 +314,7 @@ safe_write(struct sink *s, const uint8_t *p, size_t n, struct problem *problem)
     while (n > 0 && e == ERR_OK) {
         size_t taken = 0;
 
-        if (w->in_line) {
+        if (w->change.goes_on) {
             e = more_of_long(w, p, n, &taken, problem);
         } else if (w->held.len > 0 || !(last = memrchr(p, '\n', n))) {
             e = more_of_held(w, p, n, &taken, problem);
@@ -413,6 +336,8 @@ safe_lines_new(struct sink *to, enum unsafe_line how)
     memset(w, 0, offsetof(struct safe_lines, out));
     w->s.write = safe_write;
     w->how = how;
+    w->change.how = how;
+    w->change.out = &w->out;
     gather_begin(&w->out, to);
     return w;
 }
@@ -431,14 +356,22 @@ safe_lines_finish(struct safe_lines *w, struct problem *problem)
     enum err e = ERR_OK;
 
     if (n > 0 && line_is_safe(p, n, false, true))
-        e = put(w, p, n, problem);
+        e = gather_add(&w->out, p, n, problem);
     else if (n > 0)
         e = put_unsafe(w, p, n, problem);
     buf_clear(&w->held);
     if (e == ERR_OK)
         e = end_crs(w, 0, problem);
-    w->in_line = false;
+    w->change.goes_on = false;
     return e == ERR_OK ? gather_flush(&w->out, problem) : e;
+}
+
+void
+safe_lines_split(struct safe_lines *w, struct sink *canonical,
+                 struct sink *plain)
+{
+    w->canonical = canonical;
+    w->plain = plain;
 }
 
 bool
@@ -452,7 +385,7 @@ safe_lines_drop(struct safe_lines **w)
 {
     if (*w) {
         buf_drop(&(*w)->held);
-        buf_drop(&(*w)->blanks);
+        buf_drop(&(*w)->change.blanks);
         gather_wipe(&(*w)->out);
     }
     free(*w);

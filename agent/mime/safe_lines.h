@@ -29,6 +29,10 @@ struct sink *safe_lines_sink(struct safe_lines *w);
 /* Writes what waits; a last line without end stays so, and is judged as if it
  * had one. */
 MUST_USE enum err safe_lines_finish(struct safe_lines *w, struct problem *p);
+/* TO is what gives CANONICAL its bytes and PLAIN the same with LF: lines that
+ * end in LF then go to PLAIN as they are. */
+void safe_lines_split(struct safe_lines *w, struct sink *canonical,
+                      struct sink *plain);
 /* There was an unsafe line. */
 bool safe_lines_met_unsafe(const struct safe_lines *w);
 void safe_lines_drop(struct safe_lines **w);

@@ -189,10 +189,9 @@ inner_header(struct draft *d, struct header *out, struct problem *p)
     return header_read(&from.s, out, &rest, p);
 }
 
-enum err
-compose_inner(struct draft *d, struct sink *to, struct problem *p)
+static enum err
+put_inner(struct draft *d, struct seven_bit *t, struct problem *p)
 {
-    struct seven_bit t = {.to = to, .hopes = d->hopes};
     AUTO(header) struct header h = {0};
     AUTO(buf) struct buf display = {0};
     enum err e;
@@ -200,11 +199,20 @@ compose_inner(struct draft *d, struct sink *to, struct problem *p)
     d->unsafe = NULL;
     TRY(inner_header(d, &h, p));
     protect_display_add(&d->protect, &d->entity.header, &display);
-    t.display = display.len > 0 ? buf_text(&display) : NULL;
-    e = seven_bit_write(&t, &h, d->entity.body, p);
-    d->begin_again = t.begin_again;
-    d->unsafe = d->unsafe ? d->unsafe : t.unsafe;
+    t->hopes = d->hopes;
+    t->display = display.len > 0 ? buf_text(&display) : NULL;
+    e = seven_bit_write(t, &h, d->entity.body, p);
+    d->begin_again = t->begin_again;
+    d->unsafe = d->unsafe ? d->unsafe : t->unsafe;
     return e;
+}
+
+enum err
+compose_inner(struct draft *d, struct sink *to, struct problem *p)
+{
+    struct seven_bit t = {.to = to};
+
+    return put_inner(d, &t, p);
 }
 
 static enum err
@@ -239,12 +247,17 @@ put_signed_part(struct draft *d, bool crlf, struct digests *digests,
                 struct sink *to, struct problem *p)
 {
     struct lf_writer *plain = lf_writer_new(to);
+    struct sink *canonical = digests_sink(digests);
     struct sink_tee tee;
+    struct seven_bit t = {.to = &tee.s};
     enum err e;
 
-    sink_tee_init(&tee, digests_sink(digests),
-                  crlf ? to : lf_writer_sink(plain));
-    e = compose_inner(d, &tee.s, p);
+    sink_tee_init(&tee, canonical, crlf ? to : lf_writer_sink(plain));
+    if (!crlf) {
+        t.canonical = canonical;
+        t.plain = to;
+    }
+    e = put_inner(d, &t, p);
     if (e == ERR_OK)
         e = lf_writer_finish(plain, p);
     lf_writer_drop(&plain);

@@ -149,8 +149,11 @@ put_lines(struct seven_bit *t, struct stream *body, enum unsafe_line how,
           bool *out_unsafe, struct problem *p)
 {
     struct safe_lines *w = safe_lines_new(t->to, how);
-    enum err e = stream_pump(body, safe_lines_sink(w), p);
+    enum err e;
 
+    if (t->plain)
+        safe_lines_split(w, t->canonical, t->plain);
+    e = stream_pump(body, safe_lines_sink(w), p);
     if (e == ERR_OK)
         e = safe_lines_finish(w, p);
     *out_unsafe = safe_lines_met_unsafe(w);

@@ -19,6 +19,10 @@
 
 struct seven_bit {
     struct sink *to; /* gets canonical form: CRLF */
+    /* Both or none: TO gives CANONICAL what it gets, and PLAIN the same with
+     * LF; most of a text goes to them without it. */
+    struct sink *canonical;
+    struct sink *plain;
     /* The input can be read again: a long text that is safe so far is written
      * as it is. Where that turns out wrong the call fails and begin_again is
      * set; then all is written again without this. Otherwise it becomes

@@ -4,7 +4,7 @@ of what comes out with what went in.
   transport.py make FOLDER          writes the mails
   transport.py send FOLDER TO       each through SMTP on loopback; exit code 1
                                     when the server refuses one
-  transport.py same MAIL ENTITY     the parts of both decode to the same
+  transport.py same FORMS ENTITIES  the parts of each decode to the same
 
 The server is a 7-bit one as RFC 5321 has it: it refuses what is longer than
 998 octets, and a byte beyond ASCII below the header. What it delivers has the
@@ -198,18 +198,26 @@ def leaves(message):
     yield kind, message.get_filename(), content.rstrip(b"\r\n")
 
 
-def same(a, b):
+def differ(a, b):
     seen = []
     for name in (a, b):
         with open(name, "rb") as f:
             message = email.message_from_bytes(f.read(), policy=policy.default)
         seen.append(list(leaves(message)))
     if seen[0] != seen[1]:
+        print(a, "and", b)
         for x, y in zip(*seen):
             if x != y:
                 print(repr(x)[:400], "became", repr(y)[:400], sep="\n")
         print(len(seen[0]), "parts became", len(seen[1]))
     return seen[0] != seen[1]
+
+
+def same(forms, entities):
+    """A form is called as its entity up to the first dot."""
+    return sum(differ(os.path.join(forms, name.split(".")[0]),
+                      os.path.join(entities, name))
+               for name in sorted(os.listdir(entities)))
 
 
 if __name__ == "__main__":

@@ -196,6 +196,75 @@ what_nobody_reads_becomes_safe(void **state)
                    "x ?\r\n>From me\r\n\r\n--b\r\n", true);
 }
 
+struct tee {
+    struct sink s;
+    struct sink *a, *b;
+};
+
+static enum err
+tee_write(struct sink *s, const uint8_t *p, size_t n, struct problem *problem)
+{
+    struct tee *t = (struct tee *)s;
+    enum err e = sink_write(t->a, p, n, problem);
+
+    return e == ERR_OK ? sink_write(t->b, p, n, problem) : e;
+}
+
+/* TEXT in both forms at once. */
+static void
+write_both(struct slice text, size_t most, struct buf *canonical,
+           struct buf *plain)
+{
+    struct sink_buf one, two;
+    struct lf_writer *lf;
+    struct safe_lines *w;
+    struct tee tee = {.s = {tee_write}};
+    struct problem p = {0};
+
+    sink_buf_init(&one, canonical, SIZE_MAX);
+    sink_buf_init(&two, plain, SIZE_MAX);
+    lf = lf_writer_new(&two.s);
+    tee.a = &one.s;
+    tee.b = lf_writer_sink(lf);
+    w = safe_lines_new(&tee.s, UNSAFE_QUOTED);
+    safe_lines_split(w, &one.s, &two.s);
+    assert_int_equal(write_in_pieces(safe_lines_sink(w), text, most, &p),
+                     ERR_OK);
+    assert_int_equal(safe_lines_finish(w, &p), ERR_OK);
+    assert_int_equal(lf_writer_finish(lf, &p), ERR_OK);
+    lf_writer_drop(&lf);
+    safe_lines_drop(&w);
+}
+
+/* Where both forms are wanted, both are right, whichever way a line takes. */
+static void
+both_forms_are_the_same_text(void **state)
+{
+    static const char *const texts[] = {"a\nb\n\nc", "a\r\nb\n",
+                                        "a \nb\nFrom x\nc\n",
+                                        "\xe4\nb\r\r\nc\n", "a\nb\n \n"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
+        for (size_t k = 0; k < ARRAY_COUNT(piece_sizes); k++) {
+            AUTO(buf) struct buf whole = {0};
+            AUTO(buf) struct buf canonical = {0};
+            AUTO(buf) struct buf plain = {0};
+            AUTO(buf) struct buf lf = {0};
+            bool met;
+
+            write_as(slice_text(texts[i]), UNSAFE_QUOTED, piece_sizes[k], &met,
+                     &whole);
+            write_both(slice_text(texts[i]), piece_sizes[k], &canonical,
+                       &plain);
+            assert_slice(buf_slice(&canonical), buf_text(&whole));
+            for (size_t n = 0; n < whole.len; n++)
+                if (whole.data[n] != '\r')
+                    buf_add_byte(&lf, whole.data[n]);
+            assert_slice(buf_slice(&plain), buf_text(&lf));
+        }
+}
+
 int
 main(void)
 {
@@ -206,7 +275,8 @@ main(void)
         cmocka_unit_test(kept_lines_lose_no_byte_but_stray_crs),
         cmocka_unit_test(quoted_printable_is_made_safe_and_stays_the_same_text),
         cmocka_unit_test(base64_is_made_safe_by_leaving_out_what_is_none),
-        cmocka_unit_test(what_nobody_reads_becomes_safe)};
+        cmocka_unit_test(what_nobody_reads_becomes_safe),
+        cmocka_unit_test(both_forms_are_the_same_text)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
