@@ -323,7 +323,7 @@ def encodings(c):
     c.error("cms-digested", c.opaque(der=seq(oid(PKCS7 + "5"), tlv(
         0xA0, seq()))), "Unsupported")
     c.error("cms-compressed", c.opaque(der=seq(
-        oid("1.2.840.113549.1.9.16.1.9"), tlv(0xA0, seq()))), "damaged")
+        oid("1.2.840.113549.1.9.16.1.9"), tlv(0xA0, seq()))), "BadMessage")
     c.good("attributes-not-sorted", c.opaque(der=signed_data(CONTENT, [signer(
         w.max, CONTENT, attrs=sorted(attributes(CONTENT), reverse=True),
         ordered=False)], [w.max])))
