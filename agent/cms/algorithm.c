@@ -112,22 +112,41 @@ static const struct cipher_row {
     [CIPHER_AES128_GCM] = {OID_AES128_GCM, "AES-128-GCM", 16, 0},
     [CIPHER_AES192_GCM] = {OID_AES192_GCM, "AES-192-GCM", 24, 0},
     [CIPHER_AES256_GCM] = {OID_AES256_GCM, "AES-256-GCM", 32, 0},
+    [CIPHER_AES128_CCM] = {OID_AES128_CCM, "AES-128-CCM", 16, 0},
+    [CIPHER_AES192_CCM] = {OID_AES192_CCM, "AES-192-CCM", 24, 0},
+    [CIPHER_AES256_CCM] = {OID_AES256_CCM, "AES-256-CCM", 32, 0},
     [CIPHER_3DES_CBC] = {OID_DES3_CBC, "3DES-CBC", 24, 8},
     [CIPHER_RC2_CBC] = {OID_RC2_CBC, "RC2-CBC", 0, 8},
 };
 
-/* GCMParameters: the nonce, and the tag's length, 12 by default (RFC 5084
- * section 3.2). */
+/* RFC 5084 section 3.1 allows tags of CCM from 4 octets on; one in 2^32 is
+ * no check of a mail. */
 static bool
-read_gcm_parameters(struct slice parameters, struct cipher_algorithm *out)
+is_tag_size(enum cipher c, int n)
+{
+    return n >= (cipher_is_ccm(c) ? 8 : 12) && n <= 16 &&
+           (n % 2 == 0 || !cipher_is_ccm(c));
+}
+
+static bool
+is_nonce_size(enum cipher c, size_t n)
+{
+    return cipher_is_ccm(c) ? n >= 7 && n <= 13 : n > 0 && n <= 16;
+}
+
+/* GCMParameters and CCMParameters: the nonce, and the tag's length, 12 by
+ * default (RFC 5084 section 3). */
+static bool
+read_aead_parameters(struct slice parameters, struct cipher_algorithm *out)
 {
     struct der outer = der_of(parameters);
     struct der d = der_enter(&outer, TAG_SEQUENCE);
     struct slice nonce = der_take(&d, TAG_OCTET_STRING);
     int tag_bytes = der_is(&d, TAG_INTEGER) ? der_take_number(&d) : 12;
 
-    if (!der_done(&outer) || !der_done(&d) || nonce.n == 0 ||
-        nonce.n > sizeof(out->iv) || tag_bytes < 12 || tag_bytes > 16)
+    if (!der_done(&outer) || !der_done(&d) ||
+        !is_nonce_size(out->cipher, nonce.n) ||
+        !is_tag_size(out->cipher, tag_bytes))
         return false;
     memcpy(out->iv, nonce.p, nonce.n);
     out->iv_bytes = nonce.n;
@@ -200,7 +219,7 @@ cipher_from_algorithm(struct slice der, struct cipher_algorithm *out)
     read.key_bytes = ciphers[read.cipher].key_bytes;
     read.iv_bytes = ciphers[read.cipher].iv_bytes;
     if (cipher_is_aead(read.cipher))
-        ok = read_gcm_parameters(parameters, &read);
+        ok = read_aead_parameters(parameters, &read);
     else if (read.cipher == CIPHER_RC2_CBC)
         ok = read_rc2_parameters(parameters, &read);
     else
@@ -231,8 +250,8 @@ cipher_write_algorithm(const struct cipher_algorithm *a, struct buf *out)
 {
     size_t mark = der_open(out, TAG_SEQUENCE);
 
-    if (cipher_is_legacy(a->cipher))
-        bug("writing with a legacy cipher");
+    if (!cipher_is_written(a->cipher))
+        bug("writing with a cipher that is read only");
     der_put_oid(out, ciphers[a->cipher].oid);
     write_parameters(a, out);
     der_close(out, mark);
@@ -254,7 +273,7 @@ enum cipher
 cipher_from_name(const char *s)
 {
     for (size_t c = CIPHER_NONE + 1; c < ARRAY_COUNT(ciphers); c++)
-        if (!cipher_is_legacy((enum cipher)c) && same_name(s, ciphers[c].name))
+        if (cipher_is_written((enum cipher)c) && same_name(s, ciphers[c].name))
             return (enum cipher)c;
     return CIPHER_NONE;
 }
@@ -263,7 +282,20 @@ bool
 cipher_is_aead(enum cipher c)
 {
     return c == CIPHER_AES128_GCM || c == CIPHER_AES192_GCM ||
-           c == CIPHER_AES256_GCM;
+           c == CIPHER_AES256_GCM || cipher_is_ccm(c);
+}
+
+bool
+cipher_is_ccm(enum cipher c)
+{
+    return c == CIPHER_AES128_CCM || c == CIPHER_AES192_CCM ||
+           c == CIPHER_AES256_CCM;
+}
+
+bool
+cipher_is_written(enum cipher c)
+{
+    return c != CIPHER_NONE && !cipher_is_legacy(c) && !cipher_is_ccm(c);
 }
 
 bool

@@ -48,6 +48,9 @@ enum cipher {
     CIPHER_AES128_GCM,
     CIPHER_AES192_GCM,
     CIPHER_AES256_GCM,
+    CIPHER_AES128_CCM,
+    CIPHER_AES192_CCM,
+    CIPHER_AES256_CCM,
     CIPHER_3DES_CBC,
     CIPHER_RC2_CBC
 };
@@ -61,7 +64,7 @@ struct cipher_algorithm {
 };
 MUST_USE bool cipher_from_algorithm(struct slice der,
                                     struct cipher_algorithm *out);
-/* Not for a legacy cipher: bug(). */
+/* Not for a cipher that is read only: bug(). */
 void cipher_write_algorithm(const struct cipher_algorithm *a, struct buf *out);
 size_t cipher_key_bytes(enum cipher c); /* 0: RC2, by its parameters */
 const char *cipher_name(enum cipher c); /* "AES-256-GCM" */
@@ -70,6 +73,8 @@ const char *cipher_name(enum cipher c); /* "AES-256-GCM" */
 enum cipher cipher_from_name(const char *s);
 enum cipher cipher_of_oid(enum oid oid); /* CIPHER_NONE: of no cipher */
 bool cipher_is_aead(enum cipher c);
-bool cipher_is_legacy(enum cipher c); /* 3DES, RC2: read only, warned of */
+bool cipher_is_ccm(enum cipher c);
+bool cipher_is_written(enum cipher c); /* the others are read only */
+bool cipher_is_legacy(enum cipher c);  /* 3DES, RC2: read only, warned of */
 
 #endif

@@ -16,7 +16,9 @@ struct decryption {
     struct ber_string string;
     struct cipher_algorithm algorithm;
     EVP_CIPHER_CTX *ctx;
-    struct secret *key; /* for additional data that come last */
+    struct secret *key; /* for what comes last */
+    struct slice first; /* ciphertext that was read before, borrowed */
+    struct buf whole;   /* CCM: all of it */
     uint8_t *cipher;
     uint8_t *plain;
     size_t at;
@@ -34,6 +36,7 @@ cannot_decrypt(struct decryption *d, enum err e, struct problem *p)
 
     d->failed = of_message ? ERR_CANNOT_DECRYPT : e;
     wipe(d->plain, STREAM_CHUNK_BYTES + 2 * LIMIT_BLOCK_BYTES);
+    buf_clear(&d->whole);
     return of_message ? fail(p, ERR_CANNOT_DECRYPT, NULL) : e;
 }
 
@@ -169,6 +172,79 @@ finish(struct decryption *d, struct problem *p)
     return e;
 }
 
+static enum err
+next_piece(struct decryption *d, size_t *got, struct problem *p)
+{
+    *got = d->first.n;
+    if (d->first.n == 0)
+        return ber_string_read(&d->string, d->cipher, STREAM_CHUNK_BYTES, got,
+                               p);
+    memcpy(d->cipher, d->first.p, d->first.n);
+    d->first.n = 0;
+    return ERR_OK;
+}
+
+/* ---- CCM ------------------------------------------------------------------
+ * Its check begins with the length and the additional data (RFC 3610 section
+ * 2.2), and both come last here, so all of the ciphertext is held. */
+
+static enum err
+collect_ccm(struct decryption *d, struct problem *p)
+{
+    size_t got = 0;
+    enum err e;
+
+    do {
+        if ((e = next_piece(d, &got, p)) != ERR_OK)
+            return e;
+        if (d->whole.len + got > LIMIT_CCM_BYTES)
+            return ERR_LIMIT;
+        buf_add(&d->whole, d->cipher, got);
+    } while (got > 0);
+    return ber_leave(d->string.b, p);
+}
+
+static bool
+open_ccm(struct decryption *d, struct slice aad, struct slice whole_mac)
+{
+    struct der der = der_of(whole_mac);
+    struct slice mac = der_take(&der, TAG_OCTET_STRING);
+    uint8_t nothing[LIMIT_BLOCK_BYTES] = {0};
+    uint8_t *in = d->whole.len > 0 ? d->whole.data : nothing;
+    EVP_CIPHER_CTX *c = d->ctx;
+    int n = 0, size = (int)d->whole.len;
+
+    return der_done(&der) && mac.n == d->algorithm.tag_bytes &&
+           EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, (int)mac.n,
+                               (void *)(uintptr_t)mac.p) == 1 &&
+           EVP_DecryptInit_ex2(c, NULL, secret_slice(d->key).p, d->algorithm.iv,
+                               NULL) == 1 &&
+           EVP_DecryptUpdate(c, NULL, &n, NULL, size) == 1 &&
+           (aad.n == 0 ||
+            EVP_DecryptUpdate(c, NULL, &n, aad.p, (int)aad.n) == 1) &&
+           EVP_DecryptUpdate(c, in, &n, in, size) == 1;
+}
+
+static enum err
+read_ccm(struct decryption *d, struct problem *p)
+{
+    AUTO(buf) struct buf aad = {0};
+    AUTO(buf) struct buf mac = {0};
+    enum err e;
+
+    if ((e = collect_ccm(d, p)) != ERR_OK ||
+        (e = read_auth_tail(d->string.b, &aad, &mac, p)) != ERR_OK ||
+        (e = cms_object_close(d->object, p)) != ERR_OK)
+        return e;
+    if (!open_ccm(d, buf_slice(&aad), buf_slice(&mac)))
+        return ERR_CANNOT_DECRYPT;
+    d->ended = true;
+    return ERR_OK;
+}
+
+/* ---- as a stream ----------------------------------------------------------
+ */
+
 /* Decrypts one more piece behind the block that is held back. */
 static enum err
 refill(struct decryption *d, struct problem *p)
@@ -181,8 +257,7 @@ refill(struct decryption *d, struct problem *p)
         memmove(d->plain, d->plain + d->at, left);
     d->at = 0;
     d->len = left;
-    e = ber_string_read(&d->string, d->cipher, STREAM_CHUNK_BYTES, &got, p);
-    if (e != ERR_OK)
+    if ((e = next_piece(d, &got, p)) != ERR_OK)
         return e;
     if (got == 0)
         return finish(d, p);
@@ -193,32 +268,47 @@ refill(struct decryption *d, struct problem *p)
     return ERR_OK;
 }
 
+static size_t
+hand_out(struct decryption *d, const uint8_t *from, size_t n, uint8_t *out,
+         size_t size)
+{
+    n = n < size ? n : size;
+    if (n > 0)
+        memcpy(out, from + d->at, n);
+    d->at += n;
+    return n;
+}
+
 static enum err
 decryption_read(struct stream *s, uint8_t *out, size_t size, size_t *got,
                 struct problem *p)
 {
     struct decryption *d = (struct decryption *)s;
-    size_t n;
     enum err e;
 
     *got = 0;
     if (d->failed != ERR_OK)
         return fail(p, d->failed, NULL);
+    if (cipher_is_ccm(d->algorithm.cipher)) {
+        if (!d->ended && (e = read_ccm(d, p)) != ERR_OK)
+            return cannot_decrypt(d, e, p);
+        *got = hand_out(d, d->whole.data, d->whole.len - d->at, out, size);
+        return ERR_OK;
+    }
     while (!d->ended && available(d) == 0)
         if ((e = refill(d, p)) != ERR_OK)
             return cannot_decrypt(d, e, p);
-    n = available(d);
-    n = n < size ? n : size;
-    if (n > 0)
-        memcpy(out, d->plain + d->at, n);
-    d->at += n;
-    *got = n;
+    *got = hand_out(d, d->plain, available(d), out, size);
     return ERR_OK;
 }
 
 static bool
 set_parameters(EVP_CIPHER_CTX *ctx, const struct cipher_algorithm *a)
 {
+    if (cipher_is_ccm(a->cipher) &&
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, (int)a->tag_bytes,
+                            NULL) != 1)
+        return false;
     if (cipher_is_aead(a->cipher))
         return EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_IVLEN,
                                    (int)a->iv_bytes, NULL) == 1;
@@ -243,8 +333,8 @@ cipher_begin(EVP_CIPHER_CTX *ctx, const struct cipher_algorithm *a,
 
 enum err
 decryption_new(struct cms_object *o, const struct ber_string *string,
-               const struct cipher_algorithm *a, struct slice key,
-               struct decryption **out, struct problem *p)
+               struct slice first, const struct cipher_algorithm *a,
+               struct slice key, struct decryption **out, struct problem *p)
 {
     AUTO(decryption) struct decryption *d = NULL;
 
@@ -254,6 +344,7 @@ decryption_new(struct cms_object *o, const struct ber_string *string,
     d->stream.read = decryption_read;
     d->object = o;
     d->string = *string;
+    d->first = first;
     d->algorithm = *a;
     d->key = secret_copy(key.p, key.n);
     d->cipher = mem_new(STREAM_CHUNK_BYTES);
@@ -263,6 +354,28 @@ decryption_new(struct cms_object *o, const struct ber_string *string,
         return fail(p, ERR_UNSUPPORTED, "%s", cipher_name(a->cipher));
     *out = TAKE(d);
     return ERR_OK;
+}
+
+bool
+decryption_looks_right(struct slice first, const struct cipher_algorithm *a,
+                       struct slice key)
+{
+    AUTO(cipher_ctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    uint8_t plain[LIMIT_FIRST_BYTES + LIMIT_BLOCK_BYTES];
+    bool right = true;
+    int n = 0;
+
+    /* The first block of two: a last one is padded. */
+    if (key.n != a->key_bytes || cipher_is_ccm(a->cipher) ||
+        first.n != LIMIT_FIRST_BYTES || !ctx || !cipher_begin(ctx, a, key) ||
+        EVP_DecryptUpdate(ctx, plain, &n, first.p, (int)first.n) != 1 ||
+        n < LIMIT_BLOCK_BYTES)
+        return false;
+    for (int i = 0; i < LIMIT_BLOCK_BYTES; i++)
+        right &= (plain[i] >= ' ' && plain[i] < 0x7f) || plain[i] == '\n' ||
+                 plain[i] == '\r' || plain[i] == '\t';
+    wipe(plain, sizeof(plain));
+    return right;
 }
 
 struct stream *
@@ -280,6 +393,7 @@ decryption_drop(struct decryption **d)
         wipe((*d)->plain, STREAM_CHUNK_BYTES + 2 * LIMIT_BLOCK_BYTES);
     EVP_CIPHER_CTX_free((*d)->ctx);
     secret_drop(&(*d)->key);
+    buf_drop(&(*d)->whole);
     free((*d)->cipher);
     free((*d)->plain);
     free(*d);

@@ -62,6 +62,11 @@ enveloped_cipher(const struct enveloped_reader *r);
 MUST_USE bool kek_unwrap(struct slice kek, struct slice encrypted_key,
                          size_t want, struct secret *out);
 
+/* Are the first octets, under KEY, text as MIME begins with? Tells nothing of
+ * the rest: only to choose among keys, before the content is asked for. */
+bool enveloped_reader_looks_right(struct enveloped_reader *r,
+                                  const struct secret *key);
+
 /* The plaintext under KEY (exactly cipher->key_bytes). Its end is reached
  * only after padding or tag were checked: ERR_CANNOT_DECRYPT with one
  * sentence for all of a wrong key, bad padding, bad tag, cut short. Until

@@ -13,6 +13,8 @@ struct enveloped_reader {
     struct recipients recipients;
     struct cipher_algorithm cipher;
     struct ber_string string;
+    uint8_t first[LIMIT_FIRST_BYTES];
+    size_t first_n;
     struct decryption *decryption;
 };
 
@@ -112,6 +114,26 @@ enveloped_cipher(const struct enveloped_reader *r)
     return &r->cipher;
 }
 
+/* What fails here fails again when the content is read, with the one
+ * answer. */
+bool
+enveloped_reader_looks_right(struct enveloped_reader *r,
+                             const struct secret *key)
+{
+    struct problem ignored = {0};
+    size_t got = 1;
+
+    if (r->decryption)
+        bug("looking at the beginning after it was decrypted");
+    for (; got > 0 && r->first_n < sizeof(r->first); r->first_n += got)
+        if (ber_string_read(&r->string, r->first + r->first_n,
+                            sizeof(r->first) - r->first_n, &got,
+                            &ignored) != ERR_OK)
+            return false;
+    return decryption_looks_right(slice_of(r->first, r->first_n), &r->cipher,
+                                  secret_slice(key));
+}
+
 enum err
 enveloped_reader_content(struct enveloped_reader *r, const struct secret *key,
                          struct stream **out_stream, struct problem *p)
@@ -120,8 +142,8 @@ enveloped_reader_content(struct enveloped_reader *r, const struct secret *key,
 
     if (r->decryption)
         bug("decrypting a message twice");
-    e = decryption_new(r->object, &r->string, &r->cipher, secret_slice(key),
-                       &r->decryption, p);
+    e = decryption_new(r->object, &r->string, slice_of(r->first, r->first_n),
+                       &r->cipher, secret_slice(key), &r->decryption, p);
     if (e == ERR_OK)
         *out_stream = decryption_stream(r->decryption);
     return e;

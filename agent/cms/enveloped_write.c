@@ -114,7 +114,7 @@ enveloped_writer_begin(struct sink *to, enum cipher cipher,
     AUTO(buf) struct buf head = {0};
     enum err e;
 
-    if (count == 0 || cipher == CIPHER_NONE || cipher_is_legacy(cipher))
+    if (count == 0 || !cipher_is_written(cipher))
         bug("an envelope for nobody or with a cipher not to be written");
     if (count > LIMIT_RECIPIENTS)
         return fail(p, ERR_LIMIT, "more than %d recipients", LIMIT_RECIPIENTS);

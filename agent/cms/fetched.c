@@ -29,7 +29,8 @@ static const char *const cipher_fetch_name[CIPHER_COUNT] = {
     [CIPHER_AES128_CBC] = "AES-128-CBC", [CIPHER_AES192_CBC] = "AES-192-CBC",
     [CIPHER_AES256_CBC] = "AES-256-CBC", [CIPHER_AES128_GCM] = "AES-128-GCM",
     [CIPHER_AES192_GCM] = "AES-192-GCM", [CIPHER_AES256_GCM] = "AES-256-GCM",
-    [CIPHER_3DES_CBC] = "DES-EDE3-CBC",
+    [CIPHER_AES128_CCM] = "AES-128-CCM", [CIPHER_AES192_CCM] = "AES-192-CCM",
+    [CIPHER_AES256_CCM] = "AES-256-CCM", [CIPHER_3DES_CBC] = "DES-EDE3-CBC",
 };
 
 static const char *const wrap_fetch_name[3] = {"AES-128-WRAP", "AES-192-WRAP",

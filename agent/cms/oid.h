@@ -21,7 +21,7 @@
     X(ENVELOPED_DATA, PKCS "\x01\x07\x03")                                     \
     X(AUTH_ENVELOPED_DATA, PKCS "\x01\x09\x10\x01\x17")                        \
     X(COMPRESSED_DATA, PKCS "\x01\x09\x10\x01\x09")                            \
-    X(ZLIB, PKCS "\x01\x09\x10\x03\x08")                                      \
+    X(ZLIB, PKCS "\x01\x09\x10\x03\x08")                                       \
     /* attributes: RFC 5652 11, 5035, 8551 2.5 */                              \
     X(CONTENT_TYPE, PKCS "\x01\x09\x03")                                       \
     X(MESSAGE_DIGEST, PKCS "\x01\x09\x04")                                     \
@@ -63,6 +63,9 @@
     X(AES128_GCM, NIST "\x01\x06")                                             \
     X(AES192_GCM, NIST "\x01\x1a")                                             \
     X(AES256_GCM, NIST "\x01\x2e")                                             \
+    X(AES128_CCM, NIST "\x01\x07")                                             \
+    X(AES192_CCM, NIST "\x01\x1b")                                             \
+    X(AES256_CCM, NIST "\x01\x2f")                                             \
     X(DES3_CBC, PKCS "\x03\x07")                                               \
     X(RC2_CBC, PKCS "\x03\x02")                                                \
     /* key agreement and wrap: RFC 5753, 3565, 3370 */                         \
