@@ -151,6 +151,10 @@ handle(struct client *c, enum message m, const union any_record *r,
         return key_decrypt(c, &r->unwrap_request, &out->decrypt, room, p);
     if (m == MSG_AGREE)
         return key_agree(c, &r->agree_request, &out->agree, room, p);
+    if (m == MSG_DECRYPTED) {
+        c->attempts.count = 0;
+        return ERR_OK;
+    }
     if (m == MSG_UNLOCK)
         return token_unlock(c, &r->token_choice, &out->token, room, p);
     if (m == MSG_LOCK)
@@ -279,8 +283,13 @@ client_end(struct client *c)
 static void *
 client_thread(void *arg)
 {
-    serve(arg);
-    client_end(arg);
+    struct client *c = arg;
+
+    serve(c);
+    /* Else whoever took over has them. */
+    if (!c->is_abandoned)
+        attempts_fail(&c->attempts, &c->keyholder->failures, clock_ms());
+    client_end(c);
     return NULL;
 }
 

@@ -15,6 +15,8 @@ static const char key_prefix[] = "key ";
 #define DEFAULT_PIN_IDLE_S  600
 #define DEFAULT_PIN_LIMIT_S 3600
 #define DEFAULT_PROMPT_S    180
+#define DEFAULT_FAILURES    30
+#define DEFAULT_FAILURES_S  600
 
 void
 config_init(struct config *c)
@@ -23,6 +25,8 @@ config_init(struct config *c)
     c->use_system = true;
     c->pin_prompts = CONFIG_PIN_PROMPTS;
     c->prompt_s = DEFAULT_PROMPT_S;
+    c->decrypt.failures = DEFAULT_FAILURES;
+    c->decrypt.window_s = DEFAULT_FAILURES_S;
     c->pin.idle_s = DEFAULT_PIN_IDLE_S;
     c->pin.limit_s = DEFAULT_PIN_LIMIT_S;
 }
@@ -249,6 +253,15 @@ set_consent(struct config_consent *consent, const char *name, const char *value)
 }
 
 static bool
+set_decrypt(struct config_decrypt *decrypt, const char *name, const char *value)
+{
+    if (strcmp(name, "failures") == 0)
+        return set_number(&decrypt->failures, value, 0, LIMIT_DECRYPT_FAILURES);
+    return strcmp(name, "window") == 0 &&
+           set_number(&decrypt->window_s, value, 1, LIMIT_CONFIG_SECONDS);
+}
+
+static bool
 set_value(struct config *c, const char *section, const char *name,
           const char *value)
 {
@@ -268,6 +281,8 @@ set_value(struct config *c, const char *section, const char *name,
         return set_consent(&c->consent, name, value);
     if (strcmp(section, "raw") == 0 && strcmp(name, "shared-secret") == 0)
         return set_bool(&c->shared_secrets, value);
+    if (strcmp(section, "decrypt") == 0)
+        return set_decrypt(&c->decrypt, name, value);
     if (strcmp(section, "pinentry") == 0 && strcmp(name, "timeout") == 0)
         return set_number(&c->prompt_s, value, 5, LIMIT_PINENTRY_SECONDS);
     return true;

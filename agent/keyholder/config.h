@@ -1,6 +1,6 @@
 /*
  * The keyholder's part of agent.conf: [modules], [module NAME], [tokens],
- * [pin], [lock], [consent], [key NAME], [pinentry] timeout, [raw]
+ * [pin], [lock], [consent], [decrypt], [key NAME], [pinentry] timeout, [raw]
  * shared-secret.
  * Sections of others are passed over; what is wrong in ours is logged and
  * the rest is used, so that one bad line does not take all tokens away.
@@ -44,6 +44,12 @@ struct config_consent {
     unsigned count;    /* operations, the first included; 0: any number */
 };
 
+/* How many failed decryptions a key may have within a time. */
+struct config_decrypt {
+    unsigned failures; /* 0: any number */
+    unsigned window_s;
+};
+
 /* A rule for keys. */
 struct config_key {
     char *name;  /* of its section */
@@ -68,6 +74,7 @@ struct config {
     struct config_pin pin;
     struct config_lock lock;
     struct config_consent consent;
+    struct config_decrypt decrypt;
     struct config_key key[LIMIT_CONFIG_KEYS];
     size_t key_count;
 };

@@ -16,6 +16,7 @@
 #include "agent/keyholder/caller.h"
 #include "agent/keyholder/config.h"
 #include "agent/keyholder/consent.h"
+#include "agent/keyholder/failures.h"
 #include "agent/keyholder/journal.h"
 #include "agent/keyholder/kept.h"
 #include "agent/keyholder/oracle.h"
@@ -42,6 +43,7 @@ struct keyholder {
     struct kept kept;
     struct consents consents;
     struct oracle oracle;
+    struct failures failures;
     pthread_mutex_t mutex;    /* guards what follows; no token is asked in it */
     struct client *prompting; /* one prompt at a time: whose, or NULL */
     pthread_cond_t prompted;
@@ -68,6 +70,7 @@ struct client {
     char tty[257], term[65], display[257], locale[65];
     char program[CALLER_BYTES]; /* see client_program */
     enum message message;       /* the request that is worked on */
+    struct attempts attempts;   /* decryptions that may have failed */
     /* A module does not come back: the client was told, and another thread
      * serves its channel. Set while the token is held. */
     bool is_abandoned;

@@ -86,6 +86,7 @@ init_shared(struct keyholder *k)
     kept_init(&k->kept, &k->config.pin);
     consents_init(&k->consents, &k->config.consent);
     oracle_init(&k->oracle);
+    failures_init(&k->failures, &k->config.decrypt);
     broker_link_init(&k->broker, CHANNEL_FD);
     pthread_mutex_init(&k->mutex, NULL);
     pthread_condattr_init(&attr);

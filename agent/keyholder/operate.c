@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 
+#include "agent/base/fd.h"
 #include "agent/base/limits.h"
 #include "agent/base/secret.h"
 #include "agent/keyholder/keeper.h"
@@ -118,6 +119,21 @@ attempt(struct operation *op, enum tokens_err *out_result, struct problem *p)
     }
 }
 
+static enum err
+may_decrypt(struct operation *op, struct problem *p)
+{
+    struct client *c = op->client;
+    char name[TOKEN_LABEL_BYTES];
+    enum err e = failures_check(&c->keyholder->failures, &c->attempts,
+                                op->token, op->id, clock_ms(), p);
+
+    if (e == ERR_OK)
+        return ERR_OK;
+    token_name(op->token, name);
+    problem_set_token(p, name);
+    return e;
+}
+
 enum err
 key_operation_run(struct operation *op, struct slice key,
                   enum tokens_err *out_result, struct problem *p)
@@ -126,10 +142,15 @@ key_operation_run(struct operation *op, struct slice key,
     enum err e =
         reference_find(c->keyholder->store, key, &op->token, &op->id, p);
 
+    if (e == ERR_OK && op->decrypts)
+        e = may_decrypt(op, p);
     if (e == ERR_OK) {
         op->why.token = op->token;
         op->why.facts = &op->facts;
         e = attempt(op, out_result, p);
+        if (e == ERR_OK && op->decrypts)
+            attempts_add(&c->attempts, &c->keyholder->failures, op->token,
+                         op->id, clock_ms());
     }
     client_audit(c, op->audited, op->token, op->id, e);
     return e;
@@ -274,6 +295,7 @@ key_unwrap(struct client *c, const struct unwrap_request *request,
         .audited = client_is_raw(c) ? "raw-unwrap" : "unwrap",
         .why = {.operation =
                     client_is_raw(c) ? "decrypt data" : "decrypt a message"},
+        .decrypts = !client_is_raw(c),
         .request = request,
         .room = LIMIT_PLAIN_BYTES,
         .call = key_operation_unwrap};
@@ -403,6 +425,7 @@ key_agree(struct client *c, const struct agree_request *request,
 {
     struct operation op = {.client = c,
                            .audited = client_is_raw(c) ? "raw-agree" : "agree",
+                           .decrypts = !client_is_raw(c),
                            .why = {.operation = client_is_raw(c)
                                                     ? "agree on a key"
                                                     : "decrypt a message"},

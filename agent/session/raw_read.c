@@ -74,7 +74,7 @@ decrypt_object(struct reading *g, struct stream *der, struct sink *to)
     TRY(enveloped_reader_content(reader, key, &plain, p));
     TRY(stream_pump(plain, to, p));
     l->opened = true;
-    return ERR_OK;
+    return reading_decrypted(g);
 }
 
 enum err

@@ -132,11 +132,15 @@ void reading_drop(struct reading *g);
 /* ---- inside the engine
  * --------------------------------------------------------- */
 
-/* decrypting.c: finds the key of one recipient among one's own and gets the
- * content-encryption key. */
+/* decrypting.c: finds the key of one recipient among one's own, those without
+ * a certificate last, and gets the content-encryption key. */
 MUST_USE enum err reading_find_key(struct reading *g, struct layer *l,
-                                   const struct enveloped_reader *e,
+                                   struct enveloped_reader *e,
                                    struct secret **out);
+
+/* ... and says that all of it decrypted well: what is not said so of counts
+ * as a failed decryption with the key. */
+MUST_USE enum err reading_decrypted(struct reading *g);
 
 /* reading.c: one entity, whatever it is. */
 MUST_USE enum err reading_entity(struct reading *g, struct entity *e,
