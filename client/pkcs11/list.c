@@ -337,6 +337,32 @@ sweep(void)
     }
 }
 
+/* Is a login of use? Not when a key can be used already: the others are asked
+ * for with their operation. Nor when there are several locked tokens, for the
+ * same reason. So a program is sent to C_Login when the one token there is is
+ * locked, or hides its keys; and Thunderbird, which loses the end of a login
+ * that comes before its dialog is drawn, only when a person has to answer. */
+static bool
+is_login_needless(json_t *keys)
+{
+    json_t *key, *first = NULL;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        json_t *token = json_object_get(key, "token");
+
+        if (strcmp(text_of(key, "private"), "no") == 0)
+            continue;
+        if (json_is_true(json_object_get(key, "unlocked")))
+            return true;
+        if (first && !json_equal(first, token))
+            return true;
+        first = token;
+    }
+    return false;
+}
+
 /* Those of tokens that are unlocked come first: of a key that is on two, that
  * one is used. */
 bool
@@ -357,13 +383,14 @@ list_apply(json_t *reply)
                 done = done && list_key(key);
         }
     sweep();
+    module.is_open = done && is_login_needless(keys);
     return done;
 }
 
 static void
 agent_is_away(void)
 {
-    module.is_present = false;
+    module.is_present = module.is_open = false;
     module.listed_ms = clock_now_ms();
     mark_all(false);
     sweep();

@@ -119,9 +119,10 @@ struct module {
     struct object **object;
     size_t object_count;
     CK_OBJECT_HANDLE last_object;
-    bool is_logged_in;
-    bool is_present; /* the agent has answered */
-    bool was_told;   /* what C_WaitForSlotEvent said last */
+    bool is_logged_in; /* by C_Login */
+    bool is_open;      /* no login is needed, see list.c */
+    bool is_present;   /* the agent has answered */
+    bool was_told;     /* what C_WaitForSlotEvent said last */
     int64_t listed_ms;
     json_t *caller; /* where to ask the person */
 };
@@ -146,6 +147,8 @@ bool module_lock(void);
 
 /* ---- session.c ----------------------------------------------------------- */
 
+/* By C_Login, or because no login is needed. */
+bool session_is_user(void);
 struct session *session_find(CK_SESSION_HANDLE handle);
 CK_RV session_get(CK_SESSION_HANDLE handle, struct session **out);
 void sessions_drop(void);

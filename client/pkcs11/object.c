@@ -101,7 +101,7 @@ object_matches(const struct object *o, const CK_ATTRIBUTE *template,
 bool
 object_is_visible(const struct object *o)
 {
-    return !o->is_gone && (!o->is_private || module.is_logged_in);
+    return !o->is_gone && (!o->is_private || session_is_user());
 }
 
 struct object *

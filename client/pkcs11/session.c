@@ -129,13 +129,19 @@ C_CloseAllSessions(CK_SLOT_ID slot)
     GUARDED(sessions_close(slot));
 }
 
+bool
+session_is_user(void)
+{
+    return module.is_logged_in || module.is_open;
+}
+
 static CK_STATE
 state_of(const struct session *s)
 {
     if (s->flags & CKF_RW_SESSION)
-        return module.is_logged_in ? CKS_RW_USER_FUNCTIONS
-                                   : CKS_RW_PUBLIC_SESSION;
-    return module.is_logged_in ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION;
+        return session_is_user() ? CKS_RW_USER_FUNCTIONS
+                                 : CKS_RW_PUBLIC_SESSION;
+    return session_is_user() ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION;
 }
 
 static CK_RV
@@ -148,6 +154,10 @@ session_info(CK_SESSION_HANDLE handle, CK_SESSION_INFO *out)
         return rv;
     if (!out)
         return CKR_ARGUMENTS_BAD;
+    /* Whether a login is needed changes while nobody looks. */
+    (void)list_refresh(false);
+    if (session_get(handle, &s) != CKR_OK)
+        return CKR_SESSION_CLOSED;
     *out = (CK_SESSION_INFO){
         .slotID = SLOT, .state = state_of(s), .flags = s->flags};
     return CKR_OK;

@@ -32,7 +32,7 @@
 
 #define RSA_KEY                                                                \
     "{\"key\":\"aa01\",\"id\":\"0101\",\"label\":\"rsa\",\"token\":\"t\","     \
-    "\"uri\":\"pkcs11:token=t\",\"unlocked\":true,\"private\":\"yes\","        \
+    "\"uri\":\"pkcs11:token=t\",\"unlocked\":false,\"private\":\"yes\","       \
     "\"type\":\"rsa\",\"bits\":1024,\"uses\":[\"sign\",\"decrypt\"],"          \
     "\"modulus\":\"" HEX_128 "\",\"exponent\":\"010001\","                     \
     "\"public_key\":\"3000\",\"certificate\":{\"der\":\"30820001\","           \
@@ -41,13 +41,13 @@
     "\"issuer\":\"3002\",\"serial\":\"020108\"}]}"
 #define EC_KEY                                                                 \
     "{\"key\":\"aa02\",\"id\":\"0202\",\"label\":\"ec\",\"token\":\"t\","      \
-    "\"uri\":\"pkcs11:token=t\",\"unlocked\":true,\"private\":\"yes\","        \
+    "\"uri\":\"pkcs11:token=t\",\"unlocked\":false,\"private\":\"yes\","       \
     "\"type\":\"ec\",\"bits\":256,\"uses\":[\"sign\",\"agree\"],"              \
     "\"public_key\":\"3000\",\"curve\":\"" OID_P256 "\",\"point\":\"" POINT    \
     "\"}"
 #define ED_KEY                                                                 \
     "{\"key\":\"aa03\",\"id\":\"0303\",\"label\":\"ed\",\"token\":\"t\","      \
-    "\"uri\":\"pkcs11:token=t\",\"unlocked\":true,\"private\":\"yes\","        \
+    "\"uri\":\"pkcs11:token=t\",\"unlocked\":false,\"private\":\"yes\","       \
     "\"type\":\"ed25519\",\"bits\":255,\"uses\":[\"sign\"],"                   \
     "\"public_key\":\"3000\",\"point\":\"" HEX_16 HEX_16 "\"}"
 #define REPLY(members) "{\"parameters\":{" members "}}"

@@ -333,6 +333,46 @@ of_several_locked_tokens_none_is_asked_for_in_advance(void **state)
     assert_int_equal(fake_count(&fake.unlocks), 0);
 }
 
+#define KEY_OF(token, unlocked, private)                                       \
+    "{\"key\":\"" token "\",\"id\":\"01" token "\",\"label\":\"k\","           \
+    "\"token\":\"" token "\",\"unlocked\":" unlocked                           \
+    ",\"private\":\"" private "\",\"type\":\"ec\",\"bits\":256,\"uses\":["     \
+                              "\"sign\"]}"
+
+/* What can be used without a login is seen without one. */
+static void
+a_login_is_needed_only_where_it_is_of_use(void **state)
+{
+    static const struct {
+        const char *list;
+        bool needed;
+    } cases[] = {
+        {REPLY("\"keys\":[]"), true},
+        {REPLY("\"keys\":[" KEY_OF("aa", "false", "unknown") "]"), true},
+        {REPLY("\"keys\":[" KEY_OF("aa", "true", "yes") "]"), false},
+        {REPLY("\"keys\":[" KEY_OF("aa", "true", "no") "]"), true},
+        {REPLY("\"keys\":[" KEY_OF("aa", "false",
+                                   "yes") "," KEY_OF("bb", "true", "yes") "]"),
+         false},
+        {REPLY("\"keys\":[" KEY_OF("aa", "false",
+                                   "yes") "," KEY_OF("bb", "false", "yes") "]"),
+         false},
+    };
+    CK_SESSION_INFO info;
+
+    (void)state;
+    EXPECT(CKR_OK, f->C_Logout(s));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        fake_set(&fake.list, cases[i].list);
+        module.listed_ms = 0;
+        EXPECT(CKR_OK, f->C_GetSessionInfo(s, &info));
+        assert_int_equal(info.state, cases[i].needed ? CKS_RO_PUBLIC_SESSION
+                                                     : CKS_RO_USER_FUNCTIONS);
+    }
+    /* and a program that logs in all the same may do so */
+    EXPECT(CKR_OK, f->C_Login(s, CKU_USER, NULL, 0));
+}
+
 static void
 private_keys_are_seen_only_after_a_login(void **state)
 {
@@ -437,8 +477,10 @@ a_key_on_two_tokens_is_one(void **state)
     fake_set(&fake.list,
              REPLY("\"keys\":[{\"key\":\"bb02\",\"id\":\"0202\",\"label\":"
                    "\"ec\",\"unlocked\":false,\"private\":\"unknown\","
-                   "\"type\":\"ec\",\"bits\":256,\"uses\":[\"sign\"]}," EC_KEY
-                   "]"));
+                   "\"type\":\"ec\",\"bits\":256,\"uses\":[\"sign\"]},"
+                   "{\"key\":\"aa02\",\"id\":\"0202\",\"label\":"
+                   "\"ec\",\"unlocked\":true,\"private\":\"yes\","
+                   "\"type\":\"ec\",\"bits\":256,\"uses\":[\"sign\"]}]"));
     fake_set(&fake.sign, REPLY("\"signature\":\"" DER_SIG "\""));
     module.listed_ms = 0;
     assert_int_equal(find(CKO_PRIVATE_KEY, "", &again), 1);
@@ -765,6 +807,7 @@ main(void)
         TEST(sessions_are_opened_and_closed),
         TEST(a_login_has_the_agent_ask),
         TEST(of_several_locked_tokens_none_is_asked_for_in_advance),
+        TEST(a_login_is_needed_only_where_it_is_of_use),
         TEST(private_keys_are_seen_only_after_a_login),
         TEST(attributes_are_given_as_the_standard_says),
         TEST(certificate_and_keys_share_their_id),
