@@ -12,6 +12,7 @@ static const struct setup_tool tools[] = {
     {"aerc", "read and send with aerc", setup_aerc, NULL},
     {"gpgme", "NeoMutt, mutt, KMail, Claws, notmuch through GPGME", NULL,
      setup_gpgme},
+    {"git", "sign commits and tags", setup_git, NULL},
     {"maildrop", "learn contacts as mail is delivered", setup_maildrop, NULL},
     {"notmuch", "learn contacts and tag by verdict", setup_notmuch, NULL},
     {"p11-kit", "your keys for every program that uses p11-kit", NULL,

@@ -42,7 +42,8 @@ char *setup_address(const struct arguments *a);
 int setup_gpgme(const struct arguments *a);
 
 extern const char setup_procmail[], setup_maildrop[], setup_sieve[],
-    setup_notmuch[], setup_aerc[], setup_sendmail[];
+    setup_notmuch[], setup_aerc[], setup_sendmail[],
+    setup_git[];
 int setup_pkcs11(const struct arguments *a);
 int setup_p11_kit(const struct arguments *a);
 int setup_thunderbird(const struct arguments *a);

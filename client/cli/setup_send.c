@@ -1,4 +1,4 @@
-/* smime setup: programs that send. */
+/* smime setup: programs that send, and git. */
 #include "client/cli/setup.h"
 
 const char setup_sendmail[] =
@@ -22,3 +22,13 @@ const char setup_sendmail[] =
     "#                       \"$(command -v {smime-sendmail})\"\n"
     "#   s-nail          set mta={smime-sendmail}\n"
     "#   aerc            outgoing = {smime-sendmail}\n";
+
+const char setup_git[] =
+    "# To be typed, in any folder; without --global for one repository.\n"
+    "git config --global gpg.format x509\n"
+    "git config --global gpg.x509.program {smime-git}\n"
+    "git config --global commit.gpgSign true\n"
+    "git config --global tag.gpgSign true\n"
+    "\n"
+    "# The key is that of the committer's address. Another one:\n"
+    "#git config --global user.signingKey {address}\n";
