@@ -16,9 +16,9 @@ usage_error(const struct command *command, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fputs("smime: ", stderr);
+    fprintf(stderr, "%s: ", cli_program);
     show_text(stderr, text);
-    fprintf(stderr, "\n  next: see smime %s%s--help\n",
+    fprintf(stderr, "\n  next: see %s %s%s--help\n", cli_program,
             command ? command->name : "", command ? " " : "");
     return EXIT_USAGE;
 }

@@ -155,6 +155,9 @@ int call_add_fd(struct call *c, const char *name, int fd);
  * EXIT_DONE, or says why not and gives the exit code. */
 int call_set_input(struct call *c, const char *file);
 int call_set_output(struct call *c);
+/* Behind call_set_input: where the input is no mail but a CMS object (DER), it
+ * becomes a mail that has no other header. EXIT_DONE too when it is a mail. */
+int call_wrap_object(struct call *c);
 
 /* Opens the files that OPTION (an OPTION_EACH) names and sets them as the
  * list PARAMETER: several go into one descriptor. EXIT_DONE too when there is

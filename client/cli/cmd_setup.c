@@ -14,6 +14,8 @@ static const struct setup_tool tools[] = {
      setup_gpgme},
     {"git", "sign commits and tags", setup_git, NULL},
     {"maildrop", "learn contacts as mail is delivered", setup_maildrop, NULL},
+    {"mutt", "sign, verify, encrypt, decrypt with mutt", setup_mutt, NULL},
+    {"neomutt", "the same with NeoMutt", setup_mutt, NULL},
     {"notmuch", "learn contacts and tag by verdict", setup_notmuch, NULL},
     {"p11-kit", "your keys for every program that uses p11-kit", NULL,
      setup_p11_kit},

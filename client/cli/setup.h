@@ -27,10 +27,14 @@ void setup_program(struct buf *out, const char *program);
 
 /*
  * Appends LINES with what stands in braces filled in: {smime} and {smime-...}
- * are programs as setup_program gives them, {address} is the person's own
+ * are programs as setup_program gives them, {data} is our folder of data,
+ * {address} is the person's own
  * address (--from, else that of the only key). Other braces stay.
  */
 void setup_fill(struct buf *out, const struct arguments *a, const char *lines);
+
+/* Appends the folder of our data ($XDG_DATA_HOME/smime-agent). */
+void setup_data_folder(struct buf *out);
 
 /* The person's own address: --from, else that of the only key the agent has;
  * "you@example.org" when neither says it. Gives. */
@@ -42,8 +46,7 @@ char *setup_address(const struct arguments *a);
 int setup_gpgme(const struct arguments *a);
 
 extern const char setup_procmail[], setup_maildrop[], setup_sieve[],
-    setup_notmuch[], setup_aerc[], setup_sendmail[],
-    setup_git[];
+    setup_notmuch[], setup_aerc[], setup_sendmail[], setup_git[], setup_mutt[];
 int setup_pkcs11(const struct arguments *a);
 int setup_p11_kit(const struct arguments *a);
 int setup_thunderbird(const struct arguments *a);

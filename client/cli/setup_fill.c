@@ -64,6 +64,18 @@ setup_program(struct buf *out, const char *program)
         add_quoted(out, path);
 }
 
+void
+setup_data_folder(struct buf *out)
+{
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+
+    if (data && data[0] == '/')
+        buf_addf(out, "%s/smime-agent", data);
+    else
+        buf_addf(out, "%s/.local/share/smime-agent", home ? home : "");
+}
+
 /* ---- the address
  * -------------------------------------------------------------------- */
 
@@ -126,6 +138,10 @@ word_fill(struct buf *out, const struct arguments *a, const char *word,
 
         buf_add_text(out, address);
         free(address);
+        return true;
+    }
+    if (strcmp(name, "data") == 0) {
+        setup_data_folder(out);
         return true;
     }
     if (strcmp(name, "smime") != 0 && strncmp(name, "smime-", 6) != 0)
