@@ -142,18 +142,36 @@ is_harmless(uint32_t c)
         return false;
     if (c >= 0x2066 && c <= 0x2069) /* isolates */
         return false;
+    if (c == 0xad || c == 0x180e || c == 0x200b || (c >= 0x2060 && c <= 0x2064))
+        return false; /* nothing is seen of them, two texts look like one */
+    if ((c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe00ff))
+        return false;                             /* annotations, tags */
     return c != 0xfeff && (c & 0xfffe) != 0xfffe; /* BOM, noncharacters */
 }
 
+/* Joiners are letters' own where writing needs them (Persian, Hindi, emoji),
+ * and so are selectors of a form behind a Chinese character; elsewhere they
+ * only hide. */
+static bool
+joins(uint32_t before, uint32_t c)
+{
+    if (c == 0x200c || c == 0x200d)
+        return before >= 0x590;
+    return c < 0xe0100 || c > 0xe01ef || before >= 0x2e80;
+}
+
 /* Writes the shown form of the first character of S into OUT (room for 4
- * escapes) and gives how many bytes of S it took. */
+ * escapes) and gives how many bytes of S it took. *before: the one before,
+ * becomes this one. */
 static size_t
-character_escape(struct slice s, char *out)
+character_escape(struct slice s, uint32_t *before, char *out)
 {
     uint32_t point = 0;
     size_t n = utf8_read(s, &point);
+    bool fits = n > 0 && is_harmless(point) && joins(*before, point);
 
-    if (n > 0 && is_harmless(point)) {
+    *before = point;
+    if (fits) {
         memcpy(out, s.p, n);
         out[n] = '\0';
         return n;
@@ -173,12 +191,13 @@ text_escape(struct slice text, char *out, size_t size)
     static const char dots[] = "...";
     size_t len = 0;
     size_t cut_at = 0; /* the last place where the dots still fit */
+    uint32_t before = 0;
 
     if (size == 0)
         return;
     while (text.n > 0) {
         char shown[4 * LIMIT_UTF8_BYTES + 1];
-        size_t used = character_escape(text, shown);
+        size_t used = character_escape(text, &before, shown);
         size_t n = strlen(shown);
 
         if (n > size - 1 - len) {

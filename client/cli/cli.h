@@ -228,9 +228,10 @@ int call_with_secrets(const struct arguments *a, const char *method,
 
 /* ---- parts of commands -------------------------------------------------- */
 
-extern const struct command contacts_list, contacts_show, contacts_remove,
-    contacts_pin, contacts_unpin, contacts_block, contacts_unblock,
-    contacts_undo, contacts_history, contacts_backup, contacts_restore;
+extern const struct command contacts_list, contacts_search, contacts_show,
+    contacts_remove, contacts_pin, contacts_unpin, contacts_block,
+    contacts_unblock, contacts_undo, contacts_history, contacts_backup,
+    contacts_restore;
 
 int keys_remove_run(const struct arguments *a);
 int keys_export_run(const struct arguments *a);
@@ -269,16 +270,32 @@ void name_text(const char *distinguished_name, char *out, size_t size);
 /* "elena@example.org, e.example@example.org" from an array of texts. */
 void texts_join(json_t *texts, char *out, size_t size);
 
-/* Lines in columns, as wide as needed; on a terminal the first column gives
- * way. Cells are foreign text. */
+/* ---- table.c ------------------------------------------------------------ */
+
+/* Lines in columns. On a terminal that is too narrow the first column gives
+ * way, and those of the set gives_way. Cells are foreign text. Printed in
+ * parts (table_clear in between), the columns stay where they are as far as
+ * they can. */
 #define TABLE_COLUMNS 6
 struct table {
     char *(*row)[TABLE_COLUMNS];
+    const char **paint;
     size_t count;
+    size_t widest[TABLE_COLUMNS];
+    unsigned gives_way; /* 1 << column */
+    int spare[3]; /* left out, in this order, where it is still too wide; 0: no
+                     more */
+    int painted;  /* the column that has a colour on a terminal */
 };
 void table_add(struct table *t, const char *const cells[TABLE_COLUMNS]);
-void table_print(const struct table *t);
+/* The colour of the row that was added last: SGR parameters, not copied. */
+void table_paint(struct table *t, const char *colour);
+void table_print(struct table *t);
+void table_clear(struct table *t);
 void table_drop(struct table *t);
+
+/* On a terminal, unless NO_COLOR is set (no-color.org). */
+bool colours_are_wanted(void);
 
 /* Flushes stdout: 0, or EXIT_OUTPUT and said. */
 int output_finish(int exit_code);

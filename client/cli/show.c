@@ -1,16 +1,12 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
 #define SHOWN_TEXT_BYTES 4096
-#define LEAST_COLUMN     14
 
 void
 show_text(FILE *to, const char *text)
@@ -151,117 +147,4 @@ texts_join(json_t *texts, char *out, size_t size)
                      json_string_value(text) ? json_string_value(text) : "");
     }
     text_escape(buf_slice(&all), out, size);
-}
-
-/* ---- columns
- * ------------------------------------------------------------------------ */
-
-/* Characters, not bytes; wide ones count as one. */
-static size_t
-text_width(const char *text)
-{
-    size_t width = 0;
-
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
-/* How many bytes make WIDTH characters. */
-static size_t
-text_cut(const char *text, size_t width)
-{
-    size_t n = 0;
-
-    while (text[n] && width > 0) {
-        n++;
-        while (((unsigned char)text[n] & 0xc0) == 0x80)
-            n++;
-        width--;
-    }
-    return n;
-}
-
-void
-table_add(struct table *t, const char *const cells[TABLE_COLUMNS])
-{
-    t->row = mem_resize(t->row, (t->count + 1) * sizeof(*t->row));
-    for (int i = 0; i < TABLE_COLUMNS; i++) {
-        char shown[512];
-
-        text_escape(slice_text(cells[i] ? cells[i] : ""), shown, sizeof(shown));
-        t->row[t->count][i] = mem_text(slice_text(shown));
-    }
-    t->count++;
-}
-
-static size_t
-terminal_width(void)
-{
-    struct winsize size;
-
-    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
-        return 0;
-    return size.ws_col;
-}
-
-static void
-widths_find(const struct table *t, size_t width[TABLE_COLUMNS])
-{
-    size_t total = 0, most = terminal_width();
-
-    for (int i = 0; i < TABLE_COLUMNS; i++) {
-        width[i] = 0;
-        for (size_t r = 0; r < t->count; r++)
-            if (text_width(t->row[r][i]) > width[i])
-                width[i] = text_width(t->row[r][i]);
-        total += width[i] + (width[i] > 0 ? 2 : 0);
-    }
-    if (most == 0 || total <= most || width[0] <= LEAST_COLUMN)
-        return;
-    total -= most;
-    width[0] =
-        width[0] > LEAST_COLUMN + total ? width[0] - total : LEAST_COLUMN;
-}
-
-static void
-row_print(char *const row[TABLE_COLUMNS], const size_t width[TABLE_COLUMNS])
-{
-    size_t owed = 0; /* blanks are printed only before something */
-
-    for (int i = 0; i < TABLE_COLUMNS; i++) {
-        size_t has = text_width(row[i]);
-        bool fits = has <= width[i];
-
-        if (width[i] == 0)
-            continue;
-        if (has > 0) {
-            printf("%*s%.*s%s", (int)owed, "",
-                   (int)text_cut(row[i], fits ? has : width[i] - 3), row[i],
-                   fits ? "" : "...");
-            owed = 0;
-        }
-        owed += (fits ? width[i] - has : 0) + 2;
-    }
-    putchar('\n');
-}
-
-void
-table_print(const struct table *t)
-{
-    size_t width[TABLE_COLUMNS];
-
-    widths_find(t, width);
-    for (size_t r = 0; r < t->count; r++)
-        row_print(t->row[r], width);
-}
-
-void
-table_drop(struct table *t)
-{
-    for (size_t r = 0; r < t->count; r++)
-        for (int i = 0; i < TABLE_COLUMNS; i++)
-            free(t->row[r][i]);
-    free(t->row);
-    *t = (struct table){.count = 0};
 }

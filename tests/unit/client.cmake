@@ -1,5 +1,7 @@
 smime_unit_test(client_lib smime-client smime-base)
 smime_unit_test(client_mailbox smime-cli smime-base)
+smime_unit_test(client_width smime-cli smime-base Threads::Threads)
+add_dependencies(test_client_width smime)
 smime_unit_test(client_gpgsm smime-gpgsm-core)
 foreach(name client_cli client_doctor client_report)
   smime_unit_test(${name} smime-base Threads::Threads)

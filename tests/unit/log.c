@@ -63,6 +63,22 @@ what_turns_or_ends_the_line_becomes_hex(void **state)
 }
 
 static void
+what_cannot_be_seen_becomes_hex(void **state)
+{
+    (void)state;
+    assert_escaped(slice_text("a\u200bb\u00adc\u2060d"), 256,
+                   "a\\xe2\\x80\\x8bb\\xc2\\xadc\\xe2\\x81\\xa0d");
+    assert_escaped(slice_text("max\U000e0041"), 256, "max\\xf3\\xa0\\x81\\x81");
+    /* Joiners where letters want them, and where they only hide. */
+    assert_escaped(slice_text("\u0645\u06cc\u200c\u062e"), 256,
+                   "\u0645\u06cc\u200c\u062e");
+    assert_escaped(slice_text("ma\u200dx"), 256, "ma\\xe2\\x80\\x8dx");
+    assert_escaped(slice_text("\u200cx"), 256, "\\xe2\\x80\\x8cx");
+    assert_escaped(slice_text("\u845b\U000e0100"), 256, "\u845b\U000e0100");
+    assert_escaped(slice_text("a\U000e0100"), 256, "a\\xf3\\xa0\\x84\\x80");
+}
+
+static void
 invalid_utf8_becomes_hex_byte_by_byte(void **state)
 {
     (void)state;
@@ -225,6 +241,7 @@ main(void)
         cmocka_unit_test(printable_text_is_kept),
         cmocka_unit_test(control_characters_become_hex),
         cmocka_unit_test(what_turns_or_ends_the_line_becomes_hex),
+        cmocka_unit_test(what_cannot_be_seen_becomes_hex),
         cmocka_unit_test(invalid_utf8_becomes_hex_byte_by_byte),
         cmocka_unit_test(long_text_is_cut_between_characters_with_dots),
         cmocka_unit_test(hex_goes_there_and_back),
