@@ -228,6 +228,9 @@ handle(struct keyring *k, struct brought *b, enum message m,
     if (m == MSG_CONTACT_HISTORY)
         return keyring_history(k, &q->history_request, bytes, &out->list_reply,
                                p);
+    if (m == MSG_CONTACT_ISSUERS)
+        return keyring_issuers(k, q->fingerprint.fingerprint, bytes,
+                               &out->list_reply, p);
     if (m == MSG_KEYRING_STATUS)
         return keyring_status(k, bytes, &out->keyring_status, p);
     return fail(p, ERR_NOT_ALLOWED, "not a message of a session");

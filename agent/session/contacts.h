@@ -15,6 +15,9 @@ MUST_USE enum err contacts_json(struct request *r,
 /* The word of an enum contact_state. */
 const char *contact_state_word(uint32_t state);
 
+/* The type Stored. */
+json_t *contacts_stored_json(const struct stored_record *s);
+
 /* Hands certificates to the keyring, in as many messages as it takes, with
  * where they are from (ADDRESS: for it alone; may be empty), and appends the
  * type Stored for each to LIST. */

@@ -1,4 +1,4 @@
-/* Contacts.SetState, Import, Undo and History. */
+/* Contacts.SetState, Undo and History, and what is handed to the keyring. */
 #include "agent/base/fd.h"
 #include "agent/base/stream.h"
 #include "agent/session/certificate_json.h"
@@ -94,22 +94,25 @@ learned_word(uint32_t learned)
     return learned < ARRAY_COUNT(words) ? words[learned] : "failed";
 }
 
+json_t *
+contacts_stored_json(const struct stored_record *s)
+{
+    json_t *certificate = certificate_json_read(s->described);
+
+    return json_pack("{s:s, s:o, s:o}", "result", learned_word(s->learned),
+                     "reason", s->reason.n ? json_text(s->reason) : json_null(),
+                     "certificate", certificate ? certificate : json_null());
+}
+
 static enum err
 stored_add(struct request *r, const struct store_reply *reply, json_t *list)
 {
     for (size_t i = 0; i < reply->records.n; i++) {
         struct stored_record one;
-        json_t *certificate;
 
         if (!record_decode(RECORD_stored_record, reply->records.item[i], &one))
             return fail(&r->problem, ERR_INTERNAL, "a malformed answer");
-        certificate = certificate_json_read(one.described);
-        json_array_append_new(
-            list,
-            json_pack("{s:s, s:o, s:o}", "result", learned_word(one.learned),
-                      "reason",
-                      one.reason.n ? json_text(one.reason) : json_null(),
-                      "certificate", certificate ? certificate : json_null()));
+        json_array_append_new(list, contacts_stored_json(&one));
     }
     return ERR_OK;
 }
@@ -148,40 +151,6 @@ contacts_store(struct request *r, const struct certificate_bundle *bundle,
         i = next;
     }
     return ERR_OK;
-}
-
-static enum err
-bundle_read(struct request *r, struct certificate_bundle *out)
-{
-    AUTO(buf) struct buf file = {0};
-    struct stream_fd from;
-    int taken = -1;
-
-    TRY(request_fd(r, "input", &taken));
-    AUTO(fd) int fd = taken;
-
-    stream_fd_init(&from, fd, -1, -1);
-    TRY(stream_read_all(&from.s, LIMIT_TRUST_BYTES, &file, &r->problem));
-    return certificate_bundle_read(buf_slice(&file), out, &r->problem);
-}
-
-enum err
-contacts_import(struct request *r, json_t **out)
-{
-    AUTO(certificate_bundle) struct certificate_bundle bundle = {0};
-    json_t *list;
-    enum err e;
-
-    TRY(session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0)));
-    TRY(bundle_read(r, &bundle));
-    list = json_array();
-    e = contacts_store(r, &bundle, CONTACT_IMPORT,
-                       slice_text(request_text(r, "address")),
-                       slice_text(request_text(r, "origin")), list);
-    if (e == ERR_OK)
-        *out = json_pack("{s:O}", "stored", list);
-    json_decref(list);
-    return e;
 }
 
 /* ---- history ------------------------------------------------------------ */

@@ -36,6 +36,8 @@ static const struct method methods[] = {
      parameters_of_backup},
     {CONTACTS "Restore", RIGHT_MANAGE, false, contacts_restore,
      parameters_of_restore},
+    {CONTACTS "Export", EVERY_RIGHT, false, contacts_export,
+     parameters_of_export},
     {CONTACTS "Undo", RIGHT_MANAGE, false, contacts_undo, parameters_of_undo},
     {CONTACTS "History", EVERY_RIGHT, false, contacts_history,
      parameters_of_history},

@@ -134,9 +134,17 @@ const struct parameter parameters_of_set_state[] = {
     {"state", PARAMETER_TEXT, REQUIRED, 16},
     END};
 
+const struct parameter parameters_of_export[] = {
+    {"format", PARAMETER_TEXT, OPTIONAL, 16},
+    {"addresses", PARAMETER_TEXTS, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    FLAG("no_issuers"),
+    {"output", PARAMETER_FD, REQUIRED, 0},
+    END};
+
 const struct parameter parameters_of_contacts_import[] = {
     INPUT,
     ORIGIN,
+    {"date", PARAMETER_NUMBER, OPTIONAL, 0},
     {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
     END};
 

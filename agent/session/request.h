@@ -40,6 +40,7 @@ extern const struct parameter parameters_of_contact[];
 extern const struct parameter parameters_of_certificates[];
 extern const struct parameter parameters_of_set_state[];
 extern const struct parameter parameters_of_contacts_import[];
+extern const struct parameter parameters_of_export[];
 extern const struct parameter parameters_of_undo[];
 extern const struct parameter parameters_of_backup[];
 extern const struct parameter parameters_of_restore[];

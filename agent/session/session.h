@@ -68,6 +68,7 @@ method_handler contacts_remove;
 method_handler contacts_certificates;
 method_handler contacts_set_state;
 method_handler contacts_import;
+method_handler contacts_export;
 method_handler contacts_undo;
 method_handler contacts_backup;
 method_handler contacts_restore;

@@ -18,6 +18,9 @@ static const struct command *const parts[] = {
     &contacts_search,
     &contacts_show,
     &contacts_remove,
+    &contacts_import,
+    &contacts_add,
+    &contacts_export,
     &contacts_pin,
     &contacts_unpin,
     &contacts_block,
@@ -39,6 +42,8 @@ const struct command command_contacts = {
         "  search TEXT      by any part of name, address, issuer, fingerprint\n"
         "  show ADDRESS     everything about one\n"
         "  remove ADDRESS   forget it\n"
+        "  import FILE...   certificates that somebody handed to you; or: add\n"
+        "  export           contacts for other programs\n"
         "  pin, unpin       use one certificate of theirs and no other\n"
         "  block, unblock   never encrypt to them\n"
         "  undo [N]         take back the last change, or the last N\n"

@@ -1,0 +1,235 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/fd.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "client/cli/contacts.h"
+
+#define SHOWN_REFUSED 20 /* a screen of them */
+
+static const struct option_row options[] = {
+    {"json", OPTION_FLAG}, {"address", OPTION_VALUE}, {NULL, OPTION_FLAG}};
+
+struct sums {
+    int64_t total, learned, known, changed, refused, issuers;
+    long shown;
+};
+
+/* ---- one answer -----------------------------------------------------------
+ */
+
+static void
+place_say(const char *file, json_t *one)
+{
+    fputs("smime: ", stderr);
+    show_text(stderr, file);
+    if (number_of(one, "line") > 0)
+        fprintf(stderr, ":%lld", (long long)number_of(one, "line"));
+    fputs(": ", stderr);
+}
+
+/* "Max <max@example.org>" */
+static void
+holder_say(json_t *certificate)
+{
+    json_t *addresses = json_object_get(certificate, "addresses");
+    char name[512], all[512];
+
+    name_text(text_of(certificate, "subject"), name, sizeof(name));
+    texts_join(addresses, all, sizeof(all));
+    fprintf(stderr, "%s%s%s%s", name, name[0] && all[0] ? " <" : "", all,
+            name[0] && all[0] ? ">" : "");
+    if (name[0] || all[0])
+        fputs(": ", stderr);
+}
+
+static bool
+was_refused(json_t *one)
+{
+    const char *result = text_of(one, "result");
+
+    return (strcmp(result, "nothing") == 0 || strcmp(result, "failed") == 0) &&
+           !flag_of(one, "is_issuer");
+}
+
+static void
+one_say(const char *file, json_t *one, struct sums *s)
+{
+    json_t *certificate = json_object_get(one, "certificate");
+    const char *stated = text_of(one, "stated");
+
+    if (!was_refused(one) && (stated[0] == '\0' || flag_of(one, "is_issuer")))
+        return;
+    if (s->shown++ >= SHOWN_REFUSED)
+        return;
+    place_say(file, one);
+    holder_say(certificate);
+    if (was_refused(one)) {
+        fputs("not stored, ", stderr);
+        show_text(stderr, text_of(one, "reason")[0] ? text_of(one, "reason")
+                                                    : "it cannot be stored");
+    } else {
+        fputs("stored under its own address; the file says ", stderr);
+        show_text(stderr, stated);
+    }
+    fputs(s->shown == SHOWN_REFUSED ? "\nsmime: further ones: --json\n" : "\n",
+          stderr);
+}
+
+static void
+answer_say(const char *file, json_t *reply, struct sums *s)
+{
+    json_t *list = json_object_get(reply, "stored"), *one;
+    size_t i;
+
+    s->total += number_of(reply, "total");
+    s->learned += number_of(reply, "new");
+    s->known += number_of(reply, "known");
+    s->changed += number_of(reply, "changed");
+    s->issuers += number_of(reply, "issuers");
+    s->refused += number_of(reply, "not_stored") - number_of(reply, "issuers");
+    json_array_foreach(list, i, one) one_say(file, one, s);
+}
+
+/* ---- files ----------------------------------------------------------------
+ */
+
+static int
+file_open(const char *path, int *out, int64_t *out_date)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    AUTO(fd)
+    int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+                      : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return failure_say(EXIT_INPUT, "check the file and its permissions",
+                           "%s cannot be read: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return failure_say(EXIT_INPUT, "name the files of it", "%s is a folder",
+                           path);
+    *out_date = S_ISREG(st.st_mode) ? (int64_t)st.st_mtime : 0;
+    *out = fd_take(&fd);
+    return EXIT_DONE;
+}
+
+static int
+file_import(const struct arguments *a, const char *path, json_t **out)
+{
+    AUTO(smime_error) struct smime_error error = {.exit_code = 0};
+    AUTO(call) struct call c = {.parameters = NULL};
+    char shown[1000];
+    int64_t date;
+    int fd, e = file_open(path, &fd, &date);
+
+    if (e != EXIT_DONE)
+        return e;
+    call_init(&c);
+    text_escape(slice_text(strcmp(path, "-") == 0 ? "stdin" : path), shown,
+                sizeof(shown));
+    call_set_text(&c, "origin", shown);
+    call_set_text(&c, "address", arguments_value(a, "address"));
+    if (date > 0)
+        call_set_number(&c, "date", date);
+    (void)call_add_fd(&c, "input", fd);
+    e = call_try(&c, SMIME_SOCKET_MANAGE, "io.smimeagent.Contacts.Import", out,
+                 &error);
+    if (e == EXIT_DONE)
+        return e;
+    fputs("smime: ", stderr);
+    show_text(stderr, shown);
+    fputs(": ", stderr);
+    show_text(stderr, error.message ? error.message : error.name);
+    if (error.next && error.next[0]) {
+        fputs("\n  next: ", stderr);
+        show_text(stderr, error.next);
+    }
+    fputc('\n', stderr);
+    return e;
+}
+
+static int
+sums_say(const struct sums *s)
+{
+    printf("%lld certificate%s: %lld new, %lld changed, %lld known",
+           (long long)s->total, s->total == 1 ? "" : "s", (long long)s->learned,
+           (long long)s->changed, (long long)s->known);
+    if (s->refused > 0)
+        printf(", %lld not stored", (long long)s->refused);
+    if (s->issuers > 0)
+        printf(", %lld of authorities", (long long)s->issuers);
+    puts(".");
+    return output_finish(EXIT_DONE);
+}
+
+/* The worst of all files: one that cannot be read before one refused. */
+static int
+run(const struct arguments *a)
+{
+    AUTO(json) json_t *all = json_array();
+    struct sums s = {0};
+    int worst = EXIT_DONE, e;
+
+    for (size_t i = 0; i < a->operand_count; i++) {
+        json_t *reply = NULL;
+
+        e = file_import(a, a->operand[i], &reply);
+        if (e != EXIT_DONE) {
+            worst = e;
+            if (e != EXIT_INPUT)
+                break;
+            continue;
+        }
+        answer_say(a->operand[i], reply, &s);
+        json_object_set_new(reply, "file", json_string(a->operand[i]));
+        json_array_append_new(all, reply);
+    }
+    if (worst == EXIT_DONE && s.refused > 0)
+        worst = EXIT_NO;
+    if (arguments_flag(a, "json")) {
+        AUTO(json) json_t *out = json_pack("{s:O}", "files", all);
+
+        e = show_json(stdout, out);
+    } else {
+        e = sums_say(&s);
+    }
+    return e != EXIT_DONE ? e : worst;
+}
+
+#define HELP                                                                   \
+    "FILE is PEM, DER, PKCS#7 (.p7b, .p7c, certs-only .p7m), vCard or LDIF; "  \
+    "what it\nis, is seen. Each certificate is judged like any other: "        \
+    "without "                                                                 \
+    "a path to a\ntrust anchor it is not stored. Its address is the one it "   \
+    "names itself.\n"                                                          \
+    "Ends with 1 when one was refused, with 9 when a file cannot be read.\n"   \
+    "\n"                                                                       \
+    "  --address A   store for this address alone\n"                           \
+    "  --json        what became of each\n"
+
+const struct command contacts_import = {
+    .name = "contacts import",
+    .summary = "certificates that somebody handed to you",
+    .usage = "contacts import [--address A] [--json] FILE|-...",
+    .help = HELP,
+    .options = options,
+    .least_operands = 1,
+    .most_operands = -1,
+    .run = run,
+};
+
+const struct command contacts_add = {
+    .name = "contacts add",
+    .summary = "the same as contacts import",
+    .usage = "contacts add [--address A] [--json] FILE|-...",
+    .help = HELP,
+    .options = options,
+    .least_operands = 1,
+    .most_operands = -1,
+    .run = run,
+};
