@@ -114,6 +114,9 @@
     X(CONTACTS_SHORT,                                                          \
       STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"                       \
                      " AND instr(c.address_key, lower(?2)) > 0 ORDER BY c.id") \
+    X(CONTACTS_SHORT_NAME,                                                     \
+      STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"                       \
+                     " AND instr(k.name, ?2) > 0 ORDER BY c.id")               \
     X(CONTACTS_FOUND,                                                          \
       STORED_COLUMNS "JOIN search ON search.rowid = c.id"                      \
                      " WHERE search MATCH ?2 AND search.rowid > ?1"            \

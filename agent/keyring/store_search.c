@@ -202,7 +202,8 @@ look_through(struct store *s, enum statement which, int64_t after,
     return store_visit_rows(s, st, compare_row, f, p);
 }
 
-/* One or two characters are no gram: looked for in addresses. */
+/* One or two characters are no gram: looked for in addresses; those that are
+ * not ASCII may well be all of a name, and are looked for there. */
 static enum err
 short_find(struct store *s, int64_t cursor, struct slice part,
            struct finding *f, struct problem *p)
@@ -211,7 +212,10 @@ short_find(struct store *s, int64_t cursor, struct slice part,
 
     buf_add_slice(&text, part);
     f->ascii = false;
-    return look_through(s, STATEMENT_CONTACTS_SHORT, cursor, &text, f, p);
+    return look_through(s,
+                        is_ascii(part) ? STATEMENT_CONTACTS_SHORT
+                                       : STATEMENT_CONTACTS_SHORT_NAME,
+                        cursor, &text, f, p);
 }
 
 enum err
