@@ -294,6 +294,9 @@ void table_print(struct table *t);
 void table_clear(struct table *t);
 void table_drop(struct table *t);
 
+/* Columns of the terminal that stdout is; 0: it is none. */
+size_t terminal_width(void);
+
 /* On a terminal, unless NO_COLOR is set (no-color.org). */
 bool colours_are_wanted(void);
 

@@ -18,4 +18,7 @@ int contacts_why(const struct arguments *a);
  * SHA-256. */
 void fingerprint_groups(const char *hex, char *out, size_t size);
 
+/* Lines of events, as contacts history shows them. */
+void contacts_events_say(json_t *events, bool with_address);
+
 #endif

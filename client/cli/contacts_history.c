@@ -29,25 +29,29 @@ sentence_of(const char *what)
     return what;
 }
 
-static void
-events_say(json_t *events)
+/* Without addresses the lines are set in, below a contact's. */
+void
+contacts_events_say(json_t *events, bool with_address)
 {
-    AUTO(table) struct table t = {0};
+    AUTO(table)
+    struct table t = {.gives_way = 1 << 2 | 1 << 4, .spare = {3, 4}};
     json_t *event;
     size_t i;
 
     json_array_foreach(events, i, event)
     {
-        char when[TIME_TEXT_BYTES], what[128], print[128] = "";
+        char when[TIME_TEXT_BYTES], shown[TIME_TEXT_BYTES + 4];
+        char what[128], print[128] = "";
 
         snprintf(what, sizeof(what), "%s%s",
                  sentence_of(text_of(event, "what")),
                  flag_of(event, "undone") ? " (taken back)" : "");
         snprintf(print, sizeof(print), "%.16s", text_of(event, "fingerprint"));
+        snprintf(shown, sizeof(shown), "%s%s", with_address ? "" : "    ",
+                 time_text(number_of(event, "time"), when));
         table_add(&t, (const char *const[TABLE_COLUMNS]){
-                          text_of(event, "address"), what, print,
-                          time_text(number_of(event, "time"), when),
-                          text_of(event, "origin"), NULL});
+                          with_address ? text_of(event, "address") : "", shown,
+                          what, print, text_of(event, "origin"), NULL});
     }
     table_print(&t);
 }
@@ -73,7 +77,7 @@ history(const struct arguments *a)
         return show_json(stdout, reply);
     if (json_array_size(json_object_get(reply, "events")) == 0)
         puts("Nothing happened yet.");
-    events_say(json_object_get(reply, "events"));
+    contacts_events_say(json_object_get(reply, "events"), true);
     if (json_is_integer(json_object_get(reply, "next")))
         puts("... and more: smime contacts history --all");
     return output_finish(EXIT_DONE);
@@ -102,7 +106,7 @@ undo(const struct arguments *a)
     puts(json_array_size(json_object_get(reply, "undone")) > 0
              ? "Taken back:"
              : "There is nothing to take back.");
-    events_say(json_object_get(reply, "undone"));
+    contacts_events_say(json_object_get(reply, "undone"), true);
     return output_finish(EXIT_DONE);
 }
 

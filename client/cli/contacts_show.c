@@ -1,61 +1,187 @@
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "agent/base/log.h"
 #include "client/cli/contacts.h"
+#include "client/cli/width.h"
 
-static const struct option_row options[] = {
-    {"json", OPTION_FLAG}, {"why", OPTION_FLAG}, {NULL, OPTION_FLAG}};
+#define SHOWN_EVENTS 10
+#define DAY_SECONDS  86400
+#define TITLE_WIDTH  13
 
+static const struct option_row options[] = {{"json", OPTION_FLAG},
+                                            {"why", OPTION_FLAG},
+                                            {"pem", OPTION_FLAG},
+                                            {NULL, OPTION_FLAG}};
+
+/* How much of TEXT goes on a line of WIDTH: to its last blank, if there is
+ * one that is not too far back. */
+static size_t
+line_fit(const char *text, size_t width)
+{
+    size_t used, n = text_fit(text, width, &used), cut = n;
+
+    if (text[n] == '\0')
+        return n;
+    while (cut > n / 2 && text[cut] != ' ')
+        cut--;
+    return cut > n / 2 ? cut : n > 0 ? n : strlen(text);
+}
+
+/* A title and what belongs to it, in lines under each other. */
 static void
 field_say(const char *title, const char *value)
 {
+    size_t width = terminal_width(), n;
+    char shown[4096];
+    const char *at = shown;
+
     if (value[0] == '\0')
         return;
-    printf("  %-13s", title);
-    show_text(stdout, value);
+    text_escape(slice_text(value), shown, sizeof(shown));
+    printf("  %-*s", TITLE_WIDTH, title);
+    width = width > TITLE_WIDTH + 12 ? width - TITLE_WIDTH - 2 : SIZE_MAX;
+    for (; at[n = line_fit(at, width)] != '\0'; at += n) {
+        printf("%.*s\n%*s", (int)n, at, TITLE_WIDTH + 2, "");
+        n += at[n] == ' ';
+    }
+    puts(at);
+}
+
+/* ---- one certificate ------------------------------------------------------
+ */
+
+static void
+validity_say(json_t *contact)
+{
+    int64_t now = (int64_t)time(NULL), end = number_of(contact, "not_after");
+    char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES], text[160], how[48] = "";
+    long long days = (long long)(end - now) / DAY_SECONDS;
+
+    if (end != 0 && end < now)
+        snprintf(how, sizeof(how), ", expired");
+    else if (end != 0 && days < 60)
+        snprintf(how, sizeof(how), ", %lld day%s left", days,
+                 days == 1 ? "" : "s");
+    snprintf(text, sizeof(text), "%s to %s%s",
+             date_text(number_of(contact, "not_before"), from),
+             date_text(end, to), how);
+    field_say("valid", text);
+}
+
+/* "box:17, a mail of 2026-03-02" */
+static void
+provenance_say(json_t *contact)
+{
+    const char *source = text_of(contact, "source");
+    const char *origin = text_of(contact, "origin");
+    char date[TIME_TEXT_BYTES], text[1400];
+    const char *what = "a mail";
+
+    if (strcmp(source, "import") == 0)
+        what = "a file";
+    else if (strcmp(source, "directory") == 0)
+        what = "a directory";
+    date_text(number_of(contact, "date"), date);
+    snprintf(text, sizeof(text), "%s%s%s%s%s", origin, origin[0] ? ", " : "",
+             what, date[0] ? " of " : "", date);
+    field_say("learned from", text);
+    field_say("message", text_of(contact, "message_id"));
+    field_say("rests on", text_of(contact, "verdict"));
+}
+
+static void
+seen_say(json_t *contact)
+{
+    char first[TIME_TEXT_BYTES], last[TIME_TEXT_BYTES], text[160];
+
+    snprintf(text, sizeof(text), "%s, last %s",
+             time_text(number_of(contact, "first_seen"), first),
+             time_text(number_of(contact, "last_seen"), last));
+    field_say("seen", text);
+}
+
+static void
+certificate_say(json_t *contact)
+{
+    char groups[128];
+
+    fingerprint_groups(text_of(contact, "fingerprint"), groups, sizeof(groups));
+    field_say("state", text_of(contact, "state"));
+    field_say("encryption", flag_of(contact, "can_encrypt") ? "yes" : "no");
+    field_say("key", text_of(contact, "algorithm"));
+    validity_say(contact);
+    field_say("subject", text_of(contact, "subject"));
+    field_say("issuer", text_of(contact, "issuer"));
+    field_say("serial", text_of(contact, "serial"));
+    field_say("SHA-256", groups);
+    provenance_say(contact);
+    seen_say(contact);
+}
+
+/* ---- the page -------------------------------------------------------------
+ */
+
+static void
+heading_say(json_t *contacts)
+{
+    json_t *first = json_array_get(contacts, 0);
+    const char *name = text_of(first, "name");
+
+    show_text(stdout, text_of(first, "address"));
+    if (name[0]) {
+        fputs("  ", stdout);
+        show_text(stdout, name);
+    }
     putchar('\n');
 }
 
 static void
-contact_say(json_t *contact)
+certificates_say(json_t *contacts, bool with_pem)
 {
-    const char *pem = text_of(contact, "certificate");
-    char one[TIME_TEXT_BYTES], two[TIME_TEXT_BYTES], text[512];
+    size_t count = json_array_size(contacts), i;
+    json_t *contact;
 
-    show_text(stdout, text_of(contact, "address"));
-    putchar('\n');
-    field_say("name", text_of(contact, "name"));
-    field_say("state", text_of(contact, "state"));
-    field_say("encryption", flag_of(contact, "can_encrypt") ? "yes" : "no");
-    field_say("key", text_of(contact, "algorithm"));
-    field_say("subject", text_of(contact, "subject"));
-    field_say("issuer", text_of(contact, "issuer"));
-    field_say("serial", text_of(contact, "serial"));
-    field_say("fingerprint", text_of(contact, "fingerprint"));
-    snprintf(text, sizeof(text), "%s to %s",
-             date_text(number_of(contact, "not_before"), one),
-             date_text(number_of(contact, "not_after"), two));
-    field_say("valid", text);
-    snprintf(text, sizeof(text), "%s, last %s",
-             time_text(number_of(contact, "first_seen"), one),
-             time_text(number_of(contact, "last_seen"), two));
-    field_say("seen", text);
-    field_say("from", text_of(contact, "origin"));
-    field_say("message", text_of(contact, "message_id"));
-    field_say("dated", time_text(number_of(contact, "date"), one));
-    field_say("source", text_of(contact, "source"));
-    field_say("rests on", text_of(contact, "verdict"));
-    /* The agent made this PEM itself: base64 in lines. */
-    if (strspn(pem, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                    "0123456789+/=- \n") == strlen(pem))
-        fputs(pem, stdout);
+    json_array_foreach(contacts, i, contact)
+    {
+        if (count > 1)
+            printf("\n  certificate %zu of %zu\n", i + 1, count);
+        certificate_say(contact);
+        if (with_pem)
+            (void)pem_say(text_of(contact, "certificate"));
+    }
+}
+
+/* A page without its history is one still. */
+static void
+history_say(const char *address)
+{
+    AUTO(smime_error) struct smime_error error = {.exit_code = 0};
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    json_t *events;
+
+    call_init(&c);
+    call_set_text(&c, "address", address);
+    call_set_number(&c, "limit", SHOWN_EVENTS);
+    if (call_try(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Contacts.History",
+                 &reply, &error) != EXIT_DONE)
+        return;
+    events = json_object_get(reply, "events");
+    if (json_array_size(events) == 0)
+        return;
+    puts("\n  history");
+    contacts_events_say(events, false);
+    if (json_is_integer(json_object_get(reply, "next")))
+        puts("  ... and more: smime contacts history --all");
 }
 
 static int
 show(const struct arguments *a)
 {
     AUTO(json) json_t *reply = NULL;
-    json_t *contact;
-    size_t i;
+    json_t *contacts;
     int e;
 
     if (arguments_flag(a, "why"))
@@ -66,16 +192,23 @@ show(const struct arguments *a)
         return e;
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
-    json_array_foreach(json_object_get(reply, "contacts"), i, contact)
-        contact_say(contact);
+    contacts = json_object_get(reply, "contacts");
+    heading_say(contacts);
+    /* Whoever reads a page has no use for base64; a program may. */
+    certificates_say(contacts,
+                     arguments_flag(a, "pem") || !isatty(STDOUT_FILENO));
+    history_say(a->operand[0]);
     return output_finish(EXIT_DONE);
 }
 
 const struct command contacts_show = {
     .name = "contacts show",
-    .summary = "everything about one contact, with the certificate",
-    .usage = "contacts show [--why] ADDRESS [--json]",
-    .help = "  --why    which certificate is encrypted to, and why no other\n"
+    .summary = "everything about one contact",
+    .usage = "contacts show [--why] ADDRESS [--pem] [--json]",
+    .help = "Its certificates, what they rest on, and what happened to them.\n"
+            "\n"
+            "  --why    which certificate is encrypted to, and why no other\n"
+            "  --pem    also the certificates as PEM, as without a terminal\n"
             "  --json   the agent's answer as it is\n",
     .options = options,
     .least_operands = 1,

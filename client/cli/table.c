@@ -35,7 +35,7 @@ table_paint(struct table *t, const char *colour)
     t->paint[t->count - 1] = colour;
 }
 
-static size_t
+size_t
 terminal_width(void)
 {
     struct winsize size;
