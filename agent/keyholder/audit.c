@@ -88,6 +88,8 @@ build_line(struct buf *out, const struct audit_line *line)
         text_hex(line->key, hex);
         buf_addf(out, " key=%s", hex);
     }
+    if (line->address && line->address[0])
+        add_quoted(out, "address", line->address);
     buf_addf(out, " result=%s", err_name(line->result));
 }
 

@@ -20,6 +20,7 @@ struct audit_line {
     const char *operation; /* "sign", "unwrap", ... */
     const char *token;     /* its label; may be NULL */
     struct slice key;      /* CKA_ID; may be empty */
+    const char *address;   /* of its certificates, with commas; may be NULL */
     enum err result;
 };
 

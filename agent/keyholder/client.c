@@ -26,9 +26,11 @@ client_program(struct client *c)
 }
 
 void
-client_audit(struct client *c, const char *operation, struct token *token,
-             struct slice key, enum err result)
+client_audit_key(struct client *c, const char *operation, struct token *token,
+                 const struct key_facts *facts, struct slice key,
+                 enum err result)
 {
+    AUTO(buf) struct buf addresses = {0};
     char name[TOKEN_LABEL_BYTES] = "";
     struct audit_line line = {.session = c->session,
                               .pid = c->pid,
@@ -40,7 +42,17 @@ client_audit(struct client *c, const char *operation, struct token *token,
 
     if (token)
         token_name(token, name);
+    for (size_t i = 0; facts && i < facts->addresses; i++)
+        buf_addf(&addresses, "%s%s", i > 0 ? "," : "", facts->address[i]);
+    line.address = buf_text(&addresses);
     audit_write(&c->keyholder->audit, &line);
+}
+
+void
+client_audit(struct client *c, const char *operation, struct token *token,
+             struct slice key, enum err result)
+{
+    client_audit_key(c, operation, token, NULL, key, result);
 }
 
 /* Printable ASCII without blanks: what may stand in an option of pinentry. */

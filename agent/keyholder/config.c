@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include "agent/base/log.h"
+#include "agent/keyholder/program_rules.h"
 
 static const char module_prefix[] = "module ";
 static const char key_prefix[] = "key ";
+static const char program_prefix[] = "program ";
 
 /* inih cuts the name of a section here, without a word. */
 #define SECTION_BYTES 49
@@ -54,6 +56,7 @@ config_drop(struct config *c)
         free(c->key[i].name);
         free(c->key[i].match);
     }
+    program_rules_drop(c);
     c->module_count = c->key_count = 0;
 }
 
@@ -269,6 +272,9 @@ set_value(struct config *c, const char *section, const char *name,
         return set_module(c, section + sizeof(module_prefix) - 1, name, value);
     if (strncmp(section, key_prefix, sizeof(key_prefix) - 1) == 0)
         return set_key(c, section + sizeof(key_prefix) - 1, name, value);
+    if (strncmp(section, program_prefix, sizeof(program_prefix) - 1) == 0)
+        return program_rule_set(c, section + sizeof(program_prefix) - 1, name,
+                                value);
     if (strcmp(section, "modules") == 0)
         return set_modules(c, name, value);
     if (strcmp(section, "tokens") == 0)

@@ -13,6 +13,7 @@
 #include "tokens/tokens.h"
 
 #define CONFIG_PIN_PROMPTS 3
+#define CONFIG_PROGRAMS    32
 
 struct config_module {
     char *name;
@@ -58,6 +59,15 @@ struct config_key {
     bool every; /* not understood: it counts for every key */
 };
 
+/* A rule for programs: see program_rules.h. */
+struct config_program {
+    char *name; /* of an executable, or "*" */
+    enum program_use { PROGRAM_ALLOW, PROGRAM_ASK, PROGRAM_REFUSE } use;
+    bool has_keys; /* then these only: ids in hex, addresses, URIs */
+    char *key[LIMIT_CONFIG_NAMES];
+    size_t key_count;
+};
+
 struct config {
     struct config_module module[LIMIT_CONFIG_MODULES];
     size_t module_count;
@@ -77,6 +87,8 @@ struct config {
     struct config_decrypt decrypt;
     struct config_key key[LIMIT_CONFIG_KEYS];
     size_t key_count;
+    struct config_program program[CONFIG_PROGRAMS];
+    size_t program_count;
 };
 
 /* Sets the defaults. */

@@ -18,6 +18,7 @@
 #include "agent/keyholder/consent.h"
 #include "agent/keyholder/failures.h"
 #include "agent/keyholder/journal.h"
+#include "agent/keyholder/keyfacts.h"
 #include "agent/keyholder/kept.h"
 #include "agent/keyholder/oracle.h"
 #include "agent/wire/channel.h"
@@ -102,6 +103,10 @@ void client_hung(void *arg, void *request, const struct token_info *info,
 /* One line in the audit for this client. TOKEN may be NULL. */
 void client_audit(struct client *c, const char *operation, struct token *token,
                   struct slice key, enum err result);
+/* The same with what is known of the key: the line names its addresses. */
+void client_audit_key(struct client *c, const char *operation,
+                      struct token *token, const struct key_facts *facts,
+                      struct slice key, enum err result);
 
 /* ---- what sessions ask for; each answers with its problem or its reply ----
  */

@@ -11,6 +11,7 @@
 #include "agent/base/secret.h"
 #include "agent/keyholder/keeper.h"
 #include "agent/keyholder/operate.h"
+#include "agent/keyholder/program_rules.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 
@@ -34,6 +35,10 @@ must_confirm(struct operation *op)
 {
     const struct config *config = &op->client->keyholder->config;
 
+    if (op->must_ask) {
+        (void)key_facts_load(op->token, op->id, &op->facts);
+        return true;
+    }
     if (config->key_count == 0)
         return false;
     if (!key_facts_load(op->token, op->id, &op->facts))
@@ -134,6 +139,43 @@ may_decrypt(struct operation *op, struct problem *p)
     return e;
 }
 
+/* What agent.conf says of the program that asks. */
+static enum err
+may_use(struct operation *op, struct problem *p)
+{
+    const struct config_program *rule = program_rule_find(
+        &op->client->keyholder->config, client_program(op->client));
+
+    if (!rule)
+        return ERR_OK;
+    op->must_ask = rule->use == PROGRAM_ASK;
+    if (rule->use == PROGRAM_REFUSE)
+        return fail(p, ERR_REFUSED, "agent.conf lets %s use no key",
+                    rule->name);
+    if (!rule->has_keys)
+        return ERR_OK;
+    (void)key_facts_load(op->token, op->id, &op->facts);
+    return program_rule_has_key(rule, &op->facts)
+               ? ERR_OK
+               : fail(p, ERR_REFUSED, "agent.conf lets %s use other keys only",
+                      rule->name);
+}
+
+/* The audit names addresses: they are asked for unless the token has just
+ * shown that it does not answer. */
+static void
+audit(struct operation *op, enum err result)
+{
+    bool silent = result == ERR_TOKEN_HUNG || result == ERR_TOKEN_BUSY ||
+                  result == ERR_TOKEN_ABSENT || result == ERR_TOKEN_REMOVED ||
+                  result == ERR_TOKEN_FAILED;
+
+    if (op->token && !silent && op->facts.addresses == 0)
+        (void)key_facts_load(op->token, op->id, &op->facts);
+    client_audit_key(op->client, op->audited, op->token, &op->facts, op->id,
+                     result);
+}
+
 enum err
 key_operation_run(struct operation *op, struct slice key,
                   enum tokens_err *out_result, struct problem *p)
@@ -142,6 +184,8 @@ key_operation_run(struct operation *op, struct slice key,
     enum err e =
         reference_find(c->keyholder->store, key, &op->token, &op->id, p);
 
+    if (e == ERR_OK)
+        e = may_use(op, p);
     if (e == ERR_OK && op->decrypts)
         e = may_decrypt(op, p);
     if (e == ERR_OK) {
@@ -152,7 +196,7 @@ key_operation_run(struct operation *op, struct slice key,
             attempts_add(&c->attempts, &c->keyholder->failures, op->token,
                          op->id, clock_ms());
     }
-    client_audit(c, op->audited, op->token, op->id, e);
+    audit(op, e);
     return e;
 }
 

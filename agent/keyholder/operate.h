@@ -12,6 +12,7 @@ struct operation {
     struct client *client;
     const char *audited; /* its word in the audit */
     struct purpose why;
+    bool must_ask;          /* a rule for the program wants it */
     bool decrypts;          /* of a message: its failures are bounded */
     struct key_facts facts; /* empty until they are needed */
     struct token *token;

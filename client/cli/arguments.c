@@ -69,7 +69,7 @@ each_add(struct arguments *a, int place, const char *value)
 static bool
 option_take(struct arguments *a, int argc, char **argv, int *at)
 {
-    const char *name = argv[*at] + 2;
+    const char *name = argv[*at] + (argv[*at][1] == '-' ? 2 : 1);
     size_t n = strcspn(name, "=");
     const char *value = name[n] == '=' ? name + n + 1 : NULL;
     const struct option_row *row;
@@ -114,6 +114,11 @@ words_take(struct arguments *a, int argc, char **argv)
                    (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
             a->wants_help = true;
         } else if (!options_ended && strncmp(word, "--", 2) == 0) {
+            if (!option_take(a, argc, argv, &at))
+                return false;
+        } else if (!options_ended && word[0] == '-' && word[1] != '\0' &&
+                   word[2] == '\0' &&
+                   option_find(a->command, word + 1, 1) >= 0) {
             if (!option_take(a, argc, argv, &at))
                 return false;
         } else if (!options_ended && word[0] == '-' && word[1] != '\0') {

@@ -76,7 +76,7 @@ extern const struct command command_status, command_doctor, command_tokens,
     command_encrypt, command_decrypt, command_verify, command_open,
     command_harvest, command_contacts, command_anchors, command_check,
     command_pin, command_generate, command_install, command_setup,
-    command_sendmail;
+    command_sendmail, command_log;
 
 /* ---- arguments.c
  * ------------------------------------------------------------- */

@@ -8,12 +8,12 @@
 #include "client/cli/cli.h"
 
 static const struct command *const commands[] = {
-    &command_status,  &command_doctor,   &command_tokens,  &command_keys,
-    &command_import,  &command_generate, &command_install, &command_unlock,
-    &command_lock,    &command_pin,      &command_sign,    &command_encrypt,
-    &command_decrypt, &command_verify,   &command_open,    &command_check,
-    &command_harvest, &command_contacts, &command_anchors, &command_setup,
-    &command_sendmail};
+    &command_status,   &command_doctor,   &command_tokens,  &command_keys,
+    &command_import,   &command_generate, &command_install, &command_unlock,
+    &command_lock,     &command_pin,      &command_sign,    &command_encrypt,
+    &command_decrypt,  &command_verify,   &command_open,    &command_check,
+    &command_harvest,  &command_contacts, &command_anchors, &command_setup,
+    &command_sendmail, &command_log};
 
 static int
 help_all(FILE *to)

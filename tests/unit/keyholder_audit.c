@@ -34,6 +34,7 @@ foreign_text_stays_inside_its_quotes(void **state)
         .operation = "sign",
         .token = "x\\\"\x1b[31m",
         .key = slice_of("\x01\xff", 2),
+        .address = "a\"@b,c@d",
         .result = ERR_PIN_WRONG,
     };
     struct buf text;
@@ -47,7 +48,7 @@ foreign_text_stays_inside_its_quotes(void **state)
     s = buf_text(&text);
     assert_non_null(strstr(s, "session=7 pid=42 program=\"a\\\" result=Ok"));
     assert_non_null(strstr(s, " operation=sign token=\"x"));
-    assert_non_null(strstr(s, " key=01ff result=PinWrong\n"));
+    assert_non_null(strstr(s, " key=01ff address=\"a\\\"@b,c@d\" result=PinWrong\n"));
     assert_null(strchr(s, '\x1b'));
     assert_int_equal(s[strcspn(s, "\n") + 1], 't'); /* two lines, no more */
     assert_ptr_equal(strchr(strchr(s, '\n') + 1, '\n'), s + text.len - 1);

@@ -3,6 +3,7 @@
 
 #include "agent/base/log.h"
 #include "agent/keyholder/config.h"
+#include "agent/keyholder/program_rules.h"
 #include "tests/unit/keyholder_fixture.h"
 
 static int
@@ -92,6 +93,37 @@ what_is_wrong_is_passed_over(void **state)
 }
 
 static void
+the_nearest_program_with_a_rule_counts(void **state)
+{
+    AUTO(config) struct config c;
+    const struct config_program *r;
+    struct key_facts facts = {.id = "01ff", .addresses = 1};
+
+    (void)state;
+    strcpy(facts.address[0], "max@example.org");
+    config_init(&c);
+    assert_null(program_rule_find(&c, "smime, from bash"));
+    load(&c, "[program git]\nuse = ask\n[program mutt]\nuse = allow\n"
+             "keys = 01, tom@example.org\n[program cron]\nuse = refuse\n"
+             "[program slip]\nuse = refused\n");
+    r = program_rule_find(&c, "smime-git, from git, from mutt, from bash");
+    assert_non_null(r);
+    assert_int_equal(r->use, PROGRAM_ASK);
+    assert_true(program_rule_has_key(r, &facts));
+    r = program_rule_find(&c, "smime-mutt, from mutt");
+    assert_int_equal(r->use, PROGRAM_ALLOW);
+    assert_true(program_rule_has_key(r, &facts));
+    strcpy(facts.id, "02ff");
+    assert_false(program_rule_has_key(r, &facts));
+    assert_int_equal(program_rule_find(&c, "cron")->use, PROGRAM_REFUSE);
+    assert_int_equal(program_rule_find(&c, "slip")->use, PROGRAM_ASK);
+    assert_null(program_rule_find(&c, "gitk, from muttx"));
+    load(&c, "[program *]\nuse = refuse\n");
+    assert_int_equal(program_rule_find(&c, "gitk")->use, PROGRAM_REFUSE);
+    assert_int_equal(program_rule_find(&c, "git")->use, PROGRAM_ASK);
+}
+
+static void
 a_module_that_should_run_elsewhere_never_runs_here(void **state)
 {
     AUTO(config) struct config c;
@@ -133,6 +165,7 @@ main(void)
         cmocka_unit_test(without_a_file_the_system_decides),
         cmocka_unit_test(a_later_file_overrides_an_earlier_one),
         cmocka_unit_test(what_is_wrong_is_passed_over),
+        cmocka_unit_test(the_nearest_program_with_a_rule_counts),
         cmocka_unit_test(a_module_that_should_run_elsewhere_never_runs_here),
         cmocka_unit_test(what_a_module_wants_to_be_told_is_kept),
     };
