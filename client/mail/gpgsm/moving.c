@@ -146,7 +146,9 @@ tell_stored(struct engine *e, const json_t *stored, struct counts *n)
     if (fresh || known)
         engine_status(e, "IMPORT_OK", "%d %s", fresh ? 1 : 0, sha1);
     else
-        engine_status(e, "IMPORT_PROBLEM", "0%s%s", sha1[0] ? " " : "", sha1);
+        /* One that was not kept has no SHA-1 here. */
+        engine_status(e, "IMPORT_PROBLEM", "0 %s",
+                      sha1[0] ? sha1 : member_text(certificate, "fingerprint"));
     engine_audit(e, "import of %s: %s %s", member_text(certificate, "subject"),
                  result, member_text(stored, "reason"));
 }
