@@ -21,6 +21,8 @@ smime_unit_test(keyring_trust smime-test-make smime-wire smime-base)
 add_dependencies(test_keyring_trust smime-keyring smime-validator)
 smime_unit_test(keyring_lies smime-test-make smime-wire smime-base)
 add_dependencies(test_keyring_lies smime-keyring smime-validator)
+smime_unit_test(keyring_odd smime-test-make smime-wire smime-base)
+add_dependencies(test_keyring_odd smime-keyring smime-validator)
 smime_unit_test(keyring_issuers smime-test-make smime-wire smime-base
  sqlite3)
 add_dependencies(test_keyring_issuers smime-keyring smime-validator)
