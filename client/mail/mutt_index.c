@@ -163,7 +163,7 @@ is_best(json_t *contacts, json_t *contact)
 }
 
 static void
-contacts_add(struct buf *out, json_t *contacts)
+contacts_write(struct buf *out, json_t *contacts)
 {
     json_t *contact;
     size_t i;
@@ -256,7 +256,7 @@ index_write(void)
         return e;
     json_array_foreach(keys, i, key) key_add(&own, key);
     buf_add_slice(&all, buf_slice(&own));
-    contacts_add(&all, contacts);
+    contacts_write(&all, contacts);
     e = place_write("/keys", ".index", &own);
     if (e == EXIT_DONE)
         e = place_write("/certificates", ".index", &all);
