@@ -66,6 +66,8 @@ static const struct method methods[] = {
     {RAW "SignDigest", RIGHT_RAW, true, use_sign, parameters_of_raw_sign},
     {RAW "UnwrapKey", RIGHT_RAW, true, use_unwrap, parameters_of_raw_unwrap},
     {RAW "AgreeKey", RIGHT_RAW, true, use_agree, parameters_of_raw_agree},
+    {RAW "UnwrapContentKey", RIGHT_RAW, false, use_unwrap_content,
+     parameters_of_raw_content},
     {RAW "Unlock", RIGHT_RAW, false, use_unlock, parameters_of_raw_unlock},
     {AGENT "Anchors", EVERY_RIGHT, false, agent_anchors, parameters_of_nothing},
     {AGENT "Status", EVERY_RIGHT, false, agent_status, parameters_of_nothing},

@@ -259,6 +259,10 @@ const struct parameter parameters_of_raw_agree[] = {
     CALLER,
     END};
 
+const struct parameter parameters_of_raw_content[] = {
+    HEX("kek", REQUIRED, 32), HEX("wrapped", REQUIRED, LIMIT_WRAPPED_BYTES),
+    END};
+
 const struct parameter parameters_of_raw_unlock[] = {TOKEN, CALLER, END};
 
 /* The limits of struct narrow. */

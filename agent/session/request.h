@@ -59,6 +59,7 @@ extern const struct parameter parameters_of_raw_list[];
 extern const struct parameter parameters_of_raw_sign[];
 extern const struct parameter parameters_of_raw_unwrap[];
 extern const struct parameter parameters_of_raw_agree[];
+extern const struct parameter parameters_of_raw_content[];
 extern const struct parameter parameters_of_raw_unlock[];
 extern const struct parameter parameters_of_caller[];
 extern const struct parameter parameters_of_nothing[];

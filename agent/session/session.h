@@ -96,6 +96,7 @@ method_handler use_list;
 method_handler use_sign;
 method_handler use_unwrap;
 method_handler use_agree;
+method_handler use_unwrap_content;
 method_handler use_unlock;
 
 /* ---- a request's parameters (borrowed) --------------------------------------

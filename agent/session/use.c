@@ -5,6 +5,8 @@
 #include "agent/session/use.h"
 
 #include "agent/base/log.h"
+#include "agent/base/secret.h"
+#include "agent/cms/enveloped.h"
 #include "agent/session/channels.h"
 #include "agent/session/json_text.h"
 #include "agent/session/try.h"
@@ -209,6 +211,32 @@ use_agree(struct request *r, json_t **out)
     TRY(keyholder_call(r, MSG_AGREE, &q, NULL, 0, &reply));
     *out = json_object();
     json_object_set_new(*out, "agreed", use_hex(reply.kek));
+    return ERR_OK;
+}
+
+/* ---- UnwrapContentKey ---------------------------------------------------- */
+
+#define WRAP_BLOCK_BYTES 8
+
+/* With a key-encryption key that the client has already: nothing of ours is
+ * used, but the cipher that its library may lack. */
+enum err
+use_unwrap_content(struct request *r, json_t **out)
+{
+    AUTO(secret) struct secret *key = secret_new();
+    AUTO(buf) struct buf kek = {0};
+    AUTO(buf) struct buf wrapped = {0};
+
+    TRY(session_narrow(r, VERB_RAW, 0, slice_of(NULL, 0)));
+    TRY(use_bytes(r, "kek", &kek));
+    TRY(use_bytes(r, "wrapped", &wrapped));
+    if (wrapped.len <= WRAP_BLOCK_BYTES)
+        return wrong(r, "wrapped", "no key is so short");
+    if (!kek_unwrap(buf_slice(&kek), buf_slice(&wrapped),
+                    wrapped.len - WRAP_BLOCK_BYTES, key))
+        return fail(&r->problem, ERR_CANNOT_DECRYPT, NULL);
+    *out = json_object();
+    json_object_set_new(*out, "unwrapped", use_hex(secret_slice(key)));
     return ERR_OK;
 }
 

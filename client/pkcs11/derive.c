@@ -153,9 +153,42 @@ unwrap_ask(const struct unwrapping *u, const struct object *key,
     return rv == CKR_ENCRYPTED_DATA_INVALID ? CKR_WRAPPED_KEY_INVALID : rv;
 }
 
+/* With a key that C_DeriveKey has made: mail to EC keys. The cipher is the
+ * agent's, for there is no libcrypto here. */
 static CK_RV
-unwrap(CK_SESSION_HANDLE session, const struct unwrapping *u,
-       CK_OBJECT_HANDLE *out)
+unwrap_by_secret(CK_SESSION_HANDLE session, const struct unwrapping *u,
+                 CK_OBJECT_HANDLE *out)
+{
+    const struct object *kek = object_find(u->key);
+    const struct attribute *value;
+    struct bytes content = {NULL, 0};
+    json_t *parameters, *reply = NULL;
+    CK_RV rv;
+
+    if (!kek || kek->class != CKO_SECRET_KEY)
+        return CKR_UNWRAPPING_KEY_HANDLE_INVALID;
+    if (u->mechanism->ulParameterLen != 0)
+        return CKR_MECHANISM_PARAM_INVALID;
+    if (u->wrapped.n > LIMIT_KEY_BYTES + 8)
+        return CKR_WRAPPED_KEY_LEN_RANGE;
+    value = object_attribute(kek, CKA_VALUE);
+    parameters =
+        json_pack("{s:o, s:o}", "kek", hex_json(value->value.p, value->value.n),
+                  "wrapped", hex_json(u->wrapped.p, u->wrapped.n));
+    rv = agent_call("io.smimeagent.Raw.UnwrapContentKey", parameters, NULL,
+                    &reply);
+    if (rv == CKR_OK &&
+        !hex_read(reply, "unwrapped", LIMIT_KEY_BYTES, &content))
+        rv = CKR_DEVICE_ERROR;
+    json_decref(reply);
+    if (rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ARGUMENTS_BAD)
+        rv = CKR_WRAPPED_KEY_INVALID;
+    return conclude(rv, session, u->t, u->n, &content, out);
+}
+
+static CK_RV
+unwrap_by_key(CK_SESSION_HANDLE session, const struct unwrapping *u,
+              CK_OBJECT_HANDLE *out)
 {
     struct bytes value = {NULL, 0};
     const struct object *key;
@@ -166,13 +199,27 @@ unwrap(CK_SESSION_HANDLE session, const struct unwrapping *u,
         return CKR_UNWRAPPING_KEY_HANDLE_INVALID;
     if (rv != CKR_OK)
         return rv;
+    rv = unwrap_ask(u, key, &value);
+    return conclude(rv, session, u->t, u->n, &value, out);
+}
+
+static CK_RV
+unwrap(CK_SESSION_HANDLE session, const struct unwrapping *u,
+       CK_OBJECT_HANDLE *out)
+{
+    struct session *s;
+    CK_RV rv = session_get(session, &s);
+
+    if (rv != CKR_OK)
+        return rv;
     if (!u->mechanism || !out || !u->wrapped.p)
         return CKR_ARGUMENTS_BAD;
     rv = template_check(u->t, u->n);
     if (rv != CKR_OK)
         return rv;
-    rv = unwrap_ask(u, key, &value);
-    return conclude(rv, session, u->t, u->n, &value, out);
+    return u->mechanism->mechanism == CKM_AES_KEY_WRAP
+               ? unwrap_by_secret(session, u, out)
+               : unwrap_by_key(session, u, out);
 }
 
 CK_RV

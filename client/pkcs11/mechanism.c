@@ -24,6 +24,7 @@ static const struct mechanism_row rows[] = {
     {CKM_ECDSA, 192, 521, CKF_HW | CKF_SIGN | CURVES},
     {CKM_EDDSA, 255, 256, CKF_HW | CKF_SIGN},
     {CKM_ECDH1_DERIVE, 192, 521, CKF_HW | CKF_DERIVE | CURVES},
+    {CKM_AES_KEY_WRAP, 16, 32, CKF_UNWRAP}, /* of keys derived here; bytes */
 };
 
 static CK_RV

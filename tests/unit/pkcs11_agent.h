@@ -57,7 +57,8 @@
 
 static struct fake {
     pthread_mutex_t mutex; /* guards what follows until the empty line */
-    const char *list, *tokens, *unlock, *sign, *unwrap, *agree; /* NULL: ends */
+    const char *list, *tokens, *unlock, *sign, *unwrap, *agree,
+        *content; /* NULL: ends */
     int lists, unlocks, operations, accepted;
     char last[4096]; /* the last request that was no list */
 
@@ -78,6 +79,7 @@ fake_defaults(void)
     fake.sign = REPLY("\"signature\":\"" HEX_128 "\"");
     fake.unwrap = REPLY("\"unwrapped\":\"68656c6c6f\"");
     fake.agree = REPLY("\"agreed\":\"" HEX_16 HEX_16 "\"");
+    fake.content = REPLY("\"unwrapped\":\"68656c6c6f\"");
     fake.lists = fake.unlocks = fake.operations = fake.accepted = 0;
     fake.last[0] = '\0';
     pthread_mutex_unlock(&fake.mutex);
@@ -119,6 +121,8 @@ fake_answer(const char *request)
         return fake.unlock;
     }
     fake.operations++;
+    if (strstr(request, "UnwrapContentKey"))
+        return fake.content;
     return strstr(request, "SignDigest")  ? fake.sign
            : strstr(request, "UnwrapKey") ? fake.unwrap
                                           : fake.agree;

@@ -774,6 +774,35 @@ a_key_is_derived_from_either_form_of_a_point(void **state)
     EXPECT(CKR_FUNCTION_REJECTED, f->C_DeriveKey(s, &m, key, NULL, 0, &o));
 }
 
+/* Mail to an EC key: what was derived unwraps the content key. */
+static void
+a_derived_key_unwraps_another(void **state)
+{
+    uint8_t point[65] = {0x04}, wrapped[24] = {7}, out[16];
+    CK_ECDH1_DERIVE_PARAMS p = {CKD_SHA256_KDF, 0, NULL, 65, point};
+    CK_MECHANISM derive = {CKM_ECDH1_DERIVE, &p, sizeof(p)};
+    CK_MECHANISM m = {CKM_AES_KEY_WRAP, NULL, 0};
+    CK_OBJECT_HANDLE kek = 0, o = 0;
+    CK_ULONG bytes = 32;
+    CK_ATTRIBUTE t = {CKA_VALUE_LEN, &bytes, sizeof(bytes)};
+    CK_ATTRIBUTE value = {CKA_VALUE, out, sizeof(out)};
+
+    (void)state;
+    EXPECT(CKR_OK, f->C_DeriveKey(s, &derive, private_key("ec"), &t, 1, &kek));
+    EXPECT(CKR_OK, f->C_UnwrapKey(s, &m, kek, wrapped, 24, NULL, 0, &o));
+    assert_non_null(strstr(fake.last, "\"kek\":\"c0ffee00"));
+    assert_non_null(strstr(fake.last, "\"wrapped\":\"0700"));
+    EXPECT(CKR_OK, f->C_GetAttributeValue(s, o, &value, 1));
+    assert_memory_equal(out, "hello", 5);
+    EXPECT(CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+           f->C_UnwrapKey(s, &m, private_key("rsa"), wrapped, 24, NULL, 0, &o));
+    EXPECT(CKR_UNWRAPPING_KEY_HANDLE_INVALID,
+           f->C_UnwrapKey(s, &m, 999, wrapped, 24, NULL, 0, &o));
+    fake_set(&fake.content, ERROR("CannotDecrypt"));
+    EXPECT(CKR_WRAPPED_KEY_INVALID,
+           f->C_UnwrapKey(s, &m, kek, wrapped, 24, NULL, 0, &o));
+}
+
 static void
 secrets_end_with_their_session(void **state)
 {
@@ -822,6 +851,7 @@ main(void)
         TEST(oaep_goes_to_the_agent_with_its_parameters),
         TEST(a_key_is_unwrapped_without_an_oracle_where_its_length_is_known),
         TEST(a_key_is_derived_from_either_form_of_a_point),
+        TEST(a_derived_key_unwraps_another),
         TEST(secrets_end_with_their_session),
     };
 

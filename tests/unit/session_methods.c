@@ -45,9 +45,9 @@ mail_is_refused_where_only_managing_is_served(void **state)
 static void
 raw_use_is_refused_on_every_other_socket(void **state)
 {
-    static const char *const methods[] = {RAW "List", RAW "SignDigest",
-                                          RAW "UnwrapKey", RAW "AgreeKey",
-                                          RAW "Unlock"};
+    static const char *const methods[] = {
+        RAW "List",     RAW "SignDigest", RAW "UnwrapKey",
+        RAW "AgreeKey", RAW "Unlock",     RAW "UnwrapContentKey"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(methods); i++) {
