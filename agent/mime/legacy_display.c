@@ -227,13 +227,14 @@ put_head(struct legacy_display *d, bool whole, struct problem *p)
     enum err e;
 
     d->mode = MODE_PASS;
+    if (d->head.len == 0)
+        return ERR_OK;
     if (d->transfer == TRANSFER_BASE64) {
         e = head_base64(d, whole, p);
     } else if (d->transfer == TRANSFER_QUOTED) {
         e = head_quoted(d, p);
     } else {
-        if (d->head.len > 0)
-            (void)cut_element(d, &d->head);
+        (void)cut_element(d, &d->head);
         e = put(d, buf_slice(&d->head), p);
     }
     buf_clear(&d->head);

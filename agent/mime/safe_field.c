@@ -4,8 +4,9 @@
 #include "agent/mime/letters.h"
 #include "agent/mime/safe_lines.h"
 
-#define WORD_BYTES 42 /* of UTF-8 in an encoded word: 56 characters of base64  \
-                       */
+#define WORD_BYTES                                                             \
+    42 /* of UTF-8 in an encoded word: 56 characters of base64                 \
+        */
 #define FOLD_AT 76
 
 static bool
@@ -251,16 +252,17 @@ parameters_copy(struct slice value, const char *const *names, struct buf *out)
     rest = buf_slice(&text);
     while (rest.n > 0) {
         struct slice segment = take_segment(&rest);
+        AUTO(buf) struct buf written = {0};
 
-        if (!first &&
-            (segment.n == 0 || is_named(name_of_segment(segment), names)))
+        if (!first && is_named(name_of_segment(segment), names))
             continue;
-        if (!first)
+        if (first || is_ascii(segment))
+            buf_add_slice(&written, segment);
+        else
+            extended_add(segment, &written);
+        if (!first && written.len > 0)
             buf_add_text(out, ";\r\n ");
-        if (is_ascii(segment))
-            buf_add_slice(out, segment);
-        else if (!first)
-            extended_add(segment, out);
+        buf_add_slice(out, buf_slice(&written));
         first = false;
     }
 }
@@ -311,6 +313,20 @@ lines_add(struct slice whole, struct buf *out)
     return fits;
 }
 
+/* Blanks before the colon (RFC 5322 4.5) would make "From " of From. */
+static bool
+field_add(const struct header_field *f, struct buf *out)
+{
+    AUTO(buf) struct buf whole = {0};
+    size_t at = f->name.n;
+
+    while (at < f->whole.n && is_blank(f->whole.p[at]))
+        at++;
+    buf_add_slice(&whole, f->name);
+    buf_add(&whole, f->whole.p + at, f->whole.n - at);
+    return lines_add(buf_slice(&whole), out);
+}
+
 static bool
 is_address_field(struct slice name)
 {
@@ -329,15 +345,17 @@ safe_field_add(const struct header_field *f, struct buf *out)
     AUTO(buf) struct buf text = {0};
 
     if (is_ascii(f->whole))
-        return lines_add(f->whole, out);
+        return field_add(f, out);
     header_unfold(f->value, &text);
     if (slice_is_nocase(f->name, "Content-Type") ||
         slice_is_nocase(f->name, "Content-Disposition"))
         parameters_copy(f->value, none, &value);
-    else if (!is_address_field(f->name))
+    else if (is_address_field(f->name))
+        (void)mailboxes_add(f->value, &value);
+    else
         unstructured_add(buf_slice(&text), &value);
-    else if (!mailboxes_add(f->value, &value)) {
-        (void)lines_add(f->whole, out);
+    if (value.len == 0 || !is_ascii(buf_slice(&value))) {
+        (void)field_add(f, out);
         return false;
     }
     buf_add_slice(out, f->name);

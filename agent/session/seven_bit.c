@@ -113,8 +113,42 @@ shape_read(const struct header *h, struct role role, struct shape *out)
     }
 }
 
+/* ---- lines ----------------------------------------------------------------
+ */
+
+static enum err
+put_lines(struct seven_bit *t, struct stream *body, enum unsafe_line how,
+          bool *out_unsafe, struct problem *p)
+{
+    struct safe_lines *w = safe_lines_new(t->to, how);
+    enum err e;
+
+    if (t->plain)
+        safe_lines_split(w, t->canonical, t->plain);
+    e = stream_pump(body, safe_lines_sink(w), p);
+    if (e == ERR_OK)
+        e = safe_lines_finish(w, p);
+    *out_unsafe = safe_lines_met_unsafe(w);
+    safe_lines_drop(&w);
+    return e;
+}
+
 /* ---- headers ---------------------------------------------------------------
  */
+
+/* The empty line that ends a header may be missing where its body is too. */
+static bool
+is_ended(const struct header *h)
+{
+    size_t n = h->bytes.len;
+    const uint8_t *p = h->bytes.data;
+
+    if (n > 0 && p[n - 1] == '\n')
+        n -= n > 1 && p[n - 2] == '\r' ? 2 : 1;
+    else
+        return false;
+    return n == 0 || p[n - 1] == '\n';
+}
 
 /* With the transfer encoding AS, or as it says itself when that is NULL. */
 static enum err
@@ -122,8 +156,13 @@ put_header(struct seven_bit *t, const struct header *h, const char *as,
            struct problem *p)
 {
     AUTO(buf) struct buf text = {0};
-    bool said = false;
+    struct stream_memory whole;
+    bool said = false, unsafe;
 
+    if (!as && !is_ended(h) && lines_are_safe(buf_slice(&h->bytes), NULL)) {
+        stream_memory_init(&whole, buf_slice(&h->bytes));
+        return put_lines(t, &whole.s, UNSAFE_KEPT, &unsafe, p);
+    }
     for (size_t i = 0; i < h->count; i++) {
         const struct header_field *f = &h->fields[i];
 
@@ -143,23 +182,6 @@ put_header(struct seven_bit *t, const struct header *h, const char *as,
 
 /* ---- bodies ----------------------------------------------------------------
  */
-
-static enum err
-put_lines(struct seven_bit *t, struct stream *body, enum unsafe_line how,
-          bool *out_unsafe, struct problem *p)
-{
-    struct safe_lines *w = safe_lines_new(t->to, how);
-    enum err e;
-
-    if (t->plain)
-        safe_lines_split(w, t->canonical, t->plain);
-    e = stream_pump(body, safe_lines_sink(w), p);
-    if (e == ERR_OK)
-        e = safe_lines_finish(w, p);
-    *out_unsafe = safe_lines_met_unsafe(w);
-    safe_lines_drop(&w);
-    return e;
-}
 
 static enum err
 put_quoted(struct seven_bit *t, struct stream *body, struct problem *p)

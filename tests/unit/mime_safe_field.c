@@ -34,6 +34,7 @@ blanks_at_line_ends_and_blank_lines_go(void **state)
     (void)state;
     assert_field("Content-Type: a/b; \n c=d \t\n",
                  "Content-Type: a/b;\r\n c=d\r\n", true);
+    assert_field("From : a@example.org\n", "From: a@example.org\r\n", true);
     assert_field("X: a\n  \n b\n", "X: a\r\n b\r\n", true);
 }
 
@@ -102,6 +103,19 @@ parameters_beyond_ascii_become_extended(void **state)
                  "Content-Type: a/b;\r\n x*=utf-8''a%3B%22%C3%A4\r\n", true);
 }
 
+/* A name of a parameter, or a type, cannot be encoded. */
+static void
+what_can_be_no_parameter_goes_and_no_blank_line_stays(void **state)
+{
+    (void)state;
+    assert_field("Content-Type: a/b; chars\xc3\xa4=x; c=d\n",
+                 "Content-Type: a/b;\r\n c=d\r\n", true);
+    assert_field("Content-Type: a/b; \xc3\xa4\n", "Content-Type: a/b\r\n",
+                 true);
+    assert_field("Content-Type: \xc3\xa4/b; c=d\n",
+                 "Content-Type: \xc3\xa4/b; c=d\r\n", false);
+}
+
 static void
 named_parameters_are_left_out(void **state)
 {
@@ -125,6 +139,7 @@ main(void)
         cmocka_unit_test(bytes_beyond_ascii_become_encoded_words),
         cmocka_unit_test(an_address_beyond_ascii_stays_and_is_told),
         cmocka_unit_test(parameters_beyond_ascii_become_extended),
+        cmocka_unit_test(what_can_be_no_parameter_goes_and_no_blank_line_stays),
         cmocka_unit_test(named_parameters_are_left_out)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

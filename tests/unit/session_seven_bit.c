@@ -82,6 +82,8 @@ what_is_safe_keeps_its_bytes(void **state)
               TYPED("message/rfc822", "From: a@example.org\n\nattached\n")));
     assert_stays("Content-Type: multipart/mixed; boundary=m\n\n--m\n\nno end");
     assert_stays("Content-Type: multipart/mixed; boundary=m\n\nno parts\n");
+    assert_stays("Content-Type: multipart/mixed; boundary=m\n\n--m\n--m\nA: "
+                 "b\n--m\nA: b\n\n--m\n\n\n--m--\n");
 }
 
 static void
