@@ -120,7 +120,9 @@ member_text(const json_t *object, const char *name)
 void
 hex_upper(char *out, size_t size, const char *hex)
 {
-    snprintf(out, size, "%s", hex);
+    size_t n = strspn(hex, "0123456789abcdefABCDEF-");
+
+    snprintf(out, size, "%.*s", (int)n, hex);
     for (; *out; out++)
         if (*out >= 'a' && *out <= 'f')
             *out = (char)(*out - 'a' + 'A');

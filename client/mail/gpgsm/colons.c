@@ -5,6 +5,7 @@
  */
 #include "client/mail/gpgsm/engine.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <time.h>
 
@@ -91,7 +92,7 @@ static void
 add_hex_line(struct buf *out, const char *word, const char *hex,
              const char *field_13)
 {
-    if (!hex[0])
+    if (!isxdigit((unsigned char)hex[0]))
         return;
     buf_addf(out, "%s:::::::::", word);
     add_upper(out, hex);
@@ -126,6 +127,7 @@ colons_write(const struct listed *c, bool secret, struct buf *out)
     add_uid(out, validity_of(c), "", member_text(certificate, "subject"), "");
     json_array_foreach(json_object_get(certificate, "addresses"), i, one)
     {
-        add_uid(out, validity_of(c), "<", json_string_value(one), ">");
+        if (json_is_string(one))
+            add_uid(out, validity_of(c), "<", json_string_value(one), ">");
     }
 }

@@ -189,7 +189,8 @@ certificate_print(const struct listed *c, bool all, struct buf *out)
     add_line(out, "subject", member_text(certificate, "subject"));
     json_array_foreach(json_object_get(certificate, "addresses"), i, one)
     {
-        add_line(out, "address", json_string_value(one));
+        if (json_is_string(one))
+            add_line(out, "address", json_string_value(one));
     }
     add_line(out, "valid", period);
     add_line(out, "key", member_text(certificate, "key"));
