@@ -101,6 +101,14 @@ keyring_call(struct request *r, enum message m, const void *request,
 }
 
 enum err
+keyring_call_fd(struct request *r, enum message m, const void *request, int fd,
+                void *reply)
+{
+    REQUIRE(fcntl(fd, F_GETFD) >= 0);
+    return reply_to(r, m, request, reply, ERR_KEYRING_LOST);
+}
+
+enum err
 keyholder_narrow(struct request *r, enum verb verb)
 {
     (void)r, (void)verb;

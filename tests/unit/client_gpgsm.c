@@ -85,39 +85,6 @@ errors_and_algorithms_have_gnupgs_numbers(void **state)
     assert_int_equal(hash_number("rot13"), 0);
 }
 
-/* Every error the agent can give has a number of its own. */
-static void
-no_error_of_mail_is_only_general(void **state)
-{
-    static const char *const names[] = {
-#define X(code, name, exit_code, sentence, next) name,
-#include "agent/base/errors.def"
-#undef X
-    };
-    static const char *const never[] = {
-        /* of managing alone */
-        "NoMatchingKey",     "TokenFull",     "TokenReadOnly", "TokenAmbiguous",
-        "TokenInitialized",  "PukWrong",      "PukBlocked",    "SoPinWrong",
-        "NotPkcs12",         "WrongPassword", "NoMac",         "NoKeyInFile",
-        "Pkcs12Unsupported", "KeyMismatch",   "BadRequest"};
-    size_t missing = 0;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        /* Directories are asked by the person alone. */
-        bool expected = code_of(names[i]) != GPG_ERR_GENERAL ||
-                        strncmp(names[i], "Directory", 9) == 0;
-
-        for (size_t k = 0; k < ARRAY_COUNT(never); k++)
-            expected |= strcmp(names[i], never[k]) == 0;
-        if (!expected) {
-            print_error("%s has no number\n", names[i]);
-            missing++;
-        }
-    }
-    assert_int_equal(missing, 0);
-}
-
 /* ---- records ------------------------------------------------------------- */
 
 #define SHA1   "00112233445566778899aabbccddeeff00112233"
@@ -258,7 +225,6 @@ main(void)
         cmocka_unit_test(words_are_taken_apart_and_their_escapes_undone),
         cmocka_unit_test(an_option_is_a_whole_word),
         cmocka_unit_test(errors_and_algorithms_have_gnupgs_numbers),
-        cmocka_unit_test(no_error_of_mail_is_only_general),
         cmocka_unit_test(a_record_has_gpgsms_fields),
         cmocka_unit_test(foreign_text_ends_no_field),
         cmocka_unit_test(validity_is_told_by_chain_kind_and_time),

@@ -35,6 +35,8 @@ static const struct {
     {"PinBlocked", GPG_ERR_PIN_BLOCKED},
     {"PinAtReader", GPG_ERR_NO_PIN_ENTRY},
     {"LastTry", GPG_ERR_BAD_PIN},
+    {"TooManyFailures", GPG_ERR_LIMIT_REACHED},
+    {"ContactsDamaged", GPG_ERR_INV_KEYRING},
     {"Cancelled", GPG_ERR_CANCELED},
     {"Refused", GPG_ERR_NOT_CONFIRMED},
     {"NoPrompt", GPG_ERR_NO_PIN_ENTRY},
