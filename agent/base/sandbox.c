@@ -30,6 +30,9 @@
     SCMP_CMP((index), SCMP_CMP_MASKED_EQ, INT_BITS, (value))
 #define ARG_LACKS(index, bits) SCMP_CMP((index), SCMP_CMP_MASKED_EQ, (bits), 0)
 
+/* The type of a socket, beside SOCK_CLOEXEC and SOCK_NONBLOCK. */
+#define SOCKET_TYPE (INT_BITS & ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
+
 static bool filter_is_on;
 
 /* Stands for the number of the process that a filter is built for later; no
@@ -130,8 +133,8 @@ static const int calls_of_fetcher[] = {
 
 /* Libraries look for files, and do without them. */
 static const int refused_to_fetcher[] = {
-    SCMP_SYS(open),      SCMP_SYS(openat), SCMP_SYS(access),
-    SCMP_SYS(faccessat), SCMP_SYS(stat),   SCMP_SYS(readlink),
+    SCMP_SYS(open), SCMP_SYS(openat),   SCMP_SYS(access), SCMP_SYS(faccessat),
+    SCMP_SYS(stat), SCMP_SYS(readlink), SCMP_SYS(statx),
 };
 
 static const int fcntl_of_all[] = {
@@ -232,19 +235,34 @@ allow_fstat(scmp_filter_ctx filter)
     allow_when(filter, SCMP_SYS(newfstatat), ARG_IS(3, AT_EMPTY_PATH));
 }
 
+static int
+allow_tcp(scmp_filter_ctx filter, int family)
+{
+    struct scmp_arg_cmp conditions[] = {
+        ARG_IS(0, (scmp_datum_t)family),
+        SCMP_CMP(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_STREAM)};
+
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                                  conditions);
+}
+
 /* Sockets to connect with, and nothing of the machine: no Unix socket, no
  * raw one, no netlink. */
 static void
 allow_network(scmp_filter_ctx filter)
 {
-    int rc = 0;
+    int rc = allow_tcp(filter, AF_INET);
 
     allow(filter, calls_of_fetcher, ARRAY_COUNT(calls_of_fetcher));
-    allow_when(filter, SCMP_SYS(socket), ARG_IS(0, AF_INET));
-    allow_when(filter, SCMP_SYS(socket), ARG_IS(0, AF_INET6));
+    if (rc == 0)
+        rc = allow_tcp(filter, AF_INET6);
     for (size_t i = 0; i < ARRAY_COUNT(refused_to_fetcher) && rc == 0; i++)
         rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES),
                               refused_to_fetcher[i], 0);
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES),
+                              SCMP_SYS(newfstatat), 1,
+                              ARG_LACKS(3, AT_EMPTY_PATH));
     if (rc != 0)
         die("a rule that refuses", rc);
 }

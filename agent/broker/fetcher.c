@@ -63,11 +63,12 @@ fetcher_answer(struct helpers *all, int fd, const struct fetch *request,
     AUTO(fd) int end = -1;
 
     directory_config_load(files, ARRAY_COUNT(files), &c);
-    reply.cache_s = c.cache_s;
     reply.timeout_s = c.timeout_s;
     reply.detail = slice_text(c.fault);
     if (c.fault[0])
         reply.state = DIRECTORY_MISCONFIGURED;
+    else if (directory_config_is_on(&c) && request->age_s < c.cache_s)
+        reply.state = DIRECTORY_OK;
     else if (directory_config_is_on(&c))
         start_or_say(all, libexec, places, &reply, &end);
     return channel_send(fd, MSG_FETCHER, &reply, &end, end >= 0 ? 1 : 0);

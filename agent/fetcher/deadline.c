@@ -1,5 +1,7 @@
 #include "agent/fetcher/deadline.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -30,6 +32,31 @@ static struct timeval
 time_of(int ms)
 {
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+}
+
+static int watched = -1;
+
+/* The signal also comes with a request. */
+static void
+on_channel(int number)
+{
+    struct pollfd channel = {.fd = watched, .events = POLLRDHUP};
+
+    (void)number;
+    if (poll(&channel, 1, 0) > 0 && (channel.revents & (POLLRDHUP | POLLHUP)))
+        _exit(0);
+}
+
+void
+deadline_watch(int channel)
+{
+    struct sigaction action = {.sa_handler = on_channel,
+                               .sa_flags = SA_RESTART};
+
+    watched = channel;
+    sigaction(SIGIO, &action, NULL);
+    (void)fcntl(channel, F_SETOWN, getpid());
+    (void)fcntl(channel, F_SETFL, fcntl(channel, F_GETFL) | O_ASYNC);
 }
 
 void

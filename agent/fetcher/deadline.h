@@ -12,6 +12,10 @@
 /* Before the sandbox. Time without a connection ends the process. */
 void deadline_install(void);
 
+/* Ends the process when the other end of CHANNEL is closed: then nobody waits
+ * for an answer any more. Before the sandbox. */
+void deadline_watch(int channel);
+
 /* From now on: when MS have passed, FD (-1: none) is shut down. */
 void deadline_start(int fd, int ms);
 /* Ends it; true when it had passed. */

@@ -13,11 +13,12 @@
 
 #define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 
-static const char smime_name[] = "userSMIMECertificate";
-static const char certificate_name[] = "userCertificate";
-/* RFC 4522: both have their values in BER. */
+/* Both have their values in BER, and so RFC 4522's option; OpenLDAP knows the
+ * first without it alone, Active Directory takes either. */
 static char smime_wanted[] = "userSMIMECertificate;binary";
+static char smime_plain[] = "userSMIMECertificate";
 static char certificate_wanted[] = "userCertificate;binary";
+static char certificate_plain[] = "userCertificate";
 
 /* ---- outcomes ------------------------------------------------------------ */
 
@@ -224,7 +225,12 @@ open_on(const struct directory_config *c, struct directory *d,
     if (!d->server->tls && !c->start_tls)
         return DIRECTORY_OK;
     rc = tls_start(d);
-    return rc == LDAP_SUCCESS ? DIRECTORY_OK : ldap_fail(d, rc, "TLS", o);
+    if (rc != LDAP_CONNECT_ERROR || deadline_is_over())
+        return rc == LDAP_SUCCESS ? DIRECTORY_OK : ldap_fail(d, rc, "TLS", o);
+    return outcome_set(o, DIRECTORY_TLS,
+                       "%s: no TLS, or its certificate has expired, is not for "
+                       "this name, or not from a root in %s",
+                       d->server->url, c->ca ? c->ca : SYSTEM_ROOTS);
 }
 
 enum directory_state
@@ -333,9 +339,9 @@ visit_entry(struct searching *s, LDAPMessage *entry)
 
     for (char *a = ldap_first_attribute(s->d->ld, entry, &at); a;
          a = ldap_next_attribute(s->d->ld, entry, at)) {
-        if (is_named(a, smime_name))
+        if (is_named(a, smime_plain))
             n += visit_values(s, entry, none.dn, a, true);
-        else if (is_named(a, certificate_name))
+        else if (is_named(a, certificate_plain))
             n += visit_values(s, entry, none.dn, a, false);
         ldap_memfree(a);
     }
@@ -420,7 +426,8 @@ directory_search(struct directory *d, const struct directory_config *c,
                  struct outcome *o)
 {
     struct searching s = {.d = d, .visit = visit, .ctx = ctx};
-    char *wanted[] = {smime_wanted, certificate_wanted, NULL};
+    char *wanted[] = {smime_wanted, smime_plain, certificate_wanted,
+                      certificate_plain, NULL};
     struct timeval left = {.tv_sec = deadline_left_ms() / 1000 + 1};
     int msgid = 0;
     int rc = ldap_search_ext(d->ld, base_of(d, c), LDAP_SCOPE_SUBTREE, filter,
@@ -456,42 +463,68 @@ berval_of(struct slice s)
     return (struct berval){.bv_len = s.n, .bv_val = (char *)(uintptr_t)s.p};
 }
 
+struct changes {
+    struct berval added;
+    struct berval *one[2];
+    struct berval value[LIMIT_DIRECTORY_VALUES];
+    struct berval *all[LIMIT_DIRECTORY_VALUES + 1];
+    LDAPMod add, replace;
+    LDAPMod *list[3];
+};
+
 /* userSMIMECertificate has no matching rule (RFC 2798), so that a value can
  * be neither added beside others nor taken from them: all are replaced. Both
  * changes are one operation: an entry has both or neither (RFC 4511 4.6). */
+static size_t
+changes_fill(struct changes *c, struct slice certificate,
+             const struct slice *values, size_t n)
+{
+    size_t count = 0;
+
+    if (n > LIMIT_DIRECTORY_VALUES)
+        bug("more values than an entry may have");
+    memset(c, 0, sizeof(*c));
+    c->added = berval_of(certificate);
+    c->one[0] = &c->added;
+    for (size_t i = 0; i < n; i++) {
+        c->value[i] = berval_of(values[i]);
+        c->all[i] = &c->value[i];
+    }
+    c->add = (LDAPMod){.mod_op = LDAP_MOD_ADD | LDAP_MOD_BVALUES,
+                       .mod_type = certificate_wanted,
+                       .mod_vals.modv_bvals = c->one};
+    c->replace = (LDAPMod){.mod_op = LDAP_MOD_REPLACE | LDAP_MOD_BVALUES,
+                           .mod_type = smime_wanted,
+                           .mod_vals.modv_bvals = c->all};
+    if (certificate.n > 0)
+        c->list[count++] = &c->add;
+    if (n > 0)
+        c->list[count++] = &c->replace;
+    return count;
+}
+
+static int
+modify(struct directory *d, const char *dn, struct changes *c)
+{
+    int msgid = 0;
+    int rc = ldap_modify_ext(d->ld, dn, c->list, NULL, NULL, &msgid);
+
+    return rc == LDAP_SUCCESS ? wait_result(d, msgid) : rc;
+}
+
 enum directory_state
 directory_write(struct directory *d, const char *dn, struct slice certificate,
                 const struct slice *values, size_t n, struct outcome *o)
 {
-    struct berval added = berval_of(certificate);
-    struct berval value[LIMIT_DIRECTORY_VALUES];
-    struct berval *one[] = {&added, NULL};
-    struct berval *all[LIMIT_DIRECTORY_VALUES + 1];
-    LDAPMod add = {.mod_op = LDAP_MOD_ADD | LDAP_MOD_BVALUES,
-                   .mod_type = certificate_wanted,
-                   .mod_vals.modv_bvals = one};
-    LDAPMod replace = {.mod_op = LDAP_MOD_REPLACE | LDAP_MOD_BVALUES,
-                       .mod_type = smime_wanted,
-                       .mod_vals.modv_bvals = all};
-    LDAPMod *changes[3] = {NULL};
-    size_t count = 0;
-    int msgid = 0, rc;
+    struct changes c;
+    int rc;
 
-    if (n > LIMIT_DIRECTORY_VALUES)
-        bug("more values than an entry may have");
-    for (size_t i = 0; i < n; i++) {
-        value[i] = berval_of(values[i]);
-        all[i] = &value[i];
-    }
-    all[n] = NULL;
-    if (certificate.n > 0)
-        changes[count++] = &add;
-    if (n > 0)
-        changes[count++] = &replace;
-    if (count == 0)
+    if (changes_fill(&c, certificate, values, n) == 0)
         return DIRECTORY_OK;
-    rc = ldap_modify_ext(d->ld, dn, changes, NULL, NULL, &msgid);
-    if (rc == LDAP_SUCCESS)
-        rc = wait_result(d, msgid);
+    rc = modify(d, dn, &c);
+    if (rc == LDAP_UNDEFINED_TYPE && n > 0) {
+        c.replace.mod_type = smime_plain;
+        rc = modify(d, dn, &c);
+    }
     return rc == LDAP_SUCCESS ? DIRECTORY_OK : ldap_fail(d, rc, "modify", o);
 }

@@ -105,6 +105,7 @@ main(int argc, char **argv)
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:2", 0);
     directory_config_load(files, arguments_read(argc, argv, files), &config);
     deadline_install();
+    deadline_watch(CHANNEL_FD);
     deadline_start(-1, (int)config.timeout_s * 1000);
     tzset();
     algorithm_warm_up();

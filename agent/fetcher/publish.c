@@ -138,7 +138,7 @@ publish_on(const struct fetching *f, size_t n, int ms,
 
     if (state != DIRECTORY_OK)
         return state;
-    if (q->bind_dn.n > 0 && (!q->dry || q->has_password)) {
+    if (q->bind_dn.n > 0 && q->has_password) {
         char *dn = mem_text(q->bind_dn);
 
         state = directory_bind(&d, dn, password, o);

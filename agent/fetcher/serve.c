@@ -159,6 +159,16 @@ password_read(const struct directory_write *q, struct frame *frame,
     return true;
 }
 
+/* Who writes: as asked for, as configured, or the entry itself. */
+static struct slice
+bind_name(const struct directory_config *c, const struct directory_write *q,
+          struct slice entry)
+{
+    if (q->bind_dn.n > 0)
+        return q->bind_dn;
+    return c->bind_dn ? slice_text(c->bind_dn) : entry;
+}
+
 static void
 write_serve(const struct fetching *f, struct asking *a,
             const struct directory_write *q, struct frame *frame)
@@ -179,6 +189,8 @@ write_serve(const struct fetching *f, struct asking *a,
     deadline_start(-1, 2000);
     reply.dn =
         text_fitting(w.published.dn ? w.published.dn : "", LIMIT_TEXT_BYTES);
+    if (w.published.dn)
+        reply.bind_dn = bind_name(f->config, q, reply.dn);
     reply.has_certificate = w.published.has_certificate;
     reply.has_smime = w.published.has_smime;
     outcome_send(f->channel, &a->outcome, f->servers->one[a->at].url, &reply);

@@ -138,6 +138,8 @@ handle_management(struct client *c, enum message m, const union any_record *r,
     }
     if (m == MSG_CLEAN)
         return token_clean(c, &r->token_choice, &out->count, p);
+    if (m == MSG_ASK_PASSWORD)
+        return directory_password(c, &r->password_request, room, p);
     return fail(p, ERR_USAGE, "not a message for the keyholder");
 }
 
@@ -189,7 +191,7 @@ answer(struct client *c, enum message m, const union any_record *request)
     if (c->is_abandoned)
         return false;
     if (e == ERR_OK)
-        return channel_reply(c->served.fd, m, &reply, NULL, 0);
+        return channel_reply(c->served.fd, m, &reply, &room.fd, room.has_fd);
     return channel_refuse(c->served.fd, m, &p);
 }
 

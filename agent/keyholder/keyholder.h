@@ -115,6 +115,8 @@ void client_audit_key(struct client *c, const char *operation,
 struct reply_room {
     struct buf bytes;
     struct secret *secret;
+    bool has_fd; /* the reply's descriptor is owned */
+    int fd;
 };
 void reply_room_drop(struct reply_room *room);
 
@@ -186,5 +188,9 @@ MUST_USE enum err modules_list(struct client *c, const struct page *request,
 MUST_USE enum err token_clean(struct client *c,
                               const struct token_choice *request,
                               struct count_reply *out, struct problem *p);
+MUST_USE enum err directory_password(struct client *c,
+                                     const struct password_request *request,
+                                     struct reply_room *room,
+                                     struct problem *p);
 
 #endif

@@ -41,6 +41,8 @@ reply_room_drop(struct reply_room *room)
 {
     buf_drop(&room->bytes);
     secret_drop(&room->secret);
+    if (room->has_fd)
+        fd_drop(&room->fd);
 }
 
 /* Another of them has the same label: only the serial tells them apart. */

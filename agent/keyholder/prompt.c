@@ -281,26 +281,34 @@ prompt_is_left(const struct prompt *prompt)
     return prompt->pinentry && pinentry_is_left(prompt->pinentry);
 }
 
+static enum err
+ask_secret(struct client *c, const struct pinentry_question *question,
+           struct secret **out, struct problem *p)
+{
+    AUTO(prompt) struct prompt prompt;
+    enum err e = prompt_begin(&prompt, c, p);
+
+    if (e == ERR_OK)
+        e = start_pinentry(&prompt, p);
+    return e == ERR_OK ? pinentry_ask(prompt.pinentry, question, out, p) : e;
+}
+
 enum err
 prompt_password(struct client *c, struct slice file, const char *error,
                 struct secret **out, struct problem *p)
 {
-    AUTO(prompt) struct prompt prompt;
     char name[128];
     char text[CALLER_BYTES + sizeof(name) + 32];
     const struct pinentry_question question = {
         .prompt = "Password:", .description = text, .error = error};
     struct problem why = {0};
-    enum err e = prompt_begin(&prompt, c, &why);
+    enum err e;
 
     text_escape(file.n > 0 ? file : slice_text("a key file"), name,
                 sizeof(name));
     snprintf(text, sizeof(text), "%s wants to import %s", client_program(c),
              name);
-    if (e == ERR_OK)
-        e = start_pinentry(&prompt, &why);
-    if (e == ERR_OK)
-        e = pinentry_ask(prompt.pinentry, &question, out, &why);
+    e = ask_secret(c, &question, out, &why);
     if (e == ERR_OK)
         return ERR_OK;
     *p = why;
@@ -309,4 +317,21 @@ prompt_password(struct client *c, struct slice file, const char *error,
     return fail(p, ERR_P12_PASSWORD,
                 "none was given, and none could be asked for (%s)",
                 reason(&why));
+}
+
+enum err
+prompt_secret(struct client *c, const char *description, const char *error,
+              struct secret **out, struct problem *p)
+{
+    const struct pinentry_question question = {
+        .prompt = "Password:", .description = description, .error = error};
+    struct problem why = {0};
+    enum err e = ask_secret(c, &question, out, &why);
+
+    if (e == ERR_OK)
+        return ERR_OK;
+    *p = why;
+    return e == ERR_CANCELLED
+               ? e
+               : fail(p, ERR_PASSWORD_WANTED, "%s", reason(&why));
 }

@@ -56,4 +56,10 @@ MUST_USE enum err prompt_password(struct client *c, struct slice file,
                                   const char *error, struct secret **out,
                                   struct problem *p);
 
+/* Asks for any other password, as DESCRIPTION says. Errors: ERR_CANCELLED;
+ * ERR_PASSWORD_WANTED when nobody can be asked. */
+MUST_USE enum err prompt_secret(struct client *c, const char *description,
+                                const char *error, struct secret **out,
+                                struct problem *p);
+
 #endif

@@ -184,12 +184,21 @@ keyring_verify(struct keyring *k, const struct brought *b,
                const struct verify_request *from, struct answer_bytes *bytes,
                struct verify_reply *out, struct problem *p)
 {
+    return keyring_verify_of(k, b, from, CONTACT_MAIL, bytes, out, p);
+}
+
+enum err
+keyring_verify_of(struct keyring *k, const struct brought *b,
+                  const struct verify_request *from, enum contact_source source,
+                  struct answer_bytes *bytes, struct verify_reply *out,
+                  struct problem *p)
+{
     struct verify_request q = *from;
     enum err e;
 
     if (q.learn > LEARN_LATER)
         return fail(p, ERR_USAGE, "an unknown way of learning");
-    q.source = CONTACT_MAIL;
+    q.source = source;
     q.trust = b->name;
     e = judge(k, b, &q, &bytes->a, out, p);
     if (e != ERR_OK)

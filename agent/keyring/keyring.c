@@ -17,6 +17,8 @@ keyring_init(struct keyring *k, struct store *store, int control, int validator)
     };
     for (size_t i = 0; i < LIMIT_SESSIONS; i++)
         k->session[i].fd = -1;
+    for (size_t i = 0; i < LIMIT_FETCHES; i++)
+        k->lookup[i] = (struct lookup){.fetcher.fd = -1, .password = -1};
     frame_init(&k->answer);
 }
 
@@ -27,6 +29,7 @@ keyring_drop(struct keyring *k)
         fd_drop(&k->session[i].fd);
         brought_drop(&k->brought[i]);
     }
+    directory_drop_all(k);
     fd_drop(&k->validator);
     frame_drop(&k->answer);
     store_drop(&k->store);
@@ -78,6 +81,8 @@ control_read(struct keyring *k)
             session_attach(k, &request.attach, fd_take(&frame.fds[0]));
         } else if (m == MSG_VALIDATOR && frame.fd_count == 1) {
             validator_set(k, fd_take(&frame.fds[0]));
+        } else if (m == MSG_FETCHER) {
+            directory_given(k, &request.fetcher, fd_take(&frame.fds[0]));
         } else {
             log_error("an odd message of the broker");
         }
@@ -255,6 +260,7 @@ answer(struct keyring *k, struct served *s, enum message m,
     buf_drop(&bytes.a);
     buf_drop(&bytes.b);
     buf_drop(&bytes.c);
+    buf_drop(&bytes.d);
     return sent;
 }
 
@@ -277,6 +283,7 @@ note_later(struct keyring *k, size_t i, enum message m,
 static void
 session_drop(struct keyring *k, size_t i)
 {
+    directory_forget(k, &k->session[i]);
     fd_drop(&k->session[i].fd);
     brought_drop(&k->brought[i]);
     k->later[i] = (struct later){0};
@@ -292,9 +299,12 @@ session_read(struct keyring *k, struct served *s, struct frame *frame)
     switch (channel_receive(s, frame, &m, &request)) {
     case RECEIVED_REQUEST:
         note_later(k, (size_t)(s - k->session), m, &request);
-        going =
-            m == MSG_CONTACTS_KEEP ||
-            answer(k, s, m, &request, frame->fd_count > 0 ? frame->fds[0] : -1);
+        if (m == MSG_DIRECTORY_ASK || m == MSG_DIRECTORY_PUBLISH)
+            going = directory_begin(k, s, m, &request, frame);
+        else
+            going = m == MSG_CONTACTS_KEEP ||
+                    answer(k, s, m, &request,
+                           frame->fd_count > 0 ? frame->fds[0] : -1);
         break;
     case RECEIVED_REFUSED:
         going = true;
@@ -362,25 +372,45 @@ idle(struct keyring *k)
     return store_work(k->store) ? LIMIT_CONTACTS_STEP_MS : -1;
 }
 
+/* One that waits for the directory is not read, but seen to leave. */
+static void
+polls_fill(const struct keyring *k, struct pollfd *fds)
+{
+    fds[0] = (struct pollfd){.fd = k->control.fd, .events = POLLIN};
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+        fds[i + 1] = (struct pollfd){
+            .fd = k->session[i].fd,
+            .events = directory_waits(k, &k->session[i]) ? 0 : POLLIN};
+    directory_watch(k, fds + LIMIT_SESSIONS + 1);
+}
+
+/* The sooner of two times to wait, of which -1 is for ever. */
+static int
+sooner(int a, int b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
 void
 keyring_serve(struct keyring *k)
 {
-    struct pollfd fds[LIMIT_SESSIONS + 1];
+    struct pollfd fds[LIMIT_SESSIONS + 1 + LIMIT_FETCHES];
     int wait_ms = LIMIT_CONTACTS_STEP_MS, ready;
     struct frame frame;
 
     frame_init(&frame);
     while (!k->control_gone) {
-        fds[0] = (struct pollfd){.fd = k->control.fd, .events = POLLIN};
-        for (size_t i = 0; i < LIMIT_SESSIONS; i++)
-            fds[i + 1] =
-                (struct pollfd){.fd = k->session[i].fd, .events = POLLIN};
-        ready = poll(fds, LIMIT_SESSIONS + 1, wait_ms);
+        polls_fill(k, fds);
+        ready = poll(fds, ARRAY_COUNT(fds),
+                     sooner(wait_ms, directory_timeout_ms(k)));
         if (ready < 0) {
             if (errno != EINTR)
                 bug("poll failed");
             continue;
         }
+        directory_events(k, fds + LIMIT_SESSIONS + 1);
         if (ready == 0) {
             wait_ms = idle(k);
             continue;

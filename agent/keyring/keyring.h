@@ -8,6 +8,7 @@
 
 #include "agent/base/limits.h"
 #include "agent/keyring/brought.h"
+#include "agent/keyring/directory.h"
 #include "agent/keyring/store.h"
 #include "agent/wire/channel.h"
 
@@ -33,6 +34,8 @@ struct keyring {
     uint64_t validators; /* how many there were, or ended */
     struct frame answer; /* the validator's last */
     enum on_change on_change;
+    struct lookup lookup[LIMIT_FETCHES];
+    uint32_t last_ticket;
 };
 
 /* Takes STORE; borrows CONTROL. VALIDATOR (taken; -1: the broker will send
@@ -64,7 +67,7 @@ MUST_USE enum err keyring_describe_stored(struct keyring *k,
 
 /* The bytes that an answer borrows; emptied before each request. */
 struct answer_bytes {
-    struct buf a, b, c;
+    struct buf a, b, c, d;
 };
 
 /* In judging.c: what the validator says with the issuers that the contacts
@@ -74,6 +77,13 @@ MUST_USE enum err keyring_verify(struct keyring *k, const struct brought *b,
                                  const struct verify_request *q,
                                  struct answer_bytes *bytes,
                                  struct verify_reply *out, struct problem *p);
+/* The same of evidence that is from elsewhere: never a session's word. */
+MUST_USE enum err keyring_verify_of(struct keyring *k, const struct brought *b,
+                                    const struct verify_request *q,
+                                    enum contact_source source,
+                                    struct answer_bytes *bytes,
+                                    struct verify_reply *out,
+                                    struct problem *p);
 MUST_USE enum err keyring_check(struct keyring *k, const struct brought *b,
                                 const struct check_request *q,
                                 struct answer_bytes *bytes,

@@ -63,12 +63,13 @@ collect(void *ctx, const struct stored *row)
     *one = (struct choice){.row = *row};
     buf_reserve(&one->bytes, row->der.n + row->capabilities.n +
                                  row->fingerprint.n + row->subject.n +
-                                 row->issuer.n + 1);
+                                 row->issuer.n + row->origin.n + 1);
     copy(&one->bytes, &one->row.der);
     copy(&one->bytes, &one->row.capabilities);
     copy(&one->bytes, &one->row.fingerprint);
     copy(&one->bytes, &one->row.subject);
     copy(&one->bytes, &one->row.issuer);
+    copy(&one->bytes, &one->row.origin);
     return true;
 }
 
@@ -278,6 +279,8 @@ missing_tell(struct choosing *c)
 static const char *
 words_of_choice(const struct choice *one)
 {
+    if (one->row.source == CONTACT_DIRECTORY)
+        return "no other is known, and the directory has it";
     return one->row.preferred > one->row.not_before
                ? "their own mail prefers it"
                : "the newest that can encrypt";
@@ -326,6 +329,9 @@ answer(const struct choosing *c, struct answer_bytes *bytes,
     out->described = buf_slice(&bytes->a);
     out->certificate = buf_slice(&bytes->b);
     out->capabilities = buf_slice(&bytes->c);
+    out->source = one->row.source;
+    buf_add_slice(&bytes->d, one->row.origin);
+    out->origin = buf_slice(&bytes->d);
     out->changed =
         one->row.state == CONTACT_CHANGED && one->row.person != CONTACT_PINNED;
 }

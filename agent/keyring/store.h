@@ -102,7 +102,8 @@ MUST_USE enum err store_contacts(struct store *s, uint32_t cursor,
                                  struct problem *p);
 
 /* The rows of one address: the pinned ones, then the newest certificate first;
- * one that its holder's mail names to encrypt to is as new as that mail. */
+ * one that its holder's mail names to encrypt to is as new as that mail. Those
+ * that only a directory told of come behind all others. */
 MUST_USE enum err store_contact(struct store *s, struct slice address,
                                 store_visit *visit, void *ctx,
                                 struct problem *p);
@@ -136,6 +137,19 @@ MUST_USE enum err store_issuers_named(struct store *s, struct slice name,
  * was not. */
 MUST_USE enum err store_first_seen(struct store *s, struct slice fingerprint,
                                    int64_t *out, struct problem *p);
+
+/* ---- the directory ------------------------------------------------------- */
+
+/* When what it says of this address was last heard (of several certificates
+ * the one heard of longest ago); 0: never, or it had nothing. */
+MUST_USE enum err store_directory_seen(struct store *s, struct slice address,
+                                       int64_t *out, struct problem *p);
+
+/* It was asked at ASKED_AT, and what it has was learned: what it had before
+ * and has no more is removed (undoable), but for what the person pinned or
+ * blocked. */
+MUST_USE enum err store_directory_gone(struct store *s, struct slice address,
+                                       int64_t asked_at, struct problem *p);
 
 struct store_counts {
     uint32_t contacts; /* addresses */

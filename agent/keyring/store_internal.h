@@ -140,7 +140,7 @@
     X(RELEASE, "RELEASE lesson")                                               \
     X(FORGET, "ROLLBACK TO lesson")                                            \
     X(CONTACT, STORED_COLUMNS "WHERE c.address_key = ?1 AND c.removed = 0"     \
-                              " ORDER BY c.person = 2 DESC,"                   \
+                              " ORDER BY c.person = 2 DESC, c.source = 2,"     \
                               " max(k.not_before, k.preferred) DESC,"          \
                               " c.id DESC")                                    \
     X(STORED_CERTIFICATES, "SELECT id, der FROM certificate WHERE id > ?1"     \
@@ -153,6 +153,13 @@
                               " ORDER BY c.id")                                \
     X(CHANGED, "SELECT address FROM contact"                                   \
                " WHERE state = 3 AND person = 0 AND removed = 0 ORDER BY id")  \
+    X(DIRECTORY_SEEN,                                                          \
+      "SELECT min(last_seen) FROM contact WHERE address_key = ?1"              \
+      " AND source = 2 AND removed = 0 HAVING count(*) > 0")                   \
+    X(DIRECTORY_GONE,                                                          \
+      "SELECT c.id, c.state, k.fingerprint FROM contact c JOIN certificate k"  \
+      " ON k.id = c.certificate WHERE c.address_key = ?1 AND c.source = 2"     \
+      " AND c.person = 0 AND c.removed = 0 AND c.last_seen < ?2 LIMIT 1")      \
     X(COUNT_CONTACTS, "SELECT count(DISTINCT address_key) FROM contact"        \
                       " WHERE removed = 0")                                    \
     X(COUNT_CERTIFICATES, "SELECT count(DISTINCT certificate) FROM contact"    \

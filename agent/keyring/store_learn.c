@@ -89,6 +89,7 @@ capabilities_are_newer(const struct lesson *l, int64_t stored_time)
     return l->capabilities.n > 0 && l->capabilities_time > stored_time;
 }
 
+/* Of a directory's answer the time itself counts: it is its age. */
 static bool
 is_preferred_anew(const struct lesson *l, int64_t stored_time)
 {
@@ -98,6 +99,8 @@ is_preferred_anew(const struct lesson *l, int64_t stored_time)
 static bool
 is_seen_again(const struct lesson *l, const struct seen *seen)
 {
+    if (l->source == CONTACT_DIRECTORY && l->now > seen->last_seen)
+        return false;
     return seen->found && seen->before.removed == 0 &&
            (seen->sender_seen || !l->sender_seen) &&
            l->now - seen->last_seen < SEEN_AGAIN_SECONDS;

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <openssl/evp.h>
 
+#include "agent/base/log.h"
 #include "agent/mime/address.h"
 #include "agent/session/policy.h"
 #include "agent/session/signer.h"
@@ -29,6 +30,7 @@ audience_drop(struct audience *a)
     free(a->contact);
     free(a->bytes);
     buf_drop(&a->missing);
+    wanted_list_drop(&a->wanted);
     json_decref(a->names);
     json_decref(a->warnings);
 }
@@ -86,6 +88,14 @@ take_reply(struct audience *a, const char *who,
         miss(a, who, reply->reason);
 }
 
+/* It is asked where nothing is usable, and for what it told itself, which may
+ * have become old; not for whom the person has blocked. */
+static bool
+directory_may_help(const struct recipient_reply *reply)
+{
+    return !slice_is(reply->reason, "blocked");
+}
+
 /* One of one's own addresses needs no contact; else the keyring chooses. */
 static enum err
 add_address(struct request *r, struct own_keys *keys, const char *address,
@@ -97,7 +107,8 @@ add_address(struct request *r, struct own_keys *keys, const char *address,
     struct recipient_reply reply;
 
     if (!address_is_plausible(q.address)) {
-        miss(a, address, slice_text("this is no mail address"));
+        wanted_add(&a->wanted, address, slice_text("this is no mail address"),
+                   false);
         return ERR_OK;
     }
     json_array_append_new(a->names, json_string(address));
@@ -106,7 +117,63 @@ add_address(struct request *r, struct own_keys *keys, const char *address,
         return ERR_OK;
     }
     TRY(keyring_call(r, MSG_RECIPIENT, &q, &reply));
-    take_reply(a, address, &reply);
+    if (reply.state == RECIPIENT_OK && reply.source != CONTACT_DIRECTORY)
+        add_contact(a, address, &reply);
+    else
+        wanted_add(&a->wanted, address, reply.reason,
+                   directory_may_help(&reply));
+    return ERR_OK;
+}
+
+/* ---- by the directory ---------------------------------------------------- */
+
+static void
+warn_of_directory(struct audience *a, const struct wanted *w,
+                  const struct recipient_reply *reply)
+{
+    char origin[256];
+
+    if (reply->source != CONTACT_DIRECTORY)
+        return;
+    text_escape(reply->origin, origin, sizeof(origin));
+    json_array_append_new(
+        a->warnings,
+        json_sprintf("the certificate of %s is known from a directory alone, "
+                     "not from a signed mail: %s%s%s",
+                     w->address, origin, w->told[0] ? "; " : "", w->told));
+}
+
+static enum err
+add_wanted(struct request *r, const struct wanted *w, struct audience *a)
+{
+    struct address q = {.address = slice_text(w->address)};
+    AUTO(buf) struct buf why = {0};
+    struct recipient_reply reply;
+
+    if (!w->ask) {
+        miss(a, w->address, slice_text(w->why));
+        return ERR_OK;
+    }
+    TRY(keyring_call(r, MSG_RECIPIENT, &q, &reply));
+    if (reply.state == RECIPIENT_OK) {
+        add_contact(a, w->address, &reply);
+        warn_of_directory(a, w, &reply);
+        return ERR_OK;
+    }
+    buf_addf(&why, "%.*s%s%s", (int)reply.reason.n,
+             (const char *)reply.reason.p, w->told[0] ? "; " : "", w->told);
+    miss(a, w->address, buf_slice(&why));
+    return ERR_OK;
+}
+
+static enum err
+add_all_wanted(struct request *r, struct audience *a)
+{
+    if (a->wanted.n == 0)
+        return ERR_OK;
+    TRY(directory_refresh(r, &a->wanted));
+    for (size_t i = 0; i < a->wanted.n; i++)
+        TRY(add_wanted(r, &a->wanted.item[i], a));
     return ERR_OK;
 }
 
@@ -215,6 +282,7 @@ audience_gather(struct request *r, struct own_keys *keys, struct audience *a)
         return fail(&r->problem, ERR_USAGE, "to: 1 to %d addresses", LIMIT_TO);
     audience_new(a, named + 1);
     TRY(add_each(r, keys, to, add_address, a));
+    TRY(add_all_wanted(r, a));
     TRY(add_each(r, keys, certificates, add_certificate, a));
     if (a->missing.len == 0)
         return ERR_OK;

@@ -7,6 +7,7 @@
 #define AGENT_SESSION_AUDIENCE_H
 
 #include "agent/cms/enveloped.h"
+#include "agent/session/directory.h"
 #include "agent/session/session.h"
 
 /* Owns copies of certificates. */
@@ -19,7 +20,8 @@ struct audience {
     size_t count;
     size_t room;
     json_t *names;
-    struct buf missing; /* "a@x (why), b@y (why)" */
+    struct buf missing;        /* "a@x (why), b@y (why)" */
+    struct wanted_list wanted; /* of whom the directory may know more */
     json_t *warnings;
 };
 void audience_drop(struct audience *a);

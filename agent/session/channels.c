@@ -128,7 +128,8 @@ is_management(enum message m)
 {
     return m == MSG_UNLOCK || m == MSG_IMPORT || m == MSG_KEY_REMOVE ||
            m == MSG_TOKEN_INIT || m == MSG_PIN_CHANGE || m == MSG_PIN_UNBLOCK ||
-           m == MSG_GENERATE || m == MSG_INSTALL || m == MSG_CLEAN;
+           m == MSG_GENERATE || m == MSG_INSTALL || m == MSG_CLEAN ||
+           m == MSG_ASK_PASSWORD;
 }
 
 enum err

@@ -2,7 +2,11 @@
  * mail_open.c Harvest. */
 #include "agent/session/contacts.h"
 
+#include <stdio.h>
+
+#include "agent/mime/address.h"
 #include "agent/session/certificate_json.h"
+#include "agent/session/directory.h"
 #include "agent/session/try.h"
 
 static const char *const states[] = {
@@ -136,12 +140,48 @@ contacts_list(struct request *r, json_t **out)
 }
 
 static enum err
-no_contact(struct request *r, const char *address)
+no_contact(struct request *r, const char *address, const char *detail)
 {
-    enum err e = fail(&r->problem, ERR_NO_CONTACT, NULL);
+    enum err e = fail(&r->problem, ERR_NO_CONTACT, "%s", detail);
 
     problem_set_subject(&r->problem, address);
     return e;
+}
+
+/* Nobody here: why the directory did not help. */
+static enum err
+no_contact_there(struct request *r, const char *address,
+                 const struct directory_told *told)
+{
+    char detail[LIMIT_FACT_BYTES];
+
+    if (told->state == DIRECTORY_OFF)
+        return fail(&r->problem, ERR_DIRECTORY_OFF, NULL);
+    if (told->state != DIRECTORY_OK)
+        return fail(&r->problem, ERR_DIRECTORY, "%s", told->detail);
+    snprintf(detail, sizeof(detail), "the directory %s was asked: %s",
+             told->server, told->reason);
+    return no_contact(r, address, detail);
+}
+
+static enum err
+show_of_directory(struct request *r, json_t **out)
+{
+    const char *text = request_text(r, "address");
+    struct address q = {.address = slice_text(text)};
+    struct directory_told told;
+    struct list_reply reply;
+
+    if (!address_is_plausible(q.address))
+        return fail(&r->problem, ERR_USAGE, "address: this is no mail address");
+    TRY(look_begin(r));
+    TRY(directory_ask(r, text, &told));
+    TRY(keyring_call(r, MSG_CONTACT, &q, &reply));
+    if (reply.records.n == 0)
+        return no_contact_there(r, text, &told);
+    TRY(contacts_json(r, &reply, true, out));
+    json_object_set_new(*out, "directory", directory_json(&told));
+    return ERR_OK;
 }
 
 static enum err
@@ -154,13 +194,15 @@ look(struct request *r, enum message m, bool with_certificate, json_t **out)
     TRY(look_begin(r));
     TRY(keyring_call(r, m, &request, &reply));
     if (reply.records.n == 0)
-        return no_contact(r, text);
+        return no_contact(r, text, "");
     return contacts_json(r, &reply, with_certificate, out);
 }
 
 enum err
 contacts_show(struct request *r, json_t **out)
 {
+    if (request_flag(r, "directory"))
+        return show_of_directory(r, out);
     return look(r, MSG_CONTACT, true, out);
 }
 
@@ -183,7 +225,7 @@ contacts_remove(struct request *r, json_t **out)
     if (e != ERR_OK)
         return e;
     if (reply.count == 0)
-        return no_contact(r, text);
+        return no_contact(r, text, "");
     *out = json_object();
     json_object_set_new(*out, "removed", json_integer(reply.count));
     return ERR_OK;

@@ -170,6 +170,26 @@ const struct parameter parameters_of_certificates[] = {
 const struct parameter parameters_of_contact[] = {
     {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES}, END};
 
+const struct parameter parameters_of_announcement[] = {
+    {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES}, KEY, CALLER,
+    END};
+
+const struct parameter parameters_of_publish[] = {
+    {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES},
+    {"certificate", PARAMETER_TEXT, REQUIRED, LIMIT_BUNDLE_BYTES},
+    {"smime", PARAMETER_TEXT, OPTIONAL, LIMIT_REQUEST_BYTES},
+    {"bind_dn", PARAMETER_TEXT, OPTIONAL, LIMIT_TEXT_BYTES},
+    {"server", PARAMETER_TEXT, OPTIONAL, LIMIT_TEXT_BYTES},
+    {"password", PARAMETER_FD, OPTIONAL, 0},
+    FLAG("dry"),
+    CALLER,
+    END};
+
+const struct parameter parameters_of_contact_shown[] = {
+    {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES},
+    FLAG("directory"),
+    END};
+
 const struct parameter parameters_of_unlock[] = {
     TOKEN, {"pin", PARAMETER_FD, OPTIONAL, 0}, FLAG("last_try"), CALLER, END};
 

@@ -190,6 +190,9 @@ static const struct field check_reply_fields[] = {ROWS(check_reply)};
 #define THIS anchor_record
 static const struct field anchor_record_fields[] = {ROWS(anchor_record)};
 #undef THIS
+#define THIS password_request
+static const struct field password_request_fields[] = {ROWS(password_request)};
+#undef THIS
 #define THIS fetch
 static const struct field fetch_fields[] = {ROWS(fetch)};
 #undef THIS

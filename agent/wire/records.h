@@ -393,7 +393,8 @@ struct slice_list {
 /* state: enum recipient. certificate: the one to encrypt to; capabilities:
  * the SMIMECapabilities it announced (DER, may be empty). reason names why
  * there is none ("expired on ...", "no certificate", ...). changed: 1 when it
- * differs from what was known. */
+ * differs from what was known. source: enum contact_source, and origin as in
+ * contact_record. */
 #define FIELDS_address(U32, U64, BYTES, TEXT, LIST)                            \
     TEXT(address, LIMIT_ADDRESS_BYTES)
 /* SHA-256 of the certificate. */
@@ -407,7 +408,8 @@ struct slice_list {
     BYTES(certificate, LIMIT_CERT_BYTES)                                       \
     BYTES(capabilities, 4096)                                                  \
     TEXT(reason, LIMIT_TEXT_BYTES)                                             \
-    BYTES(described, LIMIT_RECORD_BYTES) U32(changed)
+    BYTES(described, LIMIT_RECORD_BYTES)                                       \
+    U32(changed) U32(source) TEXT(origin, LIMIT_TEXT_BYTES)
 
 /* Every certificate of an address, newest first, and why it is chosen or is
  * not; reason: why none is. uses, type, bits as in a description; preferred,
@@ -498,15 +500,22 @@ struct slice_list {
     BYTES(fingerprint, 32)                                                     \
     TEXT(origin, LIMIT_TEXT_BYTES) U32(undone) U32(undoable)
 
+/* ---- session to keyholder: the password of a directory -------------------- */
+
+/* Whom one logs in at, and as whom; for the prompt. */
+#define FIELDS_password_request(U32, U64, BYTES, TEXT, LIST)                   \
+    TEXT(server, LIMIT_TEXT_BYTES) TEXT(name, LIMIT_TEXT_BYTES)
+
 /* ---- keyring, broker and fetcher ----------------------------------------- */
 
-/* The keyring wants a smime-fetcher; the broker answers with the same ticket,
- * whether there is one (enum directory_state) with its channel, and what
- * agent.conf says of the age of answers and of the deadline. */
-#define FIELDS_fetch(U32, U64, BYTES, TEXT, LIST) U32(ticket)
+/* The keyring wants a smime-fetcher, unless an answer of this age is young
+ * enough for agent.conf. The broker answers with the same ticket: the channel
+ * of one and its deadline, or why there is none (enum directory_state; OK:
+ * young enough). */
+#define FIELDS_fetch(U32, U64, BYTES, TEXT, LIST) U32(ticket) U64(age_s)
 #define FIELDS_fetcher(U32, U64, BYTES, TEXT, LIST)                            \
     U32(ticket)                                                                \
-    U32(state) U64(cache_s) U64(timeout_s) TEXT(detail, LIMIT_TEXT_BYTES)
+    U32(state) U64(timeout_s) TEXT(detail, LIMIT_TEXT_BYTES)
 
 #define FIELDS_directory_search(U32, U64, BYTES, TEXT, LIST)                   \
     LIST(addresses, LIMIT_ADDRESS_BYTES, LIMIT_DIRECTORY_ADDRESSES)
@@ -584,6 +593,7 @@ struct slice_list {
  * same time does not collide. */
 /* clang-format off */
 #define RECORDS_OF_DIRECTORY(X)                                                \
+    X(password_request)                                                        \
     X(fetch)                                                                   \
     X(fetcher)                                                                 \
     X(directory_search)                                                        \

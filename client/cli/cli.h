@@ -231,7 +231,8 @@ int call_with_secrets(const struct arguments *a, const char *method,
 extern const struct command contacts_list, contacts_search, contacts_show,
     contacts_remove, contacts_import, contacts_add, contacts_export,
     contacts_pin, contacts_unpin, contacts_block, contacts_unblock,
-    contacts_undo, contacts_history, contacts_backup, contacts_restore;
+    contacts_undo, contacts_history, contacts_backup, contacts_restore,
+    contacts_publish;
 
 int keys_remove_run(const struct arguments *a);
 int keys_export_run(const struct arguments *a);

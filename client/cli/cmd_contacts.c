@@ -29,6 +29,7 @@ static const struct command *const parts[] = {
     &contacts_history,
     &contacts_backup,
     &contacts_restore,
+    &contacts_publish,
     NULL,
 };
 /* clang-format on */
@@ -49,6 +50,7 @@ const struct command command_contacts = {
         "  undo [N]         take back the last change, or the last N\n"
         "  history [ADDRESS]  what was learned and decided\n"
         "  backup, restore  all of them, to and from a file\n"
+        "  publish          put your own certificate into the directory\n"
         "\n"
         "Options of each: smime contacts PART --help\n",
     .parts = parts,

@@ -364,6 +364,18 @@ look_at_trust(json_t *trust, json_t *findings)
     }
 }
 
+static void
+look_at_directory(json_t *directory, json_t *findings)
+{
+    const char *state = text_of(directory, "state");
+
+    if (strcmp(state, "ok") != 0 && strcmp(state, "off") != 0)
+        find(findings,
+             "check [directory] in agent.conf (man agent.conf) and the "
+             "network; only contacts that are known already can be written to",
+             "the directory gives no answer: ", text_of(directory, "detail"));
+}
+
 /* Calls METHOD and gives the list NAME of its reply in *out. */
 static int
 list_get(const char *method, const char *name, json_t **out)
@@ -406,6 +418,7 @@ look(const struct arguments *a)
     AUTO(json) json_t *check = NULL;
     AUTO(json) json_t *watched = NULL;
     AUTO(json) json_t *trust = NULL;
+    AUTO(json) json_t *directory = NULL;
     AUTO(json) json_t *findings = json_array();
     AUTO(json) json_t *reply = NULL;
     int e = list_get("io.smimeagent.Agent.Status", NULL, &status);
@@ -437,6 +450,10 @@ look(const struct arguments *a)
         if (e != EXIT_DONE)
             return e;
         look_at_trust(trust, findings);
+        e = list_get("io.smimeagent.Agent.Directory", "directory", &directory);
+        if (e != EXIT_DONE)
+            return e;
+        look_at_directory(directory, findings);
     }
     reply = json_pack("{s:O}", "findings", findings);
     return arguments_flag(a, "json") ? show_json(stdout, reply)

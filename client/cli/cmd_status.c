@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
@@ -50,25 +52,66 @@ say_contacts(json_t *status)
            folders[0] ? " from " : "", folders);
 }
 
+/* The network is used only where agent.conf names a directory. */
+static int
+directory_get(json_t **out)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    int e;
+
+    call_init(&c);
+    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Agent.Directory",
+                 &reply);
+    if (e == EXIT_DONE)
+        *out = json_incref(json_object_get(reply, "directory"));
+    return e;
+}
+
+static void
+say_directory(json_t *directory)
+{
+    const char *state = text_of(directory, "state");
+
+    fputs("Directory: ", stdout);
+    if (strcmp(state, "off") == 0) {
+        puts("none; the agent uses no network");
+    } else if (strcmp(state, "ok") == 0) {
+        show_text(stdout, text_of(directory, "server"));
+        puts(" answers");
+    } else {
+        fputs("gives no answer: ", stdout);
+        show_text(stdout, text_of(directory, "detail"));
+        putchar('\n');
+    }
+}
+
 static int
 run(const struct arguments *a)
 {
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *status = NULL;
+    AUTO(json) json_t *directory = NULL;
     char sandbox[256];
     int e;
 
     call_init(&c);
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Agent.Status", &status);
+    if (e == EXIT_DONE && flag_of(status, "keyring"))
+        e = directory_get(&directory);
     if (e != EXIT_DONE)
         return e;
-    if (arguments_flag(a, "json"))
+    if (arguments_flag(a, "json")) {
+        json_object_set(status, "directory", directory);
         return show_json(stdout, status);
+    }
     fputs("smime-agent ", stdout);
     show_text(stdout, text_of(status, "version"));
     puts(" is running.");
     say_tokens(status);
     say_contacts(status);
+    if (directory)
+        say_directory(directory);
     texts_join(json_object_get(status, "sandbox"), sandbox, sizeof(sandbox));
     printf("Sandbox:   %s\n", sandbox[0] ? sandbox : "none");
     return output_finish(EXIT_DONE);

@@ -10,7 +10,8 @@
 #define DAY_SECONDS  86400
 #define TITLE_WIDTH  13
 
-static const struct option_row options[] = {{"json", OPTION_FLAG},
+static const struct option_row options[] = {{"directory", OPTION_FLAG},
+                                            {"json", OPTION_FLAG},
                                             {"why", OPTION_FLAG},
                                             {"pem", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
@@ -177,19 +178,41 @@ history_say(const char *address)
         puts("  ... and more: smime contacts history --all");
 }
 
+/* What the directory had is among the contacts; what was wrong with it is
+ * no reason to show none. */
+static void
+directory_say(json_t *directory)
+{
+    if (!directory || text_of(directory, "detail")[0] == '\0')
+        return;
+    if (strcmp(text_of(directory, "state"), "ok") == 0) {
+        fputs("smime: the directory ", stderr);
+        show_text(stderr, text_of(directory, "server"));
+        fputs(" was asked: ", stderr);
+    } else {
+        fputs("smime: the directory gave no answer: ", stderr);
+    }
+    show_text(stderr, text_of(directory, "detail"));
+    fputc('\n', stderr);
+}
+
 static int
 show(const struct arguments *a)
 {
+    AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *reply = NULL;
     json_t *contacts;
     int e;
 
     if (arguments_flag(a, "why"))
         return contacts_why(a);
-    e = contacts_get("io.smimeagent.Contacts.Show", "address", a->operand[0],
-                     &reply);
+    call_init(&c);
+    call_set_text(&c, "address", a->operand[0]);
+    call_set_flag(&c, "directory", arguments_flag(a, "directory"));
+    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Contacts.Show", &reply);
     if (e != EXIT_DONE)
         return e;
+    directory_say(json_object_get(reply, "directory"));
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
     contacts = json_object_get(reply, "contacts");
@@ -204,12 +227,17 @@ show(const struct arguments *a)
 const struct command contacts_show = {
     .name = "contacts show",
     .summary = "everything about one contact",
-    .usage = "contacts show [--why] ADDRESS [--pem] [--json]",
+    .usage = "contacts show [--why | --directory] ADDRESS [--pem] [--json]",
     .help = "Its certificates, what they rest on, and what happened to them.\n"
             "\n"
-            "  --why    which certificate is encrypted to, and why no other\n"
-            "  --pem    also the certificates as PEM, as without a terminal\n"
-            "  --json   the agent's answer as it is\n",
+            "  --directory   ask the organisation's directory first; it is "
+            "told\n"
+            "                whose certificate you look for\n"
+            "  --why         which certificate is encrypted to, and why no "
+            "other\n"
+            "  --pem         also the certificates as PEM, as without a "
+            "terminal\n"
+            "  --json        the agent's answer as it is\n",
     .options = options,
     .least_operands = 1,
     .most_operands = 1,

@@ -24,7 +24,7 @@ free_port() {
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-directory_port() { cat "$WORLD/ldap/$1/port"; }
+directory_port() { cat "$WORLD/ldap-$1/port"; }
 directory_url() { echo "ldap://127.0.0.1:$(directory_port "$1")"; }
 
 slapd_conf() { # FOLDER, more lines on stdin
@@ -59,7 +59,7 @@ slapd_answers() {
 }
 
 slapd_run() { # NAME
-    local folder=$WORLD/ldap/$1 host=${SLAPD_HOST:-127.0.0.1} tries=5
+    local folder=$WORLD/ldap-$1 host=${SLAPD_HOST:-127.0.0.1} tries=5
     until [ "$tries" = 0 ]; do
         DIRECTORY_PORT=$(cat "$folder/port" 2>/dev/null || free_port)
         slapd -h "ldap://$host:$DIRECTORY_PORT${SLAPD_ALSO:+ $SLAPD_ALSO}" \
@@ -76,12 +76,12 @@ slapd_run() { # NAME
 }
 
 directory_start() {
-    local name=$1 folder=$WORLD/ldap/$1
+    local name=$1 folder=$WORLD/ldap-$1
     shift
-    # world_end ends what has a pid file one folder below: a link to it.
-    mkdir -p "$folder/db" "$WORLD/ldap-$name"
+    # agent.pid: what world_end ends.
+    mkdir -p "$folder/db"
     printf '%s\n' "$@" | slapd_conf "$folder" >"$folder/slapd.conf"
-    slapd_run "$name" && ln -sf "$folder/agent.pid" "$WORLD/ldap-$name/agent.pid"
+    slapd_run "$name"
 }
 
 directory_replica() {
@@ -92,8 +92,8 @@ binddn=$ADMIN credentials=$ADMIN_PASSWORD"
 
 directory_stop() {
     local pid
-    pid=$(cat "$WORLD/ldap/$1/agent.pid") && kill "$pid" && wait "$pid"
-    rm -f "$WORLD/ldap/$1/agent.pid" "$WORLD/ldap-$1/agent.pid"
+    pid=$(cat "$WORLD/ldap-$1/agent.pid") && kill "$pid" && wait_gone "$pid"
+    rm -f "$WORLD/ldap-$1/agent.pid"
 }
 
 as_admin() { # NAME COMMAND...
@@ -147,8 +147,8 @@ directory_certificate() { # NAME UID FILE... (PEM)
     local name=$1 uid=$2 file
     shift 2
     for file; do
-        quiet openssl x509 -in "$file" -outform DER -out "$WORLD/ldap/value.der"
-        add_value "$name" "$uid" userCertificate "$WORLD/ldap/value.der"
+        quiet openssl x509 -in "$file" -outform DER -out "$WORLD/value.der"
+        add_value "$name" "$uid" userCertificate "$WORLD/value.der"
     done
 }
 

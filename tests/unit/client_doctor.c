@@ -23,7 +23,11 @@ doctor_says_what_to_type_next(void **state)
     s.answers[5] = "{\"parameters\":{\"anchors\":[],\"crls\":[{\"source\":"
                    "\"/c/old.crl\",\"next_update\":1000}],\"unreadable\":"
                    "[{\"source\":\"/a/b.pem\",\"why\":\"it is broken\"}]}}";
+    s.answers[6] = "{\"parameters\":{\"directory\":{\"state\":\"silent\","
+                   "\"detail\":\"ldap://a: it is asleep\"}}}";
     assert_int_equal(run_against(&s, "$S doctor"), 0);
+    assert_non_null(strstr(output, "the directory gives no answer: ldap://a: "
+                                   "it is asleep\n  next: check"));
     assert_non_null(strstr(output, "half-made keys on: mail\n  next: smime "
                                    "doctor --clean --token mail\n"));
     assert_non_null(strstr(output, "a write was cut off; it is taken back when "
@@ -61,6 +65,7 @@ look_at(const char *tokens)
     s.answers[3] = "{\"parameters\":{\"half_made\":[]}}";
     s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
     s.answers[5] = "{\"parameters\":{\"crls\":[],\"unreadable\":[]}}";
+    s.answers[6] = "{\"parameters\":{\"directory\":{\"state\":\"off\"}}}";
     assert_int_equal(run_against(&s, "$S doctor"), 0);
 }
 
@@ -130,6 +135,7 @@ doctor_tells_of_a_decryption_key_that_exists_once(void **state)
         s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
         s.answers[5] = "{\"parameters\":{\"crls\":[{\"source\":\"/c\","
                        "\"next_update\":99999999999}],\"unreadable\":[]}}";
+        s.answers[6] = "{\"parameters\":{\"directory\":{\"state\":\"off\"}}}";
         assert_int_equal(run_against(&s, "$S doctor"), 0);
         if (i == 0)
             assert_non_null(strstr(output, "exists only once"));

@@ -107,9 +107,12 @@ request_read(int fd)
 {
     uint8_t bytes[1024];
     ssize_t n = read(fd, bytes, sizeof(bytes));
+    size_t at = bytes[1] & 0x80 ? 2 + (bytes[1] & 0x7fU) : 2;
 
-    /* SEQUENCE, its length in one octet, INTEGER, 1, the number. */
-    return n > 5 && bytes[0] == 0x30 && bytes[2] == 0x02 ? bytes[4] : 0;
+    /* SEQUENCE, its length, INTEGER, 1, the number. */
+    return n > 8 && bytes[0] == 0x30 && at < 7 && bytes[at] == 0x02
+               ? bytes[at + 2]
+               : 0;
 }
 
 static int

@@ -207,6 +207,61 @@ tcp_is_refused_where_the_kernel_can(void **state)
     assert_confined(NULL, tcp_is_refused);
 }
 
+/* Two that listen. */
+static uint16_t ports[2];
+
+static int
+listen_on_loopback(uint16_t *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+static int
+connect_to(uint16_t port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons(port)};
+    AUTO(fd) int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    return connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 ? 0 : errno;
+}
+
+static int
+only_the_first_port_can_be_reached(void)
+{
+    EXPECT(connect_to(ports[0]) == 0);
+    EXPECT(connect_to(ports[1]) == EACCES);
+    EXPECT(is_refused("/etc/passwd", O_RDONLY));
+    return 0;
+}
+
+static void
+a_named_port_is_all_that_can_be_reached(void **state)
+{
+    AUTO(fd) int one = listen_on_loopback(&ports[0]);
+    AUTO(fd) int other = listen_on_loopback(&ports[1]);
+    const uint16_t allowed[] = {ports[0], 0};
+
+    (void)state;
+    if (abi < 4)
+        skip();
+    assert_int_equal(connect_to(ports[1]), 0);
+    assert_confined(&(struct sandbox_paths){.ports = allowed},
+                    only_the_first_port_can_be_reached);
+    (void)one;
+    (void)other;
+}
+
 int
 main(void)
 {
@@ -217,6 +272,7 @@ main(void)
         cmocka_unit_test(a_path_that_is_not_there_gives_nothing),
         cmocka_unit_test(without_paths_nothing_can_be_opened),
         cmocka_unit_test(tcp_is_refused_where_the_kernel_can),
+        cmocka_unit_test(a_named_port_is_all_that_can_be_reached),
     };
 
     abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,

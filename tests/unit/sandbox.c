@@ -1,4 +1,5 @@
 /* What the sandboxes refuse, by killing. */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
@@ -240,6 +241,93 @@ a_validator_changes_no_file(void **state)
     assert_all_killed(SANDBOX_VALIDATOR, forbidden, ARRAY_COUNT(forbidden));
 }
 
+static void
+do_unix_socket(void)
+{
+    (void)socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void
+do_datagrams(void)
+{
+    (void)socket(AF_INET, SOCK_DGRAM, 0);
+}
+
+static void
+do_raw_socket(void)
+{
+    (void)socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+}
+
+static void
+do_netlink(void)
+{
+    (void)socket(AF_NETLINK, SOCK_RAW, 0);
+}
+
+static void
+do_bind(void)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET};
+
+    (void)bind(sockets[0], (struct sockaddr *)&any, sizeof(any));
+}
+
+static void
+do_listen(void)
+{
+    (void)listen(sockets[0], 1);
+}
+
+static void
+do_accept(void)
+{
+    (void)accept(sockets[0], NULL, NULL);
+}
+
+static void
+find_all_files_refused(void)
+{
+    struct stat st;
+
+    if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES ||
+        open(path, O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES ||
+        stat("/etc/passwd", &st) == 0)
+        _exit(1);
+}
+
+static void
+connect_somewhere(void)
+{
+    struct sockaddr_in nobody = {.sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                 .sin_port = htons(9)};
+    int four = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int six = socket(AF_INET6, SOCK_STREAM, 0);
+
+    if (four < 0 || (six < 0 && errno != EAFNOSUPPORT))
+        _exit(1);
+    (void)connect(four, (struct sockaddr *)&nobody, sizeof(nobody));
+}
+
+static void
+a_fetcher_connects_and_does_nothing_else(void **state)
+{
+    static void (*const forbidden[])(void) = {
+        do_execve,    do_share_memory, do_new_namespace,    do_ptrace,
+        do_kill,      do_map_code,     do_make_memory_code, do_foreign_abi,
+        do_ioctl,     do_unlink,       do_lock_file,        do_unix_socket,
+        do_datagrams, do_raw_socket,   do_netlink,          do_bind,
+        do_listen,    do_accept};
+
+    (void)state;
+    assert_all_killed(SANDBOX_FETCHER, forbidden, ARRAY_COUNT(forbidden));
+    assert_all_killed(SANDBOX_FETCHER, forbidden_without_fork,
+                      ARRAY_COUNT(forbidden_without_fork));
+    assert_true(is_left_alone(SANDBOX_FETCHER, find_all_files_refused));
+    assert_true(is_left_alone(SANDBOX_FETCHER, connect_somewhere));
+}
+
 static void *
 try_a_socket(void *start)
 {
@@ -283,6 +371,7 @@ main(void)
         cmocka_unit_test(session_zygote_and_importer_reach_no_file),
         cmocka_unit_test(only_the_zygote_forks),
         cmocka_unit_test(a_validator_changes_no_file),
+        cmocka_unit_test(a_fetcher_connects_and_does_nothing_else),
         cmocka_unit_test(threads_are_confined_too),
     };
 

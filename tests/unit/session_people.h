@@ -309,6 +309,15 @@ reply_recipient(struct peer *p, struct slice address)
     return channel_reply(p->served.fd, MSG_RECIPIENT, &reply, NULL, 0);
 }
 
+/* No directory is configured. */
+static bool
+reply_directory(struct peer *p)
+{
+    struct directory_answer reply = {.state = DIRECTORY_OFF};
+
+    return channel_reply(p->served.fd, MSG_DIRECTORY_ASK, &reply, NULL, 0);
+}
+
 /* Is it the signature of one of alice, bob and carol over these attributes,
  * and do those hold this digest? */
 static enum integrity
@@ -385,6 +394,8 @@ software_keyring(struct peer *p, enum message m, struct frame *frame,
         return reply_recipient(p, request->address.address);
     if (m == MSG_CONTACTS_KEEP)
         return channel_reply(p->served.fd, m, &(struct empty){0}, NULL, 0);
+    if (m == MSG_DIRECTORY_ASK)
+        return reply_directory(p);
     return m == MSG_VERIFY && reply_verdict(p, &request->verify_request);
 }
 

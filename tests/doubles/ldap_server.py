@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""An LDAP server that does what no server should: a port for each way.
+
+Prints "NAME PORT" for each, then serves until it is killed. Each way is a
+function below that gets the connection and the number of the search request.
+"""
+import socket
+import sys
+import threading
+import time
+
+DN = b"uid=elena,ou=people,dc=example,dc=org"
+
+
+def ber(tag, content):
+    n = len(content)
+    if n < 128:
+        return bytes([tag, n]) + content
+    return bytes([tag, 0x84]) + n.to_bytes(4, "big") + content
+
+
+def message(number, op, content):
+    return ber(0x30, ber(2, bytes([number])) + ber(op, content))
+
+
+def entry(number, values, attribute=b"userCertificate;binary"):
+    held = ber(0x31, b"".join(ber(4, v) for v in values))
+    return message(number, 0x64, ber(4, DN) + ber(0x30, ber(0x30, ber(4, attribute) + held)))
+
+
+def done(number, code=0, more=b""):
+    return message(number, 0x65, ber(10, bytes([code])) + ber(4, b"") + ber(4, b"") + more)
+
+
+def certificate():
+    with open(sys.argv[1], "rb") as file:
+        return file.read()
+
+
+def silent(conn, number):
+    wait_gone(conn)
+
+
+def slow(conn, number):
+    for byte in entry(number, [certificate()]) + done(number):
+        conn.send(bytes([byte]))
+        time.sleep(0.05)
+
+
+def half(conn, number):
+    whole = entry(number, [certificate()])
+    conn.send(whole[: len(whole) // 2])
+    wait_gone(conn)
+
+
+def no_end(conn, number):
+    conn.send(entry(number, [certificate()]))
+
+
+def error_at_the_end(conn, number):
+    conn.send(entry(number, [certificate()]) + done(number, 80))
+    wait_gone(conn)
+
+
+def garbage(conn, number):
+    conn.send(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 50)
+    wait_gone(conn)
+
+
+def huge(conn, number):
+    conn.send(b"\x30\x84\x7f\xff\xff\xff\x02\x01\x02")
+    wait_gone(conn)
+
+
+def other_ids(conn, number):
+    while True:
+        conn.send(entry(number + 40, [certificate()]) + done(number + 40))
+
+
+def referral(conn, number):
+    url = "ldap://127.0.0.1:%d/dc=example,dc=org" % conn.getsockname()[1]
+    conn.send(done(number, 10, ber(0xA3, ber(4, url.encode()))))
+    wait_gone(conn)
+
+
+def many_entries(conn, number):
+    conn.send(entry(number, [certificate()]) * 9 + done(number))
+    wait_gone(conn)
+
+
+def junk_values(conn, number):
+    values = [b"", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"x" * 70000]
+    conn.send(entry(number, values) + entry(number, values, b"userSMIMECertificate;binary") + done(number))
+    wait_gone(conn)
+
+
+def good(conn, number):
+    conn.send(entry(number, [certificate()]) + done(number))
+    wait_gone(conn)
+
+
+def wait_gone(conn):
+    while conn.recv(4096):
+        pass
+
+
+def serve(way, listening):
+    while True:
+        conn, _ = listening.accept()
+        threading.Thread(target=talk, args=(way, conn), daemon=True).start()
+
+
+def talk(way, conn):
+    try:
+        request = conn.recv(4096)
+        if request:
+            at = 2 + (request[1] & 0x7F if request[1] & 0x80 else 0)
+            way(conn, request[at + 2])
+    except OSError:
+        pass
+    conn.close()
+
+
+for way in (silent, slow, half, no_end, error_at_the_end, garbage, huge, other_ids,
+            referral, many_entries, junk_values, good):
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(32)
+    threading.Thread(target=serve, args=(way, listening), daemon=True).start()
+    print(way.__name__, listening.getsockname()[1], flush=True)
+while True:
+    time.sleep(60)

@@ -1,0 +1,1 @@
+smime_fuzz(fetcher_value smime-fetcher-lib)
