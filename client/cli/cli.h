@@ -226,6 +226,14 @@ int call_with_secrets(const struct arguments *a, const char *method,
                       call_maker *make, const struct wanted_secret *secrets,
                       json_t **out);
 
+/* ---- encrypted_mail.c ---------------------------------------------------- */
+
+/* Remembers the mail of this report when it came encrypted. Fails without a
+ * word: it is a convenience. */
+void encrypted_mail_note(json_t *report);
+/* Is one of these ("<a@b> <c@d>") such a mail? */
+bool encrypted_mail_is_known(const char *ids);
+
 /* ---- parts of commands -------------------------------------------------- */
 
 extern const struct command contacts_list, contacts_search, contacts_show,

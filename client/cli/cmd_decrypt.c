@@ -18,9 +18,11 @@ run(const struct arguments *a)
         return e;
     call_set_caller(&c);
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Mail.Decrypt", &reply);
-    if (e == EXIT_DONE)
-        report_say_encryption(stderr, json_object_get(reply, "report"));
-    return e;
+    if (e != EXIT_DONE)
+        return e;
+    encrypted_mail_note(json_object_get(reply, "report"));
+    report_say_encryption(stderr, json_object_get(reply, "report"));
+    return EXIT_DONE;
 }
 
 const struct command command_decrypt = {

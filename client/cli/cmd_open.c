@@ -29,6 +29,7 @@ run(const struct arguments *a)
     if (e != EXIT_DONE)
         return e;
     report = json_object_get(reply, "report");
+    encrypted_mail_note(report);
     if (arguments_flag(a, "json"))
         (void)show_json(stderr, reply);
     else

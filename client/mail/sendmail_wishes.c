@@ -111,16 +111,44 @@ field_apply(const struct header *h, struct wishes *w)
 
 /* ---- all ----------------------------------------------------------------- */
 
+/* Does it answer a mail that came encrypted? */
+static bool
+answers_encrypted(const struct header *h)
+{
+    static const char *const names[] = {"In-Reply-To", "References"};
+    const struct header_field *f;
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        for (size_t k = 0; (f = header_find(h, names[i], k)) != NULL; k++) {
+            AUTO(buf) struct buf text = {0};
+
+            header_unfold(f->value, &text);
+            if (encrypted_mail_is_known(buf_text(&text)))
+                return true;
+        }
+    return false;
+}
+
+/* "reply" is an "always" or a "never" for this message. */
+static enum wish
+reply_resolve(enum wish wish, const struct header *h)
+{
+    if (wish != WISH_REPLY)
+        return wish;
+    return answers_encrypted(h) ? WISH_ALWAYS : WISH_NEVER;
+}
+
 /* The first of LIST sets the wishes, the others make them stricter. */
 static void
 recipients_apply(const struct policy *policy, const struct wishes *base,
-                 const struct address_list *list, struct wishes *out,
-                 bool *first)
+                 const struct address_list *list, const struct header *h,
+                 struct wishes *out, bool *first)
 {
     for (size_t i = 0; i < list->count; i++) {
         enum wish sign, encrypt;
 
         policy_recipient(policy, base, list->item[i], &sign, &encrypt);
+        encrypt = reply_resolve(encrypt, h);
         out->sign = *first || sign > out->sign ? sign : out->sign;
         out->encrypt =
             *first || encrypt > out->encrypt ? encrypt : out->encrypt;
@@ -137,8 +165,8 @@ wishes_decide(const struct policy *policy, const struct letter *l,
     bool first = true;
     int e;
 
-    recipients_apply(policy, &base, &people->visible, &w, &first);
-    recipients_apply(policy, &base, &people->hidden, &w, &first);
+    recipients_apply(policy, &base, &people->visible, &l->header, &w, &first);
+    recipients_apply(policy, &base, &people->hidden, &l->header, &w, &first);
     e = field_apply(&l->header, &w);
     if (e != EX_OK)
         return e;
