@@ -18,7 +18,8 @@
 
 struct connection {
     struct smime_client *client;
-    char key[KEY_BYTES]; /* that its last request was about */
+    char key[KEY_BYTES]; /* that its last request was about; "" none */
+    int64_t since_ms;    /* it waits */
 };
 
 static struct connection idle[IDLE_CONNECTIONS];
@@ -47,23 +48,24 @@ agent_abandon(void)
     agent_drop();
 }
 
-/* Takes one of those that are idle; false when there is none. */
+/* Takes the idle one whose session has this key already. Where there is none
+ * a fresh one is better than to take another key's away, until there are
+ * enough of them; then the one that waits for longest. */
 static bool
 connection_take(const char *key, struct connection *out)
 {
     size_t best = IDLE_CONNECTIONS;
+    bool has_room = false, is_same = false;
 
-    for (size_t i = 0; i < IDLE_CONNECTIONS; i++) {
-        if (!idle[i].client)
-            continue;
-        if (key && strcmp(idle[i].key, key) == 0) {
-            best = i;
-            break;
-        }
-        if (best == IDLE_CONNECTIONS)
+    for (size_t i = 0; i < IDLE_CONNECTIONS && !is_same; i++) {
+        is_same = idle[i].client && strcmp(idle[i].key, key) == 0;
+        has_room = has_room || !idle[i].client;
+        if (is_same ||
+            (idle[i].client && (best == IDLE_CONNECTIONS ||
+                                idle[i].since_ms < idle[best].since_ms)))
             best = i;
     }
-    if (best == IDLE_CONNECTIONS)
+    if (!is_same && has_room)
         return false;
     *out = idle[best];
     idle[best].client = NULL;
@@ -75,6 +77,7 @@ connection_give(struct connection *c)
 {
     for (size_t i = 0; i < IDLE_CONNECTIONS; i++)
         if (!idle[i].client) {
+            c->since_ms = clock_now_ms();
             idle[i] = *c;
             c->client = NULL;
             return;
@@ -170,13 +173,13 @@ agent_call(const char *method, json_t *parameters, const char *key,
            json_t **out)
 {
     uint64_t generation = module.generation;
-    struct connection c = {NULL, ""};
+    struct connection c = {.client = NULL};
     json_t *reply = NULL;
     CK_RV rv;
 
     if (!parameters)
         return CKR_HOST_MEMORY;
-    (void)connection_take(key, &c);
+    (void)connection_take(key ? key : "", &c);
     module_leave();
     snprintf(c.key, sizeof(c.key), "%s", key ? key : "");
     rv = call(&c, method, parameters, key ? WORK_MS : LIST_MS, &reply);

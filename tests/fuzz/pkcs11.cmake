@@ -1,0 +1,1 @@
+smime_fuzz(pkcs11_list smime-pkcs11-code)
