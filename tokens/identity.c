@@ -264,11 +264,11 @@ load_certificate(const struct object *o, struct token_identity *k,
 
     if (!x)
         return false;
-    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &spki);
+    int n = certificate_spki(x, &spki);
     bool fits = n > 0 &&
                 (!k->spki || same_bytes(k->spki, k->spki_len, spki, (size_t)n));
     if (fits) {
-        EVP_PKEY *key = X509_get0_pubkey(x);
+        EVP_PKEY *key = certificate_key(x);
 
         k->certificate = arena_add(a, v->pValue, v->ulValueLen);
         k->certificate_len = v->ulValueLen;
@@ -276,6 +276,7 @@ load_certificate(const struct object *o, struct token_identity *k,
         k->is_ca = X509_check_ca(x) > 0;
         if (key && (k->type == TOKEN_KEY_UNKNOWN || !(k->point || k->exponent)))
             identity_load_key(key, k, a);
+        EVP_PKEY_free(key);
         load_label(o, k, a);
     }
     OPENSSL_free(spki);

@@ -261,8 +261,10 @@ certificate_id(X509 *x, uint8_t out[TOKEN_KEY_ID_BYTES])
 {
     struct arena *arena = NULL;
     struct token_identity k = {0};
-    EVP_PKEY *key = X509_get0_pubkey(x);
+    EVP_PKEY *key = certificate_key(x);
     bool ok = key && identity_load_key(key, &k, &arena);
+
+    EVP_PKEY_free(key);
 
     if (ok && k.modulus)
         SHA1(k.modulus, k.modulus_len, out);

@@ -535,6 +535,12 @@ struct token_import {
     size_t key_count;
 };
 
+/* A certificate's key (match.c), NULL when it cannot be read; gives. A token
+ * knows RSA keys only, so one for RSASSA-PSS or RSAES-OAEP alone (RFC 4055) is
+ * given as any RSA key. */
+struct evp_pkey_st *certificate_key(struct x509_st *x);
+/* Its SubjectPublicKeyInfo as i2d_PUBKEY gives it. */
+int certificate_spki(struct x509_st *x, unsigned char **out);
 /* The CKA_ID that fits a certificate's own public key (import.c). */
 bool certificate_id(struct x509_st *x, uint8_t out[TOKEN_KEY_ID_BYTES]);
 

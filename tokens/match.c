@@ -1,7 +1,41 @@
 /* Which key of a token a certificate belongs to. */
 #include "tokens/internal.h"
 
+#include <openssl/err.h>
 #include <openssl/x509.h>
+
+EVP_PKEY *
+certificate_key(X509 *x)
+{
+    ASN1_OBJECT *name = NULL;
+    const unsigned char *p = NULL;
+    EVP_PKEY *key;
+    int n = 0;
+
+    X509_PUBKEY_get0_param(&name, &p, &n, NULL, X509_get_X509_PUBKEY(x));
+    switch (name ? OBJ_obj2nid(name) : NID_undef) {
+    case NID_rsassaPss:
+    case NID_rsaesOaep:
+        key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, n);
+        break;
+    default:
+        key = X509_get_pubkey(x);
+        break;
+    }
+    ERR_clear_error();
+    return key;
+}
+
+int
+certificate_spki(X509 *x, unsigned char **out)
+{
+    EVP_PKEY *key = certificate_key(x);
+    int n = key ? i2d_PUBKEY(key, out)
+                : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), out);
+
+    EVP_PKEY_free(key);
+    return n;
+}
 
 struct wanted {
     unsigned char *spki;
@@ -18,7 +52,7 @@ wanted_read(const uint8_t *der, size_t der_len, struct wanted *out)
     int n = -1;
 
     if (x && p == der + der_len && certificate_id(x, out->id))
-        n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &out->spki);
+        n = certificate_spki(x, &out->spki);
     X509_free(x);
     if (n > 0)
         out->spki_len = (size_t)n;

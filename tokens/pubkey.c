@@ -163,6 +163,7 @@ identity_load_key(EVP_PKEY *key, struct token_identity *out, struct arena **a)
 
     switch (EVP_PKEY_get_base_id(key)) {
     case EVP_PKEY_RSA:
+    case EVP_PKEY_RSA_PSS:
         out->type = TOKEN_KEY_RSA;
         ok = add_bn(a, key, OSSL_PKEY_PARAM_RSA_N, &out->modulus,
                     &out->modulus_len) &&

@@ -15,7 +15,9 @@
 static enum key_type
 type_of(const EVP_PKEY *pkey)
 {
-    if (EVP_PKEY_is_a(pkey, "RSA"))
+    /* A token knows RSA keys only; the certificate says that one of them is
+     * for RSASSA-PSS (RFC 4055 section 3). */
+    if (EVP_PKEY_is_a(pkey, "RSA") || EVP_PKEY_is_a(pkey, "RSA-PSS"))
         return KEY_RSA;
     if (EVP_PKEY_is_a(pkey, "EC"))
         return KEY_EC;
