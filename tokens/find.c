@@ -72,6 +72,8 @@ token_get_info(struct token *t, struct token_info *out)
 {
     pthread_mutex_lock(&t->mutex);
     *out = t->info;
+    for (size_t i = 0; i < t->mechanism_count; i++)
+        out->raw_rsa = out->raw_rsa || t->mechanisms[i] == CKM_RSA_X_509;
     pthread_mutex_unlock(&t->mutex);
 }
 

@@ -241,6 +241,7 @@ struct token_info {
     bool pin_to_be_changed;         /* CKF_USER_PIN_TO_BE_CHANGED */
     bool puk_final_try;             /* the next wrong PUK locks it */
     bool puk_locked;
+    bool raw_rsa; /* CKM_RSA_X_509; false until its mechanisms were asked */
 };
 
 /* As of the last look; makes no call. Cannot fail. */

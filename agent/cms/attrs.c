@@ -102,19 +102,46 @@ is_signing_key_only(const struct cert_view *cert)
            cert->key_algorithm == OID_RSA_PSS;
 }
 
-/* issuerAndSerialNumber [0] (RFC 8551 section 2.5.3), when one can encrypt
- * to this certificate. */
-static void
-add_key_preference(struct attributes *a, const struct cert_view *cert)
+/* The certificate that mail to the signer is to be encrypted to. */
+static bool
+find_encryption(const struct signer_spec *spec, const struct cert_view *signer,
+                struct cert_view *out)
 {
-    struct open_attribute open;
+    if (spec->encryption.n > 0)
+        return cert_view_parse(spec->encryption, out);
+    *out = *signer;
+    return signer->may_encrypt && !is_signing_key_only(signer);
+}
 
-    if (!cert->may_encrypt || is_signing_key_only(cert))
-        return;
-    open = attribute_open(a, OID_KEY_PREFERENCE);
-    issuer_and_serial_write(TAG_CONTEXT_CONSTRUCTED, cert->issuer, cert->serial,
-                            &a->bytes);
+/* issuerAndSerialNumber [0] (RFC 8551 section 2.5.3). */
+static void
+add_key_preference(struct attributes *a, const struct cert_view *encryption)
+{
+    struct open_attribute open = attribute_open(a, OID_KEY_PREFERENCE);
+
+    issuer_and_serial_write(TAG_CONTEXT_CONSTRUCTED, encryption->issuer,
+                            encryption->serial, &a->bytes);
     attribute_close(a, open);
+}
+
+static void
+add_encryption(struct attributes *a, const struct signer_spec *spec,
+               const struct cert_view *signer)
+{
+    struct abilities abilities = {.cbc_only = spec->cbc_only};
+    struct open_attribute open;
+    struct cert_view encryption;
+    bool can = find_encryption(spec, signer, &encryption);
+    enum oid key = can ? encryption.key_algorithm : OID_UNKNOWN;
+
+    abilities.oaep =
+        spec->oaep && (key == OID_RSA_ENCRYPTION || key == OID_RSA_OAEP);
+    abilities.agreement = key == OID_EC_PUBLIC_KEY || key == OID_X25519;
+    open = attribute_open(a, OID_CAPABILITIES);
+    capabilities_write(&abilities, &a->bytes);
+    attribute_close(a, open);
+    if (can)
+        add_key_preference(a, &encryption);
 }
 
 static void
@@ -158,13 +185,7 @@ signed_attrs_build(const struct signer_spec *spec, struct slice content_digest,
     if ((e = add_signing_time(&a, spec->signing_time, p)) != ERR_OK ||
         (e = add_signing_certificate(&a, &cert, p)) != ERR_OK)
         return e;
-    open = attribute_open(&a, OID_CAPABILITIES);
-    if (spec->cbc_only)
-        capabilities_write_cbc(&a.bytes);
-    else
-        capabilities_write(&a.bytes);
-    attribute_close(&a, open);
-    add_key_preference(&a, &cert);
+    add_encryption(&a, spec, &cert);
     write_sorted(&a, out);
     return ERR_OK;
 }

@@ -4,27 +4,62 @@
 #include "agent/cms/rsa_params.h"
 #include "agent/cms/signed.h"
 
-/* Best first; parameters absent (RFC 8551 section 2.5.2, RFC 5084 4). */
+/* What chooses among what is written (RFC 8551 section 2.5.2). */
 static const enum oid ours[] = {OID_AES256_GCM, OID_AES128_GCM, OID_AES256_CBC,
                                 OID_AES128_CBC};
 
-void
-capabilities_write(struct buf *out)
-{
-    size_t mark = der_open(out, TAG_SEQUENCE);
+/* All that is read but what is legacy, the best first: a peer takes the first
+ * one that it knows. */
+static const enum oid readable[] = {
+    OID_AES256_GCM, OID_AES192_GCM, OID_AES128_GCM,
+    OID_AES256_CBC, OID_AES192_CBC, OID_AES128_CBC,
+    OID_AES256_CCM, OID_AES192_CCM, OID_AES128_CCM};
 
-    for (size_t i = 0; i < ARRAY_COUNT(ours); i++)
-        der_put_algorithm(out, ours[i]);
-    der_close(out, mark);
+/* RFC 4055 section 4.1, each with its parameters. */
+static void
+put_oaep(struct buf *out)
+{
+    static const enum hash hashes[] = {HASH_SHA256, HASH_SHA384, HASH_SHA512};
+
+    for (size_t i = 0; i < ARRAY_COUNT(hashes); i++) {
+        const struct oaep oaep = {.hash = hashes[i], .mgf_hash = hashes[i]};
+        size_t mark = der_open(out, TAG_SEQUENCE);
+
+        der_put_oid(out, OID_RSA_OAEP);
+        oaep_write(&oaep, out);
+        der_close(out, mark);
+    }
+}
+
+/* RFC 5753 section 7.1: the scheme, its parameter the key wrap. */
+static void
+put_agreements(struct buf *out)
+{
+    static const enum oid schemes[] = {OID_STD_DH_SHA256, OID_STD_DH_SHA384,
+                                       OID_STD_DH_SHA512};
+    static const enum oid wraps[] = {OID_AES256_WRAP, OID_AES128_WRAP};
+
+    for (size_t i = 0; i < ARRAY_COUNT(schemes) * ARRAY_COUNT(wraps); i++) {
+        size_t mark = der_open(out, TAG_SEQUENCE);
+
+        der_put_oid(out, schemes[i / ARRAY_COUNT(wraps)]);
+        der_put_algorithm(out, wraps[i % ARRAY_COUNT(wraps)]);
+        der_close(out, mark);
+    }
 }
 
 void
-capabilities_write_cbc(struct buf *out)
+capabilities_write(const struct abilities *a, struct buf *out)
 {
     size_t mark = der_open(out, TAG_SEQUENCE);
 
-    der_put_algorithm(out, OID_AES256_CBC);
-    der_put_algorithm(out, OID_AES128_CBC);
+    for (size_t i = 0; i < ARRAY_COUNT(readable); i++)
+        if (!a->cbc_only || !cipher_is_aead(cipher_of_oid(readable[i])))
+            der_put_algorithm(out, readable[i]);
+    if (a->oaep && !a->cbc_only)
+        put_oaep(out);
+    if (a->agreement)
+        put_agreements(out);
     der_close(out, mark);
 }
 

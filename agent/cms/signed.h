@@ -79,8 +79,12 @@ struct signer_spec {
     size_t chain_count;
     enum hash hash; /* digest of the content and attrs */
     struct signature_algorithm signature;
-    int64_t signing_time; /* seconds since 1970 */
-    bool cbc_only;        /* AES-GCM is not announced */
+    int64_t signing_time;    /* seconds since 1970 */
+    bool cbc_only;           /* AES-GCM is not announced */
+    struct slice encryption; /* another certificate of the signer's, that
+                                mail to them is to be encrypted to; empty:
+                                their own, where it is for that */
+    bool oaep;               /* its key decrypts RSAES-OAEP with SHA-2 */
 };
 
 /* The signed attributes for a content digest: contentType (id-data),
@@ -111,11 +115,14 @@ MUST_USE enum err signed_writer_end(struct signed_writer *w,
                                     struct slice signature, struct problem *p);
 void signed_writer_drop(struct signed_writer **w);
 
-/* Our own SMIMECapabilities (RFC 8551 2.5.2): AES-256-GCM, AES-128-GCM,
- * AES-256-CBC, AES-128-CBC; no legacy cipher. */
-void capabilities_write(struct buf *out);
-/* The same without AES-GCM, for a reader that knows no AuthEnvelopedData. */
-void capabilities_write_cbc(struct buf *out);
+/* Our own SMIMECapabilities (RFC 8551 2.5.2): what we can read, parameters
+ * absent, but no legacy cipher. */
+struct abilities {
+    bool cbc_only;  /* for a reader that knows no AuthEnvelopedData nor OAEP */
+    bool oaep;      /* the key decrypts RSAES-OAEP with SHA-2 */
+    bool agreement; /* the key agrees (RFC 5753) */
+};
+void capabilities_write(const struct abilities *a, struct buf *out);
 
 /* certs-only message (RFC 8551 3.8), DER; at most LIMIT_CERTIFICATES. */
 void signed_write_certs_only(const struct slice *certificates, size_t count,

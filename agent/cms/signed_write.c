@@ -30,26 +30,41 @@ put_digest_algorithms(enum hash hash, struct buf *out)
     der_close(out, mark);
 }
 
-/* The signer's certificate and its chain, each once. */
-static void
-put_certificates(const struct slice *first, const struct slice *more,
-                 size_t count, struct buf *out)
-{
+struct certificate_list {
     struct slice item[LIMIT_CERTIFICATES];
-    size_t n = 0;
+    size_t n;
+};
 
-    if (first)
-        item[n++] = *first;
-    for (size_t i = 0; i < count && n < LIMIT_CERTIFICATES; i++) {
-        bool seen = false;
+static void
+list_add(struct certificate_list *l, struct slice certificate)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (slice_equal(l->item[i], certificate))
+            return;
+    if (certificate.n > 0 && l->n < LIMIT_CERTIFICATES)
+        l->item[l->n++] = certificate;
+}
 
-        for (size_t j = 0; j < n; j++)
-            seen |= slice_equal(item[j], more[i]);
-        if (!seen)
-            item[n++] = more[i];
-    }
-    if (n > 0)
-        der_put_set(out, CERTIFICATES_FIELD, item, n);
+/* Each once. */
+static void
+put_certificates(const struct slice *certificates, size_t count,
+                 struct certificate_list *l, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++)
+        list_add(l, certificates[i]);
+    if (l->n > 0)
+        der_put_set(out, CERTIFICATES_FIELD, l->item, l->n);
+}
+
+/* The signer's, that to encrypt to, and the chain. */
+static void
+put_certificates_of(const struct signer_spec *spec, struct buf *out)
+{
+    struct certificate_list l = {.n = 0};
+
+    list_add(&l, spec->certificate);
+    list_add(&l, spec->encryption);
+    put_certificates(spec->chain, spec->chain_count, &l, out);
 }
 
 /* SignerInfo version 1: issuerAndSerialNumber (RFC 5652 section 5.3). */
@@ -110,8 +125,7 @@ signed_write_detached(const struct signer_spec *spec, struct slice signed_attrs,
     open_detached(mark, &object);
     put_digest_algorithms(spec->hash, &object);
     der_put_algorithm(&object, OID_DATA); /* encapContentInfo looks alike */
-    put_certificates(&spec->certificate, spec->chain, spec->chain_count,
-                     &object);
+    put_certificates_of(spec, &object);
     e = put_signer(spec, signed_attrs, signature, &object, p);
     if (e != ERR_OK)
         return e;
@@ -124,12 +138,13 @@ void
 signed_write_certs_only(const struct slice *certificates, size_t count,
                         struct buf *out)
 {
+    struct certificate_list l = {.n = 0};
     size_t mark[3];
 
     open_detached(mark, out);
     der_put(out, TAG_SET, slice_of(NULL, 0));
     der_put_algorithm(out, OID_DATA);
-    put_certificates(NULL, certificates, count, out);
+    put_certificates(certificates, count, &l, out);
     der_put(out, TAG_SET, slice_of(NULL, 0));
     close_detached(mark, out);
 }
@@ -179,7 +194,7 @@ signed_writer_end(struct signed_writer *w, const struct signer_spec *spec,
         return e;
     /* Out of the string, [0] and encapContentInfo. */
     buf_add(&tail, end_of_contents, 6);
-    put_certificates(&spec->certificate, spec->chain, spec->chain_count, &tail);
+    put_certificates_of(spec, &tail);
     if ((e = put_signer(spec, signed_attrs, signature, &tail, p)) != ERR_OK)
         return e;
     buf_add(&tail, end_of_contents, 6);

@@ -322,7 +322,8 @@ add_key(struct page_room *page, const struct token_info *info,
     record.flags = (i->has_private ? KEY_HAS_PRIVATE : 0U) |
                    (i->private_unknown ? KEY_PRIVATE_UNKNOWN : 0U) |
                    (i->always_authenticate ? KEY_ALWAYS_AUTHENTICATE : 0U) |
-                   (info->logged_in ? KEY_TOKEN_UNLOCKED : 0U);
+                   (info->logged_in ? KEY_TOKEN_UNLOCKED : 0U) |
+                   (info->raw_rsa && i->type == TOKEN_KEY_RSA ? KEY_OAEP : 0U);
     if (record.label.n > LIMIT_LABEL_BYTES)
         record.label.n = LIMIT_LABEL_BYTES;
     if (record.certificate.n > LIMIT_CERT_BYTES)

@@ -198,6 +198,16 @@ load_chain(struct request *r, struct signer *s)
     return ERR_OK;
 }
 
+/* Whoever has two certificates is answered to the other one. */
+static void
+choose_encryption(struct signer *s)
+{
+    const char *reason;
+
+    if (s->address[0])
+        s->encryption = own_keys_find_encryption(&s->keys, s->address, &reason);
+}
+
 enum err
 signer_choose(struct request *r, enum verb verb, const char *wanted,
               const char *from, struct own_keys *keys, struct signer **out)
@@ -217,6 +227,7 @@ signer_choose(struct request *r, enum verb verb, const char *wanted,
         return e;
     if ((e = load_chain(r, s)) != ERR_OK)
         return e;
+    choose_encryption(s);
     *out = TAKE(s);
     return ERR_OK;
 }
@@ -292,8 +303,11 @@ signer_sign(struct request *r, struct signer *s, struct slice content_digest,
         .signature = s->algorithm,
         .signing_time = (int64_t)clock_now(),
         .cbc_only = announces_cbc(r),
+        .oaep = s->encryption && (s->encryption->flags & KEY_OAEP) != 0,
     };
     s->signed_at = out_spec->signing_time;
+    if (s->encryption && s->encryption != s->key)
+        out_spec->encryption = buf_slice(&s->encryption->certificate);
     e = signed_attrs_build(out_spec, content_digest, out_attrs, &r->problem);
     if (e != ERR_OK)
         return e;

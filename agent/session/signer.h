@@ -11,7 +11,8 @@
 #include "agent/session/session.h"
 
 struct signer {
-    struct own_key *key; /* one of keys */
+    struct own_key *key;        /* one of keys */
+    struct own_key *encryption; /* that mail is encrypted to, or NULL */
     struct own_keys keys;
     char address[LIMIT_ADDRESS_BYTES + 1]; /* of the sender, or empty */
     struct buf chain_bytes;

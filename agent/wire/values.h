@@ -51,7 +51,8 @@ enum key_flag {
     KEY_HAS_PRIVATE = 1,     /* a private key object was seen */
     KEY_PRIVATE_UNKNOWN = 2, /* token locked: cannot tell yet */
     KEY_ALWAYS_AUTHENTICATE = 4,
-    KEY_TOKEN_UNLOCKED = 8
+    KEY_TOKEN_UNLOCKED = 8,
+    KEY_OAEP = 16 /* RSA: any RSAES-OAEP, by raw RSA on the token */
 };
 enum token_flag {
     TOKEN_INITIALIZED = 1,

@@ -50,7 +50,7 @@ the_attributes_hold_what_was_signed(void **state)
     assert_true(slice_equal(attribute_find(buf_slice(&attrs), OID_CONTENT_TYPE),
                             buf_slice(&want)));
     buf_clear(&want);
-    capabilities_write(&want);
+    capabilities_write(&(struct abilities){.agreement = true}, &want);
     assert_true(slice_equal(attribute_find(buf_slice(&attrs), OID_CAPABILITIES),
                             buf_slice(&want)));
     assert_true(slice_equal(attribute_find(buf_slice(&attrs), OID_SIGNING_TIME),
@@ -254,6 +254,70 @@ certificates_alone_travel_without_signers(void **state)
     identity_drop(&b);
 }
 
+/* RFC 8551 2.5.3: whoever has two certificates sends the other one along. */
+static void
+another_certificate_is_named_to_encrypt_to(void **state)
+{
+    struct identity signer = identity_make("P-256", NULL);
+    struct identity reader = identity_make("RSA", NULL);
+    struct signer_spec spec = spec_for(&signer, SCHEME_ECDSA, HASH_SHA256);
+    AUTO(buf) struct buf attrs = {0};
+    AUTO(buf) struct buf object = {0};
+    AUTO(buf) struct buf content = {0};
+    AUTO(signed_data) struct signed_data read = {0};
+    struct slice capabilities, preference;
+    struct cert_view view;
+
+    (void)state;
+    spec.encryption = buf_slice(&reader.certificate);
+    spec.oaep = true;
+    build(&spec, &attrs);
+    capabilities = attribute_find(buf_slice(&attrs), OID_CAPABILITIES);
+    assert_int_equal(capabilities_oaep(capabilities), HASH_SHA256);
+    assert_true(capabilities_announce(capabilities, CIPHER_AES256_GCM));
+    assert_true(capabilities_announce(capabilities, CIPHER_AES192_CBC));
+    assert_true(capabilities_announce(capabilities, CIPHER_AES128_CCM));
+    assert_false(capabilities_announce(capabilities, CIPHER_3DES_CBC));
+    assert_true(cert_view_parse(spec.encryption, &view));
+    preference = attribute_find(buf_slice(&attrs), OID_KEY_PREFERENCE);
+    assert_true(preference.n > view.issuer.n);
+    assert_non_null(
+        memmem(preference.p, preference.n, view.issuer.p, view.issuer.n));
+    sign_detached(&signer, spec, slice_text("hello"), &object);
+    assert_int_equal(
+        read_signed(buf_slice(&object), 100, &read, &content, NULL), ERR_OK);
+    assert_int_equal(read.certificate_count, 2);
+    identity_drop(&signer);
+    identity_drop(&reader);
+}
+
+static void
+a_reader_of_little_is_announced_as_one(void **state)
+{
+    struct identity id = identity_make("RSA", NULL);
+    struct signer_spec spec = spec_for(&id, SCHEME_RSA_PKCS1, HASH_SHA256);
+    struct slice capabilities;
+
+    (void)state;
+    for (int oaep = 0; oaep < 2; oaep++) {
+        AUTO(buf) struct buf attrs = {0};
+
+        spec.oaep = oaep;
+        build(&spec, &attrs);
+        capabilities = attribute_find(buf_slice(&attrs), OID_CAPABILITIES);
+        assert_int_equal(capabilities_oaep(capabilities),
+                         oaep ? HASH_SHA256 : HASH_NONE);
+    }
+    AUTO(buf) struct buf attrs = {0};
+    spec.cbc_only = true;
+    build(&spec, &attrs);
+    capabilities = attribute_find(buf_slice(&attrs), OID_CAPABILITIES);
+    assert_int_equal(capabilities_oaep(capabilities), HASH_NONE);
+    assert_false(capabilities_announce(capabilities, CIPHER_AES256_GCM));
+    assert_true(capabilities_announce(capabilities, CIPHER_AES256_CBC));
+    identity_drop(&id);
+}
+
 static void
 the_best_cipher_that_everybody_knows_is_chosen(void **state)
 {
@@ -265,7 +329,7 @@ the_best_cipher_that_everybody_knows_is_chosen(void **state)
     struct slice list[3];
 
     (void)state;
-    capabilities_write(&ours);
+    capabilities_write(&(struct abilities){0}, &ours);
     list[0] = list[1] = buf_slice(&ours);
     assert_int_equal(capabilities_choose(list, 2), CIPHER_AES256_GCM);
     list[1] = slice_of(cbc_256, 15);
@@ -313,6 +377,8 @@ main(void)
         cmocka_unit_test(the_chain_is_sent_once_each),
         cmocka_unit_test(every_scheme_signs_and_is_read_back),
         cmocka_unit_test(certificates_alone_travel_without_signers),
+        cmocka_unit_test(another_certificate_is_named_to_encrypt_to),
+        cmocka_unit_test(a_reader_of_little_is_announced_as_one),
         cmocka_unit_test(the_best_cipher_that_everybody_knows_is_chosen),
         cmocka_unit_test(so_many_capabilities_are_read_and_no_more),
     };

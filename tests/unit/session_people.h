@@ -293,7 +293,7 @@ reply_recipient(struct peer *p, struct slice address)
                                     .reason = slice_text("no certificate")};
     AUTO(buf) struct buf capabilities = {0};
 
-    capabilities_write(&capabilities);
+    capabilities_write(&(struct abilities){0}, &capabilities);
     for (size_t i = 0; i < contact_count; i++) {
         const struct contact *c = &contacts[i];
 
