@@ -12,7 +12,7 @@ static const struct option_row options[] = {
 struct listing {
     const char *match, *search; /* NULL: all */
     int64_t ends_before;        /* 0: whenever */
-    bool as_json;
+    bool as_json, is_begun;
     struct table table;
     size_t count;
 };
@@ -70,6 +70,10 @@ page_say(struct listing *l, json_t *contacts)
     json_t *contact;
     size_t i;
 
+    /* Not before there is an answer: an error leaves stdout empty. */
+    if (l->as_json && !l->is_begun)
+        fputs("{\"contacts\":[", stdout);
+    l->is_begun = true;
     json_array_foreach(contacts, i, contact)
     {
         if (!is_wanted(l, contact))
@@ -153,10 +157,8 @@ listing_say(struct listing *l, const struct arguments *a)
     l->table.spare[0] = 3;
     l->table.spare[1] = 1;
     l->table.painted = 2;
-    if (l->as_json)
-        fputs("{\"contacts\":[", stdout);
     e = pages_say(l);
-    if (l->as_json)
+    if (l->as_json && l->is_begun)
         puts("]}");
     else if (e == EXIT_DONE && l->count == 0)
         nothing_say(l);

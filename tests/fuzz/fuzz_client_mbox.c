@@ -47,7 +47,7 @@ on_message(void *context, struct mail_found *m)
     fd_add(m->fd, &s->plain);
     if (m->as_stored >= 0)
         fd_add(m->as_stored, &s->stored);
-    else
+    else if (s->plain.len > before)
         buf_add(&s->stored, s->plain.data + before, s->plain.len - before);
     mail_found_drop(m);
     return true;
