@@ -218,14 +218,19 @@ directory_given(struct keyring *k, const struct fetcher *f, int fd)
     fd_drop(&l->password);
 }
 
+/* The row of the message bounds how many there are. */
 static void
-item_keep(struct lookup *l, const struct frame *frame,
-          const struct directory_item *item)
+item_keep(struct lookup *l, const struct directory_item *item)
 {
-    (void)frame;
-    if (item->address >= l->addresses.n)
+    AUTO(buf) struct buf encoded = {0};
+
+    record_encode(RECORD_directory_item, item, &encoded);
+    if (item->address >= l->addresses.n ||
+        encoded.len > LIMIT_DIRECTORY_BYTES - l->item_bytes)
         return;
-    record_encode(RECORD_directory_item, item, &l->item[l->item_count++]);
+    l->item_bytes += encoded.len;
+    l->item[l->item_count++] = encoded;
+    encoded = (struct buf){0};
 }
 
 static void
@@ -242,7 +247,7 @@ fetcher_read(struct keyring *k, struct lookup *l)
     else if (m == MSG_DIRECTORY_OUTCOME)
         answer(k, l, &said.directory_outcome);
     else if (m == MSG_DIRECTORY_ITEM && l->message == MSG_DIRECTORY_ASK)
-        item_keep(l, &frame, &said.directory_item);
+        item_keep(l, &said.directory_item);
     else
         answer_state(k, l, DIRECTORY_FAILED,
                      slice_text("smime-fetcher said what it may not"));

@@ -31,7 +31,7 @@ struct lookup {
     int64_t due_ms;              /* clock_ms */
     int64_t asked_at;            /* seconds since 1970 */
     struct buf item[LIMIT_DIRECTORY_ITEMS]; /* encoded */
-    size_t item_count;
+    size_t item_count, item_bytes;
 };
 
 /* Takes a question up; the answer comes later, or at once when none can be

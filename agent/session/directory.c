@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/base/log.h"
 #include "agent/session/json_text.h"
 #include "agent/session/try.h"
 
@@ -67,18 +68,19 @@ wanted_add(struct wanted_list *l, const char *address, struct slice why,
 static void
 told_set(struct wanted *w, const struct directory_answer *a, size_t i)
 {
-    char detail[LIMIT_FACT_BYTES];
+    char detail[256], server[128];
 
-    text_copy(a->detail, detail, sizeof(detail));
+    text_escape(a->detail, detail, sizeof(detail));
+    text_escape(a->server, server, sizeof(server));
     if (a->state == DIRECTORY_OFF)
         return;
     if (a->state != DIRECTORY_OK)
         snprintf(w->told, sizeof(w->told), "the directory gave no answer: %s",
                  words_of_state((enum directory_state)a->state, detail));
     else if (i < a->reasons.n && a->reasons.item[i].n > 0)
-        snprintf(w->told, sizeof(w->told), "the directory %.*s was asked: %.*s",
-                 (int)a->server.n, (const char *)a->server.p,
-                 (int)a->reasons.item[i].n, (const char *)a->reasons.item[i].p);
+        snprintf(w->told, sizeof(w->told), "the directory %s was asked: %.*s",
+                 server, (int)a->reasons.item[i].n,
+                 (const char *)a->reasons.item[i].p);
 }
 
 /* The next ones to ask for, from *AT on; gives their places. */

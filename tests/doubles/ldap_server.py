@@ -28,8 +28,8 @@ def entry(number, values, attribute=b"userCertificate;binary"):
     return message(number, 0x64, ber(4, DN) + ber(0x30, ber(0x30, ber(4, attribute) + held)))
 
 
-def done(number, code=0, more=b""):
-    return message(number, 0x65, ber(10, bytes([code])) + ber(4, b"") + ber(4, b"") + more)
+def done(number, code=0, more=b"", text=b""):
+    return message(number, 0x65, ber(10, bytes([code])) + ber(4, b"") + ber(4, text) + more)
 
 
 def certificate():
@@ -83,6 +83,11 @@ def referral(conn, number):
     wait_gone(conn)
 
 
+def strange_text(conn, number):
+    conn.send(done(number, 80, text=b"\x1b[2Jgone \xff\xc3 \xe2\x80\xae"))
+    wait_gone(conn)
+
+
 def many_entries(conn, number):
     conn.send(entry(number, [certificate()]) * 9 + done(number))
     wait_gone(conn)
@@ -122,7 +127,7 @@ def talk(way, conn):
 
 
 for way in (silent, slow, half, no_end, error_at_the_end, garbage, huge, other_ids,
-            referral, many_entries, junk_values, good):
+            referral, strange_text, many_entries, junk_values, good):
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(32)
