@@ -5,6 +5,7 @@
 
 #include "agent/address/same.h"
 #include "agent/base/log.h"
+#include "agent/keyring/alike.h"
 #include "agent/keyring/keyring.h"
 
 /* ---- learning ----------------------------------------------------------- */
@@ -126,6 +127,7 @@ struct listing {
     uint32_t last;
     bool more;
     bool judged;
+    bool alone; /* of one address: look for what it resembles */
     enum err e;
     struct problem *p;
     int64_t now;
@@ -192,7 +194,7 @@ list_row(void *ctx, const struct stored *row)
 {
     struct listing *l = ctx;
     AUTO(buf) struct buf described = {0};
-    AUTO(buf) struct buf encoded = {0};
+    AUTO(buf) struct buf encoded = {0}, other = {0};
     struct description about;
     struct contact_record record;
 
@@ -206,6 +208,13 @@ list_row(void *ctx, const struct stored *row)
     if (l->e != ERR_OK)
         return false;
     record = record_of(row, &described, &about, l->now);
+    if (l->alone) {
+        struct problem ignored = {0};
+
+        if (store_alike(l->k->store, row->address, &other, &ignored) == ERR_OK)
+            record.resembles = buf_slice(&other);
+        record.mixed = alike_mixes(row->address);
+    }
     record_encode(RECORD_contact_record, &record, &encoded);
     l->more =
         encoded.len > LIMIT_RECORD_BYTES ||
@@ -266,6 +275,7 @@ list_of(struct keyring *k,
                         .out = &bytes->a,
                         .most = LIMIT_CONTACTS_PAGE,
                         .judged = judged,
+                        .alone = judged,
                         .p = p,
                         .now = (int64_t)time(NULL)};
     enum err e = find(k->store, whom, list_row, &l, p);

@@ -3,6 +3,7 @@
  * know is added where it asks: issuers that a message does not bring, and
  * when a certificate was first seen.
  */
+#include "agent/keyring/alike.h"
 #include "agent/keyring/keyring.h"
 
 static bool
@@ -168,6 +169,33 @@ is_blocked(struct keyring *k, const struct verify_request *q,
     return blocked;
 }
 
+/* In place of the first where there is no room: the record has 16. */
+static void
+reason_add(struct verify_reply *v, const char *word)
+{
+    if (v->reasons.n < 16)
+        v->reasons.item[v->reasons.n++] = slice_text(word);
+    else
+        v->reasons.item[0] = slice_text(word);
+}
+
+/* Whose address looks like that of a contact may be somebody else. */
+static void
+alike_tell(struct keyring *k, const struct verify_request *q,
+           struct verify_reply *v)
+{
+    AUTO(buf) struct buf other = {0};
+    struct problem ignored = {0};
+
+    if (q->from.n != 1 || v->integrity != INTEGRITY_OK)
+        return;
+    if (store_alike(k->store, q->from.item[0], &other, &ignored) == ERR_OK &&
+        other.len > 0)
+        reason_add(v, "look-alike");
+    if (alike_mixes(q->from.item[0]))
+        reason_add(v, "mixed-scripts");
+}
+
 static void
 block(struct verify_reply *v)
 {
@@ -175,8 +203,7 @@ block(struct verify_reply *v)
     v->learned = LEARNED_NOTHING;
     if (v->chain == CHAIN_OK)
         v->chain = CHAIN_UNTRUSTED;
-    if (!slice_list_add(&v->reasons, slice_text("blocked")))
-        v->reasons.item[0] = slice_text("blocked");
+    reason_add(v, "blocked");
 }
 
 enum err
@@ -204,6 +231,7 @@ keyring_verify_of(struct keyring *k, const struct brought *b,
     if (e != ERR_OK)
         return e;
     out->learned = LEARNED_NOTHING;
+    alike_tell(k, &q, out);
     if (is_blocked(k, &q, out)) {
         block(out);
         return ERR_OK;

@@ -158,6 +158,11 @@ struct store_counts {
 MUST_USE enum err store_count(struct store *s, struct store_counts *out,
                               struct problem *p);
 
+/* Appends to OUT the address of another contact that reads like ADDRESS;
+ * nothing when there is none. */
+MUST_USE enum err store_alike(struct store *s, struct slice address,
+                              struct buf *out, struct problem *p);
+
 /* How many rows wait for the person's decision, at most 1000, and the first
  * addresses of them (at most MOST), appended to BYTES and listed in OUT. */
 MUST_USE enum err store_changed(struct store *s, size_t most, struct buf *bytes,

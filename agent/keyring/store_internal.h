@@ -59,7 +59,10 @@
     X(ADD_CONTACT,                                                             \
       "INSERT INTO contact(address_key, address, certificate, state,"          \
       " first_seen, last_seen, origin, message_id, sender_seen, source,"       \
-      " verdict, date) VALUES(?1,?2,?3,?4,?5,?5,?6,?7,?8,?9,?10,?11)")         \
+      " verdict, date, alike)"                                                 \
+      " VALUES(?1,?2,?3,?4,?5,?5,?6,?7,?8,?9,?10,?11,nullif(?12,?1))")         \
+    X(ALIKE, "SELECT address FROM contact WHERE (address_key = ?2"             \
+             " OR alike = ?2) AND address_key <> ?1 AND removed = 0 LIMIT 1")  \
     X(REVIVE_CONTACT,                                                          \
       "UPDATE contact SET state = ?2, first_seen = ?3, last_seen = ?3,"        \
       " origin = ?4, message_id = ?5, sender_seen = ?6, source = ?7,"          \

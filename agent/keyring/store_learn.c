@@ -2,6 +2,7 @@
  * Learning: a certificate, its issuers, and a row for each address.
  */
 #include "agent/base/log.h"
+#include "agent/keyring/alike.h"
 #include "agent/keyring/store_internal.h"
 
 /* When a contact was last seen is kept by the day: a known signer costs no
@@ -349,6 +350,7 @@ insert_row(struct store *s, const struct lesson *l, struct slice address,
            int64_t id, int64_t state, int64_t *out, struct problem *p)
 {
     sqlite3_stmt *st = store_statement(s, STATEMENT_ADD_CONTACT);
+    AUTO(buf) struct buf skeleton = {0};
     enum err e;
 
     bind_folded(st, 1, address);
@@ -357,6 +359,8 @@ insert_row(struct store *s, const struct lesson *l, struct slice address,
     sqlite3_bind_int64(st, 4, state);
     sqlite3_bind_int64(st, 5, l->now);
     bind_provenance(st, 6, l);
+    alike_write(address, &skeleton);
+    bind_text(st, 12, buf_slice(&skeleton));
     e = store_run(s, st, p);
     if (e == ERR_OK)
         *out = sqlite3_last_insert_rowid(s->db);

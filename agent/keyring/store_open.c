@@ -76,6 +76,9 @@ static const char *const migrations[] = {
     "INSERT INTO progress VALUES('searchable', 0);"
     "CREATE INDEX contact_changed ON contact(id)"
     " WHERE state = 3 AND person = 0 AND removed = 0;",
+    /* How the address reads (alike.h), where that is not its key. */
+    "ALTER TABLE contact ADD COLUMN alike TEXT;"
+    "CREATE INDEX contact_alike ON contact(alike) WHERE alike IS NOT NULL;",
 };
 
 static const char *const sql_of[STATEMENT_COUNT] = {

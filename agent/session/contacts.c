@@ -51,6 +51,9 @@ contact_json(const struct contact_record *c, bool with_certificate)
     json_object_set_new(out, "origin", json_text(c->origin));
     json_object_set_new(out, "message_id", json_text(c->message_id));
     json_object_set_new(out, "source", json_string(sources[c->source]));
+    json_object_set_new(out, "resembles",
+                        c->resembles.n ? json_text(c->resembles) : json_null());
+    json_object_set_new(out, "mixed_scripts", json_boolean(c->mixed != 0));
     json_object_set_new(out, "verdict", json_text(c->verdict));
     json_object_set_new(out, "date",
                         c->date ? json_time(c->date) : json_null());

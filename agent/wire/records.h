@@ -439,7 +439,8 @@ struct slice_list {
     TEXT(search, LIMIT_ADDRESS_BYTES) U32(limit)
 /* One certificate of one contact. state: enum contact_state; source: enum
  * contact_source; verdict: what it rested on, in words; date: of the message
- * (its signing time), 0: it has none. */
+ * (its signing time), 0: it has none. resembles: another contact that it
+ * looks like; mixed: 1 when it mixes scripts. Both only of one address. */
 #define FIELDS_contact_record(U32, U64, BYTES, TEXT, LIST)                     \
     TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
     TEXT(name, LIMIT_LABEL_BYTES)                                              \
@@ -451,7 +452,8 @@ struct slice_list {
     U32(can_encrypt)                                                           \
     BYTES(certificate, LIMIT_CERT_BYTES)                                       \
     BYTES(described, LIMIT_RECORD_BYTES)                                       \
-    U32(source) TEXT(verdict, LIMIT_LABEL_BYTES) U64(date)
+    U32(source) TEXT(verdict, LIMIT_LABEL_BYTES) U64(date)                       \
+        TEXT(resembles, LIMIT_ADDRESS_BYTES) U32(mixed)
 
 /*
  * Certificates that were handed over, to be judged by the validator and

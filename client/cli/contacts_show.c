@@ -110,6 +110,9 @@ certificate_say(json_t *contact)
 
     fingerprint_groups(text_of(contact, "fingerprint"), groups, sizeof(groups));
     field_say("state", text_of(contact, "state"));
+    field_say("looks like", text_of(contact, "resembles"));
+    if (flag_of(contact, "mixed_scripts"))
+        field_say("beware", "its address mixes letters of several scripts");
     field_say("encryption", flag_of(contact, "can_encrypt") ? "yes" : "no");
     field_say("key", text_of(contact, "algorithm"));
     validity_say(contact);
