@@ -36,6 +36,18 @@ add_module(struct token_store *store, const char *name)
     return m;
 }
 
+static bool
+is_never_wanted(const struct token_config *c, CK_FUNCTION_LIST *f)
+{
+    char *file = p11_kit_module_get_filename(f);
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    bool never = file && c->never_file &&
+                 strcmp(slash ? slash + 1 : file, c->never_file) == 0;
+
+    free(file);
+    return never;
+}
+
 /* The trust module holds no keys; and what logs calls would log PINs. */
 static bool
 system_module_wanted(const struct token_config *c, CK_FUNCTION_LIST *f,
@@ -49,7 +61,8 @@ system_module_wanted(const struct token_config *c, CK_FUNCTION_LIST *f,
         return false;
     if (p11_kit_module_get_flags(f) & P11_KIT_MODULE_TRUSTED)
         return false;
-    return (!c->allow || list_has(c->allow, name)) && !list_has(c->deny, name);
+    return (!c->allow || list_has(c->allow, name)) &&
+           !list_has(c->deny, name) && !is_never_wanted(c, f);
 }
 
 /* p11-kit loads them together: when one of them ends the process in that,

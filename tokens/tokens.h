@@ -119,6 +119,8 @@ struct token_config {
     const char *const *allow;  /* NULL-ended names of p11-kit modules to use;
                                 * NULL: all. p11-kit-trust is never used */
     const char *const *deny;   /* NULL-ended names not to use, or NULL */
+    const char *never_file; /* the name of a file that is no token's module,
+                             * wherever it lies; NULL: none */
     const char *vtoken_path;   /* smime-vtoken.so; NULL: PSS and OAEP only as
                                 * the token does them itself */
     unsigned start_timeout_ms; /* wait for C_Initialize: 3000 */

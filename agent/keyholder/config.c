@@ -359,6 +359,14 @@ config_load(struct config *c, const char *file)
         log_error("%s: line %d is not understood", file, line);
 }
 
+static bool
+is_own(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strcmp(slash ? slash + 1 : path, CONFIG_OWN_MODULE) == 0;
+}
+
 struct token_config
 config_for_tokens(const struct config *c, struct token_module *modules,
                   const char *vtoken_path)
@@ -368,6 +376,7 @@ config_for_tokens(const struct config *c, struct token_module *modules,
         .use_system = c->use_system,
         .allow = c->has_allow ? (const char *const *)c->allow : NULL,
         .deny = c->deny[0] ? (const char *const *)c->deny : NULL,
+        .never_file = CONFIG_OWN_MODULE,
         .vtoken_path = vtoken_path,
         .operation_ms = c->deadline_ms,
         .list_ms = c->list_deadline_ms,
@@ -378,9 +387,11 @@ config_for_tokens(const struct config *c, struct token_module *modules,
     for (size_t i = 0; i < c->module_count; i++) {
         const struct config_module *m = &c->module[i];
 
-        if (!m->path || m->refused) {
+        if (!m->path || m->refused || is_own(m->path)) {
             log_error("the module %s is left out: %s", m->name,
-                      m->refused ? "remote is yes or no" : "it has no path");
+                      !m->path     ? "it has no path"
+                      : m->refused ? "remote is yes or no"
+                                   : "it is the agent's own");
             continue;
         }
         modules[t.module_count++] =

@@ -13,6 +13,9 @@
 #include "tokens/tokens.h"
 
 #define CONFIG_PIN_PROMPTS 3
+
+/* Shows our own tokens to other programs: never one of them here. */
+#define CONFIG_OWN_MODULE "smime-agent-pkcs11.so"
 #define CONFIG_PROGRAMS    32
 
 struct config_module {
