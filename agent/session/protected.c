@@ -187,7 +187,7 @@ protected_read(struct reading *g, const struct entity *e, const struct where *w)
 {
     struct protected_header *p = &g->header;
 
-    if (!e->is_entity || w->depth == 0 || w->place != PLACE_SPINE ||
+    if (!e->is_entity || p->hp != HP_NONE || w->place != PLACE_SPINE ||
         (w->signature < 0 && w->encryption < 0))
         return;
     p->hp = hp_of(&e->header);

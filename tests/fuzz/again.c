@@ -222,14 +222,33 @@ again_sender(const struct verify_request *q, const struct verify_reply *v)
 /* ---- the whole ------------------------------------------------------------
  */
 
+/* Whoever is judged, be it by a protected field (RFC 9788), is who stands
+ * outside too. */
+static void
+check_outer_author(const struct reading *g)
+{
+    const struct header_field *f = header_find(&g->top.header, "From", 0);
+    struct mailbox_list l = {0};
+
+    REQUIRE(f && header_count(&g->top.header, "From") == 1);
+    mailbox_list_parse(f->value, &l);
+    REQUIRE(!l.malformed && l.count == 1 &&
+            address_equal(slice_text(l.item[0].address),
+                          slice_text(g->author.from.item[0].address)));
+    mailbox_list_drop(&l);
+}
+
 void
 again_good(const struct reading *g)
 {
     size_t layers = 0;
 
+    check_outer_author(g);
+
     REQUIRE(g->author.from.count == 1 && g->author.header_flags == 0);
     REQUIRE(!g->author.from.malformed &&
             !mailbox_is_deceiving(&g->author.from.item[0]));
+    check_outer_author(g);
     for (size_t i = 0; i < g->layer_count; i++) {
         const struct layer *l = &g->layer[i];
 
