@@ -303,7 +303,7 @@ address_write(struct exporting *x, struct slice address, bool all)
     struct address q = {.address = address};
     struct rows *rows;
     struct list_reply reply;
-    enum err e = keyring_call(x->r, MSG_CONTACT, &q, &reply);
+    enum err e = keyring_call(x->r, MSG_CONTACT_FIND, &q, &reply);
 
     if (e != ERR_OK)
         return e;
