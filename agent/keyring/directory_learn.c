@@ -118,6 +118,15 @@ certificates_add(struct teaching *g, const struct slice_list *more)
             g->bytes += more->item[i].n;
 }
 
+/* That an issuer beside it is no person's certificate is no reason. */
+static bool
+is_authority(struct slice described)
+{
+    struct description about;
+
+    return record_decode(RECORD_description, described, &about) && about.is_ca;
+}
+
 static void
 replies_note(struct teaching *g, const struct store_reply *reply)
 {
@@ -128,7 +137,7 @@ replies_note(struct teaching *g, const struct store_reply *reply)
             continue;
         if (one.learned != LEARNED_NOTHING && one.learned != LEARNED_FAILED)
             g->learned++;
-        else if (one.reason.n > 0)
+        else if (one.reason.n > 0 && !is_authority(one.described))
             reason_set(g, one.reason);
     }
 }
