@@ -31,8 +31,9 @@ check_recipients(const struct enveloped_reader *r)
     }
 }
 
+/* LOOK: at the first octets, before; it makes no difference. */
 static enum err
-decrypt_object(struct cms_object *o, struct buf *out, bool *aead,
+decrypt_object(struct cms_object *o, bool look, struct buf *out, bool *aead,
                struct problem *p)
 {
     static const uint8_t zeros[128];
@@ -49,6 +50,8 @@ decrypt_object(struct cms_object *o, struct buf *out, bool *aead,
     check_recipients(r);
     *aead = cipher_is_aead(enveloped_cipher(r)->cipher);
     key = secret_copy(zeros, enveloped_cipher(r)->key_bytes);
+    if (look)
+        (void)enveloped_reader_looks_right(r, key);
     if ((e = enveloped_reader_content(r, key, &content, p)) != ERR_OK)
         return e;
     e = stream_read_all(content, SIZE_MAX / 2, out, p);
@@ -67,7 +70,7 @@ decrypt_in_drops(struct slice input, size_t most, struct buf *out, bool *aead)
 
     if ((e = cms_object_open(&d.s, &o, &p)) != ERR_OK)
         return e;
-    return decrypt_object(o, out, aead, &p);
+    return decrypt_object(o, most == 1, out, aead, &p);
 }
 
 /* Flips one bit after the other, some of them, from the end: there content,
@@ -94,6 +97,20 @@ check_authenticity(struct slice input, struct slice plain)
     }
 }
 
+/* What a contact has announced is his word. */
+static void
+check_capabilities(struct slice input)
+{
+    enum cipher c = capabilities_choose(&input, 1);
+    enum hash h = capabilities_oaep(input);
+
+    REQUIRE(c == CIPHER_AES256_GCM || c == CIPHER_AES256_CBC ||
+            c == CIPHER_AES128_CBC);
+    REQUIRE(c != CIPHER_AES256_GCM || capabilities_announce(input, c));
+    REQUIRE(h == HASH_NONE || h == HASH_SHA256 || h == HASH_SHA384 ||
+            h == HASH_SHA512);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -105,6 +122,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     REQUIRE(decrypt_in_drops(input, 1, &b, &aead) == e);
     REQUIRE(slice_equal(buf_slice(&a), buf_slice(&b)));
+    check_capabilities(input);
     if (e == ERR_OK && aead)
         check_authenticity(input, buf_slice(&a));
     return 0;

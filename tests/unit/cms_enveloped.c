@@ -44,6 +44,36 @@ expect_back(enum cipher cipher, const struct identity *to, bool oaep,
     assert_true(slice_equal(buf_slice(&got), buf_slice(&content)));
 }
 
+/* Keys of every type one after the other; the last one opens it too. */
+static void
+one_and_five_hundred_recipients_open_it(void **state)
+{
+    static const struct identity *to[500];
+    static const size_t counts[] = {1, 2, 50, 500};
+    const struct identity *each[] = {&rsa, &p256, &x25519};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(to); i++)
+        to[i] = each[i % ARRAY_COUNT(each)];
+    for (size_t i = 0; i < 2 * ARRAY_COUNT(counts); i++) {
+        size_t count = counts[i / 2], last = (count - 1) % ARRAY_COUNT(each);
+        AUTO(buf) struct buf object = {0};
+        struct slice text = slice_text("for everybody");
+
+        assert_int_equal(envelope(CIPHER_AES256_GCM, to, count, i % 2, text,
+                                  100, &object, NULL),
+                         ERR_OK);
+        for (size_t k = 0; k <= last; k++) {
+            AUTO(buf) struct buf got = {0};
+
+            assert_int_equal(open_envelope(buf_slice(&object), each[k]->key,
+                                           4096, &got, NULL),
+                             ERR_OK);
+            assert_true(slice_equal(buf_slice(&got), text));
+        }
+    }
+}
+
 static void
 every_cipher_comes_back_at_any_size(void **state)
 {
@@ -302,6 +332,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_and_five_hundred_recipients_open_it),
         cmocka_unit_test(every_cipher_comes_back_at_any_size),
         cmocka_unit_test(pieces_of_any_size_make_the_same_content),
         cmocka_unit_test(every_kind_of_key_can_be_written_to),

@@ -330,12 +330,12 @@ envelope(enum cipher cipher, const struct identity *const *to, size_t count,
          struct problem *p)
 {
     AUTO(enveloped_writer) struct enveloped_writer *w = NULL;
-    struct envelope_recipient recipients[8];
+    struct envelope_recipient *recipients =
+        mem_new(count * sizeof(*recipients));
     struct sink_buf sink;
     struct steps from;
     enum err e;
 
-    assert_true(count <= ARRAY_COUNT(recipients));
     for (size_t i = 0; i < count; i++)
         recipients[i] = (struct envelope_recipient){
             .certificate = buf_slice(&to[i]->certificate),
@@ -343,6 +343,7 @@ envelope(enum cipher cipher, const struct identity *const *to, size_t count,
     sink_buf_init(&sink, out, SIZE_MAX / 2);
     steps_init(&from, content, step);
     e = enveloped_writer_begin(&sink.s, cipher, recipients, count, &w, p);
+    free(recipients);
     if (e != ERR_OK ||
         (e = stream_pump(&from.s, enveloped_writer_content(w), p)) != ERR_OK)
         return e;
