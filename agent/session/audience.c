@@ -62,6 +62,13 @@ add_contact(struct audience *a, const char *who,
     a->recipient[a->count - 1].oaep = capabilities_oaep(buf_slice(der));
     a->contact[a->contacts] = who;
     a->capabilities[a->contacts++] = buf_slice(der);
+    /* Encrypted to the new one; the person is told. */
+    if (reply->changed)
+        json_array_append_new(
+            a->warnings,
+            json_sprintf("the certificate of %s differs from the one known "
+                         "before; see: smime contacts show --why %s",
+                         who, who));
 }
 
 static void
@@ -71,20 +78,13 @@ miss(struct audience *a, const char *who, struct slice why)
              (int)why.n, (const char *)why.p);
 }
 
-/* Encrypted to the new one; the person is told. */
 static void
 take_reply(struct audience *a, const char *who,
            const struct recipient_reply *reply)
 {
     if (reply->state == RECIPIENT_OK)
         add_contact(a, who, reply);
-    if (reply->state == RECIPIENT_OK && reply->changed)
-        json_array_append_new(
-            a->warnings,
-            json_sprintf("the certificate of %s differs from the one known "
-                         "before; see: smime contacts show --why %s",
-                         who, who));
-    if (reply->state != RECIPIENT_OK)
+    else
         miss(a, who, reply->reason);
 }
 
