@@ -233,6 +233,25 @@ const struct command mutt_get_cert_email = {
 };
 
 static int
+not_stored_say(json_t *reply)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "stored"), i, one)
+    {
+        const char *reason = text_of(one, "reason");
+
+        if (reason[0] != '\0')
+            return failure_say(EXIT_NO, "see why: smime check FILE",
+                               "the certificate was not taken: %s",
+                               reason_sentence(reason));
+    }
+    return failure_say(EXIT_NO, "see why: smime check FILE",
+                       "the certificate was not taken");
+}
+
+static int
 run_import_cert(const struct arguments *a)
 {
     AUTO(call) struct call c = {.parameters = NULL};
@@ -248,6 +267,8 @@ run_import_cert(const struct arguments *a)
                      &reply);
     if (e != EXIT_DONE)
         return e;
+    if (number_of(reply, "not_stored") > 0 || number_of(reply, "total") == 0)
+        return not_stored_say(reply);
     puts("The certificate is among the contacts.");
     (void)output_finish(EXIT_DONE);
     return index_write();
