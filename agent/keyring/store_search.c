@@ -9,7 +9,7 @@
 #include "agent/keyring/store_internal.h"
 
 #define INDEX_STEP    500
-#define INDEX_BACKLOG 20000 /* rows that a search looks through at most */
+#define INDEX_BACKLOG 2000 /* rows that a search looks through at most */
 #define GRAM          3
 
 /* ---- making the index --------------------------------------------------- */
