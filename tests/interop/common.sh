@@ -102,7 +102,8 @@ mail_of_parts() { # KEY DIGEST PART SIGNATURE
 # ---- cells ------------------------------------------------------------------------
 CELLS=0 OK=0 CANNOT=0
 cell() { # PEER COMBINATION DIRECTION RESULT [WORDS]
-    printf '%-8s | %-52s | %-12s | %s%s\n' "$1" "$2" "$3" "$4" "${5:+: $5}"
+    printf '%-8s | %-52s | %-12s | %s%s\n' "$1" "$2" "$3" "$4" "${5:+: $5}" |
+        tee -a "$WORLD/table"
     CELLS=$((CELLS + 1))
     case $4 in
     ok) OK=$((OK + 1)) ;;

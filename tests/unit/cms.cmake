@@ -4,7 +4,7 @@ add_library(cms-fixture STATIC cms_files.c cms_fixture.c)
 target_link_libraries(cms-fixture PUBLIC smime-cms PkgConfig::CMOCKA)
 
 foreach(name cms_ber cms_algorithm cms_object cms_signed cms_signed_write cms_enveloped
-             cms_enveloped_refused cms_ccm cms_interop cms_vectors limits_cms limits_envelope)
+             cms_enveloped_refused cms_ccm cms_oaep cms_interop cms_vectors limits_cms limits_envelope)
   smime_unit_test(${name} cms-fixture)
 endforeach()
 smime_unit_test(cms_compressed cms-fixture smime-compressed)
