@@ -36,8 +36,10 @@ list_common(const struct slice_list *a, const struct slice_list *b,
 
 /* What the row rests on, for people. */
 static const char *
-verdict_words(const struct verify_reply *v)
+verdict_words(const struct verify_request *q, const struct verify_reply *v)
 {
+    if (q->source == CONTACT_DIRECTORY)
+        return "in a directory, signed by its own key; chain good";
     if (v->sender == SENDER_MATCHES)
         return v->time_source == TIME_SIGNING
                    ? "signature and chain good when signed, made by its sender"
@@ -60,7 +62,7 @@ lesson_of(const struct verify_request *q, const struct verify_reply *v)
                            .capabilities_time = signed_at,
                            .origin = q->origin,
                            .message_id = q->message_id,
-                           .verdict = slice_text(verdict_words(v)),
+                           .verdict = slice_text(verdict_words(q, v)),
                            .source = (enum contact_source)q->source,
                            .date = (int64_t)v->signing_time,
                            .sender_seen = v->sender == SENDER_MATCHES,
