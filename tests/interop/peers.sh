@@ -154,13 +154,15 @@ nss_decrypt() { # KEY OBJECT
 # ---- GnuTLS's certtool: signatures only ----------------------------------------------
 certtool_begin() { command -v certtool >/dev/null; }
 certtool_sign() { # KEY SCHEME DIGEST FORM OUT
-    local more=
-    [ "$2" = pss ] && more='--sign-params rsa-pss'
+    # It takes --sign-params rsa-pss and writes PKCS #1 v1.5 all the same.
+    [ "$2" != pss ] || {
+        echo 'certtool: signs PKCS #7 with PKCS #1 v1.5 only' >"$WORLD/words"
+        return 1
+    }
     rm -f "$5"
-    # shellcheck disable=SC2086
     worded certtool --outder "$([ "$4" = opaque ] && echo --p7-sign || echo --p7-detached-sign)" \
         --p7-time --p7-include-cert --load-privkey "$(key_file "$1")" \
-        --load-certificate "$(cert_file "$1")" --hash "$3" $more \
+        --load-certificate "$(cert_file "$1")" --hash "$3" \
         --infile "$WORLD/entity" --outfile "$5" && [ -s "$5" ]
 }
 certtool_verify() { # KEY FORM OBJECT CONTENT
