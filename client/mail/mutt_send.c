@@ -74,6 +74,8 @@ run_sign(const struct arguments *a)
     passphrase_skip();
     e = begin(&c, a);
     call_set_flag(&c, "text", true);
+    /* Answers in AES-GCM mutt would not take for S/MIME. */
+    call_set_text(&c, "announce", "cbc");
     if (e == EXIT_DONE)
         e = set_digest(&c, arguments_value(a, "digest"));
     if (e == EXIT_DONE)
