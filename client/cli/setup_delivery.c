@@ -97,12 +97,12 @@ const char setup_notmuch[] =
 
 const char setup_aerc[] =
     "# ~/.config/aerc/binds.conf: the whole mail, "
-    "decrypted and judged, in the\n"
-    "# pager. aerc itself knows OpenPGP only.\n"
+    "decrypted and judged.\n"
+    "# aerc itself knows OpenPGP only.\n"
     "[messages]\n"
-    "S = :pipe -m sh -c '{smime} open 2>&1'<Enter>\n"
+    "S = :pipe -m {smime} open<Enter>\n"
     "[view]\n"
-    "S = :pipe -m sh -c '{smime} open 2>&1'<Enter>\n"
+    "S = :pipe -m {smime} open<Enter>\n"
     "\n"
     "# ~/.config/aerc/accounts.conf, in the section of the account; what\n"
     "# becomes of the mail is said by: smime setup sendmail\n"
