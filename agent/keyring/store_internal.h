@@ -243,6 +243,15 @@ MUST_USE enum err store_copy_beside(struct store *s, const char *what,
 /* A name beside the store that nothing has. Gives. */
 char *store_name_new(const struct store *s, const char *what);
 
+/* ---- store_compare.c ---- */
+
+/* Another issuer, a shorter key, or a time without any certificate: shown,
+ * not hidden. One certificate to sign and one to encrypt are no change. ID:
+ * the certificate's own row. */
+MUST_USE enum err store_has_changed(struct store *s, const struct lesson *l,
+                                    struct slice address, int64_t id, bool *out,
+                                    struct problem *p);
+
 /* ---- store_search.c ---- */
 
 /* Within a transaction: brings the index closer when very much is behind. */
