@@ -48,6 +48,10 @@ enum sandbox {
 /* Installs the filter for the calling process (all threads) for good. */
 void sandbox_calls(enum sandbox which);
 
+/* For work that must load modules of the system first, before sandbox_calls:
+ * starting a program, or looking into another process, kills this one. */
+void sandbox_no_programs(void);
+
 /* Builds the filter of WHICH now, for the children that will ask for it: it
  * costs as much as a fork. Before this process's own sandbox. */
 void sandbox_prepare(enum sandbox which);

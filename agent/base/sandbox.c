@@ -409,6 +409,34 @@ sandbox_calls(enum sandbox which)
     filter_is_on = true;
 }
 
+static const int calls_of_programs[] = {
+    SCMP_SYS(execve),           SCMP_SYS(execveat),          SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+};
+
+void
+sandbox_no_programs(void)
+{
+    AUTO(filter) scmp_filter_ctx filter = NULL;
+    int rc = 0;
+
+    if (!kernel_has_filters())
+        return;
+    filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (!filter)
+        die("a filter", -ENOMEM);
+    for (size_t i = 0; i < ARRAY_COUNT(calls_of_programs) && rc == 0; i++)
+        rc = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS,
+                              calls_of_programs[i], 0);
+    if (rc == 0)
+        rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
+                              SCMP_ACT_KILL_PROCESS);
+    if (rc == 0)
+        rc = seccomp_load(filter);
+    if (rc != 0)
+        die("the filter of programs", rc);
+}
+
 /* Once our filter is on, asking the kernel would be a forbidden call. */
 bool
 sandbox_is_on(void)

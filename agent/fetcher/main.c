@@ -64,6 +64,7 @@ prepare(const struct directory_config *c, struct servers *servers,
     ports[n] = DNS_PORT;
     ports[n + 1] = 0;
     sandbox_files(&paths);
+    sandbox_no_programs();
     servers_resolve(servers);
     if (directory_prepare(c, p) != ERR_OK)
         return false;

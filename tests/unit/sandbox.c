@@ -328,6 +328,60 @@ a_fetcher_connects_and_does_nothing_else(void **state)
     assert_true(is_left_alone(SANDBOX_FETCHER, connect_somewhere));
 }
 
+static void
+do_first_execve(void)
+{
+    sandbox_no_programs();
+    do_execve();
+}
+
+static void
+do_first_ptrace(void)
+{
+    sandbox_no_programs();
+    do_ptrace();
+}
+
+/* ... and the real sandbox can still close around it. */
+static void
+find_files_and_sockets(void)
+{
+    sandbox_no_programs();
+    if (open("/etc/passwd", O_RDONLY) < 0 ||
+        socket(AF_UNIX, SOCK_STREAM, 0) < 0)
+        _exit(1);
+    sandbox_calls(SANDBOX_FETCHER);
+    if (open("/etc/passwd", O_RDONLY) >= 0)
+        _exit(1);
+    do_unix_socket();
+}
+
+static int
+status_without(void (*act)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        act();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void
+before_the_sandbox_no_program_is_started(void **state)
+{
+    (void)state;
+    assert_int_equal(WTERMSIG(status_without(do_first_execve)), SIGSYS);
+    assert_int_equal(WTERMSIG(status_without(do_first_ptrace)), SIGSYS);
+    assert_int_equal(WTERMSIG(status_without(find_files_and_sockets)), SIGSYS);
+}
+
 static void *
 try_a_socket(void *start)
 {
@@ -372,6 +426,7 @@ main(void)
         cmocka_unit_test(only_the_zygote_forks),
         cmocka_unit_test(a_validator_changes_no_file),
         cmocka_unit_test(a_fetcher_connects_and_does_nothing_else),
+        cmocka_unit_test(before_the_sandbox_no_program_is_started),
         cmocka_unit_test(threads_are_confined_too),
     };
 
