@@ -1,7 +1,10 @@
 /* The store over time: its versions, copies, damage, and who else uses it. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/fd.h"
@@ -287,6 +290,67 @@ what_is_kept_later_is_there_after_keeping(void **state)
     store_drop(&s);
 }
 
+/* Learns ten at a time for later and keeps them, until the limit on file
+ * sizes stops it; gives how many were kept. */
+static int
+keep_until_full(void)
+{
+    struct store *s = store_open(path);
+    struct problem p = {0};
+    enum err e = ERR_OK;
+    int kept = 0, learned = 0;
+    enum learned out;
+    struct taught t;
+    char name[32];
+
+    while (e == ERR_OK && learned < 2000) {
+        for (int i = 0; i < 10 && e == ERR_OK; i++, learned++) {
+            snprintf(name, sizeof(name), "a%d@example.org", learned);
+            lesson_make(&t, 0, name);
+            memcpy(t.fingerprint, &learned, sizeof(learned));
+            e = store_learn(s, &t.lesson, 1, true, &out, &p);
+        }
+        if (e == ERR_OK)
+            e = store_keep(s, &p);
+        if (e == ERR_OK)
+            kept = learned;
+    }
+    if (e != ERR_STORE || store_losses(s) != 1 || store_is_pending(s))
+        return -1;
+    store_drop(&s);
+    return kept;
+}
+
+static void
+a_full_disk_loses_only_what_was_not_kept(void **state)
+{
+    int pipe_fds[2], kept = 0, status;
+    struct store *s = store_open(path);
+    pid_t pid;
+
+    (void)state;
+    store_drop(&s);
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct rlimit limit = {300 * 1024, 300 * 1024};
+
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        kept = keep_until_full();
+        _exit(write(pipe_fds[1], &kept, sizeof(kept)) < 0);
+    }
+    assert_int_equal(read(pipe_fds[0], &kept, sizeof(kept)), sizeof(kept));
+    waitpid(pid, &status, 0);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    assert_true(kept > 0);
+    s = store_open(path);
+    assert_null(store_fault(s));
+    assert_int_equal(contacts_in(s), kept);
+    store_drop(&s);
+}
+
 /* Two agents write in turns, and wait for each other. */
 static void
 two_agents_do_not_harm_each_other(void **state)
@@ -390,6 +454,7 @@ main(void)
         T(a_damaged_file_is_set_aside_by_a_copy),
         T(a_backup_that_has_no_room_leaves_nothing),
         T(what_is_kept_later_is_there_after_keeping),
+        T(a_full_disk_loses_only_what_was_not_kept),
         T(two_agents_do_not_harm_each_other),
         T(a_network_file_system_is_refused),
         T(every_part_is_found_before_and_after_indexing),
