@@ -73,6 +73,26 @@ no_key(struct request *r, const char *wanted, const char *address,
     return e;
 }
 
+/* Does another usable key name none of the addresses of K? */
+static bool
+is_one_of_several(const struct own_keys *keys, const struct own_key *k)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        struct own_keys one = {.item = &keys->item[i], .count = 1};
+        const struct slice_list *names = &one.item->about.addresses;
+        const char *reason;
+        bool shared = names->n == 0;
+
+        for (size_t n = 0; n < names->n; n++)
+            for (size_t m = 0; m < k->about.addresses.n; m++)
+                shared |=
+                    address_equal(names->item[n], k->about.addresses.item[m]);
+        if (!shared && own_keys_find_encryption(&one, NULL, &reason))
+            return true;
+    }
+    return false;
+}
+
 /* One that cannot sign is published without what its programs can read. */
 static enum err
 announcement_make(struct request *r, struct own_keys *keys, const char *address,
@@ -108,6 +128,9 @@ contacts_announcement(struct request *r, json_t **out)
     k = own_keys_find_encryption(&keys, address, &reason);
     if (!k)
         return no_key(r, wanted, address, reason);
+    if (!address && !wanted && is_one_of_several(&keys, k))
+        return no_key(r, NULL, NULL,
+                      "you have several addresses: say which to publish");
     if (!address && k->about.addresses.n > 0) {
         snprintf(first, sizeof(first), "%.*s",
                  (int)k->about.addresses.item[0].n,
