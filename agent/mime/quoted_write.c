@@ -21,10 +21,14 @@ struct quoted_writer {
     struct gather out;
 };
 
+/* What stands for itself, by its code: a table, for each byte is looked up. */
+static const bool literal[256] = {
+    ['\t'] = true, [' ' ... '<'] = true, ['>' ... '~'] = true};
+
 static bool
 is_literal(uint8_t c)
 {
-    return (c >= ' ' && c < 0x7f && c != '=') || c == '\t';
+    return literal[c];
 }
 
 static enum err
@@ -135,22 +139,55 @@ put_byte(struct quoted_writer *w, uint8_t c, struct problem *p)
     return is_literal(c) ? put_literal(w, c, p) : put_escaped(w, c, p);
 }
 
+/* Eight bytes, none of them a control, "=", DEL or beyond ASCII. */
+static bool
+are_plain(const uint8_t *p)
+{
+    const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+    uint64_t x, equal, del;
+
+    memcpy(&x, p, sizeof(x));
+    equal = x ^ ones * '=';
+    del = x ^ ones * 0x7f;
+    return ((x | ((x - ones * ' ') & ~x) | ((equal - ones) & ~equal) |
+             ((del - ones) & ~del)) &
+            high) == 0;
+}
+
+static bool
+is_all_literal(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+
+    while (n - i >= 8 && are_plain(p + i))
+        i += 8;
+    while (i < n && is_literal(p[i]))
+        i++;
+    return i == n;
+}
+
 /* A whole line that stays as it is: its length with its line end, *out_n
  * without; 0 when there is none. */
 static size_t
 plain_line(const uint8_t *p, const uint8_t *end, size_t *out_n)
 {
-    size_t n = 0, eol;
+    size_t most = (size_t)(end - p), n;
+    const uint8_t *lf;
 
-    while (p + n < end && n <= LINE_BYTES && is_literal(p[n]))
-        n++;
-    eol = p + n < end && p[n] == '\r' ? 2 : 1;
-    if ((size_t)(end - p) < n + eol || p[n + eol - 1] != '\n' ||
-        n > LINE_BYTES || (n > 0 && is_blank(p[n - 1])) ||
-        (n == 1 && p[0] == '.') || (n > 4 && memcmp(p, "From ", 5) == 0))
+    if (most > LINE_BYTES + 2)
+        most = LINE_BYTES + 2;
+    lf = memchr(p, '\n', most);
+    if (!lf)
+        return 0;
+    n = (size_t)(lf - p);
+    if (n > 0 && p[n - 1] == '\r')
+        n--;
+    if (n > LINE_BYTES || (n > 0 && is_blank(p[n - 1])) ||
+        (n == 1 && p[0] == '.') || (n > 4 && memcmp(p, "From ", 5) == 0) ||
+        !is_all_literal(p, n))
         return 0;
     *out_n = n;
-    return n + eol;
+    return (size_t)(lf - p) + 1;
 }
 
 static enum err
@@ -167,9 +204,7 @@ quoted_write(struct sink *s, const uint8_t *p, size_t n,
         enum err e;
 
         if (whole > 0) {
-            e = gather_add(&w->out, p, text, problem);
-            if (e == ERR_OK)
-                e = gather_add(&w->out, "\r\n", 2, problem);
+            e = gather_line(&w->out, p, text, problem);
         } else {
             whole = 1;
             e = put_byte(w, *p, problem);

@@ -343,6 +343,8 @@ safe_field_add(const struct header_field *f, struct buf *out)
     static const char *const none[] = {NULL};
     AUTO(buf) struct buf value = {0};
     AUTO(buf) struct buf text = {0};
+    AUTO(buf) struct buf whole = {0};
+    AUTO(buf) struct buf written = {0};
 
     if (is_ascii(f->whole))
         return field_add(f, out);
@@ -354,13 +356,13 @@ safe_field_add(const struct header_field *f, struct buf *out)
         (void)mailboxes_add(f->value, &value);
     else
         unstructured_add(buf_slice(&text), &value);
-    if (value.len == 0 || !is_ascii(buf_slice(&value))) {
+    buf_addf(&whole, "%.*s: ", (int)f->name.n, (const char *)f->name.p);
+    buf_add_slice(&whole, buf_slice(&value));
+    (void)lines_add(buf_slice(&whole), &written);
+    if (value.len == 0 || !lines_are_safe(buf_slice(&written), NULL)) {
         (void)field_add(f, out);
         return false;
     }
-    buf_add_slice(out, f->name);
-    buf_add_text(out, ": ");
-    buf_add_slice(out, buf_slice(&value));
-    buf_add_text(out, "\r\n");
+    buf_add_slice(out, buf_slice(&written));
     return true;
 }

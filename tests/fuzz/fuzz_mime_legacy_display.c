@@ -4,6 +4,8 @@
  */
 #include "agent/mime/legacy_display.h"
 
+#include <strings.h>
+
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/mutate.h"
 
@@ -29,6 +31,17 @@ strip(const struct header *h, struct slice body, size_t piece, struct buf *out)
     legacy_display_drop(&d);
 }
 
+/* In whatever case, or encoded (RFC 2231). */
+static bool
+may_say_so(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] == '%' ||
+            (n - i >= 6 && strncasecmp((const char *)p + i, "legacy", 6) == 0))
+            return true;
+    return false;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -46,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     strip(&h, buf_slice(&body), 4096, &out);
     strip(&h, buf_slice(&body), 1 + size % 5, &same);
     REQUIRE(slice_equal(buf_slice(&out), buf_slice(&same)));
-    if (!memmem(data, size, "legacy", 6) && !memmem(data, size, "%", 1))
+    if (!may_say_so(data, size))
         REQUIRE(slice_equal(buf_slice(&out), buf_slice(&body)));
     return 0;
 }

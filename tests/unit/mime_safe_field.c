@@ -116,6 +116,23 @@ what_can_be_no_parameter_goes_and_no_blank_line_stays(void **state)
                  "Content-Type: \xc3\xa4/b; c=d\r\n", false);
 }
 
+/* Three times as long as it was, and nowhere to be folded. */
+static void
+a_parameter_that_gets_too_long_stays_and_is_told(void **state)
+{
+    AUTO(buf) struct buf field = {0};
+    AUTO(buf) struct buf expected = {0};
+
+    (void)state;
+    buf_add_text(&field, "Content-Type: a/b; c=\"");
+    for (int i = 0; i < 200; i++)
+        buf_add_text(&field, "\xc3\xa4");
+    buf_add_text(&field, "\"");
+    buf_addf(&expected, "%s\r\n", buf_text(&field));
+    buf_add_text(&field, "\n");
+    assert_field(buf_text(&field), buf_text(&expected), false);
+}
+
 static void
 named_parameters_are_left_out(void **state)
 {
@@ -140,6 +157,7 @@ main(void)
         cmocka_unit_test(an_address_beyond_ascii_stays_and_is_told),
         cmocka_unit_test(parameters_beyond_ascii_become_extended),
         cmocka_unit_test(what_can_be_no_parameter_goes_and_no_blank_line_stays),
+        cmocka_unit_test(a_parameter_that_gets_too_long_stays_and_is_told),
         cmocka_unit_test(named_parameters_are_left_out)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
