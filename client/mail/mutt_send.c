@@ -136,7 +136,9 @@ set_recipients(struct call *c, const struct arguments *a)
         char fingerprint[65], uri[1024];
 
         if (strchr(name, '@')) {
-            json_array_append_new(to, json_string(name));
+            if (json_array_append_new(to, json_string(name)) != 0)
+                return failure_say(EXIT_USAGE, "write it in UTF-8",
+                                   "the address %s is no text", name);
             continue;
         }
         if (!fingerprint_find(name, fingerprint, uri, sizeof(uri)))

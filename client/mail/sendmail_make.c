@@ -135,9 +135,12 @@ encrypt(struct making *m, int input, const char **to, size_t count, int *out_fd)
     int e;
 
     call_init(&c);
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_string(to[i]));
     json_object_set_new(c.parameters, "to", list);
+    for (size_t i = 0; i < count; i++)
+        /* Left out, he would get what he cannot read. */
+        if (json_array_append_new(list, json_string(to[i])) != 0)
+            return failure_say(EX_DATAERR, "write it in UTF-8",
+                               "not sent: the address %s is no text", to[i]);
     call_set_text(&c, "from", m->people->sender);
     e = call_agent(m, "io.smimeagent.Mail.Encrypt", &c, input, out_fd, &error);
     if (e == EX_OK || !error.name[0])

@@ -109,10 +109,12 @@ begins_with_header(int fd)
     if (strncmp(text, "From ", 5) == 0 || text[0] == '\n' ||
         (text[0] == '\r' && text[1] == '\n'))
         return true;
-    for (name = 0; text[name] > 0x20 && text[name] < 0x7f; name++)
-        if (text[name] == ':')
-            return name > 0;
-    return false;
+    /* A blank before the colon is an old form that readers take for a field
+     * (RFC 5322 4.5): taken for text, a Bcc would leave. */
+    name = 0;
+    while (text[name] > 0x20 && text[name] < 0x7f && text[name] != ':')
+        name++;
+    return name > 0 && text[name + strspn(text + name, " \t")] == ':';
 }
 
 static bool
