@@ -78,6 +78,9 @@ put_aside(struct line_change *w, uint8_t c, struct problem *p)
         c = '?';
     if (c > 0x7e || (c < ' ' && c != '\t'))
         c = '?';
+    /* No line of our making ends in a blank. */
+    if (is_blank(c) && w->column + 1 >= SAFE_LINE_BYTES - FOLD_AT)
+        c = '?';
     return put(w, &c, 1, p);
 }
 

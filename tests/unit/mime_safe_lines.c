@@ -194,6 +194,17 @@ what_nobody_reads_becomes_safe(void **state)
     (void)state;
     assert_written(slice_text("x \xe4\nFrom me\n.\n--b \t\n"), UNSAFE_ASIDE,
                    "x ?\r\n>From me\r\n\r\n--b\r\n", true);
+    for (size_t i = 0; i < ARRAY_COUNT(piece_sizes); i++) {
+        AUTO(buf) struct buf text = {0};
+        AUTO(buf) struct buf out = {0};
+        bool met;
+
+        for (int k = 0; k < 1000; k++)
+            buf_add_text(&text, "word ");
+        write_as(buf_slice(&text), UNSAFE_ASIDE, piece_sizes[i], &met, &out);
+        assert_true(met);
+        assert_true(lines_are_safe(buf_slice(&out), NULL));
+    }
 }
 
 struct tee {
