@@ -191,6 +191,17 @@ name_of_segment(struct slice segment)
     return slice_of(segment.p, n);
 }
 
+/* Not "x name=value", which readers take for this or that. */
+static bool
+is_parameter(struct slice segment)
+{
+    size_t n = name_of_segment(segment).n;
+
+    while (n < segment.n && is_white(segment.p[n]))
+        n++;
+    return n == segment.n || segment.p[n] == '=' || segment.p[n] == '*';
+}
+
 static bool
 is_named(struct slice name, const char *const *names)
 {
@@ -256,7 +267,7 @@ parameters_copy(struct slice value, const char *const *names, struct buf *out)
 
         if (!first && is_named(name_of_segment(segment), names))
             continue;
-        if (first || is_ascii(segment))
+        if (first || is_ascii(segment) || !is_parameter(segment))
             buf_add_slice(&written, segment);
         else
             extended_add(segment, &written);

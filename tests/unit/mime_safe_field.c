@@ -112,6 +112,8 @@ what_can_be_no_parameter_goes_and_no_blank_line_stays(void **state)
                  "Content-Type: a/b;\r\n c=d\r\n", true);
     assert_field("Content-Type: a/b; \xc3\xa4\n", "Content-Type: a/b\r\n",
                  true);
+    assert_field("Content-Type: a/b; x c=\xc3\xa4\n",
+                 "Content-Type: a/b; x c=\xc3\xa4\r\n", false);
     assert_field("Content-Type: \xc3\xa4/b; c=d\n",
                  "Content-Type: \xc3\xa4/b; c=d\r\n", false);
 }
