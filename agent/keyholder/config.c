@@ -17,7 +17,7 @@ static const char program_prefix[] = "program ";
 #define DEFAULT_PIN_IDLE_S  600
 #define DEFAULT_PIN_LIMIT_S 3600
 #define DEFAULT_PROMPT_S    180
-#define DEFAULT_FAILURES    30
+#define DEFAULT_FAILURES    100
 #define DEFAULT_FAILURES_S  600
 
 void

@@ -143,7 +143,8 @@ facts_are_escaped_and_never_taken_for_a_template(void **state)
     (void)state;
     (void)fail(&p, ERR_NO_CONTACT, "secret detail");
     problem_set_subject(&p, "[{detail}]\x1b[31m\n");
-    assert_sentence(&p, 0, "no contact [{detail}]\\x1b[31m\\x0a");
+    assert_sentence(&p, 0,
+                    "no contact [{detail}]\\x1b[31m\\x0a: secret detail");
 }
 
 static void
