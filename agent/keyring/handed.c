@@ -200,6 +200,8 @@ candidates_store(struct handed *h, struct problem *p)
             of[n] = &h->item[i];
             lessons[n++] = lesson_of(h, &h->item[i]);
         }
+    if (n == 0)
+        return ERR_OK;
     e = store_learn(h->k->store, lessons, n, false, learned, p);
     for (size_t i = 0; i < n && e == ERR_OK; i++)
         of[i]->learned = learned[i];
