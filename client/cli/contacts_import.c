@@ -124,8 +124,8 @@ file_import(const struct arguments *a, const char *path, json_t **out)
     AUTO(smime_error) struct smime_error error = {.exit_code = 0};
     AUTO(call) struct call c = {.parameters = NULL};
     char shown[1000];
-    int64_t date;
-    int fd, e = file_open(path, &fd, &date);
+    int64_t date = 0;
+    int fd = -1, e = file_open(path, &fd, &date);
 
     if (e != EXIT_DONE)
         return e;

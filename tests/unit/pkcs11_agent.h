@@ -109,7 +109,8 @@ fake_answer(const char *request)
     bool list = strstr(request, "Raw.List") != NULL;
 
     if (!list)
-        snprintf(fake.last, sizeof(fake.last), "%s", request);
+        snprintf(fake.last, sizeof(fake.last), "%.*s",
+                 (int)sizeof(fake.last) - 1, request);
     if (list) {
         fake.lists++;
         return fake.list;
