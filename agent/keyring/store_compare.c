@@ -24,12 +24,13 @@ strength_of(uint32_t type, uint32_t bits)
 }
 
 /* An ordinary renewal: the same issuer, a key no shorter, and no time in
- * between without a certificate. */
+ * between without a certificate. Of two that begin in the same second the one
+ * we know is the older. */
 static bool
-is_renewal(const struct validity *a, const struct validity *b)
+is_renewal(const struct validity *new, const struct validity *known)
 {
-    const struct validity *older = a->from <= b->from ? a : b;
-    const struct validity *newer = older == a ? b : a;
+    const struct validity *older = new->from < known->from ? new : known;
+    const struct validity *newer = older == new ? known : new;
 
     return slice_equal(older->issuer, newer->issuer) &&
            newer->strength >= older->strength && newer->from <= older->to;

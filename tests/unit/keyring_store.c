@@ -73,6 +73,8 @@ a_renewal_is_no_change_and_anything_else_is(void **state)
         enum learned learned;
     } cases[] = {{"CN=CA", 3072, NOW + 5000, LEARNED_NEW},
                  {"CN=CA", 4096, NOW + YEAR, LEARNED_NEW},
+                 {"CN=CA", 4096, NOW + 1, LEARNED_NEW}, /* the same second */
+                 {"CN=CA", 2048, NOW + 1, LEARNED_CHANGED},
                  {"CN=Other", 3072, NOW + 5000, LEARNED_CHANGED},
                  {"CN=CA", 2048, NOW + 5000, LEARNED_CHANGED},
                  {"CN=CA", 3072, NOW + YEAR + 5000, LEARNED_CHANGED}};
