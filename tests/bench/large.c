@@ -137,7 +137,9 @@ large_run(const char *what, int agent_pid, const char *input,
     pthread_join(thread, NULL);
     if (status != 0)
         die("%s: ended with %d", what, status);
-    printf("%-28s %7.0f MB/s  peak MiB:", what, (double)st.st_size / took);
+    printf("%5lld MiB %-18s %7.0f MB/s  peak MiB:",
+           (long long)st.st_size / (1024 * 1024), what,
+           (double)st.st_size / took);
     for (int i = 0; i < w.names; i++)
         printf(" %s %.1f", w.name[i], (double)w.peak_kib[i] / 1024);
     printf("\n");
