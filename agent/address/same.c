@@ -90,16 +90,87 @@ local_part_unquote(struct slice quoted, struct buf *out)
 /* ---- whole addresses
  * -------------------------------------------------------- */
 
-/* IDNA 2008 without the mappings of UTS 46. They would fold the case of
- * letters beyond ASCII, but libidn2 has no flag for that alone: with any of
- * them a fullwidth e, a ligature, a circled digit, the Kelvin sign become
- * ASCII, an ideographic full stop a dot, a soft hyphen nothing. So an
- * upper-case U-label is nobody's: not good, never somebody else's. (RFC 5891
- * 5.2 has it lower-cased before it is a U-label at all.) */
+/* IDNA 2008 without the mappings of UTS 46: with any of them a fullwidth e, a
+ * ligature, a circled digit, the Kelvin sign become ASCII, an ideographic full
+ * stop a dot, a soft hyphen nothing. */
+static char *
+to_ascii(const char *domain)
+{
+    char *ascii = NULL;
+
+    if (idn2_to_ascii_8z(domain, &ascii, IDN2_NFC_INPUT | IDN2_NO_TR46) ==
+        IDN2_OK)
+        return ascii;
+    idn2_free(ascii);
+    return NULL;
+}
+
+/* Takes one character off UTF-8 that libidn2 has read. */
+static uint32_t
+take_character(const char **s)
+{
+    const uint8_t *p = (const uint8_t *)*s;
+    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 1;
+    uint32_t c = n == 1 ? p[0] : p[0] & (0xffU >> (n + 1));
+    size_t i;
+
+    for (i = 1; i < n && (p[i] & 0xc0) == 0x80; i++)
+        c = c << 6 | (p[i] & 0x3f);
+    *s += i;
+    return c;
+}
+
+/* Letters of which UTS 46 changes nothing but the case where it makes one
+ * letter of one: Latin without the long s, Greek without the symbols, Coptic,
+ * Cyrillic, Armenian. */
+static bool
+has_case_alone(uint32_t c)
+{
+    static const uint32_t ranges[][2] = {
+        {0xc0, 0x17e},  {0x180, 0x24f}, {0x386, 0x3cf},   {0x3d8, 0x3ef},
+        {0x400, 0x52f}, {0x531, 0x586}, {0x1e00, 0x1e99}, {0x1ea0, 0x1eff}};
+
+    for (size_t i = 0; i < ARRAY_COUNT(ranges); i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1])
+            return true;
+    return false;
+}
+
+/* Is LOWER what was written, but for the case of letters beyond ASCII? */
+static bool
+is_lower_case_of(const char *lower, const char *written)
+{
+    while (*lower && *written) {
+        uint32_t l = take_character(&lower), w = take_character(&written);
+
+        if (l != w && (!has_case_alone(l) || !has_case_alone(w)))
+            return false;
+    }
+    return *lower == *written;
+}
+
+/* RFC 5891 5.2 and RFC 9598 5 have a U-label in lower case before it is one.
+ * libidn2 folds the case with all the rest that UTS 46 maps, so what it makes
+ * is taken only when nothing but the case is another. */
+static char *
+lower_to_ascii(const char *domain)
+{
+    char *mapped = NULL, *lower = NULL, *ascii = NULL;
+
+    if (idn2_to_ascii_8z(domain, &mapped,
+                         IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK &&
+        idn2_to_unicode_8z8z(mapped, &lower, 0) == IDN2_OK &&
+        is_lower_case_of(lower, domain))
+        ascii = to_ascii(lower);
+    idn2_free(lower);
+    idn2_free(mapped);
+    return ascii;
+}
+
 static void
 add_domain(struct buf *out, struct slice domain)
 {
-    char text[DOMAIN_BYTES], *ascii = NULL;
+    char text[DOMAIN_BYTES], *ascii;
 
     if (is_ascii(domain) || domain.n >= sizeof(text) ||
         memchr(domain.p, '\0', domain.n)) {
@@ -110,8 +181,10 @@ add_domain(struct buf *out, struct slice domain)
     text[domain.n] = '\0';
     for (size_t i = 0; i < domain.n; i++)
         text[i] = (char)fold((uint8_t)text[i]);
-    if (idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NO_TR46) ==
-        IDN2_OK)
+    ascii = to_ascii(text);
+    if (!ascii)
+        ascii = lower_to_ascii(text);
+    if (ascii)
         buf_add_text(out, ascii);
     else
         add_folded(out, domain);

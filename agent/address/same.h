@@ -12,9 +12,10 @@
 /*
  * Appends ADDRESS in the form that addresses are compared in: ASCII letters
  * in lower case, also in the local part; a local part without quotes it does
- * not need; the domain as A-labels. Nothing else is folded: IDNA 2008 knows
- * no upper case beyond ASCII, and one who writes a fullwidth letter is not
- * who owns the plain one. What cannot be converted stays as it is.
+ * not need; the domain as A-labels, its Latin, Greek, Cyrillic and Armenian
+ * letters in lower case first (RFC 5891 5.2, RFC 9598 5). Nothing else is
+ * folded: one who writes a fullwidth letter is not who owns the plain one.
+ * What cannot be converted stays as it is.
  */
 void address_canonical(struct slice address, struct buf *out);
 

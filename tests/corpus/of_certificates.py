@@ -89,6 +89,9 @@ def international(c):
         "a-a": (rfc822(a), a), "a-u": (rfc822(a), u),
         "u-a": (smtp_utf8(u), a), "u-u": (smtp_utf8(u), u),
         "a-upper": (rfc822(a), "max@XN--BCHER-KVA.Example"),
+        "upper": (smtp_utf8(u), "max@B\u00dcCHER.example"),
+        "upper-a": (rfc822(a), "max@B\u00dcCHER.EXAMPLE"),
+        "upper-certificate": (smtp_utf8("max@B\u00dcCHER.example"), a),
         "utf8-local-u-u": (smtp_utf8(utf8), utf8),
         "utf8-local-a-u": (smtp_utf8(mixed), utf8),
         "utf8-local-u-a": (smtp_utf8(utf8), mixed),
@@ -100,8 +103,10 @@ def international(c):
                                    sender))
     for name, (cert_name, sender, reason) in {
             "other": (rfc822(a), "max@bucher.example", "from-mismatch"),
-            "upper": (smtp_utf8(u), "max@B\u00dcCHER.example",
-                      "from-mismatch"),
+            "upper-other": (smtp_utf8(u), "max@B\u00dbCHER.example",
+                            "from-mismatch"),
+            "upper-fullwidth": (smtp_utf8(u), "max@B\u00dcCH\uff25R.example",
+                                "from-mismatch"),
             "fullwidth": (rfc822("max@example.org"),
                           "max@\uff45xample.org", "from-mismatch"),
             "kelvin": (rfc822("max@kexample.org"),
