@@ -269,12 +269,16 @@ join_value(const struct parameters *all, const struct segment *first,
         buf_add_slice(out, buf_slice(&bytes));
 }
 
-/* One value more for a name, other than the next piece of a continuation. */
+/* One value more for a name, other than the next piece of a continuation. A
+ * file's name makes no other structure, and some give it in both forms, for
+ * old readers and new ones. */
 static bool
 repeats_a_name(const struct parameters *all, size_t i)
 {
     const struct segment *s = &all->item[i];
 
+    if (slice_is(segment_name(all, s), "name"))
+        return false;
     for (size_t k = 0; k < i; k++) {
         const struct segment *t = &all->item[k];
 

@@ -134,6 +134,13 @@ has_bare_cr(struct slice line)
     return text.n > 0 && memchr(text.p, '\r', text.n);
 }
 
+static enum err
+bare_cr(size_t number, struct problem *p)
+{
+    return fail(p, ERR_BAD_MESSAGE, "line %zu of the header holds a bare CR",
+                number);
+}
+
 static bool
 ends_in_crlf(struct slice line)
 {
@@ -160,11 +167,13 @@ line_is_ambiguous(struct slice line, bool crlf)
            (is_blank(line.p[0]) && is_all_blank(without_line_end(line)));
 }
 
-/* Cuts REST, which begins with the first field, into fields. */
+/* Cuts REST, which begins with the first field behind NUMBER lines, into
+ * fields. */
 static enum err
-cut_fields(struct header *h, struct slice rest, struct problem *p)
+cut_fields(struct header *h, struct slice rest, size_t number,
+           struct problem *p)
 {
-    size_t room = 0, number = h->unix_from ? 1 : 0;
+    size_t room = 0;
     bool crlf = ends_in_crlf(first_line(rest));
 
     while (rest.n > 0) {
@@ -174,8 +183,7 @@ cut_fields(struct header *h, struct slice rest, struct problem *p)
 
         number++;
         if (has_bare_cr(line))
-            return fail(p, ERR_BAD_MESSAGE,
-                        "line %zu of the header holds a bare CR", number);
+            return bare_cr(number, p);
         h->ambiguous |= line_is_ambiguous(line, crlf);
         if (without_line_end(line).n == 0)
             return ERR_OK;
@@ -214,15 +222,36 @@ set_values(struct header *h)
 
 /* "From " as mailbox files have it; with a colon next it is the field. */
 static bool
-is_mbox_line(struct slice line)
+is_mbox_line(struct slice line, const char *word)
 {
-    size_t n = sizeof("From ") - 1;
+    size_t n = strlen(word);
 
-    if (!begins_with(line, "From "))
+    if (!begins_with(line, word))
         return false;
     while (n < line.n && is_blank(line.p[n]))
         n++;
     return n == line.n || line.p[n] != ':';
+}
+
+/* Passes over what mailbox files, and those who took the mail out of another
+ * one, put before its first field: "From ", then any number of ">From ". */
+static enum err
+skip_mbox_lines(struct header *h, struct slice *rest, size_t *out_lines,
+                struct problem *p)
+{
+    size_t lines = 0;
+
+    h->unix_from = is_mbox_line(*rest, "From ");
+    while ((lines == 0 && h->unix_from) || is_mbox_line(*rest, ">From ")) {
+        struct slice line = first_line(*rest);
+
+        lines++;
+        if (has_bare_cr(line))
+            return bare_cr(lines, p);
+        *rest = slice_from(*rest, line.n);
+    }
+    *out_lines = lines;
+    return ERR_OK;
 }
 
 static bool
@@ -238,22 +267,19 @@ static enum err
 parse_block(struct header *h, struct problem *p)
 {
     struct slice rest = buf_slice(&h->bytes);
-    struct slice first = first_line(rest);
+    size_t lines = 0;
     enum err e;
 
-    h->crlf = ends_in_crlf(first);
-    if (is_mbox_line(first)) {
-        h->unix_from = true;
-        rest = slice_from(rest, first.n);
-        first = first_line(rest);
-    }
+    h->crlf = ends_in_crlf(first_line(rest));
+    if ((e = skip_mbox_lines(h, &rest, &lines, p)) != ERR_OK)
+        return e;
     if (rest.n > 0 && memchr(rest.p, '\0', rest.n))
         return fail(p, ERR_NOT_MAIL, "its header holds a NUL");
-    if (!begins_like_mail(first))
+    if (!begins_like_mail(first_line(rest)))
         return fail(p, ERR_NOT_MAIL, "its first line is no header field");
     if (h->bytes.len > LIMIT_HEADER_BYTES)
         return fail(p, ERR_LIMIT, "a header over %d bytes", LIMIT_HEADER_BYTES);
-    if ((e = cut_fields(h, rest, p)) != ERR_OK)
+    if ((e = cut_fields(h, rest, lines, p)) != ERR_OK)
         return e;
     set_values(h);
     return ERR_OK;

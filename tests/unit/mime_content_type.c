@@ -143,6 +143,25 @@ a_parameter_that_is_dropped_is_told(void **state)
     }
 }
 
+/* Some write a file's name for old readers and for new ones. */
+static void
+only_a_name_may_be_said_twice(void **state)
+{
+    struct content_type t;
+
+    (void)state;
+    assert_true(content_type_parse(
+        slice_text("a/b; name=\"x\"; name*=utf-8''x; c=d"), &t));
+    assert_false(t.ambiguous);
+    assert_string_equal(content_type_find(&t, "name"), "x");
+    assert_true(content_type_parse(
+        slice_text("a/b; names=\"x\"; names*=utf-8''x"), &t));
+    assert_true(t.ambiguous);
+    assert_true(content_type_parse(
+        slice_text("a/b; boundary=x; boundary*=utf-8''x"), &t));
+    assert_true(t.ambiguous);
+}
+
 static void
 pieces_of_parameters_have_a_most_of_number(void **state)
 {
@@ -291,6 +310,7 @@ main(void)
         cmocka_unit_test(values_have_a_most_of_bytes),
         cmocka_unit_test(parameters_have_a_most_of_number),
         cmocka_unit_test(a_parameter_that_is_dropped_is_told),
+        cmocka_unit_test(only_a_name_may_be_said_twice),
         cmocka_unit_test(pieces_of_parameters_have_a_most_of_number),
         cmocka_unit_test(no_type_is_told),
         cmocka_unit_test(transfer_encodings_are_known),

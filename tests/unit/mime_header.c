@@ -125,6 +125,24 @@ the_line_of_an_mbox_is_skipped(void **state)
                    "line 2 of the header is no field");
 }
 
+/* As a second one was kept when the mail was put into another mailbox. */
+static void
+quoted_lines_of_an_mbox_are_skipped(void **state)
+{
+    (void)state;
+    assert_header("From a@x Mon\n>From b@x Sun\n>From c\nA: 1\n\n", "A=1;|");
+    assert_header(">From b@x Sun\r\nA: 1\r\n\r\n", "A=1;|");
+    assert_header(">From : 1\nA: 1\n\n", ">From=1;A=1;|");
+    assert_refused("A: 1\n>From a@x Mon\n\n", ERR_BAD_MESSAGE,
+                   "line 2 of the header is no field");
+    assert_refused(">From b@x Sun\nFrom a@x Mon\n\n", ERR_NOT_MAIL,
+                   "its first line is no header field");
+    assert_refused("From a\rFrom: e@x\nA: 1\n\n", ERR_BAD_MESSAGE,
+                   "line 1 of the header holds a bare CR");
+    assert_refused("From a\n>From b\rFrom: e@x\nA: 1\n\n", ERR_BAD_MESSAGE,
+                   "line 2 of the header holds a bare CR");
+}
+
 static bool
 is_ambiguous(const char *text, size_t piece)
 {
@@ -318,6 +336,7 @@ main(void)
         cmocka_unit_test(folded_lines_belong_to_their_field),
         cmocka_unit_test(a_field_borrows_its_bytes_untouched),
         cmocka_unit_test(the_line_of_an_mbox_is_skipped),
+        cmocka_unit_test(quoted_lines_of_an_mbox_are_skipped),
         cmocka_unit_test(lines_that_readers_cut_differently_are_told),
         cmocka_unit_test(a_from_field_is_no_line_of_an_mbox),
         cmocka_unit_test(eight_bit_text_is_allowed_in_values_only),
