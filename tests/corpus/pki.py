@@ -49,17 +49,20 @@ class Certificate:
     def __init__(self, key, issuer=None, name="Max", names=(), subject=(),
                  eku=(EMAIL_PROTECTION,), usage=SIGNS | ENCIPHERS, ca=False,
                  begins=NOW - 30 * DAY, ends=NOW + 300 * DAY, md="sha256",
-                 serial=None, issuer_name=None):
+                 serial=None, issuer_name=None, more=(), pathlen=None,
+                 version=2, key_id=None):
         Certificate.count += 1
         self.key = key
         self.serial = serial or Certificate.count
         self.name = dn(name, *subject)
         self.issuer_name = issuer_name or (issuer.name if issuer else self.name)
-        self.key_id = hashed("sha1", key.spki())
+        self.key_id = key_id or hashed("sha1", key.spki())
         signer = issuer.key if issuer else key
         extensions = [
             extension("2.5.29.14", octets(self.key_id)),
-            extension("2.5.29.19", seq(b"\x01\x01\xff" if ca else b""), True)]
+            extension("2.5.29.19", seq(
+                b"\x01\x01\xff" if ca else b"",
+                b"" if pathlen is None else integer(pathlen)), True)]
         if usage is not None:
             unused = (usage & -usage).bit_length() - 1
             extensions.append(extension(
@@ -69,10 +72,13 @@ class Certificate:
                 "2.5.29.37", seq(*[oid(e) for e in eku])))
         if names:
             extensions.append(extension("2.5.29.17", seq(*names)))
+        extensions += more
         signed_with = signer.signature_algorithm(md)
-        body = seq(tlv(0xA0, integer(2)), integer(self.serial), signed_with,
-                   self.issuer_name, seq(utc_time(begins), utc_time(ends)),
-                   self.name, key.spki(), tlv(0xA3, seq(*extensions)))
+        body = seq(tlv(0xA0, integer(version)) if version else b"",
+                   integer(self.serial), signed_with, self.issuer_name,
+                   seq(utc_time(begins), utc_time(ends)), self.name,
+                   key.spki(),
+                   tlv(0xA3, seq(*extensions)) if version == 2 else b"")
         self.der = seq(body, signed_with,
                        tlv(3, b"\0", signer.sign(md, hashed(md, body))))
 
