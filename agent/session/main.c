@@ -53,5 +53,6 @@ main(int argc, char **argv)
     sandbox_files(NULL);
     sandbox_prepare(SANDBOX_SESSION);
     sandbox_calls(SANDBOX_ZYGOTE);
+    resident_settle();
     return zygote_run(CONTROL_FD);
 }

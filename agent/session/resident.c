@@ -9,19 +9,36 @@
 #include "agent/base/mem.h"
 
 #define PAGE_BYTES         ((uintptr_t)4096)
-#define RANGES             64
+#define RANGES             16
 #define MOST_DATA_BYTES    (256 * 1024) /* of a library; more is no data */
-#define FRESH_HEAP_BYTES   (192 * 1024)
-#define STACK_BYTES        (128 * 1024)
+#define FRESH_HEAP_BYTES   (272 * 1024)
+#define HEAP_MARK_BYTES    (1024 * 1024) /* fits into no hole */
+#define LARGEST_HOLE_BYTES ((size_t)512 * 1024)
+#define HOLE_STEP_BYTES    ((size_t)16)
+#define CACHED_BYTES       ((size_t)1024) /* libc keeps freed ones this small */
+#define STACK_BYTES        (144 * 1024) /* that a request touches */
+#define GROWN_STACK_BYTES  (240 * 1024) /* by the warm-up */
 #define STACK_SPARED_BYTES 1024 /* below our own frame */
 
 static struct range {
     uintptr_t from, to;
 } data[RANGES];
 static size_t data_count;
-static uintptr_t heap;
+static struct range heap;
 
-/* The end is taken from where the heap's last block is then. */
+/* Whose variables a session changes: the other libraries only read theirs. */
+static bool
+is_written(const char *line)
+{
+    static const char *const names[] = {"smime-session", "/libc.so",
+                                        "/ld-linux"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (strstr(line, names[i]))
+            return true;
+    return strchr(line, '/') == NULL; /* what follows a file: its .bss */
+}
+
 static void
 note(const char *line)
 {
@@ -32,8 +49,9 @@ note(const char *line)
         strcmp(rights, "rw-p") != 0 || strstr(line, "[stack]"))
         return;
     if (strstr(line, "[heap]"))
-        heap = from;
-    else if (to - from <= MOST_DATA_BYTES && data_count < RANGES)
+        heap = (struct range){from, to};
+    else if (is_written(line) && to - from <= MOST_DATA_BYTES &&
+             data_count < RANGES)
         data[data_count++] = (struct range){from, to};
 }
 
@@ -50,11 +68,58 @@ resident_find(void)
         fclose(maps);
 }
 
+/* Whole pages only: what they hold is of no use to anybody. */
+static void
+forget(uintptr_t from, uintptr_t to)
+{
+    from = (from + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    to &= ~(PAGE_BYTES - 1);
+    if (from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+/*
+ * Fills the holes that start-up left all over the heap: a child's blocks
+ * then lie together above them, on pages that nobody has written yet, which
+ * cost a fifth of a copied one. The fillings stay for good.
+ */
+static void
+heap_fill(void)
+{
+    void *mark = mem_raw(HEAP_MARK_BYTES);
+    uintptr_t above = (uintptr_t)mark;
+    uintptr_t filling;
+
+    free(mark);
+    if (above < heap.from || above >= heap.to)
+        return; /* not libc's allocator */
+    forget(above + PAGE_BYTES, above + HEAP_MARK_BYTES);
+    for (size_t n = LARGEST_HOLE_BYTES; n >= HOLE_STEP_BYTES;
+         n -= n > CACHED_BYTES ? CACHED_BYTES : HOLE_STEP_BYTES) {
+        void *block = NULL;
+
+        while ((filling = (uintptr_t)(block = mem_raw(n))) < above)
+            forget(filling, filling + n);
+        /* A small one would be kept for the next of its size. */
+        if (n > CACHED_BYTES)
+            free(block);
+    }
+}
+
+void
+resident_settle(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    heap_fill();
+    forget(here - GROWN_STACK_BYTES, here - STACK_SPARED_BYTES);
+}
+
 static void
 populate(uintptr_t from, uintptr_t to)
 {
     from &= ~(PAGE_BYTES - 1);
-    to &= ~(PAGE_BYTES - 1);
+    to = (to + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     if (from < to)
         (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 }
@@ -63,11 +128,9 @@ void
 resident_take(void)
 {
     uint8_t *fresh = mem_raw(FRESH_HEAP_BYTES);
-    uintptr_t top = (uintptr_t)fresh + FRESH_HEAP_BYTES;
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
-    if (heap && heap < top)
-        populate(heap, top);
+    populate((uintptr_t)fresh, (uintptr_t)fresh + FRESH_HEAP_BYTES);
     for (size_t i = 0; i < data_count; i++)
         populate(data[i].from, data[i].to);
     populate(here - STACK_BYTES, here - STACK_SPARED_BYTES);

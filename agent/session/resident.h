@@ -11,6 +11,9 @@
  * and nothing is lost. */
 void resident_find(void);
 
+/* In the zygote, when it allocates no more. */
+void resident_settle(void);
+
 /* In a session that was just forked. */
 void resident_take(void);
 
