@@ -60,6 +60,13 @@ struct keyholder {
     bool lock_watched; /* atomic: logind is listened to */
 };
 
+/* What the audit said of the key that was used last, for the next line. */
+struct audited_key {
+    const struct token *token;
+    unsigned insertion; /* as in token_info */
+    struct key_facts facts;
+};
+
 /* One session's channel; belongs to its thread. */
 struct client {
     struct keyholder *keyholder;
@@ -72,6 +79,7 @@ struct client {
     char program[CALLER_BYTES]; /* see client_program */
     enum message message;       /* the request that is worked on */
     struct attempts attempts;   /* decryptions that may have failed */
+    struct audited_key audited_key;
     /* A module does not come back: the client was told, and another thread
      * serves its channel. Set while the token is held. */
     bool is_abandoned;
