@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include "agent/cms/algorithm.h"
+#include "agent/validator/excluded.h"
 
 struct remembered {
     uint8_t key[32];
@@ -113,6 +114,7 @@ verdict_of_error(int error, int depth)
         break;
     case X509_V_ERR_PERMITTED_VIOLATION:
     case X509_V_ERR_EXCLUDED_VIOLATION:
+    case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX: /* ... nor be compared */
         v.reason = "name-not-permitted";
         break;
     case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
@@ -258,6 +260,10 @@ judge_found(const struct anchors *a, const struct chain_question *q,
         judge_links(path, q->any_purpose, v);
     if (v->chain == CHAIN_OK)
         judge_anchor(a, path, v);
+    if (v->chain == CHAIN_OK && path_excludes_address(path, q->leaf)) {
+        v->chain = CHAIN_INVALID;
+        v->reason = "name-not-permitted";
+    }
     if (v->chain == CHAIN_OK)
         name_links(path, q->others, q->n, v);
     else if (v->chain == CHAIN_UNTRUSTED)

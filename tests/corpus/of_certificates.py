@@ -1,8 +1,9 @@
 """Who the certificate names, and who vouches for it (RFC 8550, 9598)."""
-from der import P256, Rsa, tlv
-from mails import header
+from cms import canonical, signed_data, signer
+from der import P256, Rsa, octets, oid, seq, tlv
+from mails import TEXT, encoded, header
 from pki import (DAY, ENCIPHERS, NON_REPUDIATION, NOW, SERVER_AUTH, SIGNS,
-                 Certificate, email_rdn, rfc822, smtp_utf8)
+                 Certificate, email_rdn, extension, rfc822, smtp_utf8)
 
 
 def mail(c, cert, sender=None):
@@ -198,11 +199,137 @@ def chains(c):
           "issuer-purpose")
 
 
-def with_chain(c, cert, *more):
-    from cms import canonical, signed_data, signer
-    from mails import TEXT, encoded
+def excluded(*names):
+    return (extension("2.5.29.30", seq(tlv(0xA1, *map(seq, names))), True),)
+
+
+def permitted(*names):
+    return (extension("2.5.29.30", seq(tlv(0xA0, *map(seq, names))), True),)
+
+
+def constrained(c):
+    """An issuer that may not name example.org: all ways to write it."""
+    w = c.world
+    key, count = w.max_key, iter(range(99))
+    mine, eve = rfc822("max@example.org"), rfc822("eve@evil.example")
+    dn = email_rdn("max@example.org")
+
+    def by(constraints, sender=None, **how):
+        ca = w.issue(w.eve_key, None, name=f"Constrained {next(count)}",
+                     eku=(), ca=True, usage=4, more=constraints)
+        return with_chain(c, Certificate(key, ca, **how), ca, sender=sender)
+
+    for name, how in {
+            "san": dict(names=(mine,)), "dn": dict(subject=(dn,)),
+            "dn-utf8": dict(subject=(email_rdn("max@example.org", 0x0C),)),
+            "dn-beside": dict(names=(eve,), subject=(dn,)),
+            "second": dict(names=(eve, mine)),
+            "utf8": dict(names=(smtp_utf8("max@example.org"),)),
+            "utf8-beside": dict(names=(eve, smtp_utf8("max@example.org"))),
+            "upper": dict(names=(rfc822("max@EXAMPLE.org"),)),
+            "quoted": dict(names=(rfc822('"max"@example.org'),)),
+            "quoted-at": dict(names=(eve, rfc822(
+                '"a@evil.example"@example.org')))}.items():
+        for kind, rule in {
+                "host": permitted(rfc822("evil.example")),
+                "out": excluded(rfc822("example.org")),
+                "domain": permitted(rfc822(".evil.example"),
+                                    rfc822("evil.example"))}.items():
+            c.bad(f"constrained-{kind}-{name}", by(rule, **how),
+                  "name-not-permitted")
+    one = excluded(mine)
+    for name, address in {
+            "": "max@example.org", "-upper": "max@EXAMPLE.ORG",
+            "-local-upper": "MAX@example.org", "-quoted": '"max"@example.org',
+            "-quoted-pair": '"m\\ax"@example.org'}.items():
+        c.bad("constrained-mailbox" + name, by(one, names=(rfc822(address),)),
+              "name-not-permitted")
+    c.bad("constrained-mailbox-utf8", by(one, names=(smtp_utf8(
+        "Max@example.org"),)), "name-not-permitted")
+    c.bad("constrained-mailbox-dn", by(one, subject=(email_rdn(
+        "Max@example.org"),)), "name-not-permitted")
+    idn = excluded(rfc822("xn--bcher-kva.example"))
+    a, u = "max@xn--bcher-kva.example", "max@b\u00fccher.example"
+    for name, address in {
+            "a": rfc822(a), "a-upper": rfc822(a.upper()), "u": smtp_utf8(u),
+            "a-in-utf8": smtp_utf8(a)}.items():
+        c.bad("constrained-idn-" + name, by(idn, u, names=(address,)),
+              "name-not-permitted")
+    for name, address in {"upper": "max@B\u00dcCHER.example",
+                          "decomposed": "max@bu\u0308cher.example"}.items():
+        c.bad("constrained-idn-" + name, by(idn, u, names=(smtp_utf8(
+            address),)), "name-not-permitted")
+    c.good("constrained-permitted", by(permitted(rfc822("example.org")),
+                                       names=(mine,)))
+    c.good("constrained-permitted-mailbox", by(permitted(mine),
+                                               names=(mine,)))
+    c.good("constrained-other-mailbox", by(excluded(eve), names=(mine,)))
+    c.good("constrained-other-host", by(excluded(rfc822("evil.example")),
+                                        names=(mine,)))
+
+
+def broken(c):
+    """Certificates and issuers that say odd things of themselves."""
+    w = c.world
+    key, count = w.max_key, iter(range(99))
+    names = (rfc822("max@example.org"),)
+    odd = (extension("1.2.3.4", octets(b"x"), True),)
+
+    def issue(**how):
+        return w.issue(key, "max@example.org", **how)
+
+    def under(key=w.eve_key, issuer=None, md="sha256", **how):
+        how = {**dict(eku=(), ca=True, usage=4), **how}
+        ca = Certificate(key, issuer or w.ca, f"Odd {next(count)}", md=md,
+                         **how)
+        leaf = Certificate(w.max_key, ca, names=names)
+        return with_chain(c, leaf, ca, *([issuer] if issuer else []))
+
+    c.bad("odd-critical", mail(c, issue(more=odd)), "unknown-critical")
+    c.bad("odd-critical-issuer", under(more=odd), "unknown-critical")
+    c.bad("odd-two-names", mail(c, issue(more=(extension(
+        "2.5.29.17", seq(rfc822("eve@evil.example"))),))), "no-address")
+    c.bad("odd-two-purposes", mail(c, issue(more=(extension(
+        "2.5.29.37", seq(oid(SERVER_AUTH))),))), "untrusted-issuer")
+    c.bad("odd-purpose-critical", mail(c, issue(eku=(), more=(extension(
+        "2.5.29.37", seq(oid(SERVER_AUTH)), True),))), "wrong-purpose")
+    c.bad("odd-issuer-no-authority", under(ca=False), "not-an-authority")
+    c.bad("odd-issuer-no-cert-sign", under(usage=SIGNS), "not-an-authority")
+    c.bad("odd-issuer-sha1", under(md="sha1"), "weak-digest")
+    c.bad("odd-issuer-md5", under(md="md5"), "weak-digest")
+    c.bad("odd-issuer-rsa-1024", under(Rsa(1024)), "weak-key")
+    c.bad("odd-issuer-expired", under(ends=NOW - DAY), "issuer-expired")
+    short = w.issue(P256(), None, name="Short", eku=(), ca=True, usage=4,
+                    pathlen=0)
+    c.bad("odd-path-length", under(issuer=short), "path-length")
+    c.bad("odd-version-1", mail(c, issue(version=0)), "no-address")
+    c.bad("odd-issuer-version-1", under(version=0, subject=(email_rdn(
+        "ca@example.org"),)), "not-an-authority")
+    c.bad("odd-authority-signs", mail(c, w.issue(
+        key, "max@example.org", ca=True, usage=4)), "wrong-purpose")
+    for name, e in {"1": 1, "2": 2, "0": 0}.items():
+        one = Rsa()
+        one.e = e
+        if e == 1:
+            one.dp = one.dq = 1
+        c.bad("odd-exponent-" + name, mail(c, w.issue(
+            one, "max@example.org")), "weak-key")
+    wide = Rsa()
+    wide.e = (1 << 200) + 1
+    c.bad("odd-exponent-wide", mail(c, w.issue(wide, "max@example.org")),
+          "costly-certificate")
+    # Of two with one name and number only one is the signer's.
+    by_eve = signer(w.max, canonical(TEXT), key=w.eve_key)
+    c.bad("odd-twin-of-other-issuer", c.detached(p7s=encoded(signed_data(
+        None, [by_eve], [Certificate(
+            w.eve_key, w.other_ca, names=names, serial=w.max.serial,
+            issuer_name=w.ca.name), w.max]))), "untrusted-issuer")
+
+
+def with_chain(c, cert, *more, sender=None):
     return c.detached(p7s=encoded(signed_data(
-        None, [signer(cert, canonical(TEXT))], [cert, *more])))
+        None, [signer(cert, canonical(TEXT))], [cert, *more])),
+        head=header(f"From: {sender}\n") if sender else None)
 
 
 def weak(c):
@@ -227,4 +354,6 @@ def build(c):
     addresses(c)
     international(c)
     chains(c)
+    constrained(c)
+    broken(c)
     weak(c)

@@ -236,6 +236,51 @@ internationalised_addresses_are_bound_too(void **state)
     assert_int_not_equal(cr.chain, CHAIN_OK);
 }
 
+/* libcrypto compares octets; an address is one in several forms. */
+static void
+an_excluded_address_is_excluded_in_every_form(void **state)
+{
+    static const struct {
+        const char *rule, *email, *utf8, *dn_email;
+        bool out;
+    } cases[] = {
+        {"email:alice@example.org", "\"alice\"@example.org", NULL, NULL, true},
+        {"email:alice@example.org", "Alice@example.org", NULL, NULL, true},
+        {"email:alice@example.org", NULL, NULL, "Alice@example.org", true},
+        {"email:alice@example.org", NULL, "Alice@example.org", NULL, true},
+        {"email:alice@example.org", "bob@example.org", NULL, NULL, false},
+        {"email:xn--x-bga.org", NULL, "a@x\u00e9.org", NULL, true},
+        {"email:xn--x-bga.org", NULL, "a@x\u00c9.org", NULL, true},
+        {"email:xn--x-bga.org", NULL, "a@xe\u0301.org", NULL, true},
+        {"email:xn--x-bga.org", NULL, "a@xn--x-bga.org", NULL, true},
+        {"email:xn--x-bga.org", NULL, "a@y.x\u00e9.org", NULL, false},
+        {"email:.xn--x-bga.org", NULL, "a@y.x\u00c9.org", NULL, true},
+        {"email:.xn--x-bga.org", NULL, "a@yx\u00c9.org", NULL, false},
+        {"email:.xn--x-bga.org", NULL, "a@x\u00c9.org", NULL, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char rule[64];
+        struct made bound, one;
+
+        snprintf(rule, sizeof(rule), "critical,excluded;%s", cases[i].rule);
+        bound = make_cert(&(struct cert_spec){.name = "Bound",
+                                              .key = "p256d",
+                                              .ca = true,
+                                              .issuer = &root,
+                                              .extra_nid = NID_name_constraints,
+                                              .extra = rule});
+        one = person((struct cert_spec){.email = cases[i].email,
+                                        .utf8 = cases[i].utf8,
+                                        .dn_email = cases[i].dn_email,
+                                        .issuer = &bound});
+        check(&one, CHAIN(&bound));
+        assert_int_equal(cr.chain, cases[i].out ? CHAIN_INVALID : CHAIN_OK);
+        assert_int_equal(check_says("name-not-permitted"), cases[i].out);
+    }
+}
+
 /* ---- other paths --------------------------------------------------------- */
 
 /* The same issuer, certified twice: once by a stranger, once by the root;
@@ -377,6 +422,7 @@ main(void)
         cmocka_unit_test(a_policy_that_is_asked_for_must_be_there),
         cmocka_unit_test(an_issuer_keeps_to_the_addresses_it_may_name),
         cmocka_unit_test(internationalised_addresses_are_bound_too),
+        cmocka_unit_test(an_excluded_address_is_excluded_in_every_form),
         cmocka_unit_test(a_path_is_found_among_cross_certificates),
         cmocka_unit_test(a_heap_of_cross_certificates_costs_little),
         cmocka_unit_test(a_distrusted_root_vouches_for_what_is_older),

@@ -1,0 +1,105 @@
+#include "agent/validator/excluded.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "agent/address/same.h"
+
+static void
+constraints_drop(NAME_CONSTRAINTS **c)
+{
+    NAME_CONSTRAINTS_free(*c);
+    *c = NULL;
+}
+
+/* From the last "@" on. */
+static struct slice
+domain_of(struct slice address)
+{
+    size_t n = 0;
+
+    while (n < address.n && address.p[address.n - 1 - n] != '@')
+        n++;
+    return slice_of(address.p + address.n - n, n);
+}
+
+static bool
+ends_with(struct slice s, struct slice end)
+{
+    return s.n >= end.n && slice_equal(slice_of(s.p + s.n - end.n, end.n), end);
+}
+
+/* A subtree is a mailbox, a host, or all hosts of a domain (".example"). */
+static bool
+is_within(struct slice address, struct slice subtree)
+{
+    AUTO(buf) struct buf whole = {0};
+    AUTO(buf) struct buf base = {0};
+    bool below = subtree.n > 0 && subtree.p[0] == '.';
+
+    if (memchr(subtree.p, '@', subtree.n)) {
+        address_canonical(subtree, &base);
+        return slice_equal(address, buf_slice(&base));
+    }
+    buf_add_text(&whole, "x@");
+    buf_add(&whole, subtree.p + below, subtree.n - below);
+    address_canonical(buf_slice(&whole), &base);
+    if (!below)
+        return slice_equal(domain_of(address), domain_of(buf_slice(&base)));
+    base.data[1] = '.';
+    return ends_with(domain_of(address), slice_of(base.data + 1, base.len - 1));
+}
+
+static bool
+excludes(X509 *issuer, const struct buf *addresses, size_t count)
+{
+    AUTO(constraints)
+    NAME_CONSTRAINTS *c =
+        X509_get_ext_d2i(issuer, NID_name_constraints, NULL, NULL);
+    int n = c ? sk_GENERAL_SUBTREE_num(c->excludedSubtrees) : 0;
+
+    for (int i = 0; i < n; i++) {
+        const GENERAL_NAME *base =
+            sk_GENERAL_SUBTREE_value(c->excludedSubtrees, i)->base;
+        struct slice subtree;
+
+        if (base->type != GEN_EMAIL ||
+            ASN1_STRING_length(base->d.rfc822Name) <= 0)
+            continue;
+        subtree = slice_of(ASN1_STRING_get0_data(base->d.rfc822Name),
+                           (size_t)ASN1_STRING_length(base->d.rfc822Name));
+        for (size_t k = 0; k < count; k++)
+            if (is_within(buf_slice(&addresses[k]), subtree))
+                return true;
+    }
+    return false;
+}
+
+static bool
+has_constraints(STACK_OF(X509) * path)
+{
+    for (int i = 1; i < sk_X509_num(path); i++)
+        if (X509_get_ext_by_NID(sk_X509_value(path, i), NID_name_constraints,
+                                -1) >= 0)
+            return true;
+    return false;
+}
+
+bool
+path_excludes_address(STACK_OF(X509) * path, struct cert *leaf)
+{
+    const struct facts *f = cert_facts(leaf);
+    struct buf addresses[LIMIT_CERT_ADDRESSES] = {{0}};
+    bool found = false;
+
+    if (!has_constraints(path))
+        return false;
+    for (size_t i = 0; i < f->address_count; i++)
+        address_canonical(slice_text(f->addresses[i]), &addresses[i]);
+    for (int i = 1; i < sk_X509_num(path) && !found; i++)
+        found = excludes(sk_X509_value(path, i), addresses, f->address_count);
+    for (size_t i = 0; i < f->address_count; i++)
+        buf_drop(&addresses[i]);
+    ERR_clear_error();
+    return found;
+}
