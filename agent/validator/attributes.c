@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include "agent/cms/algorithm.h"
+#include "agent/validator/certs.h"
 #include "agent/wire/records.h"
 
 enum kind {
@@ -291,4 +292,20 @@ attributes_prefer(const struct signed_attributes *a, X509 *certificate)
         return x509_has_key_id(certificate, choice.value);
     }
     return false;
+}
+
+bool
+attributes_fit_certificate(struct slice signed_attrs, int64_t now,
+                           X509 *certificate, struct slice der)
+{
+    struct signed_attributes a = {0};
+    int64_t at = now;
+
+    if (attributes_parse(signed_attrs, &a)) {
+        if (!attributes_name_certificate(&a, der))
+            return false;
+        at = a.has_signing_time ? a.signing_time : now;
+    }
+    return at >= x509_not_before(certificate) &&
+           at <= x509_not_after(certificate);
 }

@@ -42,4 +42,10 @@ bool attributes_prefer(const struct signed_attributes *a, X509 *certificate);
 bool x509_is_named(X509 *cert, struct slice issuer, struct slice serial);
 bool x509_has_key_id(X509 *cert, struct slice key_id);
 
+/* Several certificates have one key and so one subjectKeyIdentifier, as after
+ * a renewal: is this one (DER) what a signer with these attributes used? It
+ * was valid when they signed, and they name no other. */
+MUST_USE bool attributes_fit_certificate(struct slice signed_attrs, int64_t now,
+                                         X509 *certificate, struct slice der);
+
 #endif

@@ -67,16 +67,28 @@ is_signer(const struct verify_request *q, X509 *x)
            x509_is_named(x, q->sid_issuer, q->sid_serial);
 }
 
+static bool
+fits(const struct judgement *j, size_t i)
+{
+    return attributes_fit_certificate(j->q->signed_attrs, j->now,
+                                      j->certs[i]->x509,
+                                      j->q->certificates.item[i]);
+}
+
+/* The first that fits; if none does, the first. */
 static void
 certificates_read(struct judgement *j)
 {
     j->cert_count = j->q->certificates.n;
     for (size_t i = 0; i < j->cert_count; i++) {
-        j->certs[i] = certs_find(j->v->certs, j->q->certificates.item[i]);
-        if (!j->signer && j->certs[i] && is_signer(j->q, j->certs[i]->x509)) {
-            j->signer = j->certs[i];
-            j->signer_at = i;
-        }
+        struct cert *c = certs_find(j->v->certs, j->q->certificates.item[i]);
+
+        j->certs[i] = c;
+        if (!c || !is_signer(j->q, c->x509) || c == j->signer ||
+            (j->signer && (fits(j, j->signer_at) || !fits(j, i))))
+            continue;
+        j->signer = c;
+        j->signer_at = i;
     }
     ERR_clear_error();
 }

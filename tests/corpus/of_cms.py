@@ -5,7 +5,7 @@ from cms import (CERTIFICATE_V1, CERTIFICATE_V2, CONTENT_TYPE, MESSAGE_DIGEST,
 from der import (DATA, HASH_OID, NULL, PKCS7, algorithm, hashed, integer,
                  octets, oid, seq, set_of, tlv, utc_time)
 from mails import EVIL, TEXT, encoded
-from pki import NOW, Certificate, rfc822
+from pki import DAY, NOW, Certificate, rfc822
 
 CONTENT = canonical(TEXT)
 
@@ -88,6 +88,19 @@ def signers_of(c):
          [signer(w.max, CONTENT, signature=b"")])
     both(c, "signer-by-key-id", "good", "",
          [signer(w.max, CONTENT, sid=tlv(0x80, w.max.key_id))])
+    # A renewal that keeps its key keeps its identifier as well.
+    old = w.issue(w.max_key, "max@example.org", begins=NOW - 30 * DAY,
+                  ends=NOW - DAY)
+    for name, certs in {"first": [old, w.max], "last": [w.max, old]}.items():
+        both(c, "signer-by-key-id-old-" + name, "good", "",
+             [signer(w.max, CONTENT, sid=tlv(0x80, w.max.key_id))], certs)
+    both(c, "signer-by-key-id-old-alone", "bad", "expired",
+         [signer(w.max, CONTENT, sid=tlv(0x80, w.max.key_id))], [old])
+    fake = w.issue(w.eve_key, "boss@example.org", key_id=w.max.key_id)
+    for name, certs in {"first": [fake, w.max], "last": [w.max, fake]}.items():
+        both(c, "signer-by-key-id-other-" + name, "bad", "signature-invalid",
+             [signer(w.max, CONTENT, key=w.ec_key, signed_with=algorithm(
+                 "1.2.840.10045.4.3.2"), sid=tlv(0x80, w.max.key_id))], certs)
     both(c, "signers-two-mine", "good", "",
          [good, signer(w.ec, CONTENT)], [w.max, w.ec, w.ca])
     both(c, "signers-mine-and-other", "good", "", [good, eve], everybody)
