@@ -1,6 +1,7 @@
 #include "agent/mime/address.h"
 
 #include "agent/base/limits.h"
+#include "agent/mime/encoded_word.h"
 #include "agent/mime/letters.h"
 
 /*
@@ -324,7 +325,10 @@ add_mailbox(struct parser *r, struct slice address)
         l->item = mem_resize(l->item, r->room * sizeof(l->item[0]));
     }
     m = &l->item[l->count++];
-    *m = (struct mailbox){.name = element_name(&r->e)};
+    *m = (struct mailbox){
+        .name = element_name(&r->e),
+        .overlong = encoded_words_are_overlong(buf_slice(&r->e.phrase)) ||
+                    encoded_words_are_overlong(buf_slice(&r->e.comments))};
     memcpy(m->address, address.p, address.n);
     element_clear(&r->e);
     return true;

@@ -11,8 +11,9 @@
 
 struct mailbox {
     char address[LIMIT_MAILBOX_BYTES + 1]; /* addr-spec without comments */
-    char *name; /* display name and comments, encoded words decoded to UTF-8,
-                   or NULL; owned by the list */
+    char *name;    /* display name and comments, encoded words decoded to UTF-8,
+                      or NULL; owned by the list */
+    bool overlong; /* ... one of them in UTF-8 that is longer than it needs */
 };
 
 struct mailbox_list {

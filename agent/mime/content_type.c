@@ -13,6 +13,7 @@ struct segment {
     size_t at, name_n, value_n; /* in the buffer of texts, side by side */
     unsigned index;             /* of a continuation */
     bool continued;             /* name*0 */
+    bool padded;                /* name*01 */
     bool extended;              /* name* or name*0* */
 };
 
@@ -129,6 +130,7 @@ split_name(struct slice name, struct segment *out)
     if (digits > 0 && digits < 4 && name.n > digits + 1 &&
         name.p[name.n - 1 - digits] == '*') {
         out->continued = true;
+        out->padded = digits > 1 && name.p[name.n - digits] == '0';
         for (size_t i = name.n - digits; i < name.n; i++)
             out->index = out->index * 10 + (unsigned)(name.p[i] - '0');
         name.n -= digits + 1;
@@ -289,6 +291,19 @@ repeats_a_name(const struct parameters *all, size_t i)
     return false;
 }
 
+/* A piece that some readers do not find: behind one that is missing, or
+ * numbered with a zero in front (RFC 2231 3 has none). */
+static bool
+is_doubtful_piece(const struct parameters *all, const struct segment *s)
+{
+    struct slice name = segment_name(all, s);
+
+    if (!s->continued || slice_is(name, "name"))
+        return false;
+    return s->padded ||
+           (s->index > 0 && !find_segment(all, name, s->index - 1));
+}
+
 static bool
 is_first_of_its_name(const struct parameters *all, size_t i)
 {
@@ -319,7 +334,8 @@ join_parameters(const struct parameters *all, struct content_type *out)
     for (size_t i = 0; i < all->count; i++) {
         struct slice name = segment_name(all, &all->item[i]);
 
-        out->ambiguous |= repeats_a_name(all, i);
+        out->ambiguous |=
+            repeats_a_name(all, i) || is_doubtful_piece(all, &all->item[i]);
         if (!is_first_of_its_name(all, i))
             continue;
         buf_clear(&value);

@@ -1,8 +1,6 @@
 /*
  * Comparing addresses, and names that pretend to be one.
  */
-#include <strings.h>
-
 #include "agent/mime/address.h"
 #include "agent/mime/encoded_word.h"
 #include "agent/mime/letters.h"
@@ -147,22 +145,50 @@ text_deceives(struct slice text, const struct mailbox *m)
     return false;
 }
 
-/* Commercial ats as HTML writes them: some readers show names as HTML. */
-static void
-add_without_entities(struct slice text, struct buf *out)
+/* The length of a character reference at TEXT ("&#64;", "&#x40", "&commat;"),
+ * or 0; what it stands for in *out. HTML takes zeros in front, and needs no
+ * semicolon behind digits. */
+static size_t
+take_reference(struct slice text, uint32_t *out)
 {
-    static const char *const ats[] = {"&#64;", "&#x40;", "&commat;"};
+    static const char commat[] = "&commat;";
+    bool hex = text.n > 2 && to_lower(text.p[2]) == 'x';
+    size_t begin = hex ? 3 : 2, n = begin;
 
-    for (size_t i = 0; i < text.n; i++) {
-        size_t n = 0;
+    *out = '@';
+    if (text.n >= sizeof(commat) - 1 &&
+        slice_is_nocase(slice_of(text.p, sizeof(commat) - 1), commat))
+        return sizeof(commat) - 1;
+    if (text.n < 3 || text.p[0] != '&' || text.p[1] != '#')
+        return 0;
+    for (*out = 0; n < text.n; n++) {
+        int digit = hex                   ? hex_value(text.p[n])
+                    : is_digit(text.p[n]) ? text.p[n] - '0'
+                                          : -1;
 
-        for (size_t k = 0; k < ARRAY_COUNT(ats) && n == 0; k++)
-            if (text.n - i >= strlen(ats[k]) &&
-                strncasecmp((const char *)text.p + i, ats[k], strlen(ats[k])) ==
-                    0)
-                n = strlen(ats[k]);
-        buf_add_byte(out, n > 0 ? '@' : text.p[i]);
-        i += n > 0 ? n - 1 : 0;
+        if (digit < 0)
+            break;
+        if (*out <= 0x10ffff)
+            *out = *out * (hex ? 16 : 10) + (uint32_t)digit;
+    }
+    if (n == begin)
+        return 0;
+    return n < text.n && text.p[n] == ';' ? n + 1 : n;
+}
+
+/* Some readers show names as HTML. */
+static void
+add_without_references(struct slice text, struct buf *out)
+{
+    while (text.n > 0) {
+        uint32_t c;
+        size_t n = take_reference(text, &c);
+
+        if (n > 0)
+            utf8_add(out, c <= 0x10ffff ? c : 0xfffd);
+        else
+            buf_add_byte(out, text.p[n++]);
+        text = slice_of(text.p + n, text.n - n);
     }
 }
 
@@ -175,11 +201,13 @@ mailbox_is_deceiving(const struct mailbox *m)
 
     if (!m->name)
         return false;
+    if (m->overlong || encoded_words_are_overlong(slice_text(m->name)))
+        return true;
     /* Readers differ in what they decode, in quoted strings for one. */
     encoded_word_decode(slice_text(m->name), &decoded);
     if (!foreign_words_reduce(buf_slice(&decoded), &reduced))
         return true;
-    add_without_entities(buf_slice(&reduced), &plain);
+    add_without_references(buf_slice(&reduced), &plain);
     return text_deceives(slice_text(m->name), m) ||
            text_deceives(buf_slice(&decoded), m) ||
            text_deceives(buf_slice(&plain), m);

@@ -136,8 +136,7 @@ high_byte(enum charset charset, uint8_t c)
     case CHARSET_UTF8:
     case CHARSET_ASCII:
         return REPLACEMENT;
-    case CHARSET_LATIN1:
-        return c;
+    case CHARSET_LATIN1: /* readers take it for the latter */
     case CHARSET_1252:
         if (c >= 0xa0)
             return c;
@@ -180,7 +179,7 @@ encoded_word_take(struct slice s, struct encoded_word *out)
     if (s.n < 8 || memcmp(s.p, "=?", 2) != 0)
         return false;
     mark = memchr(name, '?', (size_t)(end - name));
-    if (!mark || mark == name || end - mark < 5 || mark[2] != '?')
+    if (!mark || end - mark < 5 || mark[2] != '?')
         return false;
     encoding = to_lower(mark[1]);
     text = memchr(mark + 3, '?', (size_t)(end - mark - 3));
@@ -201,9 +200,12 @@ decode_b(struct slice s, struct buf *out)
     uint32_t bits = 0;
     unsigned have = 0;
 
-    for (size_t i = 0; i < s.n && s.p[i] != '='; i++) {
+    for (size_t i = 0; i < s.n; i++) {
         int v = base64_value(s.p[i]);
 
+        /* Behind padding some go on: with the next quantum. */
+        if (s.p[i] == '=')
+            have = 0;
         if (v < 0)
             continue;
         bits = (bits << 6 | (uint32_t)v) & 0xffff;
@@ -325,4 +327,42 @@ encoded_word_decode(struct slice text, struct buf *out)
     run_end(&run, out);
     if (plain < text.n)
         buf_add(out, text.p + plain, text.n - plain);
+}
+
+/* UTF-8 that is longer than its character needs (RFC 3629 3): nobody writes
+ * it, and what decodes it all the same sees an at sign where others see
+ * none. */
+static bool
+is_overlong(struct slice s)
+{
+    for (size_t i = 0; i + 1 < s.n; i++) {
+        uint8_t c = s.p[i], next = s.p[i + 1];
+
+        if ((next & 0xc0) == 0x80 &&
+            (c == 0xc0 || c == 0xc1 || (c == 0xe0 && next < 0xa0) ||
+             (c == 0xf0 && next < 0x90)))
+            return true;
+    }
+    return false;
+}
+
+/* Of all words together: readers join what is cut in two. */
+bool
+encoded_words_are_overlong(struct slice text)
+{
+    AUTO(buf) struct buf bytes = {0};
+    struct encoded_word w;
+    enum charset charset;
+
+    while (text.n > 0) {
+        size_t n = 1;
+
+        if (encoded_word_take(text, &w)) {
+            n = w.length;
+            if (charset_find(w.charset, &charset) && charset == CHARSET_UTF8)
+                encoded_word_bytes(&w, &bytes);
+        }
+        text = slice_of(text.p + n, text.n - n);
+    }
+    return is_overlong(buf_slice(&bytes));
 }

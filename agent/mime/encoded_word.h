@@ -32,4 +32,8 @@ void encoded_word_bytes(const struct encoded_word *w, struct buf *out);
  */
 MUST_USE bool foreign_words_reduce(struct slice text, struct buf *out);
 
+/* True when the words of TEXT in UTF-8, put together, hold a sequence that is
+ * longer than its character needs. */
+MUST_USE bool encoded_words_are_overlong(struct slice text);
+
 #endif

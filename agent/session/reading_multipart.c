@@ -189,6 +189,14 @@ reading_multipart(struct reading *g, struct entity *e,
     return ERR_OK;
 }
 
+static bool
+ends_in_blank(const char *boundary)
+{
+    size_t n = strlen(boundary);
+
+    return n > 0 && (boundary[n - 1] == ' ' || boundary[n - 1] == '\t');
+}
+
 void
 announced_read(const struct reading *g, const struct entity *e,
                const struct where *w, struct announced *out)
@@ -204,7 +212,8 @@ announced_read(const struct reading *g, const struct entity *e,
         return;
     boundary = content_type_find(&type, "boundary");
     out->delimited = boundary != NULL;
-    out->ambiguous = type.ambiguous;
+    /* RFC 2046 5.1.1: it may not, so that some cut the blank off. */
+    out->ambiguous = type.ambiguous || (boundary && ends_in_blank(boundary));
     snprintf(out->boundary, sizeof(out->boundary), "%s",
              boundary ? boundary : "");
     out->hashes = wanted_hashes(g, &type, w);

@@ -101,12 +101,17 @@ struct shape {
     char boundary[512];
 };
 
+/* A message that is all of what is signed is the one that was sent, with the
+ * header that its author protected (RFC 8551 3.1), unless it says that it is
+ * forwarded. */
 static bool
-is_not_forwarded(const struct content_type *type)
+is_message_itself(const struct content_type *type)
 {
     const char *forwarded = content_type_find(type, "forwarded");
 
-    return forwarded && strcasecmp(forwarded, "no") == 0;
+    return (strcmp(type->type, "message/rfc822") == 0 ||
+            strcmp(type->type, "message/global") == 0) &&
+           (!forwarded || strcasecmp(forwarded, "yes") != 0);
 }
 
 /* What has a transfer encoding that it may not have (RFC 2045 6.4) is shown
@@ -122,8 +127,7 @@ shape_read(const struct entity *e, const struct where *w, struct shape *out)
         return;
     type_of(&e->header, &type);
     if (header_transfer(&e->header) != TRANSFER_IDENTITY) {
-        out->hidden = strncmp(type.type, "message/", 8) == 0 &&
-                      w->place == PLACE_SPINE && is_not_forwarded(&type);
+        out->hidden = w->place == PLACE_SPINE && is_message_itself(&type);
         return;
     }
     boundary = content_type_find(&type, "boundary");
@@ -137,7 +141,7 @@ shape_read(const struct entity *e, const struct where *w, struct shape *out)
         out->kind = SHAPE_MESSAGE; /* RFC 2046 5.1.5 for the last */
     out->wrapped = out->kind == SHAPE_MESSAGE && w->place == PLACE_SPINE &&
                    (w->signature >= 0 || w->encryption >= 0) &&
-                   is_not_forwarded(&type);
+                   is_message_itself(&type);
 }
 
 /* ---- what is inside a part
@@ -226,9 +230,8 @@ forwarded_author(struct reading *g, const struct header *h)
     return a;
 }
 
-/* A message that says it is not forwarded is the one around it, with the
- * header that its author protected (RFC 8551 3.1): who that names must be who
- * sent it. Any other is of whom it may. */
+/* Who a WRAPPED one names must be who sent it; any other is of whom it
+ * may. */
 static enum err
 read_attached(struct reading *g, struct entity *e, bool wrapped,
               const struct where *w)

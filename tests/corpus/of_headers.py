@@ -128,6 +128,57 @@ OTHER = {
                          "deceiving-name"),
     "name-entity-at": ('"boss&#64;example.org" <max@example.org>',
                        "deceiving-name"),
+    "name-entity-zeros": ('"boss&#0064;example.org" <max@example.org>',
+                          "deceiving-name"),
+    "name-entity-hex-zeros": ('"boss&#X00040;example.org" <max@example.org>',
+                              "deceiving-name"),
+    "name-entity-open": ('"boss&#64 example.org" <max@example.org>',
+                         "deceiving-name"),
+    "name-entity-letter": ('"boss&#64;ex&#97;mple.org" <max@example.org>',
+                           "deceiving-name"),
+    "name-entity-fullwidth": ('"boss&#xff20;example.org" <max@example.org>',
+                              "deceiving-name"),
+    "name-entity-bidi": ('"Max &#8238;ssob" <max@example.org>',
+                         "deceiving-name"),
+    "name-quoted-pair": ('"boss\\@example.org" <max@example.org>',
+                         "deceiving-name"),
+    "name-overlong": ("=?utf-8?q?boss=C1=80example.org?= <max@example.org>",
+                      "deceiving-name"),
+    "name-overlong-three": ("=?utf-8?q?boss=E0=81=80example.org?= "
+                            "<max@example.org>", "deceiving-name"),
+    "name-overlong-four": ("=?utf-8?q?boss=F0=80=81=80example.org?= "
+                           "<max@example.org>", "deceiving-name"),
+    "name-overlong-split": ("=?utf-8?q?boss=C1?= =?UTF8?q?=80example.org?= "
+                            "<max@example.org>", "deceiving-name"),
+    "name-overlong-comment": ("max@example.org (=?utf-8?q?b=C1=80ex.org?=)",
+                              "deceiving-name"),
+    "name-encoded-utf16": ("=?utf-16?b?/v8AYgBvAHMAcwBAAGUAeAAuAG8AcgBn?= "
+                           "<max@example.org>", "deceiving-name"),
+    "name-encoded-utf32": ("=?utf-32be?b?AAAAYgAAAEAAAAB4?= "
+                           "<max@example.org>", "deceiving-name"),
+    "name-encoded-imap-utf7": ("=?x-imap4-modified-utf7?q?boss&AEA-ex.org?= "
+                               "<max@example.org>", "deceiving-name"),
+    "name-encoded-hz": ("=?hz-gb-2312?q?boss~{#@~}ex.org?= "
+                        "<max@example.org>", "deceiving-name"),
+    "name-encoded-no-charset": ("=??q?boss=40example.org?= <max@example.org>",
+                                "deceiving-name"),
+    "name-encoded-blank-inside": ("=?utf-8?q?the boss=40example.org?= "
+                                  "<max@example.org>", "deceiving-name"),
+    "name-encoded-folded-inside": ("=?utf-8?q?boss=40exam\n ple.org?= "
+                                   "<max@example.org>", "deceiving-name"),
+    "name-encoded-b-broken": ("=?utf-8?b?Ym9zc0Bl*eGFtcGxl?= "
+                              "<max@example.org>", "deceiving-name"),
+    "name-encoded-b-padded": ("=?utf-8?b?Ym9zcw==QGV4YW1wbGUub3Jn?= "
+                              "<max@example.org>", "deceiving-name"),
+    "comment-quoted-pair": ("max@example.org (boss\\@example.org)",
+                            "deceiving-name"),
+    "comment-encoded": ("max@example.org (=?utf-8?q?boss=40example.org?=)",
+                        "deceiving-name"),
+    "comment-nested-encoded": (
+        "max@example.org (Max (=?utf-8?q?boss=40example.org?=))",
+        "deceiving-name"),
+    "comment-and-name": ("Boss (boss@example.org) <max@example.org>",
+                         "deceiving-name"),
     "comment-is-boss": ("max@example.org (boss@example.org)",
                         "deceiving-name"),
     "comment-before": ("(boss@example.org) max@example.org",
@@ -208,6 +259,7 @@ def lines(c):
         "blank-before-other-colon": "X-A : b\n" + own,
         "white-line-before": "X-A: b\n \n" + own,
         "white-line-in-from": "From:\n \n max@example.org\n",
+        "blank-before-colon-mbox": "From : max@example.org\n",
         "white-line-tab": own + "X-A: b\n\t\nX-B: c\n",
         "from-on-next-line": own + "X-A:\n From: eve@evil.example\n",
         "long-line": "X-A: " + "a" * 5000 + "\n" + own,
@@ -230,6 +282,13 @@ def lines(c):
         "colon-first": own + ": eve@evil.example\n",
         "bare-cr": own + "X-A: b\rFrom: eve@evil.example\n",
         "bare-cr-in-from": "From: eve@evil.example\r\r\n" + own,
+        "bare-cr-in-mbox": "From x\rFrom: eve@evil.example\n" + own,
+        "bare-cr-in-mbox-quoted": ">From x\rFrom: eve@evil.example\n" + own,
+        "mbox-behind": own + ">From eve@evil.example Mon\n",
+        "name-on-a-line": own + "From\n : eve@evil.example\n",
+        "vertical-tab-before-colon": own + "From\v: eve@evil.example\n",
+        "no-break-space-before-colon": own + "From\u00a0: eve@evil.example\n",
+        "fullwidth-colon": own + "From\uff1a eve@evil.example\n",
         "cr-only": (own + eve).replace("\n", "\r"),
     }
     for name, value in refused.items():
@@ -309,9 +368,12 @@ def inner(c):
     c.good("inner-from-same-protected", c.opaque(
         b"From: Max Muster <MAX@example.org>\n" + protected))
     wrapped(c)
-    c.good("inner-forwarded", c.detached(
-        b"Content-Type: message/rfc822\n\nFrom: boss@example.org\n"
-        b"Subject: x\n\nForwarded.\n"))
+    boss = (b"Content-Type: message/rfc822\n\nFrom: boss@example.org\n"
+            b"Subject: x\n\nForwarded.\n")
+    c.bad("inner-is-a-message", c.detached(boss), "inner-from")
+    c.bad("inner-is-a-message-opaque", c.opaque(boss), "inner-from")
+    c.good("inner-forwarded", c.detached(boss.replace(
+        b"rfc822", b"rfc822; forwarded=yes")))
 
 
 def wrapped(c):
@@ -334,6 +396,9 @@ def wrapped(c):
     boss = "From: boss@example.org\n"
     for name, kind in {"upper": "Message/RFC822; Forwarded=NO",
                        "quoted": 'message/rfc822; forwarded="no"',
+                       "unsaid": "message/rfc822",
+                       "unknown": "message/rfc822; forwarded=perhaps",
+                       "global-unsaid": "message/global",
                        "global": "message/global; forwarded=no"}.items():
         c.bad("wrapped-boss-" + name, c.detached(inside(boss, kind)),
               "inner-from")
@@ -347,8 +412,10 @@ def wrapped(c):
                   + (encoded(text) if name == "base64" else text))
         c.bad("wrapped-hidden-" + name, c.detached(hidden),
               "ambiguous-structure")
+        c.bad("wrapped-hidden-unsaid-" + name, c.detached(hidden.replace(
+            b"; forwarded=no", b"")), "ambiguous-structure")
         c.good("attached-encoded-" + name, c.detached(hidden.replace(
-            b"; forwarded=no", b"")))
+            b"forwarded=no", b"forwarded=yes")))
     c.good("wrapped-same", c.detached(inside(own)))
     c.good("wrapped-same-opaque", c.opaque(inside(own)))
     c.good("wrapped-no-from", c.detached(inside("")))

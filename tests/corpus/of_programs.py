@@ -481,6 +481,10 @@ SENDERS = {
                    "mehr?=\n <max@example.org>",
     "encoded-parts": "=?iso-8859-1?Q?M=FCller=2C?= Max <max@example.org>",
     "encoded-1252": "=?Windows-1252?Q?Max_=96_M=FCller?= <max@example.org>",
+    "encoded-1252-said-latin1": "=?iso-8859-1?Q?Max_=96_M=FCller?= "
+                                "<max@example.org>",
+    "encoded-cut-off": "=?utf-8?Q?M=C3=BCller_M=C3?= <max@example.org>",
+    "entity-apostrophe": "\"O&#39;Max & Co. &amp; x\" <max@example.org>",
     "encoded-quoted": '"=?utf-8?Q?M=C3=BCller=2C_Max?=" <max@example.org>',
     "encoded-cut": "=?utf-8?B?TcO8bGxlciDDvG0=?= =?utf-8?B?bMOkdXQ=?= "
                    "<max@example.org>",

@@ -60,6 +60,19 @@ def beside(c):
             b"total=2; id=x\n\n" + c.detached())
     c.plain("external-body", header() + b"Content-Type: message/external-body;"
             b" access-type=URL; URL=\"http://evil.example/\"\n\n" + signed)
+    for name, kind in {
+            "html": "text/html", "octet-stream": "application/octet-stream",
+            "pgp": 'multipart/signed; protocol="application/pgp-signature"',
+            "encrypted": 'multipart/encrypted; protocol="x"'}.items():
+        mail = mixed([b"Content-Type: " + kind.encode() + b"\n\n" + signed])
+        c.plain("around-" + name, mail)
+    styled = (b"Content-Type: text/html\n\n<style>div+*{display:none}"
+              b"</style><p>" + EVIL.strip() + b"</p><div>\n")
+    for kind in ("mixed", "related", "alternative", "parallel", "report"):
+        c.partial("styled-" + kind, mixed([styled, signed], kind))
+        c.partial("styled-opaque-" + kind, mixed([styled, opaque], kind))
+        c.partial("styled-deep-" + kind, mixed([styled, mixed(
+            [signed], kind, "deep", b" ")[1:]]))
     c.plain("unsigned", header() + TEXT)
     c.plain("unsigned-claims", header(more="X-Signature-Status: good\n")
             + b"\nVerified: good signature by max@example.org\n")
@@ -155,6 +168,11 @@ def boundaries(c):
                                     'boundary="other"',
             "continued-and-star": "boundary*0=\"xbound\"; boundary*1=\"7Q\"; "
                                   "boundary*0*=us-ascii''other",
+            "continued-gap": 'boundary*0="xbound7Q"; boundary*2="8"',
+            "continued-zero": 'boundary*0="xbound"; boundary*01="7Q"',
+            "continued-without-first": 'boundary="xbound7Q"; boundary*1="8"',
+            "blank-behind": 'boundary="xbound7Q "',
+            "tab-behind": 'boundary="xbound7Q\t"',
             "comment": 'boundary="xbound7Q" (; boundary=other)',
             "in-other-value": 'x="a\\"; boundary=other; y="; '
                               'boundary="xbound7Q',
@@ -183,6 +201,22 @@ def boundaries(c):
               "digest-mismatch" if name == "prefix-behind-part"
               else "ambiguous-structure")
     c.error("boundary-nested-same", c.detached(multipart_inside(BOUNDARY)),
+            "BadMessage")
+    for name, mail in {
+            "first-again": c.detached(preamble=B + b"x\n"),
+            "closing-first": c.detached(preamble=B + b"--x\n"),
+            "upper-case-line": c.detached(
+                epilogue=B.upper() + b"\n" + HTML + B.upper() + b"--\n"),
+            "blank-line-behind": c.detached().replace(
+                B + b"--", B + b" --\n" + B + b"--")}.items():
+        c.bad("boundary-" + name, mail, {
+            "upper-case-line": "text-outside", "blank-line-behind":
+            "trailing-data"}.get(name, "ambiguous-structure"))
+    for name, said in {"quotes-inside": '"xbound""7Q"',
+                       "equals-twice": '="xbound7Q"'}.items():
+        c.error("boundary-" + name, c.detached(type_=typed(
+            usual + "boundary=" + said)), "BadMessage")
+    c.error("boundary-closed-first", c.detached(preamble=B + b"--\n"),
             "BadMessage")
     c.error("boundary-missing", c.detached(type_=typed(usual)), "BadMessage")
     c.error("boundary-empty", c.detached(type_=typed(usual + 'boundary=""')),
@@ -240,6 +274,12 @@ def types(c):
 
     signed = multipart_type().decode()
     c.plain("type-mixed-not-signed", wrong(signed.replace("signed;", "mixed;")))
+    c.plain("type-related-not-signed", wrong(signed.replace(
+        "signed;", "related;")))
+    c.plain("type-alternative-not-signed", wrong(signed.replace(
+        "signed;", "alternative;")))
+    c.plain("type-report-not-signed", wrong(signed.replace(
+        "signed;", "report;")))
     c.plain("protocol-pgp", wrong(signed.replace("pkcs7", "pgp")))
     c.plain("protocol-text", wrong(signed.replace(
         "application/pkcs7-signature", "text/plain")))

@@ -1,5 +1,7 @@
 #include "tests/unit/mime_streams.h"
 
+#include <stdio.h>
+
 #include "agent/mime/address.h"
 
 /* Writes a list down as address{name} address{name}, "group" behind. */
@@ -225,6 +227,45 @@ names_that_look_like_another_address_deceive(void **state)
         assert_deceiving(values[i], true);
 }
 
+/* As HTML, as UTF-8 that is too long, in words that only some decode. */
+static void
+what_only_some_readers_decode_deceives(void **state)
+{
+    static const struct {
+        const char *name;
+        bool deceives;
+    } names[] = {
+        {"\"b&#0064;c.org\"", true},
+        {"\"b&#X40;c.org\"", true},
+        {"\"b&#x000040;c.org\"", true},
+        {"\"b&CommAt;c.org\"", true},
+        {"\"b&#64c.org\"", true},
+        {"\"b&#8238;c\"", true},
+        {"\"b&#99999999999999;c\"", false},
+        {"\"b&#;&#x;&#39;&amp;c\"", false},
+        {"\"a&#64;x\"", false},
+        {"=?utf-8?q?b=C1=80c.org?=", true},
+        {"=?UTF8?q?b=E0=81=80c.org?=", true},
+        {"=?utf-8?q?b=F0=80=81=80c.org?=", true},
+        {"=?utf-8?b?YsE=?= =?utf-8?b?gGM=?=", true},
+        {"=?utf-8?q?b=E0=A4=85_=F0=90=80=80_=C3?=", false},
+        {"=?iso-8859-1?q?b=C1=80c?=", false},
+        {"=??q?b=40c.org?=", true},
+        {"=?utf-8?b?Yg==QGMub3Jn?=", true},
+        {"=?iso-8859-1?q?b_=96_c?=", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        char value[128];
+
+        snprintf(value, sizeof(value), "%s <a@x>", names[i].name);
+        assert_deceiving(value, names[i].deceives);
+        snprintf(value, sizeof(value), "a@x (%s)", names[i].name);
+        assert_deceiving(value, names[i].deceives);
+    }
+}
+
 static void
 control_and_bidi_characters_deceive(void **state)
 {
@@ -293,6 +334,7 @@ main(void)
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(honest_names_are_honest),
         cmocka_unit_test(names_that_look_like_another_address_deceive),
+        cmocka_unit_test(what_only_some_readers_decode_deceives),
         cmocka_unit_test(control_and_bidi_characters_deceive),
         cmocka_unit_test(addresses_are_compared_without_ascii_case),
         cmocka_unit_test(plausible_addresses_are_told_from_others),

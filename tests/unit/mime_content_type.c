@@ -163,6 +163,29 @@ only_a_name_may_be_said_twice(void **state)
 }
 
 static void
+a_piece_that_some_do_not_find_is_told(void **state)
+{
+    static const struct {
+        const char *parameters;
+        bool doubtful;
+    } cases[] = {{"; x*0=a; x*1=b", false},  {"; x*1=b; x*0=a", false},
+                 {"; x*0=a; x*2=b", true},   {"; x*1=b", true},
+                 {"; x*0=a; x*01=b", true},  {"; x*00=a", true},
+                 {"; x*0=a; y*1=b", true},   {"; name*1=b", false},
+                 {"; x*0*=a; x*1*=b", false}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        AUTO(buf) struct buf text = {0};
+        struct content_type t;
+
+        buf_addf(&text, "a/b%s", cases[i].parameters);
+        assert_true(content_type_parse(buf_slice(&text), &t));
+        assert_int_equal(t.ambiguous, cases[i].doubtful);
+    }
+}
+
+static void
 pieces_of_parameters_have_a_most_of_number(void **state)
 {
     (void)state;
@@ -311,6 +334,7 @@ main(void)
         cmocka_unit_test(parameters_have_a_most_of_number),
         cmocka_unit_test(a_parameter_that_is_dropped_is_told),
         cmocka_unit_test(only_a_name_may_be_said_twice),
+        cmocka_unit_test(a_piece_that_some_do_not_find_is_told),
         cmocka_unit_test(pieces_of_parameters_have_a_most_of_number),
         cmocka_unit_test(no_type_is_told),
         cmocka_unit_test(transfer_encodings_are_known),

@@ -243,9 +243,11 @@ a_wrapped_message_is_of_its_sender_for_every_verb(void **state)
     static const struct {
         const char *entity;
         bool other;
-    } cases[] = {{WRAPPED "no\n\nFrom: c@example.org\n\nx\n", true},
-                 {WRAPPED "no\n\nFrom: a@example.org\n\nx\n", false},
-                 {WRAPPED "yes\n\nFrom: c@example.org\n\nx\n", false}};
+    } cases[] = {
+        {WRAPPED "no\n\nFrom: c@example.org\n\nx\n", true},
+        {WRAPPED "no\n\nFrom: a@example.org\n\nx\n", false},
+        {"Content-Type: message/rfc822\n\nFrom: c@example.org\n\nx\n", true},
+        {WRAPPED "yes\n\nFrom: c@example.org\n\nx\n", false}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
