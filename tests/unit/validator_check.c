@@ -281,6 +281,83 @@ an_excluded_address_is_excluded_in_every_form(void **state)
     }
 }
 
+/* ---- what is shown of it --------------------------------------------------
+ */
+
+/* Addresses of BYTES together, and a subject as long as is shown. */
+static struct made
+large(const char *name, const struct made *by, bool authority, size_t bytes)
+{
+    const size_t n = bytes / 300 + 1;
+    AUTO(buf) struct buf list = {0};
+    X509_NAME *subject = NULL;
+    struct made m;
+
+    for (size_t i = 0; i < n; i++)
+        buf_addf(&list, "%semail:%0*zu@b.org", i ? "," : "",
+                 (int)(bytes / n + (i < bytes % n) - strlen("@b.org")), i);
+    m = make_cert(&(struct cert_spec){.name = name,
+                                      .key = "p256d",
+                                      .ca = authority,
+                                      .issuer = by,
+                                      .extra_nid = NID_subject_alt_name,
+                                      .extra = buf_text(&list)});
+    subject = X509_NAME_dup(X509_get_subject_name(m.x));
+    for (int i = 0; i < 16; i++)
+        X509_NAME_add_entry_by_txt(
+            subject, "OU", MBSTRING_ASC,
+            (const unsigned char *)"123456789012345678901234567890123456789"
+                                   "0123456789012345678901234",
+            -1, -1, 0);
+    assert_int_equal(X509_set_subject_name(m.x, subject), 1);
+    X509_NAME_free(subject);
+    make_again(&m, by->key);
+    return m;
+}
+
+static size_t
+shown_bytes(size_t items)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < items && i < cr.path.n; i++)
+        n += cr.path.item[i].n;
+    return n;
+}
+
+/* What comes behind as many bytes as may be is shown, behind one more not. */
+static void
+so_much_of_a_path_is_shown(void **state)
+{
+    static const char *const names[] = {"L1", "L2", "L3", "L4", "L5",
+                                        "L6", "L7", "L8", "L9", "L10"};
+    struct made link[ARRAY_COUNT(names)];
+    const struct made *chain[ARRAY_COUNT(names) + 1] = {NULL};
+
+    (void)state;
+    for (size_t i = ARRAY_COUNT(names); i-- > 0;) {
+        link[i] =
+            large(names[i], i + 1 < ARRAY_COUNT(names) ? &link[i + 1] : &root,
+                  true, LIMIT_CERT_ADDRESSES * 299);
+        chain[i] = &link[i];
+    }
+    for (size_t over = 0; over < 2; over++) {
+        const size_t wanted = LIMIT_PATH_BYTES + over;
+        size_t bytes = 600, shown = 0;
+
+        for (int tries = 0; tries < 9 && shown != wanted; tries++) {
+            struct made leaf = large("Leaf", &link[0], false, bytes);
+
+            check(&leaf, chain);
+            assert_int_equal(cr.chain, CHAIN_OK);
+            shown = shown_bytes(1 + ARRAY_COUNT(names));
+            bytes += wanted - shown;
+        }
+        assert_int_equal(shown, wanted);
+        assert_int_equal(cr.path.n, 1 + ARRAY_COUNT(names) + !over);
+    }
+}
+
 /* ---- other paths --------------------------------------------------------- */
 
 /* The same issuer, certified twice: once by a stranger, once by the root;
@@ -423,6 +500,7 @@ main(void)
         cmocka_unit_test(an_issuer_keeps_to_the_addresses_it_may_name),
         cmocka_unit_test(internationalised_addresses_are_bound_too),
         cmocka_unit_test(an_excluded_address_is_excluded_in_every_form),
+        cmocka_unit_test(so_much_of_a_path_is_shown),
         cmocka_unit_test(a_path_is_found_among_cross_certificates),
         cmocka_unit_test(a_heap_of_cross_certificates_costs_little),
         cmocka_unit_test(a_distrusted_root_vouches_for_what_is_older),
