@@ -108,7 +108,11 @@ def exfiltration(t):
         t.closed(name + "signed-opaque", t.c.opaque(
             trap, t.c.world.eve, head=EVE), "good", decrypt="9")
         t.closed(name + "signed-forwarded", t.c.detached(
-            rfc822(mail), t.c.world.eve, head=EVE), "good", decrypt="9")
+            rfc822(mail).replace(b"rfc822", b"rfc822; forwarded=yes", 1),
+            t.c.world.eve, head=EVE), "good", decrypt="9")
+        t.closed(name + "signed-as-a-whole", t.c.detached(
+            rfc822(mail), t.c.world.eve, head=EVE), "bad", "1", "inner-from",
+            decrypt="9")
         t.closed(name + "signed-as-max", t.c.detached(trap, t.c.world.eve),
                  "bad", "1", "from-mismatch")
         t.closed(name + "beside-signed", mixed(
