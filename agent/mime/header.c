@@ -241,8 +241,8 @@ skip_mbox_lines(struct header *h, struct slice *rest, size_t *out_lines,
 {
     size_t lines = 0;
 
-    h->unix_from = is_mbox_line(*rest, "From ");
-    while ((lines == 0 && h->unix_from) || is_mbox_line(*rest, ">From ")) {
+    while ((lines == 0 && is_mbox_line(*rest, "From ")) ||
+           is_mbox_line(*rest, ">From ")) {
         struct slice line = first_line(*rest);
 
         lines++;
@@ -250,6 +250,7 @@ skip_mbox_lines(struct header *h, struct slice *rest, size_t *out_lines,
             return bare_cr(lines, p);
         *rest = slice_from(*rest, line.n);
     }
+    h->unix_from = lines > 0;
     *out_lines = lines;
     return ERR_OK;
 }

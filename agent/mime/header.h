@@ -22,7 +22,7 @@ struct header {
     struct header_field *fields;
     size_t count;
     bool crlf;      /* its first line end was CRLF */
-    bool unix_from; /* a leading "From " line was skipped (mbox) */
+    bool unix_from; /* leading "From " or ">From " lines were skipped */
     /* Other readers may see other fields here: lines end in both ways, a
      * folded line is blank (some end the header there), or a blank stands
      * before a colon (some see no field then). */

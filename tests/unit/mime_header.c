@@ -121,6 +121,11 @@ the_line_of_an_mbox_is_skipped(void **state)
     assert_int_equal(h.count, 1);
     assert_true(h.unix_from);
     assert_false(h.crlf);
+    header_drop(&h);
+    assert_int_equal(
+        parse_slice(slice_text(">From a@x\nA: 1\n\n"), 5, &h, &rest, &p),
+        ERR_OK);
+    assert_true(h.unix_from);
     assert_refused("A: 1\nFrom a@x Mon\n\n", ERR_BAD_MESSAGE,
                    "line 2 of the header is no field");
 }
