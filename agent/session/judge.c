@@ -99,12 +99,15 @@ fill_evidence(const struct reading *g, const struct layer *l,
 /* ---- one signer
  * --------------------------------------------------------------------- */
 
+/* FLAW: why it does not cover all of the message, or NULL; said first. */
 static void
-note_reasons(json_t *reasons, const struct slice_list *words)
+note_reasons(json_t *reasons, const struct slice_list *words, const char *flaw)
 {
     for (size_t i = 0; i < words->n; i++) {
         char text[129];
 
+        if (flaw && slice_is(words->item[i], "not-covered"))
+            add_reason(reasons, flaw);
         snprintf(text, sizeof(text), "%.*s", (int)words->item[i].n,
                  (const char *)words->item[i].p);
         add_reason(reasons, text);
@@ -146,9 +149,11 @@ lacks_digest(const struct layer *l, const struct signer_info *s)
            digests_get(l->digests, s->hash).n == 0;
 }
 
+/* What is said of a signer who is not good goes to OTHERS. */
 static enum err
 judge_signer(struct reading *g, size_t number, const struct signer_info *s,
-             const struct judging *how, struct verdict *v, json_t *signers)
+             const struct judging *how, struct verdict *v, json_t *signers,
+             json_t *others)
 {
     const struct layer *l = &g->layer[number];
     struct layer_verdict *lv = &v->layer[number];
@@ -166,10 +171,10 @@ judge_signer(struct reading *g, size_t number, const struct signer_info *s,
         add_reason(v->reasons, "digest-not-listed");
     if (!whole && reply.chain != CHAIN_OK)
         add_reason(v->reasons, "too-large");
-    if (l->at.place == PLACE_SPINE)
-        note_reasons(v->reasons, &reply.reasons);
     valid = is_valid(&reply, l);
     reply.good = reply.good && covers;
+    if (l->at.place == PLACE_SPINE)
+        note_reasons(reply.good ? v->reasons : others, &reply.reasons, l->flaw);
     lv->valid |= valid;
     lv->vouches |= valid && is_senders(&reply, l);
     lv->good |= reply.good != 0;
@@ -211,16 +216,33 @@ note_signed(const struct layer *l, const struct layer_verdict *lv,
         add_reason(v->reasons, "part-bad");
 }
 
+/* Beside a good signature another one, of somebody else or in an algorithm
+ * for older readers, takes nothing away and adds nothing. */
+static void
+note_others(bool good, const json_t *others, json_t *reasons)
+{
+    const json_t *one;
+    size_t i;
+
+    if (good && json_array_size(others) > 0)
+        add_reason(reasons, "other-signature");
+    json_array_foreach(others, i, one) if (!good)
+        add_reason(reasons, json_string_value(one));
+}
+
 static enum err
 judge_signed(struct reading *g, size_t number, const struct judging *how,
              struct verdict *v, json_t *layers)
 {
     const struct layer *l = &g->layer[number];
-    json_t *signers = json_array();
+    json_t *signers = json_array(), *others = json_array();
     enum err e = ERR_OK;
 
     for (size_t i = 0; i < l->data.signer_count && e == ERR_OK; i++)
-        e = judge_signer(g, number, &l->data.signer[i], how, v, signers);
+        e = judge_signer(g, number, &l->data.signer[i], how, v, signers,
+                         others);
+    note_others(v->layer[number].good, others, v->reasons);
+    json_decref(others);
     note_signed(l, &v->layer[number], v);
     json_array_append_new(layers,
                           layer_json(g, number, &v->layer[number], signers));

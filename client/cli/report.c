@@ -315,12 +315,12 @@ say_parts(FILE *to, json_t *report)
  * ------------------------------------------------------------------ */
 
 static void
-say_reasons(FILE *to, json_t *report, const char *before, size_t first)
+say_notes(FILE *to, json_t *report)
 {
     json_t *list = json_object_get(report, "reasons");
 
-    for (size_t i = first; i < json_array_size(list); i++) {
-        fputs(before, to);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        fputs("  note: ", to);
         show_text(to, reason_sentence(text_at(list, i)));
         fputc('\n', to);
     }
@@ -340,19 +340,45 @@ static void
 say_good(FILE *to, json_t *report)
 {
     signers_each(to, report, true, "Good: signed by ", say_good_holder, 1);
-    say_reasons(to, report, "  note: ", 0);
+    say_notes(to, report);
 }
 
+/* Noteworthy, but no fault (smime-report(7)). */
+static bool
+is_note(const char *word)
+{
+    static const char *const words[] = {"expired-now",     "first-seen",
+                                        "crl-outdated",    "look-alike",
+                                        "mixed-scripts",   "odd-signing-time",
+                                        "attached-signed", "other-signature",
+                                        "signed-outside",  "more-parts"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+        if (strcmp(words[i], word) == 0)
+            return true;
+    return false;
+}
+
+/* The first fault says why it is not good. */
 static void
 say_bad(FILE *to, json_t *report)
 {
     json_t *list = json_object_get(report, "reasons");
+    size_t n = json_array_size(list), first = 0;
 
+    while (first < n && is_note(text_at(list, first)))
+        first++;
     fputs("NOT GOOD: ", to);
-    show_text(to, json_array_size(list) > 0 ? reason_sentence(text_at(list, 0))
-                                            : "the signature does not hold");
+    show_text(to, first < n ? reason_sentence(text_at(list, first))
+                            : "the signature does not hold");
     fputs(".\n", to);
-    say_reasons(to, report, "  also: ", 1);
+    for (size_t i = 0; i < n; i++) {
+        if (i == first)
+            continue;
+        fputs(is_note(text_at(list, i)) ? "  note: " : "  also: ", to);
+        show_text(to, reason_sentence(text_at(list, i)));
+        fputc('\n', to);
+    }
     signers_each(to, report, false, "  claims to be signed by ",
                  say_holder_line, 4);
     signers_each(to, report, true, "  a layer is signed by ", say_holder_line,

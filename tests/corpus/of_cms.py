@@ -103,7 +103,15 @@ def signers_of(c):
                  "1.2.840.10045.4.3.2"), sid=tlv(0x80, w.max.key_id))], certs)
     both(c, "signers-two-mine", "good", "",
          [good, signer(w.ec, CONTENT)], [w.max, w.ec, w.ca])
-    both(c, "signers-mine-and-other", "good", "", [good, eve], everybody)
+    both(c, "signers-mine-and-other", "good", "other-signature", [good, eve],
+         everybody)
+    both(c, "signers-other-and-mine", "good", "other-signature", [eve, good],
+         everybody)
+    both(c, "signers-mine-for-old-readers", "good", "other-signature",
+         [signer(w.max, CONTENT, md="sha1"), good], md=("sha1", "sha256"))
+    both(c, "signers-mine-old-and-other", "bad", "weak-digest",
+         [signer(w.max, CONTENT, md="sha1"), eve], everybody,
+         md=("sha1", "sha256"))
 
 
 def crowds(c):

@@ -35,6 +35,26 @@ a_good_signature_is_said_in_one_line(void **state)
 }
 
 static void
+a_note_is_not_why_it_is_bad(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"report\":{\"verdict\":\"bad\",\"good\":"
+                   "false,\"reasons\":[\"odd-signing-time\",\"not-yet-valid\","
+                   "\"weak-key\",\"more-parts\"],\"layers\":[]}}}";
+    assert_int_equal(run_against(&s, "$S verify /dev/null"), 1);
+    assert_string_equal(
+        output,
+        "NOT GOOD: the certificate was not yet valid at the time judged.\n"
+        "  note: the signing time is in the future or before the "
+        "certificate\n"
+        "  also: a key in use is too short\n"
+        "  note: there is more in the message than was looked at\n");
+}
+
+static void
 a_bad_signature_ends_with_1_and_says_why(void **state)
 {
     static const char bad[] =
@@ -231,6 +251,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_signature_is_said_in_one_line),
+        cmocka_unit_test(a_note_is_not_why_it_is_bad),
         cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
         cmocka_unit_test(parts_are_told_one_by_one),
         cmocka_unit_test(
