@@ -3,19 +3,68 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifdef HAVE_SYSTEMD
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
-#endif
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
 
-#define SHOWN_BYTES 512
+#define SHOWN_BYTES      512
+#define JOURNAL_WAIT_US  200000 /* for one that does not take the line */
+#define JOURNAL_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+
+/* ---- the journal ----------------------------------------------------------
+ */
+
+/*
+ * Speaks the journal's own protocol, a datagram of NAME=VALUE lines, by
+ * itself: libsystemd would bring four decompressors and a second crypto
+ * library into the process that holds the PINs, for these few lines.
+ */
+static void
+journal_open(struct audit *a, const char *path)
+{
+    struct timeval most = {.tv_usec = JOURNAL_WAIT_US};
+
+    a->journal = -1;
+    a->journal_path = path;
+    if (!path || strlen(path) > JOURNAL_PATH_MAX)
+        return;
+    a->journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (a->journal >= 0)
+        (void)setsockopt(a->journal, SOL_SOCKET, SO_SNDTIMEO, &most,
+                         sizeof(most));
+}
+
+/* LINE is escaped: a line of it would be a field of its own. */
+static void
+journal_send(const struct audit *a, const char *line)
+{
+    AUTO(buf) struct buf text = {0};
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof(to)};
+    struct iovec part;
+
+    if (a->journal < 0)
+        return;
+    snprintf(to.sun_path, sizeof(to.sun_path), "%s", a->journal_path);
+    buf_addf(&text,
+             "MESSAGE=smime-agent key use:%s\n"
+             "SYSLOG_IDENTIFIER=smime-keyholder\nPRIORITY=5\n",
+             line);
+    part = (struct iovec){text.data, text.len};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    /* Where there is no journal the file has the line. */
+    if (sendmsg(a->journal, &message, MSG_NOSIGNAL) < 0 && errno == EAGAIN)
+        log_error("the journal does not take the audit");
+}
+
+/* ---- the file -------------------------------------------------------------
+ */
 
 /* Makes the folders above PATH, each for its owner only. */
 static void
@@ -32,9 +81,10 @@ make_folders(const char *path)
 }
 
 void
-audit_open(struct audit *a, const char *path)
+audit_open(struct audit *a, const char *path, const char *journal)
 {
     a->fd = -1;
+    journal_open(a, journal);
     if (!path)
         return;
     make_folders(path);
@@ -100,11 +150,7 @@ audit_write(struct audit *a, const struct audit_line *line)
     AUTO(buf) struct buf text = {0};
 
     build_line(&body, line);
-#ifdef HAVE_SYSTEMD
-    (void)sd_journal_send("MESSAGE=smime-agent key use:%s", buf_text(&body),
-                          "SYSLOG_IDENTIFIER=smime-keyholder", "PRIORITY=5",
-                          NULL);
-#endif
+    journal_send(a, buf_text(&body));
     if (a->fd < 0)
         return;
     add_time(&text);
@@ -119,4 +165,5 @@ void
 audit_drop(struct audit *a)
 {
     fd_drop(&a->fd);
+    fd_drop(&a->journal);
 }

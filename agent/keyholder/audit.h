@@ -9,8 +9,12 @@
 #include "agent/base/err.h"
 #include "agent/base/mem.h"
 
+#define AUDIT_JOURNAL "/run/systemd/journal/socket"
+
 struct audit {
-    int fd; /* -1: journal only */
+    int fd;      /* -1: journal only */
+    int journal; /* -1: file only */
+    const char *journal_path;
 };
 
 struct audit_line {
@@ -25,8 +29,9 @@ struct audit_line {
 };
 
 /* Opens PATH for appending, 0600, and makes its folder. A failure is logged:
- * the journal still gets every line. */
-void audit_open(struct audit *a, const char *path);
+ * the journal, whose socket JOURNAL is (kept by reference, NULL: none), still
+ * gets every line. */
+void audit_open(struct audit *a, const char *path, const char *journal);
 void audit_write(struct audit *a, const struct audit_line *line);
 void audit_drop(struct audit *a);
 

@@ -185,7 +185,7 @@ main(int argc, char **argv)
         _exit(2);
     }
     config_check_keys(&k.config);
-    audit_open(&k.audit, arguments.audit);
+    audit_open(&k.audit, arguments.audit, AUDIT_JOURNAL);
     journals_open(&k.journals, arguments.audit);
     if (!open_tokens(&k, arguments.vtoken,
                      arguments.notes ? open_notes() : NULL) ||
