@@ -16,9 +16,9 @@
 #define LARGEST_HOLE_BYTES ((size_t)512 * 1024)
 #define HOLE_STEP_BYTES    ((size_t)16)
 #define CACHED_BYTES       ((size_t)1024) /* libc keeps freed ones this small */
-#define STACK_BYTES        (144 * 1024) /* that a request touches */
-#define GROWN_STACK_BYTES  (240 * 1024) /* by the warm-up */
-#define STACK_SPARED_BYTES 1024 /* below our own frame */
+#define STACK_BYTES        (144 * 1024)   /* that a request touches */
+#define GROWN_STACK_BYTES  (240 * 1024)   /* by the warm-up */
+#define STACK_SPARED_BYTES 1024           /* below our own frame */
 
 static struct range {
     uintptr_t from, to;

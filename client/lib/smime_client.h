@@ -5,7 +5,7 @@
  * handler, and gives an error when memory has run out. One connection may be
  * used by several threads; their calls happen one after the other.
  *
- * Mail does not travel as JSON: a call carries up to eight descriptors, and
+ * Mail does not travel as JSON: a call carries up to 32 descriptors, and
  * its parameters name them by index (see the .varlink files the agent serves).
  */
 #ifndef SMIME_CLIENT_H
@@ -19,7 +19,7 @@ extern "C" {
 
 #define SMIME_LIMIT_REQUEST_BYTES (256 * 1024)
 #define SMIME_LIMIT_REPLY_BYTES   (16 * 1024 * 1024)
-#define SMIME_LIMIT_FDS           8
+#define SMIME_LIMIT_FDS           32
 
 /* Which socket: it decides what may be asked. */
 enum smime_socket {

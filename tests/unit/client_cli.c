@@ -1,3 +1,4 @@
+#include "agent/base/mem.h"
 #include "client_command.h"
 
 static const char *const names[] = {
@@ -253,25 +254,30 @@ an_mbox_is_split_into_its_messages(void **state)
 static void
 a_maildir_is_sent_in_batches(void **state)
 {
+    AUTO(buf) struct buf answer = {0};
     struct server s;
 
     (void)state;
     server_listen(&s, "");
-    s.answers[0] = s.answers[1] =
-        "{\"parameters\":{\"harvested\":[{},{\"result\":\"failed\","
-        "\"origin\":\"x\",\"reason\":\"it ends early\",\"error\":"
-        "\"BadMessage\"},{},{},{},{},{},{}]}}";
+    buf_addf(&answer, "{\"parameters\":{\"harvested\":[{\"result\":\"failed\","
+                      "\"origin\":\"x\",\"reason\":\"it ends early\","
+                      "\"error\":\"BadMessage\"}");
+    for (int i = 1; i < SMIME_LIMIT_FDS; i++)
+        buf_add_text(&answer, ",{}");
+    buf_add_text(&answer, "]}}");
+    s.answers[0] = s.answers[1] = buf_text(&answer);
     assert_int_equal(
         run_against(&s, "d=$SMIME_AGENT_SOCK.d; mkdir -p $d/cur $d/new; for i "
-                        "in 1 2 3 4 5; do echo A: b >$d/cur/$i; echo A: b "
+                        "in $(seq 20); do echo A: b >$d/cur/$i; echo A: b "
                         ">$d/new/$i; done; $S harvest $d; r=$?; rm -r $d; "
                         "exit $r"),
         0);
     assert_int_equal(s.count, 2);
-    assert_int_equal(s.fd_counts[0] + s.fd_counts[1], 10);
-    assert_true(s.fd_counts[0] == 8 || s.fd_counts[1] == 8);
+    assert_int_equal(s.fd_counts[0] + s.fd_counts[1], 40);
+    assert_true(s.fd_counts[0] == SMIME_LIMIT_FDS ||
+                s.fd_counts[1] == SMIME_LIMIT_FDS);
     assert_non_null(strstr(errors, "x: it ends early"));
-    assert_non_null(strstr(output, "10 messages read"));
+    assert_non_null(strstr(output, "40 messages read"));
 }
 
 static void

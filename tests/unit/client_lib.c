@@ -245,7 +245,7 @@ a_wrong_request_is_not_sent(void **state)
     struct smime_error error = {.exit_code = 0};
     struct smime_client *client = NULL;
     char *out = NULL;
-    int fds[9] = {0};
+    int fds[SMIME_LIMIT_FDS + 1] = {0};
     char *large = malloc(SMIME_LIMIT_REQUEST_BYTES + 64);
     struct server s;
 
@@ -262,7 +262,7 @@ a_wrong_request_is_not_sent(void **state)
         -1);
     assert_string_equal(error.name, "InvalidRequest");
     assert_int_equal(
-        smime_client_call(client, METHOD, NULL, fds, 9, -1, &out, &error), -1);
+        smime_client_call(client, METHOD, NULL, fds, SMIME_LIMIT_FDS + 1, -1, &out, &error), -1);
     assert_int_equal(
         smime_client_call(client, METHOD, large, NULL, 0, -1, &out, &error),
         -1);

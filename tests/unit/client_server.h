@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "client/lib/smime_client.h"
+
 #include <cmocka.h>
 
 #include "agent/base/fd.h"
@@ -37,14 +39,14 @@ struct server {
 
 /* Receives one request with its descriptors; false at the end. */
 static bool
-server_receive(struct server *s, int conn, int fds[8])
+server_receive(struct server *s, int conn, int fds[SMIME_LIMIT_FDS])
 {
     char *request = s->requests[s->count];
     size_t len = 0;
 
     s->fd_counts[s->count] = 0;
     while (len == 0 || request[len - 1] != '\0') {
-        char control[CMSG_SPACE(sizeof(int) * 8)];
+        char control[CMSG_SPACE(sizeof(int) * SMIME_LIMIT_FDS)];
         struct iovec part = {request + len, sizeof(s->requests[0]) - len};
         struct msghdr msg = {.msg_iov = &part,
                              .msg_iovlen = 1,
@@ -106,7 +108,7 @@ server_answer(struct server *s, int conn)
 static bool
 server_exchange(struct server *s, int conn)
 {
-    int fds[8];
+    int fds[SMIME_LIMIT_FDS];
 
     if (s->count == LIMIT_SEEN || !server_receive(s, conn, fds))
         return false;

@@ -269,11 +269,11 @@ a_scratch_that_is_full_is_told_and_a_pipe_gets_nothing(void **state)
     fd = file_of(buf_slice(&mail));
     mail_world_open(&w);
     {
-        struct request r = {.session = &w.s,
-                            .parameters =
-                                json_pack("{s:i,s:i}", "input", 0, "output", 1),
-                            .fds = {fd, pair[1], -1, -1, -1, -1, -1, -1},
-                            .fd_count = 2};
+        struct request r = {
+            .session = &w.s,
+            .parameters = json_pack("{s:i,s:i}", "input", 0, "output", 1),
+            .fds = {fd, pair[1], [2 ... LIMIT_REQUEST_FDS - 1] = -1},
+            .fd_count = 2};
 
         room_is(1024 * 1024);
         assert_int_equal(mail_sign(&r, &reply), ERR_OUTPUT);

@@ -177,7 +177,7 @@ send_bytes(int fd, const void *p, size_t n, const int *fds, int fd_count)
 {
     union {
         struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof(int) * 16)];
+        char room[CMSG_SPACE(sizeof(int) * (LIMIT_REQUEST_FDS + 1))];
     } control = {0};
     struct iovec iov = {(void *)(uintptr_t)p, n};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};

@@ -320,7 +320,7 @@ an_output_that_cannot_be_written_is_told(void **state)
     struct request r = {.session = &w.s,
                         .parameters =
                             json_pack("{s:i,s:i}", "input", 0, "output", 1),
-                        .fds = {in, full, -1, -1, -1, -1, -1, -1},
+                        .fds = {in, full, [2 ... LIMIT_REQUEST_FDS - 1] = -1},
                         .fd_count = 2};
 
     (void)state;

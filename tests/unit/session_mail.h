@@ -80,8 +80,8 @@ call_on(struct world *w, method_handler *handler, json_t *parameters, int input,
     struct request r = {.session = &w->s,
                         .parameters = parameters ? parameters : json_object(),
                         .fds = {fcntl(input, F_DUPFD_CLOEXEC, 0),
-                                fcntl(output, F_DUPFD_CLOEXEC, 0), -1, -1, -1,
-                                -1, -1, -1},
+                                fcntl(output, F_DUPFD_CLOEXEC, 0),
+                                [2 ... LIMIT_REQUEST_FDS - 1] = -1},
                         .fd_count = 2};
 
     json_object_set_new(r.parameters, "input", json_integer(0));
