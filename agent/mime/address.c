@@ -325,10 +325,10 @@ add_mailbox(struct parser *r, struct slice address)
         l->item = mem_resize(l->item, r->room * sizeof(l->item[0]));
     }
     m = &l->item[l->count++];
-    *m = (struct mailbox){
-        .name = element_name(&r->e),
-        .overlong = encoded_words_are_overlong(buf_slice(&r->e.phrase)) ||
-                    encoded_words_are_overlong(buf_slice(&r->e.comments))};
+    *m = (struct mailbox){.name = element_name(&r->e),
+                          .hidden_at =
+                              bytes_hide_an_at(buf_slice(&r->e.phrase)) ||
+                              bytes_hide_an_at(buf_slice(&r->e.comments))};
     memcpy(m->address, address.p, address.n);
     element_clear(&r->e);
     return true;

@@ -11,9 +11,11 @@
 
 struct mailbox {
     char address[LIMIT_MAILBOX_BYTES + 1]; /* addr-spec without comments */
-    char *name;    /* display name and comments, encoded words decoded to UTF-8,
-                      or NULL; owned by the list */
-    bool overlong; /* ... one of them in UTF-8 that is longer than it needs */
+    char *name; /* display name and comments, encoded words decoded to UTF-8,
+                   or NULL; owned by the list */
+    bool hidden_at; /* some readers see a commercial at in the name's bytes:
+                       UTF-8 that is longer than it needs, a charset they guess
+                     */
 };
 
 struct mailbox_list {

@@ -201,7 +201,7 @@ mailbox_is_deceiving(const struct mailbox *m)
 
     if (!m->name)
         return false;
-    if (m->overlong || encoded_words_are_overlong(slice_text(m->name)))
+    if (m->hidden_at || encoded_words_are_overlong(slice_text(m->name)))
         return true;
     /* Readers differ in what they decode, in quoted strings for one. */
     encoded_word_decode(slice_text(m->name), &decoded);

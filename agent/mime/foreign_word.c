@@ -58,18 +58,25 @@ reduce_byte(uint8_t c, struct buf *out)
 
 /* The commercial ats that are two bytes, of GBK and KS X 1001, JIS, Shift
  * JIS, Big5; the sevenbit sets have them without their high bits. */
-static void
-reduce_pair(uint8_t a, uint8_t b, struct buf *out)
+static bool
+is_at_of_a_pair(uint8_t a, uint8_t b)
 {
     static const uint16_t ats[] = {0xa3c0, 0xa1f7, 0x8197,
                                    0xa249, 0x2340, 0x2177};
 
     for (size_t i = 0; i < ARRAY_COUNT(ats); i++)
-        if (ats[i] == (a << 8 | b)) {
-            buf_add_byte(out, '@');
-            return;
-        }
-    utf8_add(out, REPLACEMENT);
+        if (ats[i] == (a << 8 | b))
+            return true;
+    return false;
+}
+
+static void
+reduce_pair(uint8_t a, uint8_t b, struct buf *out)
+{
+    if (is_at_of_a_pair(a, b))
+        buf_add_byte(out, '@');
+    else
+        utf8_add(out, REPLACEMENT);
 }
 
 /* Shift JIS has single bytes among the high ones: whether they begin a pair
@@ -168,4 +175,18 @@ foreign_words_reduce(struct slice text, struct buf *out)
         at += w.length;
     }
     return true;
+}
+
+bool
+bytes_hide_an_at(struct slice text)
+{
+    struct slice rest = text;
+    bool utf8 = true;
+
+    while (utf8 && rest.n > 0)
+        utf8 = utf8_take(&rest) >= 0;
+    for (size_t i = 0; !utf8 && i + 1 < text.n; i++)
+        if (text.p[i] >= 0x80 && is_at_of_a_pair(text.p[i], text.p[i + 1]))
+            return true;
+    return encoded_words_are_overlong(text);
 }

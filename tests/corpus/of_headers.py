@@ -234,6 +234,15 @@ def mailboxes(c):
         c.good("from-" + name, c.detached(head=field(value)))
     for name, (value, reason) in OTHER.items():
         c.bad("from-" + name, c.detached(head=field(value)), reason)
+    for name, at in {"gbk": b"\xa3\xc0", "sjis": b"\x81\x97",
+                     "big5": b"\xa2I", "euc-jp": b"\xa1\xf7"}.items():
+        c.bad("from-name-raw-" + name, c.detached(head=field(
+            "Name <max@example.org>").replace(
+                b"Name", b"boss" + at + b"example.org")), "deceiving-name")
+    c.good("from-name-raw-latin1", c.detached(head=field(
+        "Name <max@example.org>").replace(b"Name", b"M\xfcller")))
+    c.good("from-name-raw-gbk-name", c.detached(head=field(
+        "Name <max@example.org>").replace(b"Name", b"\xd5\xc5\xc8\xfd")))
     c.bad("from-latin1-bytes", c.detached(head=header(
         "From: MX\n").replace(b"MX", b"m\xe4x@example.org")),
         "malformed-from")

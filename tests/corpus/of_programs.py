@@ -449,9 +449,17 @@ def headers(c):
         c.good("header-honest-" + name, mail(c, first=first))
         c.good("header-honest-" + name + "-crlf", mail(
             c, first=first).replace(b"\n", b"\r\n"))
+    whole = mail(c)
+    head, body = whole.split(b"\n\n", 1)
+    c.good("header-honest-crlf-body-lf", head.replace(b"\n", b"\r\n")
+           + b"\r\n\r\n" + body)
+    c.good("header-honest-lf-body-crlf", head + b"\n\n" + body.replace(
+        b"\n", b"\r\n"))
+    c.good("header-honest-mailbox-fields", mail(
+        c, before="X-Mozilla-Status: 0001\nX-Mozilla-Keys:        \n"
+        "Status: RO\nX-UID: 7\nContent-Length: 3000\nLines: 45\n"))
     footer = part("text/plain; charset=us-ascii",
                   b"____\nlist mailing list\n", "Content-Disposition: inline")
-    whole = mail(c)
     entity = whole[whole.index(b"Content-Type"):]
     c.partial("list-footer-part", whole[:whole.index(b"Content-Type")]
               + multipart("mixed", "===1", entity, footer))

@@ -70,7 +70,7 @@ check_mailbox(const struct mailbox *m)
     if (address_is_plausible(address) && !strpbrk(m->address, "\"[':") &&
         !strstr(m->address, "=?") && is_ascii(m->address)) {
         bare.name = bare.address;
-        bare.overlong = false;
+        bare.hidden_at = false;
         REQUIRE(!mailbox_is_deceiving(&bare));
     }
 }

@@ -253,6 +253,16 @@ what_only_some_readers_decode_deceives(void **state)
         {"=??q?b=40c.org?=", true},
         {"=?utf-8?b?Yg==QGMub3Jn?=", true},
         {"=?iso-8859-1?q?b_=96_c?=", false},
+        {"\"b\xa3\xc0"
+         "c.org\"",
+         true},
+        {"\"b\xa2I"
+         "c.org\"",
+         true},
+        {"\"M\xfcller, Stra\xdf"
+         "e\"",
+         false},
+        {"\"\xd5\xc5\xc8\xfd\"", false},
     };
 
     (void)state;
