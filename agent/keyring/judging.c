@@ -115,7 +115,7 @@ judge(struct keyring *k, const struct brought *b, struct verify_request *q,
     enum err e;
 
     q->first_seen = 0;
-    buf_reserve(store, LIMIT_FRAME_BYTES);
+    (void)buf_room(store, LIMIT_FRAME_BYTES);
     for (int round = 0;; round++) {
         e = brought_ask(k, b, MSG_JUDGE, q, out, p);
         if (e != ERR_OK || round == LIMIT_ISSUER_ROUNDS ||
@@ -258,7 +258,7 @@ keyring_judge_path(struct keyring *k, const struct brought *b,
     bool more;
 
     q->trust = b ? b->name : 0;
-    buf_reserve(store, LIMIT_FRAME_BYTES);
+    (void)buf_room(store, LIMIT_FRAME_BYTES);
     for (int round = 0;; round++) {
         enum err e =
             brought_ask(k, b ? b : &nothing, MSG_JUDGE_PATH, q, out, p);

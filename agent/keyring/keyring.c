@@ -264,6 +264,15 @@ answer(struct keyring *k, struct served *s, enum message m,
     return sent;
 }
 
+static bool
+any_waits(const struct keyring *k)
+{
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+        if (k->later[i].waits)
+            return true;
+    return false;
+}
+
 /* Remembers what is to be kept for this session, and until when it waits. */
 static void
 note_later(struct keyring *k, size_t i, enum message m,
@@ -271,8 +280,11 @@ note_later(struct keyring *k, size_t i, enum message m,
 {
     struct later *l = &k->later[i];
 
-    if (m == MSG_CONTACTS_KEEP)
+    if (m == MSG_CONTACTS_KEEP) {
+        if (!any_waits(k))
+            k->waiting_since = clock_ms();
         l->waits = true;
+    }
     if (m != MSG_VERIFY || request->verify_request.learn != LEARN_LATER ||
         l->any)
         return;
@@ -350,13 +362,19 @@ keeps_answer(struct keyring *k)
         log_problem("keeping what was learned", &p);
 }
 
+/* A commit costs as much for one as for many: those that are under way may
+ * come along, but nobody waits long for them. */
 static bool
-any_waits(const struct keyring *k)
+keep_is_due(const struct keyring *k)
 {
+    bool others = false;
+
+    if (!any_waits(k))
+        return false;
     for (size_t i = 0; i < LIMIT_SESSIONS; i++)
-        if (k->later[i].waits)
-            return true;
-    return false;
+        others = others || (k->later[i].any && !k->later[i].waits);
+    return !others ||
+           clock_ms() - k->waiting_since >= LIMIT_CONTACTS_TOGETHER_MS;
 }
 
 /* Nobody asked anything: what a session left behind is kept, and what can
@@ -411,16 +429,17 @@ keyring_serve(struct keyring *k)
             continue;
         }
         directory_events(k, fds + LIMIT_SESSIONS + 1);
-        if (ready == 0) {
+        if (ready == 0 && !any_waits(k)) {
             wait_ms = idle(k);
             continue;
         }
-        wait_ms = LIMIT_CONTACTS_IDLE_MS;
         for (size_t i = 0; i < LIMIT_SESSIONS; i++)
             if (fds[i + 1].revents && k->session[i].fd == fds[i + 1].fd)
                 session_read(k, &k->session[i], &frame);
-        if (any_waits(k))
+        if (keep_is_due(k))
             keeps_answer(k);
+        wait_ms = any_waits(k) ? LIMIT_CONTACTS_TOGETHER_MS
+                               : LIMIT_CONTACTS_IDLE_MS;
         if (fds[0].revents)
             control_read(k);
     }

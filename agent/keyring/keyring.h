@@ -29,6 +29,7 @@ struct keyring {
     struct served session[LIMIT_SESSIONS]; /* fd -1: free */
     struct brought brought[LIMIT_SESSIONS];
     struct later later[LIMIT_SESSIONS];
+    int64_t waiting_since; /* clock_ms of the first that waits */
     uint32_t last_name;  /* of what was brought */
     uint32_t lent;       /* its name at the validator; 0: nothing */
     uint64_t validators; /* how many there were, or ended */

@@ -139,9 +139,6 @@
       "SELECT * FROM contact WHERE id > ?1 ORDER BY id LIMIT ?2")              \
     X(WALK_EVENTS, "SELECT * FROM event WHERE id > ?1 ORDER BY id LIMIT ?2")   \
     X(WALK_ISSUERS, "SELECT * FROM issuer WHERE id > ?1 ORDER BY id LIMIT ?2") \
-    X(SAVE, "SAVEPOINT lesson")                                                \
-    X(RELEASE, "RELEASE lesson")                                               \
-    X(FORGET, "ROLLBACK TO lesson")                                            \
     X(CONTACT, STORED_COLUMNS "WHERE c.address_key = ?1 AND c.removed = 0"     \
                               " ORDER BY c.person = 2 DESC, c.source = 2,"     \
                               " max(k.not_before, k.preferred) DESC,"          \

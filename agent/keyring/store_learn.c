@@ -427,12 +427,13 @@ learn_all(struct store *s, const struct lesson *lessons, size_t n,
     return e == ERR_OK ? store_index_backlog(s, p) : e;
 }
 
-/* As a part of the transaction that is open, or is opened. */
+/* As a part of the transaction that is open, or is opened. No savepoint: each
+ * would copy every page that is written to once more, and what fails here is
+ * the disk, for all of them. */
 static enum err
 learn_for_later(struct store *s, const struct lesson *lessons, size_t n,
                 enum learned *out, struct problem *p)
 {
-    struct problem ignored = {0};
     enum err e = ERR_OK;
 
     if (!s->pending)
@@ -441,21 +442,12 @@ learn_for_later(struct store *s, const struct lesson *lessons, size_t n,
         return e;
     s->pending = true;
     s->action = 0;
-    e = store_run(s, store_statement(s, STATEMENT_SAVE), p);
+    e = learn_all(s, lessons, n, out, p);
     if (e == ERR_OK)
-        e = learn_all(s, lessons, n, out, p);
-    /* On a full disk SQLite may have rolled back all of it. */
-    if (sqlite3_get_autocommit(s->db)) {
-        s->pending = false;
-        s->losses++;
         return e;
-    }
-    if (e != ERR_OK &&
-        store_run(s, store_statement(s, STATEMENT_FORGET), &ignored) != ERR_OK)
-        log_problem("taking back a lesson", &ignored);
-    if (store_run(s, store_statement(s, STATEMENT_RELEASE), &ignored) != ERR_OK)
-        log_problem("ending a lesson", &ignored);
-    return e;
+    s->pending = false;
+    s->losses++;
+    return store_end(s, e, p);
 }
 
 enum err

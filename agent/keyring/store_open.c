@@ -139,10 +139,11 @@ settings_apply(struct store *s)
     sqlite3_busy_timeout(s->db, 5000);
     sqlite3_extended_result_codes(s->db, 1);
     return run_script(s, "PRAGMA mmap_size = 0;"
-                         "PRAGMA cache_size = -8192;"
+                         "PRAGMA cache_size = -16384;"
                          "PRAGMA journal_mode = WAL;"
                          "PRAGMA synchronous = FULL;"
-                         "PRAGMA journal_size_limit = 8388608;"
+                         "PRAGMA wal_autocheckpoint = 4000;"
+                         "PRAGMA journal_size_limit = 16777216;"
                          "PRAGMA foreign_keys = ON;"
                          "PRAGMA trusted_schema = OFF;");
 }

@@ -18,7 +18,7 @@
 #include "client/cli/progress.h"
 
 #define LIMIT_SHOWN_FAILURES 10
-#define LANES                2
+#define LANES                4
 #define METHOD               "io.smimeagent.Contacts.Harvest"
 
 static const struct option_row options[] = {{"json", OPTION_FLAG},
