@@ -91,7 +91,7 @@ keyring_learn(struct keyring *k, const struct verify_request *q,
     verdict->learned = LEARNED_NOTHING;
     if (!may_learn(q, verdict) ||
         !record_decode(RECORD_description, verdict->described, &signer) ||
-        signer.addresses.n == 0)
+        signer.addresses.n == 0 || signer.more_addresses)
         return;
     lesson[0] = lesson[1] = lesson_of(q, verdict);
     lesson[0].der = verdict->certificate;
@@ -100,7 +100,8 @@ keyring_learn(struct keyring *k, const struct verify_request *q,
     lesson[0].preferred = verdict->preference == PREFERENCE_SIGNER;
     if (verdict->encryption_certificate.n > 0 &&
         record_decode(RECORD_description, verdict->encryption_described,
-                      &other)) {
+                      &other) &&
+        !other.more_addresses) {
         list_common(&other.addresses, &signer.addresses, &common);
         lesson[1].der = verdict->encryption_certificate;
         lesson[1].about = &other;
@@ -136,22 +137,30 @@ struct listing {
 };
 
 enum contact_state
-keyring_state_now(const struct stored *row, int64_t now)
+keyring_state_now(const struct stored *row, enum chain chain, int64_t now)
 {
     if (row->person == CONTACT_BLOCKED)
         return CONTACT_BLOCKED;
-    if (row->state == CONTACT_REVOKED)
-        return row->state;
+    if (row->state == CONTACT_REVOKED || chain == CHAIN_REVOKED)
+        return CONTACT_REVOKED;
     if (row->not_after < now)
         return CONTACT_EXPIRED;
     return row->person == CONTACT_PINNED ? CONTACT_PINNED : row->state;
+}
+
+bool
+keyring_is_vouched(const struct stored *row, enum chain chain)
+{
+    return chain == CHAIN_UNTRUSTED && row->source == CONTACT_PERSON &&
+           row->person == CONTACT_PINNED;
 }
 
 static struct contact_record
 record_of(const struct stored *row, const struct buf *described,
           const struct description *about, int64_t now)
 {
-    enum contact_state state = keyring_state_now(row, now);
+    enum contact_state state =
+        keyring_state_now(row, (enum chain)about->chain, now);
 
     return (struct contact_record){
         .address = row->address,
@@ -164,7 +173,8 @@ record_of(const struct stored *row, const struct buf *described,
         .can_encrypt = (row->uses & (USE_DECRYPT | USE_AGREE)) != 0 &&
                        state != CONTACT_EXPIRED && state != CONTACT_BLOCKED &&
                        state != CONTACT_REVOKED && described->len > 0 &&
-                       about->chain == CHAIN_OK,
+                       (about->chain == CHAIN_OK ||
+                        keyring_is_vouched(row, (enum chain)about->chain)),
         .certificate = row->der,
         .described = buf_slice(described),
         .source = row->source,

@@ -17,6 +17,8 @@ struct candidate {
     struct description about;
     struct slice_list addresses, issuers, issuer_names;
     const char *reason; /* why it is not stored; NULL: it is */
+    bool pin;           /* the person vouches for it */
+    bool unvouched;     /* and nobody else does */
     enum learned learned;
 };
 
@@ -42,15 +44,19 @@ handed_drop(struct handed *h)
 
 /* ---- what they say ------------------------------------------------------ */
 
+/* A certificate that its holder made alone often says that it is an
+ * authority's. It is none here, whoever vouches for it. */
 static const char *
 fault_of_contents(const struct candidate *c)
 {
     if (c->described.len == 0)
         return "it cannot be read";
-    if (c->about.is_ca)
+    if (c->about.is_ca && !c->pin)
         return "it is an authority's certificate, not a person's";
     if (c->about.addresses.n == 0)
         return "it names no mail address";
+    if (c->about.more_addresses)
+        return "it names more mail addresses than a contact may have";
     return NULL;
 }
 
@@ -71,6 +77,8 @@ contents_read(struct handed *h, struct problem *p)
         if (!record_decode(RECORD_description, buf_slice(&c->described),
                            &c->about))
             buf_clear(&c->described);
+        c->pin = c->described.len > 0 && h->q->vouched.n == 32 &&
+                 slice_equal(c->about.fingerprint, h->q->vouched);
         c->reason = fault_of_contents(c);
     }
     return ERR_OK;
@@ -84,6 +92,10 @@ addresses_choose(const struct handed *h, struct candidate *c)
 
     if (h->q->address.n == 0) {
         c->addresses = *own;
+        /* Who vouches says for whom: it may name others' addresses too. */
+        if (c->pin && own->n > 1)
+            c->reason = "it names several addresses: say whose it is with "
+                        "--address";
         return;
     }
     for (size_t i = 0; i < own->n; i++)
@@ -104,7 +116,7 @@ fault_of_verdict(const struct check_reply *v)
                    ? NULL
                    : "its key, or a signature on its path, is weak";
     case CHAIN_UNTRUSTED:
-        return "no path to a trust anchor; see: smime anchors";
+        return "no path to a trust anchor; see smime anchors, or import --pin";
     case CHAIN_EXPIRED:
         return "it or one of its issuers has expired";
     case CHAIN_NOT_YET:
@@ -118,6 +130,21 @@ fault_of_verdict(const struct check_reply *v)
         break;
     }
     return "its issuers break their own rules";
+}
+
+/* What stays wrong with one that only the person vouches for. */
+static const char *
+fault_of_vouched(const struct handed *h, const struct candidate *c)
+{
+    const struct description *d = &c->about;
+
+    if (!(d->uses & (USE_DECRYPT | USE_AGREE)))
+        return "it cannot be encrypted to";
+    if ((int64_t)d->not_after < h->now)
+        return "it has expired";
+    if ((int64_t)d->not_before > h->now)
+        return "it is not yet valid";
+    return NULL;
 }
 
 /* Those of the request, the leaf's own path first as far as names go in the
@@ -160,12 +187,25 @@ candidate_judge(struct handed *h, struct candidate *c, struct problem *p)
     if (e != ERR_OK)
         return e;
     c->reason = fault_of_verdict(&v);
-    if (!c->reason)
+    c->unvouched = c->pin && v.chain == CHAIN_UNTRUSTED;
+    if (c->unvouched)
+        c->reason = v.strength == STRENGTH_OK ? fault_of_vouched(h, c)
+                                              : "its key is weak";
+    else if (!c->reason)
         issuers_keep(c, &v);
     return ERR_OK;
 }
 
 /* ---- storing ------------------------------------------------------------ */
+
+static const char *
+words_of(const struct handed *h, const struct candidate *c)
+{
+    if (c->unvouched)
+        return "your word alone: you compared its fingerprint";
+    return h->q->source == CONTACT_DIRECTORY ? "from a directory; chain good"
+                                             : "handed over; chain good";
+}
 
 static struct lesson
 lesson_of(const struct handed *h, const struct candidate *c)
@@ -177,11 +217,11 @@ lesson_of(const struct handed *h, const struct candidate *c)
                            .issuer_names = &c->issuer_names,
                            .origin = h->q->origin,
                            .message_id = h->q->message_id,
-                           .verdict =
-                               slice_text(h->q->source == CONTACT_DIRECTORY
-                                              ? "from a directory; chain good"
-                                              : "handed over; chain good"),
-                           .source = (enum contact_source)h->q->source,
+                           .verdict = slice_text(words_of(h, c)),
+                           .source = c->unvouched
+                                         ? CONTACT_PERSON
+                                         : (enum contact_source)h->q->source,
+                           .pin = c->pin,
                            .date = (int64_t)h->q->date,
                            .now = h->now};
 }
@@ -241,7 +281,8 @@ keyring_store(struct keyring *k, const struct store_request *q,
         .k = k, .q = q, .n = q->certificates.n, .now = (int64_t)time(NULL)};
     enum err e;
 
-    if (q->source == CONTACT_MAIL || q->source >= CONTACT_SOURCES ||
+    if ((q->source != CONTACT_IMPORT && q->source != CONTACT_DIRECTORY) ||
+        (q->source == CONTACT_DIRECTORY && q->vouched.n > 0) ||
         q->date > (uint64_t)INT64_MAX)
         return fail(p, ERR_USAGE, "an unknown source of certificates");
     h.item = mem_new((h.n + 1) * sizeof(*h.item));

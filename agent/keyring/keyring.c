@@ -32,6 +32,8 @@ keyring_drop(struct keyring *k)
     directory_drop_all(k);
     fd_drop(&k->validator);
     frame_drop(&k->answer);
+    buf_drop(&k->revoked);
+    buf_drop(&k->cleared);
     store_drop(&k->store);
 }
 
@@ -169,6 +171,7 @@ keyring_describe_stored(struct keyring *k, const struct stored *row,
         buf_clear(out);
         *about = (struct description){.chain = CHAIN_NOT_ASKED};
     }
+    revoked_note(k, row, about);
     return ERR_OK;
 }
 
@@ -261,6 +264,7 @@ answer(struct keyring *k, struct served *s, enum message m,
     buf_drop(&bytes.b);
     buf_drop(&bytes.c);
     buf_drop(&bytes.d);
+    revoked_keep(k);
     return sent;
 }
 

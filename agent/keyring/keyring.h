@@ -37,6 +37,7 @@ struct keyring {
     enum on_change on_change;
     struct lookup lookup[LIMIT_FETCHES];
     uint32_t last_ticket;
+    struct buf revoked, cleared; /* fingerprints: see revoked_keep */
 };
 
 /* Takes STORE; borrows CONTROL. VALIDATOR (taken; -1: the broker will send
@@ -63,6 +64,16 @@ MUST_USE enum err keyring_describe_stored(struct keyring *k,
                                           struct buf *out,
                                           struct description *about,
                                           struct problem *p);
+
+/* ---- in revoked.c */
+
+/* A CRL that holds now says of the whole path that none of it is revoked. */
+bool keyring_is_cleared(const struct description *about);
+/* Remembers what differs from the row; no write, so that rows may be read. */
+void revoked_note(struct keyring *k, const struct stored *row,
+                  const struct description *about);
+/* Writes down what was remembered. */
+void revoked_keep(struct keyring *k);
 
 /* ---- handlers, in judging.c, recipient.c, contacts.c, handed.c, changes.c */
 
@@ -111,8 +122,12 @@ MUST_USE enum err keyring_recipient_certificate(struct keyring *k,
 MUST_USE enum err keyring_why(struct keyring *k, struct slice address,
                               struct answer_bytes *bytes, struct why_reply *out,
                               struct problem *p);
-/* What a reader is to think of a contact's certificate today. */
-enum contact_state keyring_state_now(const struct stored *row, int64_t now);
+/* What a reader is to think of a contact's certificate today, whose chain is
+ * this. */
+enum contact_state keyring_state_now(const struct stored *row, enum chain chain,
+                                     int64_t now);
+/* No anchor vouches for it, but the person does, who has pinned it. */
+bool keyring_is_vouched(const struct stored *row, enum chain chain);
 MUST_USE enum err keyring_contacts(struct keyring *k,
                                    const struct contacts_request *q,
                                    struct answer_bytes *bytes,

@@ -15,7 +15,8 @@ struct choice {
     struct stored row;
     struct buf described;
     char reason[160]; /* why it is not taken, or is */
-    bool judged;      /* reason, or usable, says what the validator does */
+    enum chain chain;
+    bool judged; /* reason, or usable, says what the validator does */
     bool usable;
 };
 
@@ -60,7 +61,7 @@ collect(void *ctx, const struct stored *row)
         return false;
     c->item = mem_resize(c->item, (c->n + 1) * sizeof(*c->item));
     one = &c->item[c->n++];
-    *one = (struct choice){.row = *row};
+    *one = (struct choice){.row = *row, .chain = CHAIN_NOT_ASKED};
     buf_reserve(&one->bytes, row->der.n + row->capabilities.n +
                                  row->fingerprint.n + row->subject.n +
                                  row->issuer.n + row->origin.n + 1);
@@ -97,8 +98,6 @@ is_out(const struct choosing *c, struct choice *one)
         reason_set(one, "its certificate cannot encrypt", 0);
     else if (row->person == CONTACT_BLOCKED)
         reason_set(one, "blocked", 0);
-    else if (row->state == CONTACT_REVOKED)
-        reason_set(one, "certificate revoked", 0);
     else if (row->not_after < c->now)
         reason_set(one, "certificate expired on", row->not_after);
     else if (row->not_before > c->now)
@@ -131,6 +130,19 @@ words_of_chain(enum chain chain)
     return "its issuers break their own rules";
 }
 
+/* Once revoked it stays so until a CRL that holds clears it. */
+static const char *
+words_of(const struct choice *one, const struct description *about)
+{
+    if (one->described.len == 0)
+        return "certificate cannot be read";
+    if (one->row.state == CONTACT_REVOKED && !keyring_is_cleared(about))
+        return words_of_chain(CHAIN_REVOKED);
+    if (keyring_is_vouched(&one->row, (enum chain)about->chain))
+        return NULL;
+    return words_of_chain((enum chain)about->chain);
+}
+
 static enum err
 judge(struct choosing *c, struct choice *one, struct problem *p)
 {
@@ -146,8 +158,8 @@ judge(struct choosing *c, struct choice *one, struct problem *p)
     e = keyring_describe_stored(c->k, &one->row, &one->described, &about, p);
     if (e != ERR_OK)
         return e;
-    words = one->described.len ? words_of_chain((enum chain)about.chain)
-                               : "certificate cannot be read";
+    one->chain = (enum chain)about.chain;
+    words = words_of(one, &about);
     if (words)
         reason_set(one, words, 0);
     one->usable = !words;
@@ -247,7 +259,11 @@ pinned_decide(struct choosing *c, struct choice *pinned, struct problem *p)
     if (e != ERR_OK)
         return e;
     if (pinned->usable) {
-        reason_set(pinned, "pinned", 0);
+        reason_set(pinned,
+                   pinned->chain == CHAIN_OK
+                       ? "pinned"
+                       : "pinned, and only you vouch for it",
+                   0);
         c->chosen = pinned;
     } else {
         snprintf(c->why_not, sizeof(c->why_not),
@@ -379,20 +395,20 @@ record_of(const struct choosing *c, const struct choice *one)
 {
     const struct stored *row = &one->row;
 
-    return (struct choice_record){.chosen = one == c->chosen,
-                                  .reason = slice_text(one->reason),
-                                  .fingerprint = row->fingerprint,
-                                  .subject = row->subject,
-                                  .issuer = row->issuer,
-                                  .not_before = (uint64_t)row->not_before,
-                                  .not_after = (uint64_t)row->not_after,
-                                  .uses = row->uses,
-                                  .type = row->type,
-                                  .bits = row->bits,
-                                  .preferred = (uint64_t)row->preferred,
-                                  .capabilities_time =
-                                      (uint64_t)row->capabilities_time,
-                                  .state = keyring_state_now(row, c->now)};
+    return (struct choice_record){
+        .chosen = one == c->chosen,
+        .reason = slice_text(one->reason),
+        .fingerprint = row->fingerprint,
+        .subject = row->subject,
+        .issuer = row->issuer,
+        .not_before = (uint64_t)row->not_before,
+        .not_after = (uint64_t)row->not_after,
+        .uses = row->uses,
+        .type = row->type,
+        .bits = row->bits,
+        .preferred = (uint64_t)row->preferred,
+        .capabilities_time = (uint64_t)row->capabilities_time,
+        .state = keyring_state_now(row, one->chain, c->now)};
 }
 
 static enum err

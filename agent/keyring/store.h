@@ -50,6 +50,7 @@ struct lesson {
     int64_t date;     /* of the message; 0: none */
     bool sender_seen; /* From was compared */
     bool preferred;   /* the message names it to encrypt to */
+    bool pin;         /* the person pins it for these addresses */
     int64_t now;
 };
 
@@ -190,6 +191,12 @@ MUST_USE enum err store_change(struct store *s, struct slice address,
 MUST_USE enum err store_blocked(struct store *s, struct slice fingerprint,
                                 struct slice address, bool *out,
                                 struct problem *p);
+
+/* Writes down that a CRL revokes a certificate, or (REVOKED false) that it is
+ * not revoked any more; nothing when that is known, or it is no contact's. */
+MUST_USE enum err store_mark_revoked(struct store *s, struct slice fingerprint,
+                                     bool revoked, int64_t now,
+                                     struct problem *p);
 
 /* ---- copies ------------------------------------------------------------- */
 

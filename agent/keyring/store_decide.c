@@ -202,6 +202,18 @@ pin(struct decision *d, struct row_list *rows, struct problem *p)
     return e;
 }
 
+enum err
+store_pin(struct store *s, struct slice address, struct slice fingerprint,
+          int64_t now, struct problem *p)
+{
+    struct decision d = {
+        .s = s, .address = address, .fingerprint = fingerprint, .now = now};
+    AUTO(row_list) struct row_list rows = {0};
+    enum err e = rows_of_address(s, address, &rows, p);
+
+    return e == ERR_OK ? pin(&d, &rows, p) : e;
+}
+
 static enum err
 unpin(struct decision *d, struct row_list *rows, struct problem *p)
 {

@@ -33,7 +33,7 @@ action_begin(struct store *s, struct problem *p)
 enum err
 store_event(struct store *s, const struct event *event, struct problem *p)
 {
-    enum err e = action_begin(s, p);
+    enum err e = event->is_news ? ERR_OK : action_begin(s, p);
     sqlite3_stmt *st = store_statement(s, STATEMENT_ADD_EVENT);
 
     if (e != ERR_OK)
@@ -43,7 +43,7 @@ store_event(struct store *s, const struct event *event, struct problem *p)
     bind_blob(st, 3, event->fingerprint);
     bind_text(st, 4, slice_text(event->what));
     bind_text(st, 5, event->origin);
-    sqlite3_bind_int64(st, 6, s->action);
+    sqlite3_bind_int64(st, 6, event->is_news ? 0 : s->action);
     sqlite3_bind_int64(st, 7, event->contact);
     bind_before(st, 8, &event->before);
     bind_blob(st, 11, event->saved);

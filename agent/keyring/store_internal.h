@@ -160,6 +160,10 @@
       "SELECT c.id, c.state, k.fingerprint FROM contact c JOIN certificate k"  \
       " ON k.id = c.certificate WHERE c.address_key = ?1 AND c.source = 2"     \
       " AND c.person = 0 AND c.removed = 0 AND c.last_seen < ?2 LIMIT 1")      \
+    X(NOT_MARKED, "SELECT c.id, c.state, c.person, c.sender_seen, c.address"   \
+                  " FROM contact c JOIN certificate k ON k.id = c.certificate" \
+                  " WHERE k.fingerprint = ?1 AND c.removed = 0"                \
+                  " AND (c.state = 6) <> ?2 LIMIT 1")                          \
     X(COUNT_CONTACTS, "SELECT count(DISTINCT address_key) FROM contact"        \
                       " WHERE removed = 0")                                    \
     X(COUNT_CERTIFICATES, "SELECT count(DISTINCT certificate) FROM contact"    \
@@ -211,6 +215,7 @@ struct event {
     struct before before;
     struct slice saved; /* capabilities before */
     int64_t saved_time;
+    bool is_news; /* nobody's change: there is nothing to take back */
 };
 
 /* Appends it to the history, under the number of this transaction. */
@@ -220,6 +225,13 @@ MUST_USE enum err store_event(struct store *s, const struct event *event,
 MUST_USE enum err store_contact_set(struct store *s, int64_t contact,
                                     int64_t state, int64_t person,
                                     int64_t removed, struct problem *p);
+
+/* ---- store_decide.c ---- */
+
+/* Within a transaction: pins a certificate of the address. */
+MUST_USE enum err store_pin(struct store *s, struct slice address,
+                            struct slice fingerprint, int64_t now,
+                            struct problem *p);
 
 /* ---- store_open.c ---- */
 

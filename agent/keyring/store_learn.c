@@ -118,7 +118,7 @@ is_known(struct store *s, const struct lesson *l, bool *out, struct problem *p)
     *out = known.found;
     if (e != ERR_OK || !*out)
         return e;
-    *out = !capabilities_are_newer(l, known.capabilities_time) &&
+    *out = !l->pin && !capabilities_are_newer(l, known.capabilities_time) &&
            !is_preferred_anew(l, known.preferred);
     for (size_t i = 0; i < l->addresses->n && *out; i++) {
         e = find_contact(s, l->addresses->item[i], known.id, &seen, p);
@@ -355,6 +355,25 @@ see_contact(struct store *s, const struct lesson *l, struct slice address,
                : e;
 }
 
+/* One that is known is from now on there on the person's word. */
+static enum err
+vouch_contact(struct store *s, const struct lesson *l, const struct seen *seen,
+              struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_PROVE_CONTACT);
+
+    if (l->source != CONTACT_PERSON)
+        return ERR_OK;
+    sqlite3_bind_int64(st, 1, seen->id);
+    sqlite3_bind_int64(st, 2, seen->before.state);
+    sqlite3_bind_int64(st, 3, l->source);
+    bind_text(st, 4, l->origin);
+    bind_text(st, 5, l->message_id);
+    bind_text(st, 6, l->verdict);
+    sqlite3_bind_int64(st, 7, l->date);
+    return store_run(s, st, p);
+}
+
 static enum learned
 more_noteworthy(enum learned a, enum learned b)
 {
@@ -380,6 +399,10 @@ learn_addresses(struct store *s, const struct lesson *l, int64_t id,
         e = seen.found && seen.before.removed == 0
                 ? see_contact(s, l, address, &seen, p)
                 : add_contact(s, l, address, id, &seen, &one, p);
+        if (e == ERR_OK && l->pin && one == LEARNED_KNOWN)
+            e = vouch_contact(s, l, &seen, p);
+        if (e == ERR_OK && l->pin)
+            e = store_pin(s, address, l->about->fingerprint, l->now, p);
         *out = more_noteworthy(*out, one);
     }
     return e;

@@ -18,7 +18,8 @@ static const char *const states[] = {
 static const char *const sources[CONTACT_SOURCES] = {
     [CONTACT_MAIL] = "mail",
     [CONTACT_IMPORT] = "import",
-    [CONTACT_DIRECTORY] = "directory"};
+    [CONTACT_DIRECTORY] = "directory",
+    [CONTACT_PERSON] = "person"};
 
 const char *
 contact_state_word(uint32_t state)

@@ -15,6 +15,11 @@ MUST_USE enum err contacts_json(struct request *r,
 /* The word of an enum contact_state. */
 const char *contact_state_word(uint32_t state);
 
+/* The parameter NAME: SHA-256 in 64 hexadecimal digits; *n is 0 when it was
+ * not given. Errors: ERR_USAGE. */
+MUST_USE enum err contacts_fingerprint(struct request *r, const char *name,
+                                       uint8_t bytes[32], size_t *n);
+
 /* The type Stored. */
 json_t *contacts_stored_json(const struct stored_record *s);
 

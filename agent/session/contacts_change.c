@@ -39,11 +39,11 @@ nibble(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* SHA-256 in 64 hexadecimal digits; *n is 0 when none was given. */
-static enum err
-fingerprint_read(struct request *r, uint8_t bytes[32], size_t *n)
+enum err
+contacts_fingerprint(struct request *r, const char *name, uint8_t bytes[32],
+                     size_t *n)
 {
-    const char *text = request_text(r, "fingerprint");
+    const char *text = request_text(r, name);
 
     *n = 0;
     if (!text)
@@ -52,13 +52,12 @@ fingerprint_read(struct request *r, uint8_t bytes[32], size_t *n)
         int value = nibble(text[i]);
 
         if (value < 0)
-            return fail(&r->problem, ERR_USAGE,
-                        "fingerprint: 64 hexadecimal digits");
+            return fail(&r->problem, ERR_USAGE, "%s: 64 hexadecimal digits",
+                        name);
         bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | value : value << 4);
     }
     if (text[64])
-        return fail(&r->problem, ERR_USAGE,
-                    "fingerprint: 64 hexadecimal digits");
+        return fail(&r->problem, ERR_USAGE, "%s: 64 hexadecimal digits", name);
     *n = 32;
     return ERR_OK;
 }
@@ -73,7 +72,7 @@ contacts_set_state(struct request *r, json_t **out)
     size_t n;
 
     TRY(decision_read(r, &q.change));
-    TRY(fingerprint_read(r, fingerprint, &n));
+    TRY(contacts_fingerprint(r, "fingerprint", fingerprint, &n));
     q.fingerprint = slice_of(fingerprint, n);
     TRY(session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0)));
     TRY(keyring_call(r, MSG_CONTACT_CHANGE, &q, &reply));

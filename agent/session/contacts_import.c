@@ -112,6 +112,7 @@ answer_take(struct importing *i, const struct item *item, struct slice record)
     struct stored_record s;
     struct description d = {0};
     json_t *one, *other = NULL;
+    bool is_issuer;
 
     if (!record_decode(RECORD_stored_record, record, &s) ||
         s.learned > LEARNED_FAILED)
@@ -125,8 +126,9 @@ answer_take(struct importing *i, const struct item *item, struct slice record)
     one = contacts_stored_json(&s);
     json_object_set_new(one, "line", json_integer((json_int_t)item->line));
     json_object_set_new(one, "stated", other ? other : json_null());
-    json_object_set_new(one, "is_issuer", json_boolean(d.is_ca != 0));
-    i->authorities += d.is_ca != 0;
+    is_issuer = d.is_ca != 0 && s.learned == LEARNED_NOTHING;
+    json_object_set_new(one, "is_issuer", json_boolean(is_issuer));
+    i->authorities += is_issuer;
     told_add(i, s.learned, one);
     return ERR_OK;
 }
@@ -239,12 +241,16 @@ contacts_import(struct request *r, json_t **out)
               .address = slice_text(request_text(r, "address")),
               .origin = slice_text(request_text(r, "origin")),
               .date = (uint64_t)request_number(r, "date", 0)}};
+    uint8_t vouched[32];
+    size_t vouched_n;
     int taken = -1;
 
     i.list = json_array();
     TRY(request_fd(r, "input", &taken));
     AUTO(fd) int fd = taken;
 
+    TRY(contacts_fingerprint(r, "vouched", vouched, &vouched_n));
+    i.q.vouched = slice_of(vouched, vouched_n);
     TRY(session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0)));
     TRY(file_read_all(&i, fd));
     *out = json_pack(

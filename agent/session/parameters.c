@@ -146,6 +146,7 @@ const struct parameter parameters_of_contacts_import[] = {
     ORIGIN,
     {"date", PARAMETER_NUMBER, OPTIONAL, 0},
     {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    {"vouched", PARAMETER_TEXT, OPTIONAL, 64},
     END};
 
 const struct parameter parameters_of_backup[] = {OUTPUT, END};

@@ -109,7 +109,8 @@ time_for_wire(int64_t t)
 }
 
 void
-cert_describe(struct cert *cert, enum chain chain, struct buf *out)
+cert_describe(struct cert *cert, enum chain chain, bool cleared,
+              struct buf *out)
 {
     const struct facts *f = cert_facts(cert);
     struct description d = {
@@ -126,6 +127,8 @@ cert_describe(struct cert *cert, enum chain chain, struct buf *out)
         .bits = f->bits,
         .chain = chain,
         .is_ca = f->is_ca,
+        .more_addresses = f->more_addresses,
+        .cleared = cleared,
     };
 
     for (size_t i = 0; i < f->address_count; i++)

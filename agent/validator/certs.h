@@ -17,7 +17,8 @@
 struct facts {
     char *addresses[LIMIT_CERT_ADDRESSES];
     size_t address_count;
-    bool bad_address; /* one was left out: NUL inside, implausible */
+    bool bad_address;    /* one was left out: NUL inside, implausible */
+    bool more_addresses; /* some were left out: there are too many */
     uint32_t uses;    /* set of enum key_use that it leaves for mail */
     enum key_type type;
     uint32_t bits;
@@ -54,7 +55,8 @@ struct cert *certs_find(struct certs *c, struct slice der);
 const struct facts *cert_facts(struct cert *cert);
 
 /* Appends a `description` record. */
-void cert_describe(struct cert *cert, enum chain chain, struct buf *out);
+void cert_describe(struct cert *cert, enum chain chain, bool cleared,
+                   struct buf *out);
 
 /* True when the certificate names ADDRESS. */
 bool cert_names_address(struct cert *cert, struct slice address);

@@ -107,7 +107,7 @@ path_describe(struct checking *c, STACK_OF(X509) * path)
         OPENSSL_free(der);
         if (!cert || store->len > LIMIT_PATH_BYTES)
             break;
-        cert_describe(cert, CHAIN_NOT_ASKED, store);
+        cert_describe(cert, CHAIN_NOT_ASKED, false, store);
         end[n++] = store->len;
     }
     for (size_t i = 0; i < n; start = end[i], i++)

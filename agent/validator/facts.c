@@ -55,6 +55,8 @@ address_add(struct facts *f, const uint8_t *p, int n, bool utf8)
             return;
     if (f->address_count < LIMIT_CERT_ADDRESSES)
         f->addresses[f->address_count++] = mem_text(s);
+    else
+        f->more_addresses = true;
 }
 
 static void

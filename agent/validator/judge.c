@@ -393,7 +393,7 @@ encryption_find(struct judgement *j, int64_t at)
         j->out->encryption_certificate = der;
         if (named)
             j->out->preference = PREFERENCE_OTHER;
-        cert_describe(c, CHAIN_OK, &j->v->encryption_described);
+        cert_describe(c, CHAIN_OK, false, &j->v->encryption_described);
         j->out->encryption_described = buf_slice(&j->v->encryption_described);
         return;
     }
@@ -425,7 +425,9 @@ signer_judge(struct judgement *j)
     chain_check(j, at);
     strength_check(j);
     out->sender = sender_check(j);
-    cert_describe(j->signer, out->chain, &j->v->described);
+    if (cert_facts(j->signer)->more_addresses)
+        say(j, "too-many-addresses");
+    cert_describe(j->signer, out->chain, false, &j->v->described);
     out->described = buf_slice(&j->v->described);
     out->certificate = j->q->certificates.item[j->signer_at];
     if (out->integrity != INTEGRITY_OK)

@@ -30,7 +30,7 @@ anchor_write(struct validator *v, const struct anchor *a, struct buf *store)
         .distrust_after = (uint64_t)a->distrust_after};
 
     if (cert)
-        cert_describe(cert, CHAIN_NOT_ASKED, &described);
+        cert_describe(cert, CHAIN_NOT_ASKED, false, &described);
     record.described = buf_slice(&described);
     if (cert)
         record.certificate = slice_of(der, (size_t)n);

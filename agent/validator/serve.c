@@ -83,16 +83,27 @@ validator_anchors(const struct validator *v, uint32_t trust)
     return trust != 0 && v->trust.anchors ? v->trust.anchors : v->anchors;
 }
 
-static enum chain
+static struct chain_verdict
 mail_chain(struct validator *v, struct cert *cert, struct cert *const *all,
            size_t n, int64_t at)
 {
     const struct chain_question q = {
         .leaf = cert, .others = all, .n = n, .at = at, .stored = v->crls};
-    enum chain chain = chain_judge(v->chains, v->anchors, &q, NULL).chain;
+    struct chain_verdict verdict = chain_judge(v->chains, v->anchors, &q, NULL);
 
-    return chain == CHAIN_OK && cert_facts(cert)->uses == 0 ? CHAIN_PURPOSE
-                                                            : chain;
+    if (verdict.chain == CHAIN_OK && cert_facts(cert)->uses == 0)
+        verdict.chain = CHAIN_PURPOSE;
+    return verdict;
+}
+
+static void
+describe_one(struct validator *v, struct cert *cert, struct cert *const *all,
+             size_t n, int64_t at, struct buf *store)
+{
+    struct chain_verdict verdict = mail_chain(v, cert, all, n, at);
+
+    cert_describe(cert, verdict.chain, verdict.revocation == REVOCATION_CLEAR,
+                  store);
 }
 
 void
@@ -113,10 +124,10 @@ validator_describe(struct validator *v, const struct describe_request *q,
         size_t before = store->len;
 
         if (certs[i]) {
-            cert_describe(certs[i],
-                          q->purpose ? mail_chain(v, certs[i], certs, n, at)
-                                     : CHAIN_NOT_ASKED,
-                          store);
+            if (q->purpose)
+                describe_one(v, certs[i], certs, n, at, store);
+            else
+                cert_describe(certs[i], CHAIN_NOT_ASKED, false, store);
             if (store->len > LIMIT_DESCRIBED_BYTES)
                 store->len = before;
         }

@@ -379,7 +379,8 @@ struct slice_list {
     BYTES(fingerprint, 32)                                                     \
     BYTES(key_hash, 32)                                                        \
     U64(not_before)                                                            \
-    U64(not_after) U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)
+    U64(not_after) U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)         \
+    U32(more_addresses) U32(cleared)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
  * description record for each certificate; empty for one that cannot be
@@ -461,6 +462,8 @@ struct slice_list {
  * directory. Each may be an issuer of the others, which is then not stored as
  * a contact. address: only for this one (a directory was asked for it);
  * empty: for all that each names. date: of the file or entry, 0: unknown.
+ * vouched: SHA-256 of one that the person has compared and vouches for (may
+ * be empty): it is pinned, also when no anchor vouches for it.
  * Signed evidence (a message, a userSMIMECertificate) is a verify_request.
  */
 #define FIELDS_store_request(U32, U64, BYTES, TEXT, LIST)                      \
@@ -468,7 +471,7 @@ struct slice_list {
     U32(source)                                                                \
     TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
     TEXT(origin, LIMIT_TEXT_BYTES)                                             \
-    TEXT(message_id, LIMIT_TEXT_BYTES) U64(date)
+    TEXT(message_id, LIMIT_TEXT_BYTES) U64(date) BYTES(vouched, 32)
 /* A stored_record for each certificate, in its order. learned: enum learned;
  * reason: why nothing was learned; described: empty when it cannot be read. */
 #define FIELDS_store_reply(U32, U64, BYTES, TEXT, LIST)                        \

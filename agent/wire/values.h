@@ -197,11 +197,13 @@ enum directory_state {
     DIRECTORY_STATES
 };
 enum directory_kind { DIRECTORY_CERTIFICATE, DIRECTORY_SMIME };
-/* How a certificate came to the contacts. MAIL: a signature by it was good. */
+/* How a certificate came to the contacts. MAIL: a signature by it was good;
+ * PERSON: by the person, who vouches for it where no anchor does. */
 enum contact_source {
     CONTACT_MAIL,
     CONTACT_IMPORT,
     CONTACT_DIRECTORY,
+    CONTACT_PERSON,
     CONTACT_SOURCES
 };
 /* LATER: on the disk by MSG_CONTACTS_KEEP. */

@@ -18,6 +18,22 @@ int contacts_why(const struct arguments *a);
  * SHA-256. */
 void fingerprint_groups(const char *hex, char *out, size_t size);
 
+#define FINGERPRINT_DIGITS 64
+
+/* As people type it (colons and blanks between the digits, either case), into
+ * small digits alone; false when it is none, or too short to tell one from
+ * another. */
+bool fingerprint_clean(const char *text, char out[FINGERPRINT_DIGITS + 1]);
+
+/* Hands a file to the agent; VOUCHED (may be NULL): the fingerprint of the
+ * one to be pinned. On another exit code why not has been said. */
+int contacts_file_import(const struct arguments *a, const char *path,
+                         const char *vouched, json_t **out);
+
+/* Behind an import of FILE that gave REPLY: shows what is in it, asks, and
+ * pins. */
+int contacts_vouch(const struct arguments *a, const char *file, json_t *reply);
+
 /* Lines of events, as contacts history shows them. */
 void contacts_events_say(json_t *events, bool with_address);
 

@@ -11,8 +11,11 @@
 
 #define SHOWN_REFUSED 20 /* a screen of them */
 
-static const struct option_row options[] = {
-    {"json", OPTION_FLAG}, {"address", OPTION_VALUE}, {NULL, OPTION_FLAG}};
+static const struct option_row options[] = {{"json", OPTION_FLAG},
+                                            {"address", OPTION_VALUE},
+                                            {"pin", OPTION_FLAG},
+                                            {"fingerprint", OPTION_VALUE},
+                                            {NULL, OPTION_FLAG}};
 
 struct sums {
     int64_t total, learned, known, changed, refused, issuers;
@@ -118,8 +121,9 @@ file_open(const char *path, int *out, int64_t *out_date)
     return EXIT_DONE;
 }
 
-static int
-file_import(const struct arguments *a, const char *path, json_t **out)
+int
+contacts_file_import(const struct arguments *a, const char *path,
+                     const char *vouched, json_t **out)
 {
     AUTO(smime_error) struct smime_error error = {.exit_code = 0};
     AUTO(call) struct call c = {.parameters = NULL};
@@ -134,6 +138,7 @@ file_import(const struct arguments *a, const char *path, json_t **out)
                 sizeof(shown));
     call_set_text(&c, "origin", shown);
     call_set_text(&c, "address", arguments_value(a, "address"));
+    call_set_text(&c, "vouched", vouched);
     if (date > 0)
         call_set_number(&c, "date", date);
     (void)call_add_fd(&c, "input", fd);
@@ -167,6 +172,20 @@ sums_say(const struct sums *s)
     return output_finish(EXIT_DONE);
 }
 
+/* What is in it is judged and, where it is good, stored like any other; then
+ * the person says which of them is whose. */
+static int
+pin(const struct arguments *a)
+{
+    AUTO(json) json_t *reply = NULL;
+    int e;
+
+    if (a->operand_count > 1 || strcmp(a->operand[0], "-") == 0)
+        return usage_error(a->command, "--pin: one file, which is read twice");
+    e = contacts_file_import(a, a->operand[0], NULL, &reply);
+    return e == EXIT_DONE ? contacts_vouch(a, a->operand[0], reply) : e;
+}
+
 /* The worst of all files: one that cannot be read before one refused. */
 static int
 run(const struct arguments *a)
@@ -175,10 +194,12 @@ run(const struct arguments *a)
     struct sums s = {0};
     int worst = EXIT_DONE, e;
 
+    if (arguments_flag(a, "pin") || arguments_value(a, "fingerprint"))
+        return pin(a);
     for (size_t i = 0; i < a->operand_count; i++) {
         json_t *reply = NULL;
 
-        e = file_import(a, a->operand[i], &reply);
+        e = contacts_file_import(a, a->operand[i], NULL, &reply);
         if (e != EXIT_DONE) {
             worst = e;
             if (e != EXIT_INPUT)
@@ -210,12 +231,20 @@ run(const struct arguments *a)
     "Ends with 1 when one was refused, with 9 when a file cannot be read.\n"   \
     "\n"                                                                       \
     "  --address A   store for this address alone\n"                           \
+    "  --pin         show the certificate and ask whether its holder told "    \
+    "you its\n"                                                                \
+    "                fingerprint; then use it for them and no other, also "    \
+    "where no\n"                                                               \
+    "                authority vouches for it\n"                               \
+    "  --fingerprint HEX\n"                                                    \
+    "                the SHA-256 that they told you: --pin without asking\n"   \
     "  --json        what became of each\n"
 
 const struct command contacts_import = {
     .name = "contacts import",
     .summary = "certificates that somebody handed to you",
-    .usage = "contacts import [--address A] [--json] FILE|-...",
+    .usage = "contacts import [--address A] [--json] FILE|-... | "
+             "contacts import --pin [--fingerprint HEX] [--address A] FILE",
     .help = HELP,
     .options = options,
     .least_operands = 1,
@@ -226,7 +255,8 @@ const struct command contacts_import = {
 const struct command contacts_add = {
     .name = "contacts add",
     .summary = "the same as contacts import",
-    .usage = "contacts add [--address A] [--json] FILE|-...",
+    .usage = "contacts add [--address A] [--json] FILE|-... | "
+             "contacts add --pin [--fingerprint HEX] [--address A] FILE",
     .help = HELP,
     .options = options,
     .least_operands = 1,

@@ -5,9 +5,8 @@
 #include "agent/base/mem.h"
 #include "client/cli/contacts.h"
 
-#define FINGERPRINT_DIGITS 64
-#define LEAST_DIGITS       8
-#define GROUP_DIGITS       4
+#define LEAST_DIGITS 8
+#define GROUP_DIGITS 4
 
 static const struct option_row options[] = {{"json", OPTION_FLAG},
                                             {"yes", OPTION_FLAG},
@@ -29,8 +28,7 @@ fingerprint_groups(const char *hex, char *out, size_t size)
     out[at] = '\0';
 }
 
-/* As people type it: colons and blanks between the digits, either case. */
-static bool
+bool
 fingerprint_clean(const char *text, char out[FINGERPRINT_DIGITS + 1])
 {
     size_t n = 0;

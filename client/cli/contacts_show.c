@@ -84,6 +84,8 @@ provenance_say(json_t *contact)
         what = "a file";
     else if (strcmp(source, "directory") == 0)
         what = "a directory";
+    else if (strcmp(source, "person") == 0)
+        what = "a file that you vouch for";
     date_text(number_of(contact, "date"), date);
     snprintf(text, sizeof(text), "%s%s%s%s%s", origin, origin[0] ? ", " : "",
              what, date[0] ? " of " : "", date);

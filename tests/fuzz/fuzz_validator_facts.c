@@ -158,7 +158,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(x && p == data + size);
     check_addresses(cert_facts(cert), x);
     check_outline(der, x);
-    cert_describe(cert, CHAIN_NOT_ASKED, &record);
+    cert_describe(cert, CHAIN_NOT_ASKED, false, &record);
     REQUIRE(record_decode(RECORD_description, buf_slice(&record), &d));
     REQUIRE(d.addresses.n == cert_facts(cert)->address_count);
     X509_free(x);

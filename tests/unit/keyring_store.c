@@ -357,11 +357,72 @@ so_many_issuers_of_a_name_are_given(void **state)
     store_drop(&s);
 }
 
+struct news {
+    size_t revoked, not_revoked, undoable;
+};
+
+static bool
+note_event(void *ctx, const struct happened *h)
+{
+    struct news *n = ctx;
+
+    n->revoked += slice_is(h->what, "revoked");
+    n->not_revoked += slice_is(h->what, "not revoked");
+    n->undoable += h->undoable;
+    return true;
+}
+
+static void
+mark(struct store *s, const struct taught *t, bool revoked)
+{
+    struct problem p = {0};
+
+    assert_int_equal(
+        store_mark_revoked(s, t->about.fingerprint, revoked, 1700000000, &p),
+        ERR_OK);
+}
+
+static void
+what_is_revoked_stays_so_until_it_is_cleared(void **state)
+{
+    struct store *s = store_open(path);
+    struct problem p = {0};
+    struct taught t, other;
+    struct news n = {0};
+    bool found;
+
+    (void)state;
+    lesson_make(&t, 1, "alice@example.org");
+    lesson_make(&other, 2, "bob@example.org");
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    mark(s, &t, true);
+    mark(s, &t, true);
+    mark(s, &other, true); /* nobody's */
+    store_drop(&s);
+    s = store_open(path);
+    assert_int_equal(rows_of(s, "alice@example.org").state[0], CONTACT_REVOKED);
+    assert_int_equal(store_history(s, 0, slice_of(NULL, 0), note_event, &n, &p),
+                     ERR_OK);
+    assert_int_equal(n.revoked, 1);
+    assert_int_equal(n.undoable, 1); /* that it was learned */
+    mark(s, &t, false);
+    assert_int_equal(rows_of(s, "alice@example.org").state[0],
+                     CONTACT_VERIFIED);
+    mark(s, &t, true);
+    /* Undo takes back what was learned, not what a CRL says. */
+    assert_int_equal(store_undo(s, 1700000001, note_event, &n, &found, &p),
+                     ERR_OK);
+    assert_true(found);
+    assert_int_equal(rows_of(s, "alice@example.org").n, 0);
+    store_drop(&s);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
+        T(what_is_revoked_stays_so_until_it_is_cleared),
         T(what_is_learned_is_there_after_opening_again),
         T(a_renewal_is_no_change_and_anything_else_is),
         T(one_to_sign_and_one_to_encrypt_are_no_change),
