@@ -11,6 +11,9 @@
 int contacts_get(const char *method, const char *parameter, const char *value,
                  json_t **out);
 
+/* What was wrong with the directory's answer, on stderr. */
+void contacts_directory_say(json_t *directory);
+
 /* contacts show --why. */
 int contacts_why(const struct arguments *a);
 

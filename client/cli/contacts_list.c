@@ -9,8 +9,14 @@
 static const struct option_row options[] = {
     {"json", OPTION_FLAG}, {"expiring", OPTION_VALUE}, {NULL, OPTION_FLAG}};
 
+static const struct option_row search_options[] = {{"json", OPTION_FLAG},
+                                                   {"expiring", OPTION_VALUE},
+                                                   {"directory", OPTION_FLAG},
+                                                   {NULL, OPTION_FLAG}};
+
 struct listing {
     const char *match, *search; /* NULL: all */
+    const char *asked;          /* an address: of it the directory is asked */
     int64_t ends_before;        /* 0: whenever */
     bool as_json, is_begun;
     struct table table;
@@ -130,6 +136,24 @@ pages_say(struct listing *l)
     return e;
 }
 
+/* The directory is told an address, and nothing else is looked for there. */
+static int
+directory_say(struct listing *l)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    int e;
+
+    call_init(&c);
+    call_set_text(&c, "address", l->asked);
+    call_set_flag(&c, "directory", true);
+    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Contacts.Show", &reply);
+    if (e != EXIT_DONE)
+        return e;
+    contacts_directory_say(json_object_get(reply, "directory"));
+    return page_say(l, json_object_get(reply, "contacts"));
+}
+
 static void
 nothing_say(const struct listing *l)
 {
@@ -157,7 +181,7 @@ listing_say(struct listing *l, const struct arguments *a)
     l->table.spare[0] = 3;
     l->table.spare[1] = 1;
     l->table.painted = 2;
-    e = pages_say(l);
+    e = l->asked ? directory_say(l) : pages_say(l);
     if (l->as_json && l->is_begun)
         puts("]}");
     else if (e == EXIT_DONE && l->count == 0)
@@ -178,6 +202,12 @@ search(const struct arguments *a)
 {
     AUTO(listing) struct listing l = {.search = a->operand[0]};
 
+    if (arguments_flag(a, "directory")) {
+        if (!strchr(a->operand[0], '@'))
+            return usage_error(a->command,
+                               "--directory: it is asked for a whole address");
+        l.asked = a->operand[0];
+    }
     return listing_say(&l, a);
 }
 
@@ -199,13 +229,17 @@ const struct command contacts_list = {
 const struct command contacts_search = {
     .name = "contacts search",
     .summary = "contacts by any part of what is known of them",
-    .usage = "contacts search TEXT [--expiring DAYS] [--json]",
+    .usage = "contacts search TEXT [--expiring DAYS] [--json] | contacts "
+             "search --directory ADDRESS",
     .help = "TEXT is a part of an address, a name, an organisation, an issuer "
             "or a\nfingerprint, in any case.\n"
             "\n"
             "  --expiring DAYS   only those that expire within DAYS\n"
+            "  --directory       ask the organisation's directory for this "
+            "address first; it\n                    is told whose certificate "
+            "you look for\n"
             "  --json            the agent's answer as it is\n",
-    .options = options,
+    .options = search_options,
     .least_operands = 1,
     .most_operands = 1,
     .run = search,

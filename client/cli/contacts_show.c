@@ -185,8 +185,8 @@ history_say(const char *address)
 
 /* What the directory had is among the contacts; what was wrong with it is
  * no reason to show none. */
-static void
-directory_say(json_t *directory)
+void
+contacts_directory_say(json_t *directory)
 {
     if (!directory || text_of(directory, "detail")[0] == '\0')
         return;
@@ -217,7 +217,7 @@ show(const struct arguments *a)
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Contacts.Show", &reply);
     if (e != EXIT_DONE)
         return e;
-    directory_say(json_object_get(reply, "directory"));
+    contacts_directory_say(json_object_get(reply, "directory"));
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
     contacts = json_object_get(reply, "contacts");
