@@ -65,6 +65,18 @@ store_number(struct store *s, sqlite3_stmt *st, bool *found, int64_t *out,
 }
 
 enum err
+store_moment(struct store *s, sqlite3_stmt *st, int64_t *out, struct problem *p)
+{
+    int64_t when = 0;
+    bool found;
+    enum err e = store_number(s, st, &found, &when, p);
+
+    if (e == ERR_OK)
+        *out = found && when > 0 ? when : 0;
+    return e;
+}
+
+enum err
 store_begin(struct store *s, struct problem *p)
 {
     enum err e = store_keep(s, p);
@@ -344,18 +356,13 @@ store_first_seen(struct store *s, struct slice fingerprint, int64_t *out,
                  struct problem *p)
 {
     enum err e = store_check(s, p);
-    int64_t when = 0;
     sqlite3_stmt *st;
-    bool found;
 
     if (e != ERR_OK)
         return e;
     st = store_statement(s, STATEMENT_FIRST_SEEN);
     bind_blob(st, 1, fingerprint);
-    e = store_number(s, st, &found, &when, p);
-    if (e == ERR_OK)
-        *out = found && when > 0 ? when : 0;
-    return e;
+    return store_moment(s, st, out, p);
 }
 
 enum err

@@ -9,18 +9,13 @@ store_directory_seen(struct store *s, struct slice address, int64_t *out,
                      struct problem *p)
 {
     enum err e = store_check(s, p);
-    int64_t when = 0;
     sqlite3_stmt *st;
-    bool found;
 
     if (e != ERR_OK)
         return e;
     st = store_statement(s, STATEMENT_DIRECTORY_SEEN);
     bind_folded(st, 1, address);
-    e = store_number(s, st, &found, &when, p);
-    if (e == ERR_OK)
-        *out = found ? when : 0;
-    return e;
+    return store_moment(s, st, out, p);
 }
 
 struct gone {

@@ -300,6 +300,10 @@ MUST_USE enum err store_run(struct store *s, sqlite3_stmt *st,
 MUST_USE enum err store_number(struct store *s, sqlite3_stmt *st, bool *found,
                                int64_t *out, struct problem *p);
 
+/* The same of a time: 0 when there was none. */
+MUST_USE enum err store_moment(struct store *s, sqlite3_stmt *st, int64_t *out,
+                               struct problem *p);
+
 MUST_USE enum err store_begin(struct store *s, struct problem *p);
 /* Ends a transaction: commits when E is ERR_OK, else rolls back; gives E or
  * why the commit failed. */
