@@ -1,7 +1,8 @@
 /*
- * The audit: one line for each finished or refused use of a key or token.
- * The keyholder alone writes it, to the journal first. Foreign text is
- * escaped; nothing secret ever comes here.
+ * The audit: one line for each finished or refused use of a key or token, and
+ * for each key that was wanted and is not there. The keyholder alone writes
+ * it, to the journal first. Foreign text is escaped; nothing secret ever comes
+ * here.
  */
 #ifndef AGENT_KEYHOLDER_AUDIT_H
 #define AGENT_KEYHOLDER_AUDIT_H

@@ -143,6 +143,24 @@ handle_management(struct client *c, enum message m, const union any_record *r,
     return fail(p, ERR_USAGE, "not a message for the keyholder");
 }
 
+/* What was wanted is the session's word. */
+static void
+audit_no_key(struct client *c, struct slice wanted)
+{
+    AUTO(buf) struct buf text = {0};
+    struct audit_line line = {.session = c->session,
+                              .pid = c->pid,
+                              .program = client_program(c),
+                              .operation = "sign",
+                              .result = ERR_NO_KEY};
+
+    if (c->served.verb == VERB_ENCRYPT)
+        line.operation = "encrypt";
+    buf_add_slice(&text, wanted);
+    line.address = buf_text(&text);
+    audit_write(&c->keyholder->audit, &line);
+}
+
 static enum err
 handle(struct client *c, enum message m, const union any_record *r,
        union any_reply *out, struct reply_room *room, struct problem *p)
@@ -165,6 +183,10 @@ handle(struct client *c, enum message m, const union any_record *r,
         return key_decrypt(c, &r->unwrap_request, &out->decrypt, room, p);
     if (m == MSG_AGREE)
         return key_agree(c, &r->agree_request, &out->agree, room, p);
+    if (m == MSG_NO_KEY) {
+        audit_no_key(c, r->address.address);
+        return ERR_OK;
+    }
     if (m == MSG_DECRYPTED) {
         c->attempts.count = 0;
         return ERR_OK;

@@ -143,6 +143,21 @@ own_keys_load(struct request *r, bool purpose, struct own_keys *out)
     return ERR_OK;
 }
 
+void
+own_keys_tell_missing(struct request *r, const char *wanted)
+{
+    struct address a = {.address = slice_text(wanted)};
+    struct problem why = r->problem;
+    struct empty nothing;
+
+    if (a.address.n > LIMIT_ADDRESS_BYTES)
+        a.address.n = LIMIT_ADDRESS_BYTES;
+    if (keyholder_call(r, MSG_NO_KEY, &a, NULL, 0, &nothing) != ERR_OK)
+        log_note("session %llu: the audit does not say that a key is not there",
+                 (unsigned long long)r->session->id);
+    r->problem = why;
+}
+
 bool
 own_key_is_newer(const struct own_key *a, const struct own_key *b)
 {

@@ -164,6 +164,10 @@ MUST_USE enum err own_keys_load(struct request *r, bool purpose,
                                 struct own_keys *out);
 /* The same without what certificates say: the keyring is not asked. */
 MUST_USE enum err own_keys_read(struct request *r, struct own_keys *out);
+/* Tells the keyholder, for the audit, that there is no key for WANTED, an
+ * address or the beginning of an id (NULL: nobody was named). Leaves the
+ * problem of R as it is. */
+void own_keys_tell_missing(struct request *r, const char *wanted);
 void own_keys_drop(struct own_keys *k);
 
 /* Of two certificates: A begins later than B, or ends later when both begin

@@ -217,9 +217,11 @@ signer_choose(struct request *r, enum verb verb, const char *wanted,
 
     s->keys = *keys;
     *keys = (struct own_keys){0};
-    if ((e = choose(r, s, wanted, from)) != ERR_OK)
-        return e;
-    if ((e = signer_choose_algorithm(r, s)) != ERR_OK)
+    if ((e = choose(r, s, wanted, from)) == ERR_OK)
+        e = signer_choose_algorithm(r, s);
+    if (e == ERR_NO_KEY)
+        own_keys_tell_missing(r, from ? from : wanted);
+    if (e != ERR_OK)
         return e;
     e = session_narrow(r, verb, LIMIT_SESSION_OPERATIONS,
                        buf_slice(&s->key->ref));
