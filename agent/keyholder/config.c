@@ -357,6 +357,7 @@ config_load(struct config *c, const char *file)
         log_error("%s cannot be read", file);
     else if (line > 0)
         log_error("%s: line %d is not understood", file, line);
+    program_rules_settle(c);
 }
 
 static bool

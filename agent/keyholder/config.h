@@ -16,7 +16,6 @@
 
 /* Shows our own tokens to other programs: never one of them here. */
 #define CONFIG_OWN_MODULE "smime-agent-pkcs11.so"
-#define CONFIG_PROGRAMS    32
 
 struct config_module {
     char *name;
@@ -90,8 +89,9 @@ struct config {
     struct config_decrypt decrypt;
     struct config_key key[LIMIT_CONFIG_KEYS];
     size_t key_count;
-    struct config_program program[CONFIG_PROGRAMS];
-    size_t program_count;
+    struct config_program program[LIMIT_CONFIG_PROGRAMS + 1];
+    size_t program_count; /* the last place is for "*" */
+    bool programs_left_out;
 };
 
 /* Sets the defaults. */

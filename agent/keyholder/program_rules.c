@@ -10,8 +10,12 @@ rule_named(struct config *c, const char *name)
     for (size_t i = 0; i < c->program_count; i++)
         if (strcmp(c->program[i].name, name) == 0)
             return &c->program[i];
-    if (c->program_count == CONFIG_PROGRAMS || name[0] == '\0')
+    if (name[0] == '\0')
         return NULL;
+    if (c->program_count >= LIMIT_CONFIG_PROGRAMS && strcmp(name, "*") != 0) {
+        c->programs_left_out = true;
+        return NULL;
+    }
     r = &c->program[c->program_count++];
     *r = (struct config_program){.name = mem_text(slice_text(name))};
     return r;
@@ -64,6 +68,18 @@ program_rule_set(struct config *c, const char *program, const char *name,
         }
     r->use = PROGRAM_ASK;
     return false;
+}
+
+void
+program_rules_settle(struct config *c)
+{
+    struct config_program *r;
+
+    if (!c->programs_left_out)
+        return;
+    r = rule_named(c, "*");
+    if (r->use == PROGRAM_ALLOW)
+        r->use = PROGRAM_ASK;
 }
 
 void

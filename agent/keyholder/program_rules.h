@@ -16,6 +16,9 @@
  * leaves open is asked for. */
 bool program_rule_set(struct config *c, const char *program, const char *name,
                       const char *value);
+/* After a file was read: programs that a rule beyond LIMIT_CONFIG_PROGRAMS may
+ * have been meant for are asked about. */
+void program_rules_settle(struct config *c);
 void program_rules_drop(struct config *c);
 
 /* The rule for CALLER ("smime-git, from git, from bash"): of the program that

@@ -124,6 +124,41 @@ the_nearest_program_with_a_rule_counts(void **state)
 }
 
 static void
+add_rules(struct buf *text, size_t count)
+{
+    buf_clear(text);
+    for (size_t i = 0; i < count; i++)
+        buf_addf(text, "[program p%zu]\nuse = allow\n", i);
+}
+
+static void
+one_program_too_many_and_those_without_a_rule_are_asked_about(void **state)
+{
+    AUTO(config) struct config c;
+    AUTO(config) struct config full;
+    AUTO(buf) struct buf text = {0};
+
+    (void)state;
+    config_init(&full);
+    add_rules(&text, LIMIT_CONFIG_PROGRAMS);
+    load(&full, buf_text(&text));
+    assert_non_null(program_rule_find(&full, "p31"));
+    assert_null(program_rule_find(&full, "p32"));
+    load(&full, "[program *]\nuse = refuse\n");
+    assert_int_equal(program_rule_find(&full, "p32")->use, PROGRAM_REFUSE);
+
+    config_init(&c);
+    add_rules(&text, LIMIT_CONFIG_PROGRAMS + 1);
+    load(&c, buf_text(&text));
+    assert_int_equal(program_rule_find(&c, "p31")->use, PROGRAM_ALLOW);
+    assert_int_equal(program_rule_find(&c, "p32")->use, PROGRAM_ASK);
+    load(&c, "[program *]\nuse = allow\nkeys = 01\n");
+    assert_int_equal(program_rule_find(&c, "p32")->use, PROGRAM_ASK);
+    load(&c, "[program *]\nuse = refuse\n");
+    assert_int_equal(program_rule_find(&c, "p32")->use, PROGRAM_REFUSE);
+}
+
+static void
 a_module_that_should_run_elsewhere_never_runs_here(void **state)
 {
     AUTO(config) struct config c;
@@ -166,6 +201,8 @@ main(void)
         cmocka_unit_test(a_later_file_overrides_an_earlier_one),
         cmocka_unit_test(what_is_wrong_is_passed_over),
         cmocka_unit_test(the_nearest_program_with_a_rule_counts),
+        cmocka_unit_test(
+            one_program_too_many_and_those_without_a_rule_are_asked_about),
         cmocka_unit_test(a_module_that_should_run_elsewhere_never_runs_here),
         cmocka_unit_test(what_a_module_wants_to_be_told_is_kept),
     };
