@@ -9,6 +9,7 @@
 #ifndef CLIENT_MAIL_SENDMAIL_H
 #define CLIENT_MAIL_SENDMAIL_H
 
+#include <sys/types.h>
 #include <sysexits.h>
 
 #include "agent/mime/header.h"
@@ -58,6 +59,21 @@ void letter_drop(struct letter *l);
  * its From where it has none. */
 int letter_write(const struct letter *l, const struct sendmail_options *o,
                  const char *sender, int *out_fd);
+
+/* ---- sendmail_writer.c --------------------------------------------------- */
+
+/* The tool that writes the pipe that is our stdin, when one of our parents
+ * does. */
+struct writer {
+    pid_t pid;
+    int fd; /* of the process; -1: not known */
+};
+/* To be called before anything is read. */
+void writer_find(struct writer *out);
+/* Has it ended? A tool that is done closes its end and waits for us: one that
+ * is gone when stdin ends died on the way. */
+bool writer_is_gone(const struct writer *w);
+void writer_drop(struct writer *w);
 
 /* ---- sendmail_people.c --------------------------------------------------- */
 

@@ -207,11 +207,17 @@ int
 letter_read(const struct sendmail_options *o, struct letter *out)
 {
     struct letter l = {.fd = memfd_create("message", MFD_CLOEXEC)};
+    AUTO(writer) struct writer writer;
     int e;
 
+    writer_find(&writer);
     if (l.fd < 0)
         return memory_failed();
     e = o->dots_are_text ? all_copy(STDIN_FILENO, l.fd) : lines_copy(l.fd);
+    if (e == EX_OK && writer_is_gone(&writer))
+        e = failure_say(EX_DATAERR, "send it again from your mail program",
+                        "not sent: the program that wrote the message ended "
+                        "before it was done");
     if (e == EX_OK && lseek(l.fd, 0, SEEK_CUR) == 0)
         e = failure_say(EX_DATAERR, "give a message on standard input",
                         "not sent: the message is empty");
