@@ -112,12 +112,18 @@ static enum err
 put_outer_field(const struct draft *d, const struct header_field *f,
                 struct sink *to, const char *eol, struct problem *p)
 {
-    switch (protect_outer(&d->protect, f)) {
+    AUTO(buf) struct buf value = {0};
+    AUTO(buf) struct buf whole = {0};
+    struct header_field other;
+
+    switch (protect_outer(&d->protect, f, &value)) {
     case OUTER_SAME:
         return put_field(to, f, eol, p);
-    case OUTER_HIDDEN:
-        TRY(put(to, PROTECT_HIDDEN_SUBJECT, p));
-        return put(to, eol, p);
+    case OUTER_OTHER:
+        buf_add_slice(&whole, f->name);
+        buf_addf(&whole, ": %s\r\n", buf_text(&value));
+        other = (struct header_field){.whole = buf_slice(&whole)};
+        return put_field(to, &other, eol, p);
     case OUTER_NONE:
         break;
     }

@@ -73,10 +73,27 @@ static void
 add_escaped(const char *text, bool html, struct buf *out)
 {
     for (; *text; text++)
-        if (html && strchr("<>&", *text))
+        if (*text == '\n')
+            buf_add_text(out, "\r\n");
+        else if (html && strchr("<>&", *text))
             buf_addf(out, "&#%d;", *text);
         else if ((unsigned char)*text >= ' ')
             buf_add_byte(out, (uint8_t)*text);
+}
+
+/* Fields with values in encoded words, a line each. */
+static void
+add_encoded(const char *display, struct buf *out)
+{
+    while (*display) {
+        size_t line = strcspn(display, "\n"), name = strcspn(display, " ") + 1;
+
+        buf_add(out, display, name);
+        encoded_words_add(slice_of(display + name, line - name), out);
+        display += line;
+        if (*display)
+            buf_add_byte(out, (uint8_t)*display++);
+    }
 }
 
 /* In another charset than UTF-8 what is beyond ASCII is an encoded word. */
@@ -86,15 +103,13 @@ element_make(const char *display, const struct content_type *type,
 {
     const char *charset = content_type_find(type, "charset");
     AUTO(buf) struct buf other = {0};
-    size_t name = strcspn(display, " ") + 1;
 
     out->html = strcmp(type->type, "text/html") == 0;
     out->to_utf8 = !is_ascii(display) &&
                    (!charset || strcasecmp(charset, "us-ascii") == 0);
     if (!is_ascii(display) && !out->to_utf8 &&
         strcasecmp(charset, "utf-8") != 0) {
-        buf_add(&other, display, name);
-        encoded_words_add(slice_text(display + name), &other);
+        add_encoded(display, &other);
         display = buf_text(&other);
     }
     buf_add_text(&out->text, out->html ? DIV_BEGIN : "");

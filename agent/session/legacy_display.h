@@ -13,8 +13,9 @@
  * text/html that is no attachment, of a known transfer encoding? */
 bool legacy_display_fits(const struct header *h);
 
-/* Writes the part H, BODY with DISPLAY (UTF-8, one line) before its text, in
- * quoted-printable; canonical form. Errors: those of BODY and TO. */
+/* Writes the part H, BODY with DISPLAY (UTF-8, "Name: value" on each line)
+ * before its text, in quoted-printable; canonical form. Errors: those of BODY
+ * and TO. */
 MUST_USE enum err legacy_display_put(const char *display,
                                      const struct header *h,
                                      struct stream *body, struct sink *to,

@@ -14,7 +14,7 @@ static const char padding_words[] = "pkcs1 or pss";
 static const char cipher_words[] = "aes128-cbc, aes192-cbc, aes256-cbc, "
                                    "aes128-gcm, aes192-gcm or aes256-gcm";
 static const char key_padding_words[] = "pkcs1 or oaep";
-static const char header_words[] = "off, clear or cipher";
+static const char header_words[] = "off, clear, cipher or shy";
 static const char flag_words[] = "yes or no";
 
 /* ---- words ----------------------------------------------------------------
@@ -82,7 +82,7 @@ set_oaep_digest(struct policy *p, const char *word)
 static bool
 set_header(struct policy *p, const char *word)
 {
-    static const char *const words[] = {"off", "clear", "cipher"};
+    static const char *const words[] = {"off", "clear", "cipher", "shy"};
 
     for (size_t i = 0; i < ARRAY_COUNT(words); i++)
         if (strcasecmp(word, words[i]) == 0) {

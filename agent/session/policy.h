@@ -11,11 +11,12 @@
 #include "agent/session/session.h"
 
 /* RFC 9788: nothing; a copy of the header fields inside; and, where it is
- * encrypted, some of them hidden outside. */
+ * encrypted, some of them hidden outside (hcp_baseline), or more (hcp_shy). */
 enum header_protection {
     HEADER_PROTECTION_OFF,
     HEADER_PROTECTION_CLEAR,
-    HEADER_PROTECTION_CIPHER
+    HEADER_PROTECTION_CIPHER,
+    HEADER_PROTECTION_SHY
 };
 
 /* 0, HASH_NONE, CIPHER_NONE: by the key, or by what the recipients announce.

@@ -4,6 +4,7 @@
 
 #include "agent/mime/address.h"
 #include "agent/mime/safe_field.h"
+#include "agent/session/protected.h"
 
 bool
 protect_is_on(const struct protect *p)
@@ -14,7 +15,8 @@ protect_is_on(const struct protect *p)
 static bool
 hides(const struct protect *p)
 {
-    return p->encrypts && p->how == HEADER_PROTECTION_CIPHER;
+    return p->encrypts && (p->how == HEADER_PROTECTION_CIPHER ||
+                           p->how == HEADER_PROTECTION_SHY);
 }
 
 static bool
@@ -41,17 +43,26 @@ field_is_structural(const struct header_field *f)
     return header_is_mime(f) || slice_is_nocase(f->name, "MIME-Version");
 }
 
-/* hcp_baseline (RFC 9788 3.2.1). */
 enum outer_field
-protect_outer(const struct protect *p, const struct header_field *f)
+protect_outer(const struct protect *p, const struct header_field *f,
+              struct buf *out)
 {
     static const char *const removed[] = {"Keywords", "Comments", NULL};
+    AUTO(buf) struct buf shy = {0};
 
     if (!hides(p))
         return OUTER_SAME;
-    if (slice_is_nocase(f->name, "Subject"))
-        return OUTER_HIDDEN;
-    return is_one_of(f, removed) ? OUTER_NONE : OUTER_SAME;
+    if (is_one_of(f, removed))
+        return OUTER_NONE;
+    if (slice_is_nocase(f->name, "Subject")) {
+        buf_add_text(out, "[...]");
+        return OUTER_OTHER;
+    }
+    if (p->how != HEADER_PROTECTION_SHY || !protect_shy_add(f, &shy) ||
+        field_says_same(buf_slice(&shy), f->value))
+        return OUTER_SAME;
+    buf_add_slice(out, buf_slice(&shy));
+    return OUTER_OTHER;
 }
 
 /* Written by those who carry or keep a message: not the sender's. */
@@ -83,16 +94,28 @@ is_protected(const struct header_field *f)
 }
 
 static bool
-add_outer(const struct header_field *f, struct buf *out)
+add_outer(const struct protect *p, const struct header_field *f,
+          struct buf *out)
 {
     AUTO(buf) struct buf whole = {0};
+    AUTO(buf) struct buf other = {0};
     struct header_field outer;
+    bool safe = true;
 
     buf_add_text(&whole, "HP-Outer: ");
-    if (!safe_field_add(f, &whole))
-        return false;
+    switch (protect_outer(p, f, &other)) {
+    case OUTER_SAME:
+        safe = safe_field_add(f, &whole);
+        break;
+    case OUTER_OTHER:
+        buf_add_slice(&whole, f->name);
+        buf_addf(&whole, ": %s\r\n", buf_text(&other));
+        break;
+    case OUTER_NONE:
+        return true;
+    }
     outer = (struct header_field){.whole = buf_slice(&whole)};
-    return safe_field_add(&outer, out); /* for it is longer now */
+    return safe && safe_field_add(&outer, out); /* for it is longer now */
 }
 
 bool
@@ -104,22 +127,9 @@ protect_fields_add(const struct protect *p, const struct header *h,
     for (size_t i = 0; i < h->count; i++)
         if (is_protected(&h->fields[i]))
             safe &= safe_field_add(&h->fields[i], out);
-    for (size_t i = 0; p->encrypts && i < h->count; i++) {
-        const struct header_field *f = &h->fields[i];
-
-        if (!is_protected(f))
-            continue;
-        switch (protect_outer(p, f)) {
-        case OUTER_SAME:
-            safe &= add_outer(f, out);
-            break;
-        case OUTER_HIDDEN:
-            buf_add_text(out, "HP-Outer: " PROTECT_HIDDEN_SUBJECT "\r\n");
-            break;
-        case OUTER_NONE:
-            break;
-        }
-    }
+    for (size_t i = 0; p->encrypts && i < h->count; i++)
+        if (is_protected(&h->fields[i]))
+            safe &= add_outer(p, &h->fields[i], out);
     return safe;
 }
 
@@ -161,12 +171,22 @@ void
 protect_display_add(const struct protect *p, const struct header *h,
                     struct buf *out)
 {
-    const struct header_field *f = header_find(h, "Subject", 0);
-    AUTO(buf) struct buf value = {0};
+    static const char *const shown[] = {"Subject", "From", "To",
+                                        "Cc",      "Date", NULL};
 
-    if (!p->legacy_display || !hides(p) || !f)
-        return;
-    header_unfold(f->value, &value);
-    buf_add_text(out, "Subject: ");
-    encoded_word_decode(buf_slice(&value), out);
+    for (size_t i = 0; p->legacy_display && hides(p) && shown[i]; i++) {
+        const struct header_field *f = header_find(h, shown[i], 0);
+        AUTO(buf) struct buf outer = {0};
+        AUTO(buf) struct buf value = {0};
+        AUTO(buf) struct buf text = {0};
+
+        if (!f || protect_outer(p, f, &outer) == OUTER_SAME)
+            continue;
+        header_unfold(f->value, &value);
+        buf_addf(out, "%s%s: ", out->len > 0 ? "\n" : "", shown[i]);
+        encoded_word_decode(buf_slice(&value), &text);
+        for (size_t n = 0; n < text.len; n++)
+            if (text.data[n] >= ' ')
+                buf_add_byte(out, text.data[n]);
+    }
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "agent/address/same.h"
+#include "agent/mime/address.h"
 #include "agent/mime/safe_field.h"
 #include "agent/session/protect.h"
 #include "agent/session/reading.h"
@@ -227,6 +229,36 @@ put_field(struct sink *to, const char *mark, const struct header_field *f,
     return sink_write(to, "\n", 1, p);
 }
 
+static bool
+is_from(const struct header_field *f)
+{
+    return slice_is_nocase(f->name, "From");
+}
+
+/* Is the author outside somebody else (RFC 9788 4.4)? Then the one inside is
+ * not shown as the author: whether a signature vouches for him is known only
+ * when all of the message is read. */
+static bool
+is_other_author(const struct header *outer, const struct header *inner)
+{
+    const struct header_field *a = header_find(outer, "From", 0);
+    const struct header_field *b = header_find(inner, "From", 0);
+    struct mailbox_list left, right;
+    bool same;
+
+    if (!a || !b)
+        return false;
+    mailbox_list_parse(a->value, &left);
+    mailbox_list_parse(b->value, &right);
+    same = left.count == right.count;
+    for (size_t i = 0; same && i < left.count; i++)
+        same = address_equal(slice_text(left.item[i].address),
+                             slice_text(right.item[i].address));
+    mailbox_list_drop(&left);
+    mailbox_list_drop(&right);
+    return !same;
+}
+
 static enum err
 put_outer(const struct header *inner, const struct header_field *f,
           struct sink *to, struct problem *p)
@@ -260,9 +292,13 @@ protected_put(const struct reading *g, const struct entity *e, struct sink *to,
               struct problem *p)
 {
     const struct header *outer = &g->top.header, *inner = &e->header;
+    bool other = is_other_author(outer, inner);
 
     for (size_t i = 0; i < outer->count; i++)
-        TRY(put_outer(inner, &outer->fields[i], to, p));
+        if (other && is_from(&outer->fields[i]))
+            TRY(put_field(to, "", &outer->fields[i], p));
+        else
+            TRY(put_outer(inner, &outer->fields[i], to, p));
     for (size_t i = 0; i < inner->count; i++) {
         const struct header_field *f = &inner->fields[i];
 
@@ -271,7 +307,7 @@ protected_put(const struct reading *g, const struct entity *e, struct sink *to,
         if (slice_is_nocase(f->name, "Content-Type"))
             TRY(put_type(f, to, p));
         else
-            TRY(put_field(to, "", f, p));
+            TRY(put_field(to, other && is_from(f) ? "X-Protected-" : "", f, p));
     }
     return ERR_OK;
 }

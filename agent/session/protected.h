@@ -43,7 +43,8 @@ void protected_read(struct reading *g, const struct entity *e,
 /* Writes the header of the readable message, without the empty line: the
  * protected fields, and of those outside what is not among them. What a
  * reader shows or answers by, and stands only outside or differs from what
- * the sender wrote there, becomes X-Unprotected-NAME. */
+ * the sender wrote there, becomes X-Unprotected-NAME. But of two authors the
+ * one outside stays From, and the other becomes X-Protected-From. */
 MUST_USE enum err protected_put(const struct reading *g, const struct entity *e,
                                 struct sink *to, struct problem *p);
 

@@ -79,7 +79,8 @@ const struct command command_encrypt = {
             "  --header-protection H   off; clear: the header fields are "
             "inside too;\n"
             "              cipher: and Subject, Keywords and Comments are "
-            "hidden outside\n"
+            "hidden outside;\n"
+            "              shy: and names and the time zone too\n"
             "  --legacy-display   repeat the hidden Subject in the text, for "
             "readers that\n"
             "              do not know of it\n",

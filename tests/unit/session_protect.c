@@ -206,8 +206,9 @@ another_author_outside_is_never_good(void **state)
     replace(&s.output, FROM, "From: B <boss@example.org>\n");
     open_as_b(&s.output, &o);
     assert_string_equal(outer_of(&o, "From"), "B <boss@example.org>");
-    assert_true(header_holds(&o.output, "\nX-Unprotected-From: B <boss@"));
-    assert_true(header_holds(&o.output, "\n" FROM));
+    assert_true(header_holds(&o.output, "\nFrom: B <boss@"));
+    assert_true(header_holds(&o.output, "\nX-Protected-" FROM));
+    assert_false(header_holds(&o.output, "\n" FROM));
     from = json_object_get(report_of(&o), "from");
     assert_string_equal(json_string_value(json_array_get(from, 0)),
                         "a@example.org");
@@ -337,6 +338,73 @@ the_legacy_display_is_in_the_text_and_taken_off_again(void **state)
     assert_true(holds(&inside.output, "HP-Outer: Subject: [...]\n"));
 }
 
+static void
+shy_tells_no_names_and_no_zone_outside(void **state)
+{
+    static const char mail[] =
+        "From: \"A, B\" <a@example.org>\n"
+        "To: B <b@example.org>, C <c@example.org>\n"
+        "Date: Sat, 20 Feb 2021 23:16:02 -0500 (EST)\n" SUBJECT
+        "Reply-To: R <r@example.org>\nKeywords: k\n\nthe text\n";
+    static const char *const outside[] = {
+        "From: a@example.org\n", "To: b@example.org,\n c@example.org\n",
+        "Date: Sun, 21 Feb 2021 04:16:02 +0000\n", "Subject: [...]\n",
+        "Reply-To: R <r@example.org>\n"};
+    AUTO(outcome) struct outcome s;
+    AUTO(outcome) struct outcome o;
+    AUTO(outcome) struct outcome inside;
+
+    (void)state;
+    encrypt_as("shy", true, "yes", mail, &s);
+    for (size_t i = 0; i < ARRAY_COUNT(outside); i++)
+        assert_true(header_holds(&s.output, outside[i]));
+    assert_false(header_holds(&s.output, "Keywords"));
+    open_as_b(&s.output, &o);
+    assert_field(&o, "From", "signed-and-encrypted",
+                 "\"A, B\" <a@example.org>");
+    assert_field(&o, "Date", "signed-and-encrypted",
+                 "Sat, 20 Feb 2021 23:16:02 -0500 (EST)");
+    assert_field(&o, "Reply-To", "signed-only", "R <r@example.org>");
+    assert_true(header_holds(&o.output, "From: \"A, B\" <a@"));
+    assert_false(header_holds(&o.output, "X-Protected"));
+    assert_true(holds(&o.output, "\n\nthe text\n"));
+    people_clear();
+    card_add(&bob, "b@example.org");
+    call_mail(mail_decrypt, NULL, buf_slice(&s.output), &inside);
+    assert_int_equal(inside.e, ERR_OK);
+    assert_true(holds(&inside.output, "HP-Outer: From: a@example.org\n"));
+    assert_true(holds(&inside.output,
+                      "\n\nSubject: the secret\n"
+                      "From: \"A, B\" <a@example.org>\n"
+                      "To: B <b@example.org>, C <c@example.org>\n"
+                      "Date: Sat, 20 Feb 2021 23:16:02 -0500 (EST)\n\n"
+                      "the text"));
+}
+
+static void
+what_shy_cannot_read_stays_as_it_is(void **state)
+{
+    static const char *const fields[] = {
+        "To: some: B <b@example.org>;\n",
+        "Cc: not an address\n",
+        "Date: yesterday\n",
+        "Date: Sat, 31 Feb 2021 10:00:00 +0100\n",
+        "Date: Sat, 20 Feb 2021 25:00:00 +0100\n",
+        "Date: Sat, 20 Feb 2021 10:00:00 EST\n",
+        "Date: Sat, 20 Feb 2021 10:00:00 +1x00\n",
+        "Date: Sat, 20 Feb 2021 10:00:00 +0100 and more\n"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        AUTO(outcome) struct outcome s;
+        AUTO(buf) struct buf mail = {0};
+
+        buf_addf(&mail, FROM "%s" SUBJECT "\nthe text\n", fields[i]);
+        encrypt_as("shy", false, "no", buf_text(&mail), &s);
+        assert_true(header_holds(&s.output, fields[i]));
+    }
+}
+
 /* ---- requests -------------------------------------------------------------
  */
 
@@ -428,6 +496,8 @@ main(void)
             with_clear_an_encrypted_mail_hides_nothing_and_says_so),
         cmocka_unit_test(a_field_that_is_outside_too_was_not_encrypted),
         cmocka_unit_test(the_legacy_display_is_in_the_text_and_taken_off_again),
+        cmocka_unit_test(shy_tells_no_names_and_no_zone_outside),
+        cmocka_unit_test(what_shy_cannot_read_stays_as_it_is),
         cmocka_unit_test(a_word_that_is_none_is_refused),
         cmocka_unit_test(a_bare_entity_has_no_fields_to_protect),
         cmocka_unit_test(an_hp_that_is_there_is_replaced),
