@@ -142,6 +142,36 @@ uint64_t monotonic_ms(void);
 void deadline_after(unsigned ms, struct timespec *out);
 void cond_init_monotonic(pthread_cond_t *c);
 
+/* ---- loading (loading.c, system.c) ------------------------------------------
+ */
+
+/* Loading runs under the loader's lock: who hangs in it stops whoever loads
+ * anything after him. A thread watches the one that loads. */
+struct loading {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool watched;  /* there is such a thread */
+    bool ended;    /* these: mutex */
+    uint64_t end_ms; /* what is loaded now may take until then; 0: nothing is */
+    const char *name;
+    struct note *note;
+    const struct token_config *config;
+};
+
+void loading_begin(struct loading *l, const struct token_config *c);
+void loading_end(struct loading *l);
+/* This thread loads the module NAME from now on, until loading_leave. */
+void loading_enter(struct loading *l, struct note *note, const char *name);
+void loading_leave(struct loading *l);
+
+/* p11-kit's configured modules, those that are wanted; NULL: none. Adds those
+ * that their notes forbid to the store. */
+CK_FUNCTION_LIST **system_load(struct token_store *store,
+                               const struct token_config *c,
+                               struct loading *l);
+struct module *store_add_module(struct token_store *store, const char *name);
+
 /* ---- notes (notes.c) -------------------------------------------------------
  */
 
@@ -155,6 +185,10 @@ struct note *note_find(struct notes *n, const char *name);
 /* The module is not to be loaded: the process ended in it. */
 bool note_forbids(const struct note *note);
 const char *note_call(const struct note *note);
+/* While it was loaded the module did not come back for MS: it is left out next
+ * time. */
+void note_hang(struct note *note, const char *call, unsigned ms);
+unsigned note_hung_ms(const struct note *note);
 /* This thread is in a module from now on; *CALL says where. NOTE may be
  * NULL. */
 void note_enter(struct note *note, const char *const *call);

@@ -1,7 +1,7 @@
 /*
  * Notes of which module the process ended in, kept in memory that outlives
- * it: a module that crashes at its start would otherwise take everything down
- * again and again.
+ * it: a module that crashes or hangs at its start would otherwise take
+ * everything down again and again.
  */
 #include "tokens/internal.h"
 
@@ -14,6 +14,7 @@ struct note {
     char name[64];
     char call[CALL_BYTES]; /* the last one it ended in */
     uint32_t strikes;
+    uint32_t hung_ms; /* it did not come back for so long; 0: it ended it */
 };
 
 struct notes {
@@ -62,6 +63,23 @@ bool
 note_forbids(const struct note *note)
 {
     return note && note->strikes >= LIMIT_STRIKES;
+}
+
+unsigned
+note_hung_ms(const struct note *note)
+{
+    return note ? note->hung_ms : 0;
+}
+
+/* It would not come back the next time, either. */
+void
+note_hang(struct note *note, const char *call, unsigned ms)
+{
+    if (!note)
+        return;
+    snprintf(note->call, sizeof(note->call), "%s", call);
+    note->hung_ms = ms;
+    note->strikes = LIMIT_STRIKES;
 }
 
 const char *

@@ -3,8 +3,7 @@
 
 #include <errno.h>
 
-#define SYSTEM_NAME "(p11-kit)"
-#define END_MS      1000 /* for threads that are in a module */
+#define END_MS 1000 /* for threads that are in a module */
 
 static unsigned
 or_default(unsigned value, unsigned otherwise)
@@ -12,17 +11,8 @@ or_default(unsigned value, unsigned otherwise)
     return value ? value : otherwise;
 }
 
-static bool
-list_has(const char *const *list, const char *name)
-{
-    for (; list && *list; list++)
-        if (strcmp(*list, name) == 0)
-            return true;
-    return false;
-}
-
-static struct module *
-add_module(struct token_store *store, const char *name)
+struct module *
+store_add_module(struct token_store *store, const char *name)
 {
     struct module *m = &store->modules[store->module_count++];
 
@@ -36,67 +26,12 @@ add_module(struct token_store *store, const char *name)
     return m;
 }
 
-static bool
-is_never_wanted(const struct token_config *c, CK_FUNCTION_LIST *f)
-{
-    char *file = p11_kit_module_get_filename(f);
-    const char *slash = file ? strrchr(file, '/') : NULL;
-    bool never = file && c->never_file &&
-                 strcmp(slash ? slash + 1 : file, c->never_file) == 0;
-
-    free(file);
-    return never;
-}
-
-/* The trust module holds no keys; and what logs calls would log PINs. */
-static bool
-system_module_wanted(const struct token_config *c, CK_FUNCTION_LIST *f,
-                     const char *name)
-{
-    char *logs = p11_kit_config_option(f, "log-calls");
-    bool logging = logs && strcmp(logs, "yes") == 0;
-
-    free(logs);
-    if (logging || !name || strcmp(name, "p11-kit-trust") == 0)
-        return false;
-    if (p11_kit_module_get_flags(f) & P11_KIT_MODULE_TRUSTED)
-        return false;
-    return (!c->allow || list_has(c->allow, name)) &&
-           !list_has(c->deny, name) && !is_never_wanted(c, f);
-}
-
-/* p11-kit loads them together: when one of them ends the process in that,
- * nobody knows which. */
-static void
-load_system(struct token_store *store, const struct token_config *c)
-{
-    static const char *const call = "dlopen";
-    struct note *note = note_find(store->notes, SYSTEM_NAME);
-
-    if (note_forbids(note)) {
-        (void)add_module(store, SYSTEM_NAME);
-        return;
-    }
-    note_enter(note, &call);
-    store->system = p11_kit_modules_load(NULL, 0);
-    note_leave();
-    for (CK_FUNCTION_LIST **f = store->system;
-         f && *f && store->module_count < LIMIT_MODULES; f++) {
-        char *name = p11_kit_module_get_name(*f);
-
-        if (system_module_wanted(c, *f, name))
-            add_module(store, name)->f = *f;
-        free(name);
-    }
-}
-
 /* A file that cannot be loaded is a module that failed. */
 static void
 load_module(struct token_store *store, const struct token_config *all,
-            const struct token_module *c)
+            const struct token_module *c, struct loading *l)
 {
-    static const char *const call = "dlopen";
-    struct module *m = add_module(store, c->name);
+    struct module *m = store_add_module(store, c->name);
 
     if (m->state == TOKEN_MODULE_SKIPPED)
         return;
@@ -105,12 +40,12 @@ load_module(struct token_store *store, const struct token_config *all,
             c->concurrency < LIMIT_IDLE ? c->concurrency : LIMIT_IDLE;
     if (c->init)
         m->init = strdup(c->init);
-    note_enter(m->note, &call);
+    loading_enter(l, m->note, m->name);
     if (c->remote)
         (void)remote_load(m, all);
     else
         m->f = p11_kit_module_load(c->path, 0);
-    note_leave();
+    loading_leave(l);
     if (!m->f || (c->init && !m->init))
         m->state = TOKEN_MODULE_FAILED;
 }
@@ -118,10 +53,14 @@ load_module(struct token_store *store, const struct token_config *all,
 static void
 load_modules(struct token_store *store, const struct token_config *c)
 {
+    struct loading l = {.config = c};
+
+    loading_begin(&l, c);
     for (size_t i = 0; i < c->module_count; i++)
-        load_module(store, c, &c->modules[i]);
+        load_module(store, c, &c->modules[i], &l);
     if (c->use_system && store->module_count < LIMIT_MODULES)
-        load_system(store, c);
+        store->system = system_load(store, c, &l);
+    loading_end(&l);
 }
 
 static void
@@ -319,6 +258,7 @@ token_store_module_info(struct token_store *store, size_t index,
         out->hang.call = m->call;
         out->hang.ms = (unsigned)(monotonic_ms() - m->busy_since_ms);
     } else if (m->state == TOKEN_MODULE_SKIPPED) {
+        out->hang.ms = note_hung_ms(m->note);
         out->hang.call = note_call(m->note);
     } else {
         out->hangs = token_hangs(store, m, &out->hang);

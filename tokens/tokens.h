@@ -106,6 +106,12 @@ typedef void token_hung_fn(void *arg, void *request,
                            const struct token_info *info,
                            const struct token_hang *hang);
 
+/* The module NAME does not come back from being loaded, and keeps everything
+ * else in this process from being loaded. It is noted, so that the next store
+ * with these notes leaves it out: the process has to end and start anew.
+ * Called by a thread of the library while token_store_new runs. */
+typedef void token_stuck_fn(void *arg, const char *name);
+
 /* Starts p11-kit-remote with the module NAME behind FD (borrowed), its stdin
  * and stdout. Called in a thread of its own, also after that process ended.
  * When it cannot be started, the module fails to initialise. */
@@ -124,6 +130,7 @@ struct token_config {
     const char *vtoken_path;   /* smime-vtoken.so; NULL: PSS and OAEP only as
                                 * the token does them itself */
     unsigned start_timeout_ms; /* wait for C_Initialize: 3000 */
+    unsigned load_ms;          /* loading one module may take: 5000 */
     unsigned lock_timeout_ms; /* wait for one's turn on a token: operation_ms */
     unsigned cache_ms;        /* age of a cached enumeration: 2000 */
     unsigned concurrency;     /* operations at a time on a token: 1; at
@@ -138,11 +145,18 @@ struct token_config {
                                * events: 3000 */
     token_serve_fn *serve;    /* for remote modules; NULL: there are none */
     void *serve_arg;
-    const char *folder; /* for their sockets; made when it is not there */
+    const char *folder; /* for their sockets, and while modules are loaded;
+                         * made when it is not there. NULL: a module of
+                         * p11-kit's that is not wanted is loaded, not used */
+    const char *const *system_folders; /* two with p11-kit's .module files, the
+                                        * second one counts more; NULL: its
+                                        * own */
     void *notes; /* TOKEN_NOTES_BYTES of memory, at first zero, that outlive
                   * the process; NULL: none */
     token_hung_fn *hung; /* NULL: nobody is told */
     void *hung_arg;
+    token_stuck_fn *stuck; /* NULL: token_store_new waits for as long */
+    void *stuck_arg;
 };
 
 #define TOKEN_NOTES_BYTES 8192
@@ -150,7 +164,8 @@ struct token_config {
 /* For a handler of SIGSEGV and its like: notes which module this thread is
  * in. Three times in an operation, or once while it is loaded or initialised,
  * and the next store with these notes leaves the module out
- * (TOKEN_MODULE_SKIPPED). Safe in a signal handler. */
+ * (TOKEN_MODULE_SKIPPED), as it does with one that hung while it was loaded.
+ * Safe in a signal handler. */
 void tokens_note_crash(void);
 
 /* The calling thread works for REQUEST from now on (not dereferenced here;
@@ -190,7 +205,8 @@ struct token_module_info {
     enum token_module_state state;
     bool remote; /* it runs in a process of its own */
     bool hangs;  /* a call does not come back, its own or a token's */
-    struct token_hang hang;
+    struct token_hang hang; /* that; why it is skipped: it hung in call for ms,
+                             * or, with 0, the process ended there */
     unsigned long rv; /* of a start that failed; 0 none or not loaded */
 };
 bool token_store_module_info(struct token_store *store, size_t index,

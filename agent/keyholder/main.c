@@ -143,6 +143,18 @@ serve_module(void *arg, const char *name, int fd)
                   p.detail);
 }
 
+/* Nothing else can be loaded beside it; the broker starts this process anew,
+ * and then without that module. */
+static void
+module_stuck(void *arg, const char *name)
+{
+    (void)arg;
+    log_error("the module %s does not come back from being loaded; starting "
+              "again without it",
+              name);
+    _exit(1);
+}
+
 static bool
 open_tokens(struct keyholder *k, const char *vtoken, void *notes)
 {
@@ -155,6 +167,8 @@ open_tokens(struct keyholder *k, const char *vtoken, void *notes)
     config.hung = client_hung;
     config.hung_arg = k;
     config.notes = notes;
+    if (notes)
+        config.stuck = module_stuck;
     config.serve = serve_module;
     config.serve_arg = k;
     /* Beside the agent's own sockets. */

@@ -31,7 +31,7 @@ record_fill(const struct token_module_info *m, struct module_record *out)
                                   .own_process = m->remote};
     if (out->state == MODULE_HANGS || out->state == MODULE_SKIPPED)
         out->call = slice_text(m->hang.call ? m->hang.call : "");
-    if (out->state == MODULE_HANGS)
+    if (out->state == MODULE_HANGS || out->state == MODULE_SKIPPED)
         out->seconds = m->hang.ms / 1000;
     if (out->state == MODULE_FAILED && m->rv != 0) {
         out->call = slice_text("C_Initialize");

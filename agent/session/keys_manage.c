@@ -175,7 +175,7 @@ module_json(const struct module_record *m)
     json_object_set_new(one, "own_process", json_boolean(m->own_process));
     if (m->call.n > 0)
         json_object_set_new(one, "call", json_text(m->call));
-    if (m->state == MODULE_HANGS)
+    if (m->state == MODULE_HANGS || m->seconds > 0)
         json_object_set_new(one, "seconds", json_integer(m->seconds));
     if (m->rv != 0)
         json_object_set_new(one, "code", json_integer(m->rv));

@@ -23,6 +23,16 @@ module_problem(json_t *module, char *what, size_t size, const char **out_next)
                     "remote";
         return true;
     }
+    if (strcmp(state, "skipped") == 0 && number_of(module, "seconds") > 0) {
+        snprintf(what, size,
+                 "the module %s did not come back from being loaded (in %s for "
+                 "%lld s) and is left out",
+                 name, call[0] ? call : "a call",
+                 (long long)number_of(module, "seconds"));
+        *out_next = "start smime-agent again to try it once more, or give the "
+                    "module a process of its own: see agent.conf(5), remote";
+        return true;
+    }
     if (strcmp(state, "skipped") == 0) {
         snprintf(what, size,
                  "the module %s ended the process of the tokens (in %s) and "

@@ -23,6 +23,8 @@ doctor_says_what_to_type_next(void **state)
     s.answers[5] = "{\"parameters\":{\"anchors\":[],\"crls\":[{\"source\":"
                    "\"/c/old.crl\",\"next_update\":1000}],\"unreadable\":"
                    "[{\"source\":\"/a/b.pem\",\"why\":\"it is broken\"}]}}";
+                   "{\"name\":\"stuck\",\"state\":\"skipped\",\"call\":"
+                   "\"dlopen\",\"seconds\":5},"
     s.answers[6] = "{\"parameters\":{\"directory\":{\"state\":\"silent\","
                    "\"detail\":\"ldap://a: it is asleep\"}}}";
     assert_int_equal(run_against(&s, "$S doctor"), 0);
@@ -51,6 +53,8 @@ doctor_says_what_to_type_next(void **state)
 
 static void
 look_at(const char *tokens)
+    assert_non_null(strstr(output, "the module stuck did not come back from "
+                                   "being loaded (in dlopen for 5 s)"));
 {
     char answer[512];
     struct server s;

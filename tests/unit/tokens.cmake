@@ -8,15 +8,23 @@ target_include_directories(smime-faultmod PRIVATE
   ${FAULTMOD_P11KIT_INCLUDE_DIRS})
 target_link_libraries(smime-faultmod PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
 
+# One whose constructor hangs on demand; never sanitized, for p11-kit-remote
+# loads it, too.
+add_library(smime-hangmod MODULE ${CMAKE_SOURCE_DIR}/tests/doubles/hangmod.c)
+set_target_properties(smime-hangmod PROPERTIES
+  COMPILE_OPTIONS "" LINK_OPTIONS "" PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/doubles)
+
 foreach(name store keys algorithms lacking import undo faults hang survive
-             together manage pins)
+             loading together manage pins)
   smime_unit_test(tokens_${name} smime-tokens ${CMAKE_DL_LIBS})
   if(TARGET test_tokens_${name})
     target_include_directories(test_tokens_${name} PRIVATE
       ${FAULTMOD_P11KIT_INCLUDE_DIRS})
     target_compile_definitions(test_tokens_${name} PRIVATE
       VTOKEN_PATH="$<TARGET_FILE:smime-vtoken>"
-      FAULTMOD_PATH="$<TARGET_FILE:smime-faultmod>")
-    add_dependencies(test_tokens_${name} smime-vtoken smime-faultmod)
+      FAULTMOD_PATH="$<TARGET_FILE:smime-faultmod>"
+      HANGMOD_PATH="$<TARGET_FILE:smime-hangmod>")
+    add_dependencies(test_tokens_${name} smime-vtoken smime-faultmod
+      smime-hangmod)
   endif()
 endforeach()

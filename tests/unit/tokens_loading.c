@@ -1,0 +1,194 @@
+/* Modules that hang while they are loaded, from agent.conf or from p11-kit's
+ * configuration. */
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "tests/unit/tokens_fixture.h"
+
+#define STUCK 42
+
+static char run[80], package[80], own[80];
+static void *notes;
+
+static int
+start(void **state)
+{
+    char path[128];
+
+    fixture_start(state);
+    raw->C_Finalize(NULL);
+    snprintf(run, sizeof(run), "%s/run", folder);
+    snprintf(package, sizeof(package), "%s/package", folder);
+    snprintf(own, sizeof(own), "%s/own", folder);
+    assert_int_equal(mkdir(package, 0700), 0);
+    assert_int_equal(mkdir(own, 0700), 0);
+    write_file("package/good.module", "# one\nmodule: " FAULTMOD_PATH "\n");
+    write_file("package/stuck.module", "module: /none.so\n");
+    write_file("own/stuck.module", "module: " HANGMOD_PATH "\n");
+    write_file("own/elsewhere.module",
+               "module: " HANGMOD_PATH "\nenable-in: another, program\n");
+    snprintf(path, sizeof(path), "%s/hang", folder);
+    setenv("HANG_WHILE", path, 1);
+    write_file("hang", "");
+    notes = mmap(NULL, TOKEN_NOTES_BYTES, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(notes, MAP_FAILED);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    munmap(notes, TOKEN_NOTES_BYTES);
+    return fixture_end(state);
+}
+
+static void
+end_stuck(void *arg, const char *name)
+{
+    _exit(strcmp(name, arg) == 0 ? STUCK : 1);
+}
+
+/* From p11-kit's configuration when there are no modules. */
+static enum tokens_err
+open_noted(struct token_config c)
+{
+    const char *folders[] = {package, own};
+
+    c.notes = notes;
+    c.folder = run;
+    c.use_system = c.module_count == 0;
+    c.system_folders = folders;
+    c.load_ms = 200;
+    c.stuck = end_stuck;
+    c.stuck_arg = (void *)(uintptr_t) "stuck";
+    return token_store_new(&c, &store);
+}
+
+/* In a process of its own; gives its exit code. */
+static int
+open_until_it_ends(struct token_config c)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        alarm(60);
+        _exit(open_noted(c) == TOKENS_OK ? 0 : 2);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static bool
+is_mapped(const char *what)
+{
+    FILE *f = fopen("/proc/self/maps", "r");
+    char line[512];
+    bool found = false;
+
+    assert_non_null(f);
+    while (!found && fgets(line, sizeof(line), f))
+        found = strstr(line, what) != NULL;
+    fclose(f);
+    return found;
+}
+
+/* The module INDEX was left out; the other one has its token. */
+static void
+check_left_out(size_t index)
+{
+    struct token_module_info info;
+
+    assert_true(token_store_module_info(store, index, &info));
+    assert_string_equal(info.name, "stuck");
+    assert_int_equal(info.state, TOKEN_MODULE_SKIPPED);
+    assert_false(info.hangs);
+    assert_string_equal(info.hang.call, "dlopen");
+    assert_int_equal(info.hang.ms, 200);
+    assert_false(is_mapped("hangmod"));
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+}
+
+static void
+one_of_agent_conf_is_noted_and_hides_no_other_the_next_time(void **state)
+{
+    static const struct token_module modules[] = {
+        {.name = "stuck", .path = HANGMOD_PATH},
+        {.name = "good", .path = FAULTMOD_PATH}};
+    struct token_config c = {.modules = modules, .module_count = 2};
+
+    (void)state;
+    assert_int_equal(open_until_it_ends(c), STUCK);
+    assert_int_equal(open_noted(c), TOKENS_OK);
+    check_left_out(0);
+}
+
+static void
+one_of_p11_kit_is_noted_and_hides_no_other_the_next_time(void **state)
+{
+    char shown[128];
+
+    (void)state;
+    assert_int_equal(open_until_it_ends((struct token_config){0}), STUCK);
+    assert_int_equal(open_noted((struct token_config){0}), TOKENS_OK);
+    check_left_out(0);
+    /* What p11-kit was shown lies there no longer. */
+    snprintf(shown, sizeof(shown), "%s/p11-kit-0", run);
+    assert_int_equal(access(shown, F_OK), -1);
+}
+
+static void
+one_that_is_not_wanted_is_not_loaded(void **state)
+{
+    const char *deny[] = {"stuck", NULL};
+    const char *allow[] = {"good", NULL};
+
+    (void)state;
+    assert_int_equal(open_noted((struct token_config){.deny = deny}),
+                     TOKENS_OK);
+    assert_false(is_mapped("hangmod"));
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+    token_store_drop(&store);
+    assert_int_equal(open_noted((struct token_config){.allow = allow}),
+                     TOKENS_OK);
+    assert_false(is_mapped("hangmod"));
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+}
+
+static void
+one_that_comes_back_in_time_is_no_trouble(void **state)
+{
+    struct token_module_info info;
+
+    (void)state;
+    setenv("HANG_WHILE", "/none", 1);
+    assert_int_equal(open_until_it_ends((struct token_config){0}), 0);
+    assert_int_equal(open_noted((struct token_config){0}), TOKENS_OK);
+    assert_true(token_store_module_info(store, 0, &info));
+    assert_string_equal(info.name, "good");
+    assert_int_equal(info.state, TOKEN_MODULE_READY);
+    /* It has no functions, which is for p11-kit to say. */
+    assert_false(token_store_module_info(store, 1, &info));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            one_of_agent_conf_is_noted_and_hides_no_other_the_next_time, start,
+            end),
+        cmocka_unit_test_setup_teardown(
+            one_of_p11_kit_is_noted_and_hides_no_other_the_next_time, start,
+            end),
+        cmocka_unit_test_setup_teardown(one_that_is_not_wanted_is_not_loaded,
+                                        start, end),
+        cmocka_unit_test_setup_teardown(
+            one_that_comes_back_in_time_is_no_trouble, start, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
