@@ -7,7 +7,7 @@ static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
 /* Nothing that names it, nothing that it could be used with. A key of another
  * program that merely has no CKA_ID is not among them. */
 static bool
-is_broken(struct hold *h, CK_OBJECT_HANDLE o)
+is_broken(struct hold *h, CK_OBJECT_HANDLE o, bool *out_nameless)
 {
     CK_ATTRIBUTE a[] = {{CKA_ID, NULL, 0},      {CKA_LABEL, NULL, 0},
                         {CKA_MODULUS, NULL, 0}, {CKA_EC_PARAMS, NULL, 0},
@@ -19,14 +19,15 @@ is_broken(struct hold *h, CK_OBJECT_HANDLE o)
         return false;
     for (size_t i = 0; i < ARRAY_COUNT(a); i++)
         empty = empty && !attribute_has(&a[i]);
+    *out_nameless = !empty && !attribute_has(&a[0]);
     attributes_wipe(a, ARRAY_COUNT(a));
     return empty;
 }
 
 enum tokens_err
-broken_count(struct hold *h, bool remove, size_t *count)
+broken_count(struct hold *h, bool remove, struct token_remains *out)
 {
-    *count = 0;
+    *out = (struct token_remains){0};
     for (size_t c = 0; c < ARRAY_COUNT(classes); c++) {
         CK_OBJECT_CLASS class = classes[c];
         CK_ATTRIBUTE match = {CKA_CLASS, &class, sizeof(class)};
@@ -36,21 +37,24 @@ broken_count(struct hold *h, bool remove, size_t *count)
         if (e)
             return e;
         for (size_t i = 0; i < found.count; i++) {
-            if (!is_broken(h, found.all[i]))
-                continue;
-            if (remove)
-                (void)CALL(h, C_DestroyObject, h->session, found.all[i]);
-            (*count)++;
+            bool nameless = false;
+
+            if (is_broken(h, found.all[i], &nameless)) {
+                if (remove)
+                    (void)CALL(h, C_DestroyObject, h->session, found.all[i]);
+                out->half_made++;
+            }
+            out->nameless += nameless && class == CKO_PRIVATE_KEY;
         }
     }
     return TOKENS_OK;
 }
 
 enum tokens_err
-broken_count_on(struct token *t, bool remove, size_t *out_count)
+broken_count_on(struct token *t, bool remove, struct token_remains *out)
 {
     struct hold h;
-    size_t count = 0;
+    struct token_remains count = {0};
 
     rv_forget();
     enum tokens_err e = hold_begin(t, remove, &h);
@@ -63,6 +67,6 @@ broken_count_on(struct token *t, bool remove, size_t *out_count)
         token_forget_objects(t);
     hold_drop(&h);
     if (e == TOKENS_OK)
-        *out_count = count;
+        *out = count;
     return e;
 }

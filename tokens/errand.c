@@ -18,7 +18,7 @@ struct errand {
     CK_RV rv;
     const char *call;
     struct snapshot *snapshot;
-    size_t count;
+    struct token_remains remains;
     struct token *token;
     errand_fn *fn;
 };
@@ -76,10 +76,10 @@ errand_main(void *arg)
     struct token *t = e->token;
     struct token_store *store = t->store;
     struct snapshot *snapshot = NULL;
-    size_t count = 0;
+    struct token_remains remains = {0};
 
     turn_set_pace(store->list_ms);
-    enum tokens_err result = e->fn(t, &snapshot, &count);
+    enum tokens_err result = e->fn(t, &snapshot, &remains);
     pthread_mutex_lock(&t->mutex);
     token_leave_errand(t, e);
     pthread_mutex_unlock(&t->mutex);
@@ -88,7 +88,7 @@ errand_main(void *arg)
     e->rv = tokens_last_rv();
     e->call = tokens_last_call();
     e->snapshot = snapshot;
-    e->count = count;
+    e->remains = remains;
     e->done = true;
     pthread_cond_broadcast(&e->ended);
     pthread_mutex_unlock(&e->mutex);
@@ -156,7 +156,7 @@ late_err(struct token *t)
  * TOKENS_BUSY. */
 static enum tokens_err
 errand_result(struct token *t, struct errand *e, unsigned ms,
-              struct snapshot **out, size_t *out_count)
+              struct snapshot **out, struct token_remains *out_remains)
 {
     /* The watch may need two rounds more to say what hangs. */
     if (!errand_wait(e, ms + 2 * watch_tick_ms(t->store)))
@@ -165,8 +165,8 @@ errand_result(struct token *t, struct errand *e, unsigned ms,
         *out = e->snapshot;
         __atomic_add_fetch(&(*out)->refs, 1, __ATOMIC_RELAXED);
     }
-    if (e->result == TOKENS_OK && out_count)
-        *out_count = e->count;
+    if (e->result == TOKENS_OK && out_remains)
+        *out_remains = e->remains;
     rv_forget();
     if (e->rv != CKR_OK)
         (void)rv_note(e->call, e->rv);
@@ -183,9 +183,10 @@ identities_held(struct hold *h, void *arg)
 }
 
 static enum tokens_err
-read_identities(struct token *t, struct snapshot **out, size_t *out_count)
+read_identities(struct token *t, struct snapshot **out,
+                struct token_remains *out_remains)
 {
-    (void)out_count;
+    (void)out_remains;
     return hold_run(t, identities_held, out);
 }
 
@@ -246,22 +247,22 @@ token_store_read_ahead(struct token_store *store)
 }
 
 static enum tokens_err
-count_broken(struct token *t, struct snapshot **out, size_t *out_count)
+count_broken(struct token *t, struct snapshot **out,
+             struct token_remains *out_remains)
 {
     (void)out;
-    return broken_count_on(t, false, out_count);
+    return broken_count_on(t, false, out_remains);
 }
 
 enum tokens_err
-token_count_broken(struct token *t, bool remove, size_t *out_count)
+token_count_broken(struct token *t, bool remove, struct token_remains *out)
 {
     if (remove)
-        return broken_count_on(t, true, out_count);
+        return broken_count_on(t, true, out);
     struct errand *e = errand_begin(t, count_broken, false);
     if (!e)
         return TOKENS_BUSY;
-    enum tokens_err result =
-        errand_result(t, e, t->store->list_ms, NULL, out_count);
+    enum tokens_err result = errand_result(t, e, t->store->list_ms, NULL, out);
     errand_unref(e);
     return result;
 }

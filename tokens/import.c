@@ -310,17 +310,21 @@ certificate_template(struct template *t, X509 *x, struct token_bytes der,
     return ok && !t->failed;
 }
 
+/* Under another id than its key's it counts for nothing; one of a chain may
+ * lie anywhere. */
 static enum tokens_err
 add_certificate(struct token_import *i, struct template *t,
-                struct token_bytes der, struct token_bytes id, bool *already)
+                struct token_bytes der, struct token_bytes id, bool of_key,
+                bool *already)
 {
     CK_OBJECT_CLASS class = CKO_CERTIFICATE;
     CK_ATTRIBUTE match[] = {{CKA_CLASS, &class, sizeof(class)},
-                            {CKA_VALUE, (void *)der.p, der.n}};
+                            {CKA_VALUE, (void *)der.p, der.n},
+                            {CKA_ID, (void *)id.p, id.n}};
     AUTO(handles) struct handles found = {0};
     CK_OBJECT_HANDLE o = 0;
-    enum tokens_err e =
-        objects_find(&i->hold, match, ARRAY_COUNT(match), &found);
+    enum tokens_err e = objects_find(
+        &i->hold, match, ARRAY_COUNT(match) - (of_key ? 0 : 1), &found);
 
     *already = found.count > 0;
     if (e == TOKENS_OK)
@@ -342,7 +346,7 @@ token_import_add_certificate(struct token_import *import, const uint8_t *der,
     uint8_t hash[TOKEN_KEY_ID_BYTES];
     const unsigned char *p = der;
     struct token_bytes value = {der, der_len};
-    bool already = false;
+    bool already = false, of_key = id.n > 0;
 
     if (import->committed || import->created_count == LIMIT_IMPORT_OBJECTS ||
         id.n > TOKEN_ID_BYTES || der_len > LIMIT_ATTRIBUTE)
@@ -358,8 +362,8 @@ token_import_add_certificate(struct token_import *import, const uint8_t *der,
     if (!whole)
         return TOKENS_ARGUMENT;
     import->hold.rv = CKR_OK;
-    enum tokens_err e =
-        import_err(import, add_certificate(import, &t, value, id, &already));
+    enum tokens_err e = import_err(
+        import, add_certificate(import, &t, value, id, of_key, &already));
     if (e == TOKENS_OK)
         *out_already = already;
     return e;

@@ -394,11 +394,11 @@ struct snapshot *snapshot_cached(struct token *t, uint64_t max_ms);
 
 /* What an errand does in its thread; either result, or both. */
 typedef enum tokens_err errand_fn(struct token *t, struct snapshot **out,
-                                  size_t *out_count);
+                                  struct token_remains *out_remains);
 
 /* Half-made objects, counted (or removed) in the caller's thread. */
 enum tokens_err broken_count_on(struct token *t, bool remove,
-                                size_t *out_count);
+                                struct token_remains *out);
 
 /* The cached snapshot or a new one, referenced. max_ms: greatest age. */
 enum tokens_err snapshot_take(struct hold *h, uint64_t max_ms,
@@ -584,7 +584,8 @@ enum tokens_err import_note(struct token_import *i, enum token_object object,
                             bool was_there);
 
 /* Destroys, or with !remove counts, half-made objects (broken.c). */
-enum tokens_err broken_count(struct hold *h, bool remove, size_t *count);
+enum tokens_err broken_count(struct hold *h, bool remove,
+                             struct token_remains *out);
 
 /* True when the token says that it has Montgomery curves under their own key
  * type; SoftHSM2 keeps X25519 among the Edwards ones. */

@@ -577,9 +577,10 @@ enum tokens_err token_import_add_key(struct token_import *import,
                                      const struct token_private_key *key,
                                      bool *out_already);
 
-/* Stores a certificate. id n 0: SHA-1 key identifier of its own public key,
- * as token_key_id would say (right for end-entity and CA certificates
- * alike). label may be NULL. TOKENS_ARGUMENT: DER does not parse. */
+/* Stores a certificate. id: of the key it belongs to; n 0: SHA-1 key
+ * identifier of its own public key, as token_key_id would say, and then it is
+ * *out_already under whatever id it lies there. label may be NULL.
+ * TOKENS_ARGUMENT: DER does not parse. */
 enum tokens_err token_import_add_certificate(struct token_import *import,
                                              const uint8_t *der, size_t der_len,
                                              struct token_bytes id,
@@ -636,10 +637,16 @@ enum tokens_err token_find_key_of_certificate(struct token *t,
                                               size_t *out_id_len,
                                               bool *out_has_private);
 
-/* Counts half-made key objects: without CKA_ID, or without modulus or curve;
- * the rest of a write that was cut off. Needs a login to see private ones.
- * remove: destroys them and counts what is left by a fresh look. */
+/* What lies on a token and serves for nothing. */
+struct token_remains {
+    size_t half_made; /* neither named nor with anything to be used with: the
+                       * rest of a write that was cut off */
+    size_t nameless;  /* private keys without CKA_ID, another program's */
+};
+
+/* Counts them. Needs a login to see private ones. remove: destroys what is
+ * half-made, nothing else, and counts what is left by a fresh look. */
 enum tokens_err token_count_broken(struct token *t, bool remove,
-                                   size_t *out_count);
+                                   struct token_remains *out);
 
 #endif

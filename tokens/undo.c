@@ -126,7 +126,7 @@ undo_pass(struct undoing *u, bool remove)
 static enum tokens_err
 undo_held(struct undoing *u, size_t *count)
 {
-    size_t broken = 0, left = 0;
+    struct token_remains broken = {0}, left = {0};
     enum tokens_err e = undo_pass(u, true);
 
     *count = u->found;
@@ -136,8 +136,8 @@ undo_held(struct undoing *u, size_t *count)
         e = undo_pass(u, false);
     if (e == TOKENS_OK)
         e = broken_count(u->h, false, &left);
-    *count += broken;
-    return e == TOKENS_OK && u->found + left > 0 ? TOKENS_FAILED : e;
+    *count += broken.half_made;
+    return e == TOKENS_OK && u->found + left.half_made > 0 ? TOKENS_FAILED : e;
 }
 
 enum tokens_err

@@ -171,6 +171,8 @@ handle(struct client *c, enum message m, const union any_record *r,
     }
     if (m == MSG_KEYS)
         return keys_list(c, &r->page, &out->list, room, p);
+    if (m == MSG_KEYLESS)
+        return keyless_list(c, &r->page, &out->list, room, p);
     if (m == MSG_TOKENS)
         return tokens_list(c, &r->page, &out->list, room, p);
     if (m == MSG_CHAIN)

@@ -131,6 +131,9 @@ void reply_room_drop(struct reply_room *room);
 MUST_USE enum err keys_list(struct client *c, const struct page *request,
                             struct list_reply *out, struct reply_room *room,
                             struct problem *p);
+MUST_USE enum err keyless_list(struct client *c, const struct page *request,
+                               struct list_reply *out, struct reply_room *room,
+                               struct problem *p);
 MUST_USE enum err tokens_list(struct client *c, const struct page *request,
                               struct list_reply *out, struct reply_room *room,
                               struct problem *p);

@@ -1,5 +1,5 @@
 /*
- * MSG_KEYS and MSG_TOKENS, page by page.
+ * MSG_KEYS, MSG_KEYLESS and MSG_TOKENS, page by page.
  */
 #include "agent/keyholder/list.h"
 
@@ -293,6 +293,13 @@ is_own(const struct token_identity *i)
     return i->has_private || (i->private_unknown && !i->is_ca);
 }
 
+/* Not what belongs to a chain: that needs no key. */
+static bool
+is_keyless(const struct token_identity *i)
+{
+    return !i->has_private && !i->private_unknown && !i->is_ca;
+}
+
 static void
 add_key_uri(struct buf *out, const struct token_info *info, struct slice id)
 {
@@ -340,6 +347,7 @@ add_key(struct page_room *page, const struct token_info *info,
 /* Where the walk over all keys of all tokens stands. */
 struct key_walk {
     struct page_room page;
+    bool (*wanted)(const struct token_identity *i);
     uint32_t at, from;
 };
 
@@ -356,7 +364,7 @@ walk_token(struct key_walk *w, struct token *t)
         return true;
     token_get_info(t, &info);
     for (size_t i = 0; room && i < list->count; i++) {
-        if (!is_own(&list->all[i]))
+        if (!w->wanted(&list->all[i]))
             continue;
         if (w->at >= w->from)
             room = add_key(&w->page, &info, &list->all[i]);
@@ -367,16 +375,17 @@ walk_token(struct key_walk *w, struct token *t)
     return room;
 }
 
-enum err
-keys_list(struct client *c, const struct page *request, struct list_reply *out,
-          struct reply_room *room, struct problem *p)
+static void
+walk_all(struct client *c, const struct page *request,
+         bool (*wanted)(const struct token_identity *i), struct list_reply *out,
+         struct reply_room *room)
 {
     struct key_walk w = {.page = {.bytes = &room->bytes},
+                         .wanted = wanted,
                          .from = request->cursor};
     struct token *all[LIMIT_TOKENS];
     size_t n;
 
-    (void)p;
     if (request->cursor == 0) {
         look_for_tokens(c->keyholder);
         token_store_read_ahead(c->keyholder->store);
@@ -388,5 +397,22 @@ keys_list(struct client *c, const struct page *request, struct list_reply *out,
             break;
         }
     page_finish(&w.page, out);
+}
+
+enum err
+keys_list(struct client *c, const struct page *request, struct list_reply *out,
+          struct reply_room *room, struct problem *p)
+{
+    (void)p;
+    walk_all(c, request, is_own, out, room);
+    return ERR_OK;
+}
+
+enum err
+keyless_list(struct client *c, const struct page *request,
+             struct list_reply *out, struct reply_room *room, struct problem *p)
+{
+    (void)p;
+    walk_all(c, request, is_keyless, out, room);
     return ERR_OK;
 }

@@ -76,10 +76,11 @@ struct checking {
 };
 
 static void
-add_check(struct checking *w, const char *token, size_t half_made)
+add_check(struct checking *w, const char *token, const struct token_remains *r)
 {
     struct check_record record = {.token = slice_text(token),
-                                  .half_made = (uint32_t)half_made};
+                                  .half_made = (uint32_t)r->half_made,
+                                  .nameless = (uint32_t)r->nameless};
 
     record_encode(RECORD_check_record, &record, w->bytes);
     w->end[w->made++] = w->bytes->len;
@@ -96,7 +97,7 @@ add_pending(void *arg, const char *uri)
     if (w->pending == PENDING)
         return;
     snprintf(w->uri[w->pending++], TOKEN_URI_BYTES, "%s", uri);
-    add_check(w, uri, 0);
+    add_check(w, uri, &(struct token_remains){0});
 }
 
 enum err
@@ -112,13 +113,13 @@ tokens_check(struct client *c, const struct page *request,
     (void)p;
     for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
         char name[TOKEN_LABEL_BYTES];
-        size_t count = 0;
+        struct token_remains remains = {0};
 
-        if (token_count_broken(all[i], false, &count) != TOKENS_OK ||
-            count == 0)
+        if (token_count_broken(all[i], false, &remains) != TOKENS_OK ||
+            remains.half_made + remains.nameless == 0)
             continue;
         token_name(all[i], name);
-        add_check(&w, name, count);
+        add_check(&w, name, &remains);
     }
     journals_pending(&c->keyholder->journals, add_pending, &w);
     for (size_t i = 0; i < w.made; at = w.end[i++])
@@ -133,7 +134,7 @@ clean(struct client *c, struct token *t, uint32_t *out_count, struct problem *p)
 {
     const struct purpose why = {.token = t,
                                 .operation = "remove half-made keys"};
-    size_t before = 0, left = 0;
+    struct token_remains before = {0}, left = {0};
     enum err e = ERR_OK;
     enum tokens_err done;
 
@@ -142,13 +143,13 @@ clean(struct client *c, struct token *t, uint32_t *out_count, struct problem *p)
     if (e != ERR_OK)
         return e;
     done = token_count_broken(t, false, &before);
-    if (done == TOKENS_OK && before > 0)
+    if (done == TOKENS_OK && before.half_made > 0)
         done = token_count_broken(t, true, &left);
-    if (done == TOKENS_OK && left > 0)
+    if (done == TOKENS_OK && left.half_made > 0)
         done = TOKENS_FAILED;
     if (done != TOKENS_OK)
         return token_problem(done, t, p);
-    *out_count = (uint32_t)before;
+    *out_count = (uint32_t)before.half_made;
     return ERR_OK;
 }
 

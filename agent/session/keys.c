@@ -5,6 +5,7 @@
 #include "agent/session/certificate_json.h"
 #include "agent/session/channels.h"
 #include "agent/session/clock.h"
+#include "agent/session/key_json.h"
 
 /* ---- List -----------------------------------------------------------------
  */
@@ -51,8 +52,8 @@ state_of(const struct own_key *k, uint64_t now)
     return now > k->about.not_after ? "expired" : "ok";
 }
 
-static json_t *
-key_json(const struct own_key *k, uint64_t now)
+json_t *
+own_key_json(const struct own_key *k, uint64_t now)
 {
     json_t *out = json_object();
     bool known = k->described.len > 0;
@@ -92,7 +93,8 @@ keys_list(struct request *r, json_t **out)
         return e;
     list = json_array();
     for (size_t i = 0; i < keys.count; i++)
-        json_array_append_new(list, key_json(&keys.item[i], clock_now()));
+        json_array_append_new(list,
+                              own_key_json(&keys.item[i], clock_now()));
     *out = json_object();
     json_object_set_new(*out, "keys", list);
     return ERR_OK;

@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "agent/session/channels.h"
+#include "agent/session/clock.h"
 #include "agent/session/json_text.h"
+#include "agent/session/key_json.h"
 #include "agent/session/pem.h"
 
 #define LEAST_ID_CHARACTERS 4
@@ -67,6 +69,23 @@ find_key(struct request *r, const struct own_keys *keys, const char *wanted,
     return ERR_OK;
 }
 
+/* What is no key, but lies on a token without one, can be named as well. */
+static enum err
+load_and_find(struct request *r, struct own_keys *keys,
+              const struct own_key **out)
+{
+    const char *wanted = request_text(r, "id");
+    enum err e = own_keys_load(r, false, keys);
+
+    if (e == ERR_OK)
+        e = find_key(r, keys, wanted, out);
+    if (e != ERR_NO_KEY)
+        return e;
+    own_keys_drop(keys);
+    e = keyless_load(r, keys);
+    return e == ERR_OK ? find_key(r, keys, wanted, out) : e;
+}
+
 /* ---- Remove, Export ---------------------------------------------------- */
 
 enum err
@@ -79,9 +98,7 @@ keys_remove(struct request *r, json_t **out)
     enum err e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
 
     if (e == ERR_OK)
-        e = own_keys_load(r, false, &keys);
-    if (e == ERR_OK)
-        e = find_key(r, &keys, request_text(r, "id"), &k);
+        e = load_and_find(r, &keys, &k);
     if (e != ERR_OK)
         return e;
     choice.key = buf_slice(&k->ref);
@@ -103,9 +120,7 @@ keys_export(struct request *r, json_t **out)
     enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
 
     if (e == ERR_OK)
-        e = own_keys_load(r, false, &keys);
-    if (e == ERR_OK)
-        e = find_key(r, &keys, request_text(r, "id"), &k);
+        e = load_and_find(r, &keys, &k);
     if (e == ERR_OK && k->certificate.len == 0) {
         e = fail(&r->problem, ERR_NO_KEY, "it has no certificate");
         problem_set_subject(&r->problem, k->id);
@@ -121,36 +136,84 @@ keys_export(struct request *r, json_t **out)
 
 /* ---- Check, Clean ------------------------------------------------------ */
 
-enum err
-keys_check(struct request *r, json_t **out)
+static json_t *
+count_json(struct slice token, uint32_t count)
+{
+    return json_pack("{s:o, s:i}", "token", json_text(token), "count",
+                     (int)count);
+}
+
+static enum err
+check_remains(struct request *r, json_t *out)
 {
     struct page page = {0};
     struct list_reply reply;
-    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
-    json_t *list, *unfinished;
+    json_t *half_made = json_array(), *nameless = json_array(),
+           *unfinished = json_array();
+    enum err e = keyholder_call(r, MSG_CHECK, &page, NULL, 0, &reply);
 
-    if (e == ERR_OK)
-        e = keyholder_call(r, MSG_CHECK, &page, NULL, 0, &reply);
-    if (e != ERR_OK)
-        return e;
-    list = json_array();
-    *out = json_object();
-    unfinished = json_array();
-    json_object_set_new(*out, "half_made", list);
-    json_object_set_new(*out, "unfinished", unfinished);
-    for (size_t i = 0; i < reply.records.n; i++) {
+    json_object_set_new(out, "half_made", half_made);
+    json_object_set_new(out, "nameless", nameless);
+    json_object_set_new(out, "unfinished", unfinished);
+    for (size_t i = 0; e == ERR_OK && i < reply.records.n; i++) {
         struct check_record c;
 
         if (!record_decode(RECORD_check_record, reply.records.item[i], &c))
             return fail(&r->problem, ERR_INTERNAL, "a malformed record");
-        if (c.half_made == 0)
+        if (c.half_made > 0)
+            json_array_append_new(half_made, count_json(c.token, c.half_made));
+        if (c.nameless > 0)
+            json_array_append_new(nameless, count_json(c.token, c.nameless));
+        if (c.half_made + c.nameless == 0)
             json_array_append_new(unfinished, json_text(c.token));
-        else
-            json_array_append_new(list, json_pack("{s:o, s:i}", "token",
-                                                  json_text(c.token), "count",
-                                                  (int)c.half_made));
     }
-    return ERR_OK;
+    return e;
+}
+
+/* The id of the key that CERTIFICATE belongs to, which is not its own id. */
+static const char *
+key_of(const struct own_keys *keys, const struct own_key *certificate)
+{
+    for (size_t i = 0; certificate->spki.len > 0 && i < keys->count; i++)
+        if (slice_equal(buf_slice(&keys->item[i].spki),
+                        buf_slice(&certificate->spki)))
+            return keys->item[i].id;
+    return NULL;
+}
+
+static enum err
+check_keyless(struct request *r, json_t *out)
+{
+    AUTO(own_keys) struct own_keys keyless = {0};
+    AUTO(own_keys) struct own_keys keys = {0};
+    json_t *list = json_array();
+    enum err e = keyless_load(r, &keyless);
+
+    json_object_set_new(out, "keyless", list);
+    if (e == ERR_OK && keyless.count > 0)
+        e = own_keys_read(r, &keys);
+    for (size_t i = 0; e == ERR_OK && i < keyless.count; i++) {
+        json_t *one = own_key_json(&keyless.item[i], clock_now());
+        const char *key = key_of(&keys, &keyless.item[i]);
+
+        if (key)
+            json_object_set_new(one, "key", json_string(key));
+        json_array_append_new(list, one);
+    }
+    return e;
+}
+
+enum err
+keys_check(struct request *r, json_t **out)
+{
+    enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
+
+    *out = json_object();
+    if (e == ERR_OK)
+        e = check_remains(r, *out);
+    if (e == ERR_OK)
+        e = check_keyless(r, *out);
+    return e;
 }
 
 static const char *

@@ -56,11 +56,12 @@ own_keys_add(struct own_keys *keys, const struct key_record *record)
 
 /* Reads one page; *cursor is set to the next, 0 after the last. */
 static enum err
-read_page(struct request *r, uint32_t *cursor, struct own_keys *keys)
+read_page(struct request *r, enum message m, uint32_t *cursor,
+          struct own_keys *keys)
 {
     struct page page = {.cursor = *cursor};
     struct list_reply reply;
-    enum err e = keyholder_call(r, MSG_KEYS, &page, NULL, 0, &reply);
+    enum err e = keyholder_call(r, m, &page, NULL, 0, &reply);
 
     if (e != ERR_OK)
         return e;
@@ -79,13 +80,13 @@ read_page(struct request *r, uint32_t *cursor, struct own_keys *keys)
 }
 
 static enum err
-read_pages(struct request *r, struct own_keys *keys)
+read_pages(struct request *r, enum message m, struct own_keys *keys)
 {
     uint32_t cursor = 0;
     enum err e;
 
     do
-        e = read_page(r, &cursor, keys);
+        e = read_page(r, m, &cursor, keys);
     while (e == ERR_OK && cursor != 0);
     return e;
 }
@@ -117,7 +118,7 @@ enum err
 own_keys_read(struct request *r, struct own_keys *out)
 {
     struct own_keys keys = {0};
-    enum err e = read_pages(r, &keys);
+    enum err e = read_pages(r, MSG_KEYS, &keys);
 
     if (e != ERR_OK) {
         own_keys_drop(&keys);
@@ -156,6 +157,22 @@ own_keys_tell_missing(struct request *r, const char *wanted)
         log_note("session %llu: the audit does not say that a key is not there",
                  (unsigned long long)r->session->id);
     r->problem = why;
+}
+
+enum err
+keyless_load(struct request *r, struct own_keys *out)
+{
+    struct own_keys keys = {0};
+    enum err e = read_pages(r, MSG_KEYLESS, &keys);
+
+    if (e == ERR_OK)
+        e = describe(r, false, &keys);
+    if (e != ERR_OK) {
+        own_keys_drop(&keys);
+        return e;
+    }
+    *out = keys;
+    return ERR_OK;
 }
 
 bool

@@ -168,6 +168,8 @@ MUST_USE enum err own_keys_read(struct request *r, struct own_keys *out);
  * address or the beginning of an id (NULL: nobody was named). Leaves the
  * problem of R as it is. */
 void own_keys_tell_missing(struct request *r, const char *wanted);
+/* What lies on tokens without a private key, described. */
+MUST_USE enum err keyless_load(struct request *r, struct own_keys *out);
 void own_keys_drop(struct own_keys *k);
 
 /* Of two certificates: A begins later than B, or ends later when both begin

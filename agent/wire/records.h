@@ -200,10 +200,11 @@ struct slice_list {
 #define FIELDS_install_request(U32, U64, BYTES, TEXT, LIST)                    \
     TEXT(token, LIMIT_TEXT_BYTES) LIST(certificates, LIMIT_CERT_BYTES, 32)
 
-/* half_made: key objects that a write left behind when it was cut off; none:
- * token is the URI of one that a journal waits for. */
+/* half_made: key objects that a write left behind when it was cut off;
+ * nameless: private keys without a CKA_ID. Neither: token is the URI of one
+ * that a journal waits for. */
 #define FIELDS_check_record(U32, U64, BYTES, TEXT, LIST)                       \
-    TEXT(token, LIMIT_TEXT_BYTES) U32(half_made)
+    TEXT(token, LIMIT_TEXT_BYTES) U32(half_made) U32(nameless)
 
 /* What a PKCS#11 module is doing. state: enum module_state; call: where it
  * hangs, ended the process or failed, for so many seconds or with rv. */

@@ -3,55 +3,12 @@
 
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
-
-#define SOON_SECONDS (30 * 24 * 3600)
+#include "client/cli/doctor.h"
 
 static const struct option_row options[] = {{"clean", OPTION_FLAG},
                                             {"token", OPTION_VALUE},
                                             {"json", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
-
-/* Each finding is an object: what, and what to type next. */
-static void
-find(json_t *findings, const char *next, const char *what, const char *about)
-{
-    AUTO(buf) struct buf text = {0};
-
-    buf_addf(&text, "%s%s", what, about);
-    json_array_append_new(findings, json_pack("{s:s, s:s}", "what",
-                                              buf_text(&text), "next", next));
-}
-
-/* LABEL as a shell takes it for one word, or "LABEL" where it might take it
- * for more: it is foreign text. */
-static void
-label_add(struct buf *out, const char *label)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "abcdefghijklmnopqrstuvwxyz0123456789._-";
-    bool is_safe = label[0] != '\0' && label[0] != '-';
-
-    for (const char *p = label; *p; p++)
-        is_safe = is_safe && *p >= ' ' && *p <= '~' && *p != '\'';
-    if (!is_safe)
-        buf_addf(out, "LABEL");
-    else if (strspn(label, plain) == strlen(label))
-        buf_addf(out, "%s", label);
-    else
-        buf_addf(out, "'%s'", label);
-}
-
-/* COMMAND for a token. */
-static void
-token_find(json_t *findings, const char *command, const char *what,
-           const char *label)
-{
-    AUTO(buf) struct buf next = {0};
-
-    buf_addf(&next, "%s --token ", command);
-    label_add(&next, label);
-    find(findings, buf_text(&next), what, label);
-}
 
 static void
 look_at_locked(json_t *token, json_t *findings)
@@ -59,24 +16,25 @@ look_at_locked(json_t *token, json_t *findings)
     const char *label = text_of(token, "label");
 
     if (json_is_false(json_object_get(token, "pin_set")))
-        token_find(findings, "smime pin unblock",
-                   "this token has no PIN yet: ", label);
+        finding_add_token(findings, "smime pin unblock",
+                          "this token has no PIN yet: ", label);
     else if (flag_of(token, "pin_must_change"))
-        token_find(findings, "smime pin change",
-                   "the PIN must be changed before it is used: ", label);
+        finding_add_token(findings, "smime pin change",
+                          "the PIN must be changed before it is used: ", label);
     else if (json_is_integer(json_object_get(token, "tries_left")) &&
              number_of(token, "tries_left") == 1)
-        token_find(
+        finding_add_token(
             findings,
             "be sure of the PIN, or set a new one with the PUK: smime "
             "pin unblock",
             "one try is left before the PIN of this token is blocked: ", label);
     else if (flag_of(token, "pin_low"))
-        token_find(
+        finding_add_token(
             findings, "be sure of the PIN, then: smime unlock",
             "this token is locked, and a wrong PIN was given before: ", label);
     else
-        token_find(findings, "smime unlock", "this token is locked: ", label);
+        finding_add_token(findings, "smime unlock",
+                          "this token is locked: ", label);
 }
 
 static void
@@ -86,9 +44,10 @@ look_at_tokens(json_t *tokens, json_t *findings)
     size_t i;
 
     if (json_array_size(tokens) == 0)
-        find(findings,
-             "insert one, or install SoftHSM to try with: apt install softhsm2",
-             "no token is there", "");
+        finding_add(
+            findings,
+            "insert one, or install SoftHSM to try with: apt install softhsm2",
+            "no token is there", "");
     json_array_foreach(tokens, i, token)
     {
         const char *state = text_of(token, "state");
@@ -98,176 +57,34 @@ look_at_tokens(json_t *tokens, json_t *findings)
             look_at_locked(token, findings);
         else if (strcmp(state, "unlocked") == 0 &&
                  flag_of(token, "pin_must_change"))
-            token_find(findings, "smime pin change",
-                       "the PIN must be changed before it is used: ", label);
+            finding_add_token(
+                findings, "smime pin change",
+                "the PIN must be changed before it is used: ", label);
         else if (strcmp(state, "blocked") == 0)
-            token_find(findings, "smime pin unblock",
-                       "the PIN of this token is blocked: ", label);
+            finding_add_token(findings, "smime pin unblock",
+                              "the PIN of this token is blocked: ", label);
         else if (strcmp(state, "empty") == 0 && json_array_size(tokens) == 1)
-            find(findings, "smime tokens init LABEL",
-                 "the only token is not initialised", "");
+            finding_add(findings, "smime tokens init LABEL",
+                        "the only token is not initialised", "");
     }
-}
-
-static bool
-any_is_locked(json_t *tokens)
-{
-    json_t *token;
-    size_t i;
-
-    json_array_foreach(tokens, i, token)
-    {
-        if (strcmp(text_of(token, "state"), "locked") == 0)
-            return true;
-    }
-    return false;
-}
-
-static void
-look_at_keys(json_t *keys, json_t *tokens, json_t *findings)
-{
-    int64_t now = (int64_t)time(NULL);
-    json_t *key;
-    size_t i;
-
-    if (json_array_size(keys) == 0 && any_is_locked(tokens))
-        find(findings,
-             "smime unlock, then: smime keys  If there is none: smime import "
-             "FILE.p12, or: smime generate --address A",
-             "no key is seen; a locked token may hide its keys", "");
-    else if (json_array_size(keys) == 0)
-        find(findings, "smime import FILE.p12, or: smime generate --address A",
-             "no key is there", "");
-    json_array_foreach(keys, i, key)
-    {
-        const char *state = text_of(key, "state");
-        const char *address = json_string_value(
-            json_array_get(json_object_get(key, "addresses"), 0));
-        int64_t end = number_of(key, "not_after");
-
-        if (!address)
-            address = text_of(key, "label");
-        if (strcmp(state, "expired") == 0)
-            find(findings,
-                 "get a new certificate, then: smime install CERT  Keep the "
-                 "key to read old mail",
-                 "this certificate has expired: ", address);
-        else if (strcmp(state, "no_certificate") == 0)
-            find(findings, "send its request to a CA, then: smime install CERT",
-                 "this key has no certificate: ", address);
-        else if (end != 0 && end - now < SOON_SECONDS)
-            find(findings, "get a new one in time, then: smime install CERT",
-                 "this certificate expires within 30 days: ", address);
-    }
-}
-
-static bool
-can_decrypt(json_t *key)
-{
-    json_t *use;
-    size_t i;
-
-    json_array_foreach(json_object_get(key, "uses"), i,
-                       use) if (strcmp(json_string_value(use), "decrypt") ==
-                                0) return strcmp(text_of(key, "private"),
-                                                 "yes") == 0;
-    return false;
-}
-
-/* On how many tokens the key lies, as far as they are unlocked; 0 when an
- * entry before this one tells of it already. */
-static size_t
-copies_of(json_t *keys, size_t at)
-{
-    const char *id = text_of(json_array_get(keys, at), "id");
-    const char *uri = text_of(json_array_get(keys, at), "uri");
-    size_t copies = 1;
-    json_t *key;
-    size_t i;
-
-    json_array_foreach(keys, i, key)
-    {
-        if (strcmp(text_of(key, "id"), id) != 0)
-            continue;
-        if (i < at)
-            return 0;
-        copies += strcmp(text_of(key, "uri"), uri) != 0;
-    }
-    return copies;
-}
-
-/* A key that was generated on its token cannot be copied; one from a file
- * still can, from that file. */
-static void
-look_for_copies(json_t *keys, json_t *findings)
-{
-    AUTO(buf) struct buf all = {0};
-    json_t *key;
-    size_t i;
-
-    json_array_foreach(keys, i, key)
-    {
-        char addresses[512];
-
-        if (!can_decrypt(key) || copies_of(keys, i) != 1)
-            continue;
-        texts_join(json_object_get(key, "addresses"), addresses,
-                   sizeof(addresses));
-        buf_addf(&all, "%s%s", all.len ? ", " : "",
-                 addresses[0] ? addresses : text_of(key, "label"));
-    }
-    if (all.len)
-        find(findings,
-             "where a key came from a .p12, keep that file in a safe place, or "
-             "put the key on a second token: smime import FILE.p12 --token "
-             "OTHER",
-             "what decrypts exists only once; if its token is lost, so is the "
-             "mail: ",
-             buf_text(&all));
-}
-
-static void
-look_for_remains(json_t *half_made, json_t *findings)
-{
-    json_t *one;
-    size_t i;
-
-    json_array_foreach(half_made, i, one)
-        token_find(findings, "smime doctor --clean",
-                   "a write was cut off and left half-made keys on: ",
-                   text_of(one, "token"));
-}
-
-/* The token may be away: there is a journal of what was begun on it. */
-static void
-look_for_unfinished(json_t *unfinished, json_t *findings)
-{
-    json_t *uri;
-    size_t i;
-
-    json_array_foreach(unfinished, i, uri)
-        find(findings, "insert that token if it is out, then: smime unlock",
-             "a write was cut off; it is taken back when this token is next "
-             "unlocked: ",
-             json_string_value(uri));
 }
 
 static void
 look_at_status(json_t *status, json_t *findings)
 {
     if (!flag_of(status, "keyholder"))
-        find(findings,
-             "see what smime-agent prints; a PKCS#11 module may "
-             "crash",
-             "the process of the tokens does not answer", "");
+        finding_add(findings,
+                    "see what smime-agent prints; a PKCS#11 module may "
+                    "crash",
+                    "the process of the tokens does not answer", "");
     if (!flag_of(status, "keyring"))
-        find(findings, "see what smime-agent prints",
-             "the process of the contacts does not answer", "");
+        finding_add(findings, "see what smime-agent prints",
+                    "the process of the contacts does not answer", "");
     else if (number_of(status, "anchors") == 0)
-        find(findings,
-             "put the root certificates of mail you trust, as PEM, into "
-             "~/.config/smime-agent/anchors/",
-             "no trust anchor is there: no signature can be good", "");
+        finding_add(findings,
+                    "put the root certificates of mail you trust, as PEM, into "
+                    "~/.config/smime-agent/anchors/",
+                    "no trust anchor is there: no signature can be good", "");
 }
 
 static void
@@ -278,19 +95,21 @@ look_at_store(json_t *status, json_t *findings)
     size_t i;
 
     if (flag_of(status, "contacts_damaged"))
-        find(findings,
-             "smime contacts restore FILE, with a copy of yours or one beside "
-             "contacts.db; the damaged file is kept",
-             "contacts.db is damaged and answers nothing: ", fault);
+        finding_add(
+            findings,
+            "smime contacts restore FILE, with a copy of yours or one beside "
+            "contacts.db; the damaged file is kept",
+            "contacts.db is damaged and answers nothing: ", fault);
     else if (fault[0])
-        find(findings, "put that right, then start the agent again",
-             "the contacts cannot be used: ", fault);
+        finding_add(findings, "put that right, then start the agent again",
+                    "the contacts cannot be used: ", fault);
     json_array_foreach(json_object_get(status, "changed_addresses"), i, address)
-        find(findings,
-             "compare: smime contacts show --why ADDRESS  Then decide: smime "
-             "contacts pin ADDRESS FINGERPRINT",
-             "their certificate is another than before: ",
-             json_string_value(address));
+        finding_add(
+            findings,
+            "compare: smime contacts show --why ADDRESS  Then decide: smime "
+            "contacts pin ADDRESS FINGERPRINT",
+            "their certificate is another than before: ",
+            json_string_value(address));
 }
 
 /* The last thing to care for. */
@@ -302,8 +121,8 @@ look_at_contacts(json_t *status, json_t *findings)
         return;
     if (flag_of(status, "keyring") && number_of(status, "anchors") > 0 &&
         number_of(status, "contacts") == 0)
-        find(findings, "open a signed mail with: smime open FILE",
-             "no contact is there yet", "");
+        finding_add(findings, "open a signed mail with: smime open FILE",
+                    "no contact is there yet", "");
 }
 
 static void
@@ -318,7 +137,7 @@ look_at_modules(json_t *modules, json_t *findings)
         char what[512];
 
         if (module_problem(module, what, sizeof(what), &next))
-            find(findings, next, what, "");
+            finding_add(findings, next, what, "");
     }
 }
 
@@ -327,13 +146,14 @@ static void
 look_at_locking(json_t *state, json_t *findings)
 {
     if (flag_of(state, "lock_wanted") && !flag_of(state, "lock_watched"))
-        find(findings,
-             "lock them yourself: smime lock  or set [lock] idle in "
-             "agent.conf; see what smime-agent prints of smime-watcher and "
-             "logind",
-             "the tokens are not locked with the screen or before sleep, "
-             "though agent.conf says so: logind does not answer",
-             "");
+        finding_add(
+            findings,
+            "lock them yourself: smime lock  or set [lock] idle in "
+            "agent.conf; see what smime-agent prints of smime-watcher and "
+            "logind",
+            "the tokens are not locked with the screen or before sleep, "
+            "though agent.conf says so: logind does not answer",
+            "");
 }
 
 /* What is meant to be trusted, or asked for revocations, and does not
@@ -350,17 +170,18 @@ look_at_trust(json_t *trust, json_t *findings)
         AUTO(buf) struct buf about = {0};
 
         buf_addf(&about, "%s: %s", text_of(one, "source"), text_of(one, "why"));
-        find(findings, "replace it by a whole one, as PEM or DER, or remove it",
-             "this file does not count: ", buf_text(&about));
+        finding_add(findings,
+                    "replace it by a whole one, as PEM or DER, or remove it",
+                    "this file does not count: ", buf_text(&about));
     }
     json_array_foreach(json_object_get(trust, "crls"), i, one)
     {
         int64_t next = number_of(one, "next_update");
 
         if (next != 0 && next < now)
-            find(findings, "get a newer one from its issuer",
-                 "this CRL is out of date, nobody is cleared by it: ",
-                 text_of(one, "source"));
+            finding_add(findings, "get a newer one from its issuer",
+                        "this CRL is out of date, nobody is cleared by it: ",
+                        text_of(one, "source"));
     }
 }
 
@@ -370,10 +191,11 @@ look_at_directory(json_t *directory, json_t *findings)
     const char *state = text_of(directory, "state");
 
     if (strcmp(state, "ok") != 0 && strcmp(state, "off") != 0)
-        find(findings,
-             "check [directory] in agent.conf (man agent.conf) and the "
-             "network; only contacts that are known already can be written to",
-             "the directory gives no answer: ", text_of(directory, "detail"));
+        finding_add(
+            findings,
+            "check [directory] in agent.conf (man agent.conf) and the "
+            "network; only contacts that are known already can be written to",
+            "the directory gives no answer: ", text_of(directory, "detail"));
 }
 
 /* Calls METHOD and gives the list NAME of its reply in *out. */
@@ -439,10 +261,7 @@ look(const struct arguments *a)
         look_at_modules(json_object_get(watched, "modules"), findings);
         look_at_locking(watched, findings);
         look_at_tokens(tokens, findings);
-        look_at_keys(keys, tokens, findings);
-        look_for_copies(keys, findings);
-        look_for_remains(json_object_get(check, "half_made"), findings);
-        look_for_unfinished(json_object_get(check, "unfinished"), findings);
+        doctor_look_at_keys(keys, tokens, check, findings);
     }
     look_at_contacts(status, findings);
     if (flag_of(status, "keyring")) {

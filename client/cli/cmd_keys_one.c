@@ -42,16 +42,36 @@ find_one(json_t *keys, const char *wanted)
 static bool
 is_confirmed(json_t *key)
 {
+    bool keyless = strcmp(text_of(key, "private"), "no") == 0;
     AUTO(buf) struct buf question = {0};
     char addresses[512];
 
     texts_join(json_object_get(key, "addresses"), addresses, sizeof(addresses));
-    buf_addf(&question,
-             "Remove the key of %s (%s, token %s) for good? "
-             "Mail encrypted to it cannot be read afterwards.",
+    buf_addf(&question, "Remove the %s of %s (%s, token %s) for good? %s",
+             !keyless ? "key"
+             : strcmp(text_of(key, "state"), "no_certificate") == 0
+                 ? "public key"
+                 : "certificate",
              addresses[0] ? addresses : text_of(key, "label"),
-             text_of(key, "algorithm"), text_of(key, "token"));
+             text_of(key, "algorithm"), text_of(key, "token"),
+             keyless ? "There is no private key beside it."
+                     : "Mail encrypted to it cannot be read afterwards.");
     return ask_yes(buf_text(&question));
+}
+
+/* METHOD's list NAME, in which WANTED is looked for. */
+static int
+find_in(const char *method, const char *name, const char *wanted, json_t **out)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    int e;
+
+    call_init(&c);
+    e = call_run(&c, SMIME_SOCKET_MAIL, method, &reply);
+    if (e == EXIT_DONE)
+        *out = json_incref(find_one(json_object_get(reply, name), wanted));
+    return e;
 }
 
 /* Asks unless --yes, or unless no single key is named: then the agent says
@@ -59,20 +79,17 @@ is_confirmed(json_t *key)
 static int
 confirm(const struct arguments *a)
 {
-    AUTO(call) struct call c = {.parameters = NULL};
-    AUTO(json) json_t *reply = NULL;
-    json_t *key;
+    const char *wanted = a->operand[1];
+    AUTO(json) json_t *key = NULL;
     int e;
 
     if (arguments_flag(a, "yes"))
         return EXIT_DONE;
-    call_init(&c);
-    e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.List", &reply);
-    if (e != EXIT_DONE)
+    e = find_in("io.smimeagent.Keys.List", "keys", wanted, &key);
+    if (e == EXIT_DONE && !key)
+        e = find_in("io.smimeagent.Keys.Check", "keyless", wanted, &key);
+    if (e != EXIT_DONE || !key)
         return e;
-    key = find_one(json_object_get(reply, "keys"), a->operand[1]);
-    if (!key)
-        return EXIT_DONE;
     if (!can_ask())
         return failure_say(EXIT_REFUSED, "repeat it with --yes if you are sure",
                            "nobody is there to say yes");

@@ -157,6 +157,46 @@ importing_twice_creates_once(void **state)
     assert_int_equal(count_identities(), before);
 }
 
+/* As another program may have left it there. */
+static void
+a_certificate_under_another_id_is_stored_beside_its_key(void **state)
+{
+    const struct token_identities *list = NULL;
+    struct token_import *i = NULL;
+    struct token_bytes own = {ec.id, sizeof(ec.id)};
+    struct token_bytes other = {(const uint8_t *)"other", 5};
+    bool already = true;
+    uint8_t *der = NULL;
+
+    (void)state;
+    import_key(&ec);
+    size_t n = soft_certificate(&ec, "Ada", &der);
+    assert_int_equal(token_import_begin(token, &i), TOKENS_OK);
+    assert_int_equal(
+        token_import_add_certificate(i, der, n, other, "Ada", &already),
+        TOKENS_OK);
+    assert_false(already);
+    assert_int_equal(
+        token_import_add_certificate(i, der, n, own, "Ada", &already),
+        TOKENS_OK);
+    assert_false(already);
+    assert_int_equal(
+        token_import_add_certificate(i, der, n, own, "Ada", &already),
+        TOKENS_OK);
+    assert_true(already);
+    assert_int_equal(token_import_commit(i), TOKENS_OK);
+    token_import_drop(&i);
+    assert_int_equal(token_identities_read(token, &list), TOKENS_OK);
+    assert_int_equal(list->count, 2);
+    assert_true(list->all[0].has_private && list->all[0].certificate);
+    assert_false(list->all[1].has_private);
+    token_identities_drop(&list);
+    assert_int_equal(token_remove_identity(token, other.p, other.n, &n),
+                     TOKENS_OK);
+    assert_int_equal(n, 1);
+    OPENSSL_free(der);
+}
+
 static void
 an_import_that_is_not_committed_leaves_nothing(void **state)
 {
@@ -262,6 +302,7 @@ main(void)
         CLEAN(imported_keys_and_certificates_become_identities),
         CLEAN(private_keys_are_unknown_without_a_login),
         CLEAN(importing_twice_creates_once),
+        CLEAN(a_certificate_under_another_id_is_stored_beside_its_key),
         CLEAN(an_import_that_is_not_committed_leaves_nothing),
         CLEAN(a_key_stored_otherwise_than_asked_is_destroyed),
         CLEAN(a_wrong_private_key_is_not_proven),

@@ -1,0 +1,315 @@
+/* What smime doctor finds of keys, and of what lies on a token and is none. */
+#include "client/cli/doctor.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "agent/base/mem.h"
+#include "client/cli/cli.h"
+
+#define SOON_SECONDS (30 * 24 * 3600)
+
+void
+finding_add(json_t *findings, const char *next, const char *what,
+            const char *about)
+{
+    AUTO(buf) struct buf text = {0};
+
+    buf_addf(&text, "%s%s", what, about);
+    json_array_append_new(findings, json_pack("{s:s, s:s}", "what",
+                                              buf_text(&text), "next", next));
+}
+
+/* LABEL as a shell takes it for one word, or "LABEL" where it might take it
+ * for more: it is foreign text. */
+static void
+label_add(struct buf *out, const char *label)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "abcdefghijklmnopqrstuvwxyz0123456789._-";
+    bool is_safe = label[0] != '\0' && label[0] != '-';
+
+    for (const char *p = label; *p; p++)
+        is_safe = is_safe && *p >= ' ' && *p <= '~' && *p != '\'';
+    if (!is_safe)
+        buf_addf(out, "LABEL");
+    else if (strspn(label, plain) == strlen(label))
+        buf_addf(out, "%s", label);
+    else
+        buf_addf(out, "'%s'", label);
+}
+
+void
+finding_add_token(json_t *findings, const char *command, const char *what,
+                  const char *label)
+{
+    AUTO(buf) struct buf next = {0};
+
+    buf_addf(&next, "%s --token ", command);
+    label_add(&next, label);
+    finding_add(findings, buf_text(&next), what, label);
+}
+
+static bool
+any_is_locked(json_t *tokens)
+{
+    json_t *token;
+    size_t i;
+
+    json_array_foreach(tokens, i, token)
+    {
+        if (strcmp(text_of(token, "state"), "locked") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+look_at_keys(json_t *keys, json_t *tokens, json_t *findings)
+{
+    int64_t now = (int64_t)time(NULL);
+    json_t *key;
+    size_t i;
+
+    if (json_array_size(keys) == 0 && any_is_locked(tokens))
+        finding_add(
+            findings,
+            "smime unlock, then: smime keys  If there is none: smime import "
+            "FILE.p12, or: smime generate --address A",
+            "no key is seen; a locked token may hide its keys", "");
+    else if (json_array_size(keys) == 0)
+        finding_add(findings,
+                    "smime import FILE.p12, or: smime generate --address A",
+                    "no key is there", "");
+    json_array_foreach(keys, i, key)
+    {
+        const char *state = text_of(key, "state");
+        const char *address = json_string_value(
+            json_array_get(json_object_get(key, "addresses"), 0));
+        int64_t end = number_of(key, "not_after");
+
+        if (!address)
+            address = text_of(key, "label");
+        if (strcmp(state, "expired") == 0)
+            finding_add(
+                findings,
+                "get a new certificate, then: smime install CERT  Keep the "
+                "key to read old mail",
+                "this certificate has expired: ", address);
+        else if (strcmp(state, "no_certificate") == 0)
+            finding_add(findings,
+                        "send its request to a CA, then: smime install CERT",
+                        "this key has no certificate: ", address);
+        else if (end != 0 && end - now < SOON_SECONDS)
+            finding_add(findings,
+                        "get a new one in time, then: smime install CERT",
+                        "this certificate expires within 30 days: ", address);
+    }
+}
+
+static bool
+can_decrypt(json_t *key)
+{
+    json_t *use;
+    size_t i;
+
+    json_array_foreach(json_object_get(key, "uses"), i,
+                       use) if (strcmp(json_string_value(use), "decrypt") ==
+                                0) return strcmp(text_of(key, "private"),
+                                                 "yes") == 0;
+    return false;
+}
+
+/* On how many tokens the key lies, as far as they are unlocked; 0 when an
+ * entry before this one tells of it already. */
+static size_t
+copies_of(json_t *keys, size_t at)
+{
+    const char *id = text_of(json_array_get(keys, at), "id");
+    const char *uri = text_of(json_array_get(keys, at), "uri");
+    size_t copies = 1;
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        if (strcmp(text_of(key, "id"), id) != 0)
+            continue;
+        if (i < at)
+            return 0;
+        copies += strcmp(text_of(key, "uri"), uri) != 0;
+    }
+    return copies;
+}
+
+/* A key that was generated on its token cannot be copied; one from a file
+ * still can, from that file. */
+static void
+look_for_copies(json_t *keys, json_t *findings)
+{
+    AUTO(buf) struct buf all = {0};
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        char addresses[512];
+
+        if (!can_decrypt(key) || copies_of(keys, i) != 1)
+            continue;
+        texts_join(json_object_get(key, "addresses"), addresses,
+                   sizeof(addresses));
+        buf_addf(&all, "%s%s", all.len ? ", " : "",
+                 addresses[0] ? addresses : text_of(key, "label"));
+    }
+    if (all.len)
+        finding_add(
+            findings,
+            "where a key came from a .p12, keep that file in a safe place, or "
+            "put the key on a second token: smime import FILE.p12 --token "
+            "OTHER",
+            "what decrypts exists only once; if its token is lost, so is the "
+            "mail: ",
+            buf_text(&all));
+}
+
+static void
+look_for_remains(json_t *half_made, json_t *findings)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(half_made, i, one)
+        finding_add_token(findings, "smime doctor --clean",
+                          "a write was cut off and left half-made keys on: ",
+                          text_of(one, "token"));
+}
+
+static void
+look_for_nameless(json_t *nameless, json_t *findings)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(nameless, i, one)
+    {
+        AUTO(buf) struct buf about = {0};
+
+        buf_addf(&about, "%s (%lld)", text_of(one, "token"),
+                 (long long)number_of(one, "count"));
+        finding_add(
+            findings,
+            "give each a CKA_ID with the program that made it; pkcs11-tool "
+            "has --set-id",
+            "private keys without an id cannot be used, on token: ",
+            buf_text(&about));
+    }
+}
+
+/* "max@example.org on token card" */
+static void
+keyless_name(json_t *one, struct buf *out)
+{
+    const char *id = text_of(one, "id");
+    char addresses[512];
+
+    texts_join(json_object_get(one, "addresses"), addresses, sizeof(addresses));
+    if (addresses[0])
+        buf_addf(out, "%s", addresses);
+    else if (text_of(one, "subject")[0])
+        buf_addf(out, "%s", text_of(one, "subject"));
+    else if (text_of(one, "label")[0])
+        buf_addf(out, "%s", text_of(one, "label"));
+    else
+        buf_addf(out, "%s", id[0] ? id : "(no name)");
+    buf_addf(out, " on token %s", text_of(one, "token"));
+}
+
+/* A key that is seen has this uri or, on any token, this certificate. */
+static bool
+any_key_has(json_t *keys, const char *name, const char *value)
+{
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        if (value[0] && strcmp(text_of(key, name), value) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What to do with a certificate or public key without a private one. Removing
+ * goes by the id, and would take a key of the same id along. */
+static void
+keyless_next(json_t *one, json_t *keys, struct buf *out)
+{
+    const char *id = text_of(one, "id");
+    bool is_removable = id[0] && !any_key_has(keys, "uri", text_of(one, "uri"));
+
+    if (!is_removable)
+        buf_addf(out, "remove it with the program that put it there");
+    else if (text_of(one, "key")[0])
+        buf_addf(out,
+                 "smime keys export %.16s > cert.pem, then: smime install "
+                 "cert.pem  and: smime keys remove %.16s",
+                 id, id);
+    else
+        buf_addf(out,
+                 "insert the token with its key, if there is one; to take it "
+                 "away: smime keys remove %.16s",
+                 id);
+}
+
+static void
+look_for_keyless(json_t *keyless, json_t *keys, json_t *findings)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(keyless, i, one)
+    {
+        bool certified = strcmp(text_of(one, "state"), "no_certificate") != 0;
+        AUTO(buf) struct buf next = {0};
+        AUTO(buf) struct buf about = {0};
+
+        if (any_key_has(keys, "fingerprint", text_of(one, "fingerprint")))
+            continue;
+        keyless_name(one, &about);
+        keyless_next(one, keys, &next);
+        finding_add(findings, buf_text(&next),
+                    !certified ? "this public key has no private key: "
+                    : text_of(one, "key")[0]
+                        ? "this certificate has another id than "
+                          "its key, so it does not count: "
+                        : "this certificate has no key: ",
+                    buf_text(&about));
+    }
+}
+
+/* The token may be away: there is a journal of what was begun on it. */
+static void
+look_for_unfinished(json_t *unfinished, json_t *findings)
+{
+    json_t *uri;
+    size_t i;
+
+    json_array_foreach(unfinished, i, uri) finding_add(
+        findings, "insert that token if it is out, then: smime unlock",
+        "a write was cut off; it is taken back when this token is next "
+        "unlocked: ",
+        json_string_value(uri));
+}
+
+void
+doctor_look_at_keys(json_t *keys, json_t *tokens, json_t *check,
+                    json_t *findings)
+{
+    look_at_keys(keys, tokens, findings);
+    look_for_copies(keys, findings);
+    look_for_remains(json_object_get(check, "half_made"), findings);
+    look_for_nameless(json_object_get(check, "nameless"), findings);
+    look_for_keyless(json_object_get(check, "keyless"), keys, findings);
+    look_for_unfinished(json_object_get(check, "unfinished"), findings);
+}
