@@ -197,6 +197,25 @@ page_finish(const struct page_room *page, struct list_reply *out)
     }
 }
 
+/* Up, so that what is there is never told as 0. */
+static uint32_t
+seconds_of(int64_t ms)
+{
+    return ms > 0 ? (uint32_t)((ms + 999) / 1000) : 0;
+}
+
+static void
+record_add_times(struct keyholder *k, struct token *t, struct token_record *out)
+{
+    int64_t now = clock_ms();
+    int64_t idle_ms = (int64_t)k->config.lock.idle_s * 1000;
+    int64_t used = kept_used_ms(&k->kept, t);
+
+    out->kept_s = seconds_of(kept_left_ms(&k->kept, t, now));
+    if (idle_ms > 0 && (out->flags & TOKEN_UNLOCKED))
+        out->locks_s = seconds_of(used ? used + idle_ms - now : idle_ms);
+}
+
 enum err
 tokens_list(struct client *c, const struct page *request,
             struct list_reply *out, struct reply_room *room, struct problem *p)
@@ -214,10 +233,7 @@ tokens_list(struct client *c, const struct page *request,
         struct token_record record;
 
         token_record_fill(all[i], &record, &texts);
-        record.kept_s =
-            (uint32_t)((kept_left_ms(&c->keyholder->kept, all[i], clock_ms()) +
-                        999) /
-                       1000);
+        record_add_times(c->keyholder, all[i], &record);
         if (!page_add(&page, RECORD_token_record, &record)) {
             out->next = (uint32_t)i;
             break;

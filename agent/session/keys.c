@@ -139,6 +139,8 @@ token_json(const struct token_record *t)
     json_object_set_new(out, "pin_low", json_boolean(t->flags & TOKEN_PIN_LOW));
     if (t->kept_s > 0)
         json_object_set_new(out, "pin_kept_seconds", json_integer(t->kept_s));
+    if (t->locks_s > 0)
+        json_object_set_new(out, "locks_in_seconds", json_integer(t->locks_s));
     return out;
 }
 

@@ -8,7 +8,22 @@ struct counts {
     json_int_t tokens;
     json_int_t unlocked;
     json_int_t keys;
+    json_t *logins;
 };
+
+static json_t *
+login_json(const struct token_record *t)
+{
+    json_t *out = json_object();
+
+    json_object_set_new(out, "token",
+                        json_text(t->label.n > 0 ? t->label : t->serial));
+    if (t->kept_s > 0)
+        json_object_set_new(out, "pin_kept_seconds", json_integer(t->kept_s));
+    if (t->locks_s > 0)
+        json_object_set_new(out, "locks_in_seconds", json_integer(t->locks_s));
+    return out;
+}
 
 static enum err
 count_tokens(struct request *r, uint32_t *cursor, struct counts *out)
@@ -25,7 +40,10 @@ count_tokens(struct request *r, uint32_t *cursor, struct counts *out)
         if (!record_decode(RECORD_token_record, reply.records.item[i], &t))
             return fail(&r->problem, ERR_INTERNAL, "a malformed token record");
         out->tokens++;
-        out->unlocked += (t.flags & TOKEN_UNLOCKED) != 0;
+        if (!(t.flags & TOKEN_UNLOCKED))
+            continue;
+        out->unlocked++;
+        json_array_append_new(out->logins, login_json(&t));
     }
     *cursor = reply.next;
     return ERR_OK;
@@ -86,7 +104,7 @@ sandbox_json(void)
 enum err
 agent_status(struct request *r, json_t **out)
 {
-    struct counts counts = {0};
+    struct counts counts = {.logins = json_array()};
     struct keyring_status status = {0};
     bool keyholder = ask_keyholder(r, &counts);
     bool keyring = ask_keyring(r, &status);
@@ -95,6 +113,7 @@ agent_status(struct request *r, json_t **out)
     json_object_set_new(j, "version", json_string(SMIME_VERSION));
     json_object_set_new(j, "tokens", json_integer(counts.tokens));
     json_object_set_new(j, "unlocked", json_integer(counts.unlocked));
+    json_object_set_new(j, "logins", counts.logins);
     json_object_set_new(j, "keys", json_integer(counts.keys));
     json_object_set_new(j, "contacts", json_integer(status.contacts));
     json_object_set_new(j, "certificates", json_integer(status.certificates));

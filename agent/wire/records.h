@@ -91,7 +91,7 @@ struct slice_list {
     TEXT(manufacturer, 128)                                                    \
     TEXT(model, 64)                                                            \
     TEXT(module, LIMIT_TEXT_BYTES)                                             \
-    TEXT(uri, LIMIT_TEXT_BYTES) U32(flags) U32(tries) U32(kept_s)
+    TEXT(uri, LIMIT_TEXT_BYTES) U32(flags) U32(tries) U32(kept_s) U32(locks_s)
 
 /* What a call that is still in work is waiting for: enum notice_kind. */
 #define FIELDS_notice(U32, U64, BYTES, TEXT, LIST)                             \

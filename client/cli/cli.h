@@ -200,6 +200,19 @@ bool module_problem(json_t *module, char *what, size_t size,
 /* Says on stderr which modules hide their tokens now. */
 void modules_warn(void);
 
+/* ---- login_text.c ----------------------------------------------------------
+ */
+
+/* Adds NOTE to what may be there, with a comma. */
+void note_add(struct buf *out, const char *note);
+
+/* Until when TOKEN (of Keys.Tokens, or a login of Agent.Status) stays unlocked,
+ * and how long its PIN is kept; nothing where there is nothing to say. */
+void login_add_times(json_t *token, struct buf *out);
+
+/* "unlocked", and until when. */
+void login_text(json_t *login, struct buf *out);
+
 /* ---- call_asking.c
  * ----------------------------------------------------------- */
 

@@ -85,6 +85,52 @@ expiring_keep(json_t *keys, long days)
     }
 }
 
+static bool
+has_key_on(json_t *keys, const char *label)
+{
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        if (strcmp(text_of(key, "token"), label) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether these keys can be used now, and for how long. */
+static void
+tokens_say_state(json_t *keys)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    json_t *token;
+    size_t i;
+
+    call_init(&c);
+    if (call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.Tokens", &reply) !=
+        EXIT_DONE)
+        return;
+    json_array_foreach(json_object_get(reply, "tokens"), i, token)
+    {
+        const char *label = text_of(token, "label");
+        const char *state = text_of(token, "state");
+        AUTO(buf) struct buf text = {0};
+
+        if (!has_key_on(keys, label))
+            continue;
+        buf_addf(&text, "%s", state);
+        login_add_times(token, &text);
+        fputs("Token ", stderr);
+        show_text(stderr, label);
+        fprintf(stderr, ": %s%s\n", buf_text(&text),
+                strcmp(state, "locked") == 0    ? "; next: smime unlock"
+                : strcmp(state, "blocked") == 0 ? "; next: smime pin unblock"
+                                                : "");
+    }
+}
+
 static int
 list(const struct arguments *a)
 {
@@ -104,7 +150,10 @@ list(const struct arguments *a)
         expiring_keep(json_object_get(reply, "keys"), days);
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
-    return keys_say(json_object_get(reply, "keys"), days < 0);
+    e = keys_say(json_object_get(reply, "keys"), days < 0);
+    if (e == EXIT_DONE)
+        tokens_say_state(json_object_get(reply, "keys"));
+    return e;
 }
 
 static int

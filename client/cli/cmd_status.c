@@ -9,6 +9,9 @@ static const struct option_row options[] = {{"json", OPTION_FLAG},
 static void
 say_tokens(json_t *status)
 {
+    json_t *login;
+    size_t i;
+
     if (!flag_of(status, "keyholder")) {
         puts("Tokens:    their process does not answer; it is being "
              "restarted");
@@ -17,6 +20,15 @@ say_tokens(json_t *status)
     printf("Tokens:    %lld (%lld unlocked)\n",
            (long long)number_of(status, "tokens"),
            (long long)number_of(status, "unlocked"));
+    json_array_foreach(json_object_get(status, "logins"), i, login)
+    {
+        AUTO(buf) struct buf text = {0};
+
+        login_text(login, &text);
+        fputs("           ", stdout);
+        show_text(stdout, text_of(login, "token"));
+        printf(": %s\n", buf_text(&text));
+    }
     printf("Keys:      %lld\n", (long long)number_of(status, "keys"));
 }
 

@@ -20,30 +20,26 @@ static void
 pin_text(json_t *token, struct buf *out)
 {
     json_t *tries = json_object_get(token, "tries_left");
-    int64_t kept = number_of(token, "pin_kept_seconds");
     char text[64];
 
     if (json_is_integer(tries) && json_integer_value(tries) == 0) {
-        add_note(out, "no try left");
+        note_add(out, "no try left");
     } else if (json_is_integer(tries)) {
         snprintf(text, sizeof(text), "%lld %s left",
                  (long long)json_integer_value(tries),
                  json_integer_value(tries) == 1 ? "try" : "tries");
-        add_note(out, text);
+        note_add(out, text);
     } else if (flag_of(token, "pin_low")) {
-        add_note(out, "a wrong PIN was given");
+        note_add(out, "a wrong PIN was given");
     }
     if (json_is_false(json_object_get(token, "pin_set")) &&
         strcmp(text_of(token, "state"), "empty") != 0)
-        add_note(out, "no PIN set");
+        note_add(out, "no PIN set");
     if (flag_of(token, "pin_must_change"))
-        add_note(out, "PIN must be changed");
+        note_add(out, "PIN must be changed");
     if (flag_of(token, "pinpad"))
-        add_note(out, "PIN at its reader");
-    if (kept > 0) {
-        snprintf(text, sizeof(text), "PIN kept for %lld s", (long long)kept);
-        add_note(out, text);
-    }
+        note_add(out, "PIN at its reader");
+    login_add_times(token, out);
 }
 
 static int
@@ -64,6 +60,7 @@ tokens_say(json_t *tokens)
         table_add(&t, (const char *const[TABLE_COLUMNS]){
                           label[0] ? label : "(no label)",
                           text_of(token, "state"), buf_text(&pin),
+/* Ends logins, so it is said what to type next. */
                           text_of(token, "model"), text_of(token, "serial"),
                           flag_of(token, "read_only") ? "read-only" : ""});
     }
@@ -111,11 +108,12 @@ const struct command command_tokens = {
              "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N] "
              "[--pin-fd N]",
     .help =
-        "A line is: label, state, what to know of its PIN (tries left, kept "
-        "by\n"
-        "the agent), model, serial number. State: unlocked, locked, blocked "
-        "(too\n"
-        "many wrong PINs), empty (not initialised), open (it wants no PIN).\n"
+        "A line is: label, state, what to know of its PIN (tries left, when "
+        "the\n"
+        "agent locks it, for how long it keeps the PIN), model, serial "
+        "number.\n"
+        "State: unlocked, locked, blocked (too many wrong PINs), empty (not\n"
+        "initialised), open (it wants no PIN).\n"
         "\n"
         "  init LABEL       make an empty token ready; one that is not empty\n"
         "                   is never touched\n"

@@ -195,8 +195,12 @@ keys_are_shown_in_lines_and_can_be_chosen_by_their_end(void **state)
 
     (void)state;
     server_listen(&s, "");
-    s.answers[0] = s.answers[2] = keys;
-    s.answers[1] = s.answers[3] = "{\"parameters\":{\"modules\":[]}}";
+    s.answers[0] = s.answers[3] = keys;
+    s.answers[1] = s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
+    s.answers[2] = s.answers[5] =
+        "{\"parameters\":{\"tokens\":[{\"label\":\"mail\",\"state\":"
+        "\"unlocked\",\"locks_in_seconds\":119,\"pin_kept_seconds\":7200},"
+        "{\"label\":\"other\",\"state\":\"locked\"}]}}";
     assert_int_equal(run_against(&s, "$S keys; echo --; $S keys --expiring 30"),
                      0);
     assert_string_equal(
@@ -207,6 +211,11 @@ keys_are_shown_in_lines_and_can_be_chosen_by_their_end(void **state)
         " ff\n"
         "--\n"
         "old  EXPIRED 2001-09-09  mail  no private key  ff\n");
+    assert_string_equal(errors,
+                        "Token mail: unlocked, locks after 119 s without use, "
+                        "PIN kept for 2 h\n"
+                        "Token mail: unlocked, locks after 119 s without use, "
+                        "PIN kept for 2 h\n");
 }
 
 static void

@@ -73,6 +73,10 @@ tokens_are_listed_with_their_state(void **state)
     (void)state;
     assert_string_equal(field(one, "state"), "unlocked");
     assert_int_equal(json_integer_value(json_object_get(one, "tries_left")), 3);
+    assert_int_equal(
+        json_integer_value(json_object_get(one, "pin_kept_seconds")), 60);
+    assert_int_equal(
+        json_integer_value(json_object_get(one, "locks_in_seconds")), 90);
     assert_true(json_is_true(json_object_get(one, "pinpad")));
     assert_string_equal(field(item(reply, "tokens", 1), "state"), "empty");
     assert_null(json_object_get(item(reply, "tokens", 1), "tries_left"));
@@ -243,6 +247,10 @@ status_counts_what_there_is(void **state)
     reply = call(RIGHT_MAIL, STATUS, NULL);
     assert_int_equal(json_integer_value(at(reply, "tokens")), 2);
     assert_int_equal(json_integer_value(at(reply, "unlocked")), 1);
+    assert_int_equal(json_array_size(at(reply, "logins")), 1);
+    assert_int_equal(json_integer_value(json_object_get(
+                         item(reply, "logins", 0), "locks_in_seconds")),
+                     90);
     assert_int_equal(json_integer_value(at(reply, "keys")), 5);
     assert_int_equal(json_integer_value(at(reply, "contacts")), 7);
     assert_string_equal(text_at(reply, "contacts_file"), "/contacts.db");

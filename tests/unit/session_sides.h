@@ -79,7 +79,9 @@ answer_tokens(struct peer *p)
     struct token_record one = {.label = slice_text("card"),
                                .flags = TOKEN_INITIALIZED | TOKEN_UNLOCKED |
                                         TOKEN_PINPAD,
-                               .tries = 4};
+                               .tries = 4,
+                               .kept_s = 60,
+                               .locks_s = 90};
     struct token_record two = {.label = slice_text("new")};
     AUTO(buf) struct buf a = {0};
     AUTO(buf) struct buf b = {0};
