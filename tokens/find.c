@@ -164,7 +164,7 @@ find_wanted(struct token_store *store, const struct wanted *w,
 
     if (e != TOKENS_ABSENT)
         return e;
-    token_store_look(store);
+    (void)token_store_look(store);
     return match_all(store, w, out);
 }
 

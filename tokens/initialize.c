@@ -110,6 +110,6 @@ token_initialize(struct token *t, const char *label, const uint8_t *so_pin,
     e = initialize_held(&h, &w, &ck);
     turn_give(t, true, &h.watch);
     if (e != TOKENS_INITIALIZED && e != TOKENS_ARGUMENT)
-        module_scan(m, false, t->store->lock_timeout_ms);
+        module_scan(m, RENEW_NEVER, t->store->lock_timeout_ms);
     return e ? e : find_made(t->store, &ck, out);
 }

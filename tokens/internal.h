@@ -45,6 +45,13 @@ void rv_about(CK_MECHANISM_TYPE mechanism);
 /* ---- modules (module.c) ---------------------------------------------------
  */
 
+/* Whether a module is started anew as its slots are looked at. */
+enum renewal {
+    RENEW_NEVER,
+    RENEW_FREELY, /* where it costs no login, and not too often */
+    RENEW_AT_ONCE /* its logins end */
+};
+
 struct module {
     char name[64];
     struct token_store *store;
@@ -57,7 +64,8 @@ struct module {
     bool running;                  /* its thread is */
     unsigned long scans_wanted;
     unsigned long scans_done;
-    bool renew;             /* and started anew, if nothing speaks against */
+    enum renewal renew;     /* and started anew */
+    bool kept;              /* it was in use, and was not started anew */
     bool waits;             /* a thread is in C_WaitForSlotEvent */
     uint64_t busy_since_ms; /* its thread is in CALL since then; 0: not */
     const char *call;
@@ -105,9 +113,9 @@ struct slot_seen {
 void *module_main(void *arg);
 
 /* Asks M for a look at its slots and waits; TOKENS_BUSY after timeout_ms, or
- * when M does not come back. RENEW: if need be C_Finalize and C_Initialize,
- * unless that costs a login. */
-enum tokens_err module_scan(struct module *m, bool renew, unsigned timeout_ms);
+ * when M does not come back. RENEW: by C_Finalize and C_Initialize. */
+enum tokens_err module_scan(struct module *m, enum renewal renew,
+                            unsigned timeout_ms);
 /* In one call for longer than MS. The store's mutex is held. */
 bool module_is_late(const struct module *m, unsigned ms);
 
@@ -127,8 +135,6 @@ void store_apply_scan(struct module *m, const struct slot_seen *seen,
                       size_t count);
 /* A token of M is in this slot, or was the last in it. */
 bool store_had_token(struct module *m, CK_SLOT_ID slot);
-/* Somebody needs a token that is not there: every way to notice one. */
-void token_store_look(struct token_store *store);
 /* The sessions of all tokens of M are gone (store.c). */
 void store_forget_sessions(struct module *m);
 bool store_has_login(struct module *m);

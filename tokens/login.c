@@ -121,7 +121,7 @@ heal_module(struct token *t)
     struct module *m = t->module;
     pthread_mutex_unlock(&t->mutex);
     if (m && __atomic_load_n(&m->broken, __ATOMIC_RELAXED))
-        (void)module_scan(m, true, t->store->start_timeout_ms);
+        (void)module_scan(m, RENEW_FREELY, t->store->start_timeout_ms);
 }
 
 enum tokens_err

@@ -182,7 +182,13 @@ module_close(struct module *m)
 static void
 module_renew(struct module *m)
 {
-    if (events_wait(m) || !module_close(m))
+    bool waits = events_wait(m);
+    bool closed = !waits && module_close(m);
+
+    pthread_mutex_lock(&m->store->mutex);
+    m->kept = !waits && !closed;
+    pthread_mutex_unlock(&m->store->mutex);
+    if (!closed)
         return;
     busy_with(m, "C_Finalize");
     module_finalize(m);
@@ -216,18 +222,19 @@ scan_once(struct module *m)
 /* RENEW: whoever asked did not find a token. Some modules notice one only
  * when they start, or find their way back to one only then. */
 static void
-module_look(struct module *m, bool renew)
+module_look(struct module *m, enum renewal renew)
 {
+    bool was_up = m->up;
+
     if (!module_start(m))
         return;
     CK_RV rv = scan_once(m);
-    bool due =
-        (renew || m->broken) && monotonic_ms() - m->started_ms >= RENEW_MS;
+    bool due = (renew == RENEW_FREELY || m->broken) &&
+               monotonic_ms() - m->started_ms >= RENEW_MS &&
+               !store_has_login(m);
     bool lost = rv != CKR_OK && rv_is_of_module(rv);
 
-    if (rv == CKR_OK && !due)
-        return;
-    if (!lost && (!due || store_has_login(m)))
+    if (!lost && !due && !(renew == RENEW_AT_ONCE && was_up))
         return;
     module_renew(m);
     if (!m->up || scan_once(m) != CKR_OK)
@@ -253,7 +260,8 @@ end_thread(struct module *m)
 /* Waits until a look is wanted or, where the module reports no events, until
  * it is time for one. False: the store ends. */
 static bool
-wait_for_work(struct module *m, unsigned long *out_wanted, bool *out_renew)
+wait_for_work(struct module *m, unsigned long *out_wanted,
+              enum renewal *out_renew)
 {
     struct token_store *store = m->store;
     struct timespec until;
@@ -274,7 +282,7 @@ wait_for_work(struct module *m, unsigned long *out_wanted, bool *out_renew)
         m->state = TOKEN_MODULE_BUSY;
     *out_wanted = m->scans_wanted;
     *out_renew = m->renew;
-    m->renew = false;
+    m->renew = RENEW_NEVER;
     pthread_mutex_unlock(&store->mutex);
     return go_on;
 }
@@ -285,10 +293,10 @@ module_main(void *arg)
     struct module *m = arg;
     struct token_store *store = m->store;
     unsigned long wanted = 0;
-    bool renew = false;
+    enum renewal renew = RENEW_NEVER;
 
     note_enter(m->note, &m->call);
-    module_look(m, false);
+    module_look(m, RENEW_NEVER);
     while (wait_for_work(m, &wanted, &renew)) {
         /* A card that works needs no look between requests. */
         if (wanted != m->scans_done ||
@@ -310,7 +318,7 @@ module_is_late(const struct module *m, unsigned ms)
 }
 
 enum tokens_err
-module_scan(struct module *m, bool renew, unsigned timeout_ms)
+module_scan(struct module *m, enum renewal renew, unsigned timeout_ms)
 {
     struct token_store *store = m->store;
     struct timespec until;
@@ -319,7 +327,8 @@ module_scan(struct module *m, bool renew, unsigned timeout_ms)
     deadline_after(timeout_ms, &until);
     pthread_mutex_lock(&store->mutex);
     unsigned long mine = ++m->scans_wanted;
-    m->renew |= renew;
+    if (renew > m->renew)
+        m->renew = renew;
     pthread_cond_broadcast(&store->changed);
     while (gone != ETIMEDOUT && m->running && m->scans_done < mine &&
            !module_is_late(m, timeout_ms))

@@ -283,7 +283,7 @@ token_restart(struct hold *h)
     for (unsigned i = 0; i < n; i++)
         close_if_alive(h, all[i]);
     turn_pause(h);
-    module_scan(h->watch.module, false, t->store->start_timeout_ms);
+    module_scan(h->watch.module, RENEW_NEVER, t->store->start_timeout_ms);
     turn_resume(h);
 }
 
@@ -318,7 +318,7 @@ hold_begin(struct token *t, bool exclusive, struct hold *h)
 
     if (e == TOKENS_ABSENT) {
         /* Perhaps it was inserted since the last look, into any reader. */
-        token_store_look(t->store);
+        (void)token_store_look(t->store);
         e = turn_take(t, exclusive, &h->watch);
     }
     if (e)

@@ -289,37 +289,51 @@ is_looking(const struct token_store *store, unsigned ms, bool *out_late)
 
 /* A module that is late already is not waited for. */
 static enum tokens_err
-refresh(struct token_store *store, bool renew, unsigned timeout_ms)
+refresh(struct token_store *store, enum renewal renew, unsigned timeout_ms)
 {
     struct timespec until;
-    bool late = false, looking = true;
+    bool late = false, looking = true, kept = false;
     int gone = 0;
 
     deadline_after(timeout_ms, &until);
     pthread_mutex_lock(&store->mutex);
     for (size_t i = 0; i < store->module_count; i++) {
-        store->modules[i].scans_wanted++;
-        store->modules[i].renew |= renew;
+        struct module *m = &store->modules[i];
+
+        m->scans_wanted++;
+        m->kept = false;
+        if (renew > m->renew)
+            m->renew = renew;
     }
     pthread_cond_broadcast(&store->changed);
     while ((looking = is_looking(store, timeout_ms, &late)) &&
            gone != ETIMEDOUT)
         gone = pthread_cond_timedwait(&store->changed, &store->mutex, &until);
+    for (size_t i = 0; i < store->module_count; i++)
+        kept = kept || store->modules[i].kept;
     pthread_mutex_unlock(&store->mutex);
-    return looking || late ? TOKENS_BUSY : TOKENS_OK;
+    if (looking || late || (kept && renew == RENEW_AT_ONCE))
+        return TOKENS_BUSY;
+    return TOKENS_OK;
 }
 
 enum tokens_err
 token_store_refresh(struct token_store *store, unsigned timeout_ms)
 {
-    return refresh(store, false,
+    return refresh(store, RENEW_NEVER,
                    or_default(timeout_ms, store->start_timeout_ms));
 }
 
-void
+enum tokens_err
 token_store_look(struct token_store *store)
 {
-    (void)refresh(store, true, store->start_timeout_ms);
+    return refresh(store, RENEW_FREELY, store->start_timeout_ms);
+}
+
+enum tokens_err
+token_store_rescan(struct token_store *store)
+{
+    return refresh(store, RENEW_AT_ONCE, store->start_timeout_ms);
 }
 
 /* ---- the end --------------------------------------------------------------

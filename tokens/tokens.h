@@ -219,6 +219,17 @@ bool token_store_module_info(struct token_store *store, size_t index,
 enum tokens_err token_store_refresh(struct token_store *store,
                                     unsigned timeout_ms);
 
+/* As token_store_refresh, waiting for start_timeout_ms, and every way to
+ * notice a token that costs nobody anything: some modules see what another
+ * program made only when they start (C_Finalize, C_Initialize), which is done
+ * where no login ends by it, once in five seconds at most. */
+enum tokens_err token_store_look(struct token_store *store);
+
+/* The same at any cost: the logins of all tokens of such modules end, and their
+ * sessions are opened anew. TOKENS_BUSY when a module was in use for so long
+ * that it was left as it is, or is slow. */
+enum tokens_err token_store_rescan(struct token_store *store);
+
 /* The inserted tokens as of the last look, in a stable order: writes up to
  * room pointers, returns how many there are. */
 size_t token_store_list(struct token_store *store, struct token **out,

@@ -132,6 +132,10 @@ handle_management(struct client *c, enum message m, const union any_record *r,
         return tokens_check(c, &r->page, &out->list, room, p);
     if (m == MSG_MODULES)
         return modules_list(c, &r->page, &out->list, room, p);
+    if (m == MSG_LOOK)
+        return tokens_look(c, p);
+    if (m == MSG_RESCAN)
+        return tokens_rescan(c, &out->count, p);
     if (m == MSG_LOCK_STATE) {
         locker_state(c->keyholder, &out->lock_state);
         return ERR_OK;

@@ -137,6 +137,9 @@ MUST_USE enum err keyless_list(struct client *c, const struct page *request,
 MUST_USE enum err tokens_list(struct client *c, const struct page *request,
                               struct list_reply *out, struct reply_room *room,
                               struct problem *p);
+MUST_USE enum err tokens_look(struct client *c, struct problem *p);
+MUST_USE enum err tokens_rescan(struct client *c, struct count_reply *out,
+                                struct problem *p);
 MUST_USE enum err chain_read(struct client *c, const struct key_choice *request,
                              struct chain_reply *out, struct reply_room *room,
                              struct problem *p);

@@ -167,18 +167,36 @@ read_tokens(struct request *r, uint32_t *cursor, json_t *list)
 enum err
 keys_tokens(struct request *r, json_t **out)
 {
+    struct empty nothing;
     enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
     json_t *list = json_array();
     uint32_t cursor = 0;
 
     *out = json_object();
     json_object_set_new(*out, "tokens", list);
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_LOOK, NULL, NULL, 0, &nothing);
     if (e != ERR_OK)
         return e;
     do
         e = read_tokens(r, &cursor, list);
     while (e == ERR_OK && cursor != 0);
     return e;
+}
+
+enum err
+keys_rescan(struct request *r, json_t **out)
+{
+    struct count_reply reply;
+    enum err e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
+
+    if (e == ERR_OK)
+        e = keyholder_call(r, MSG_RESCAN, NULL, NULL, 0, &reply);
+    if (e != ERR_OK)
+        return e;
+    *out = json_object();
+    json_object_set_new(*out, "locked", json_integer(reply.count));
+    return ERR_OK;
 }
 
 /* ---- Unlock, Lock ---------------------------------------------------------

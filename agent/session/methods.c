@@ -48,6 +48,7 @@ static const struct method methods[] = {
      parameters_of_publish},
     {KEYS "List", EVERY_RIGHT, false, keys_list, parameters_of_nothing},
     {KEYS "Tokens", EVERY_RIGHT, false, keys_tokens, parameters_of_nothing},
+    {KEYS "Rescan", RIGHT_MANAGE, false, keys_rescan, parameters_of_nothing},
     {KEYS "Unlock", RIGHT_MANAGE, false, keys_unlock, parameters_of_unlock},
     {KEYS "Lock", RIGHT_MAIL | RIGHT_MANAGE, false, keys_lock,
      parameters_of_lock},

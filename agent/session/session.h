@@ -76,6 +76,7 @@ method_handler contacts_why;
 method_handler contacts_history;
 method_handler keys_list;
 method_handler keys_tokens;
+method_handler keys_rescan;
 method_handler keys_unlock;
 method_handler keys_lock;
 method_handler keys_import;

@@ -3,17 +3,10 @@
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
-static const struct option_row options[] = {{"token", OPTION_VALUE},
-                                            {"so-pin-fd", OPTION_VALUE},
-                                            {"pin-fd", OPTION_VALUE},
-                                            {"json", OPTION_FLAG},
-                                            {NULL, OPTION_FLAG}};
-
-static void
-add_note(struct buf *out, const char *note)
-{
-    buf_addf(out, "%s%s", out->len > 0 ? ", " : "", note);
-}
+static const struct option_row options[] = {
+    {"rescan", OPTION_FLAG},     {"token", OPTION_VALUE},
+    {"so-pin-fd", OPTION_VALUE}, {"pin-fd", OPTION_VALUE},
+    {"json", OPTION_FLAG},       {NULL, OPTION_FLAG}};
 
 /* What a person wants to know of the PIN before typing it. */
 static void
@@ -60,7 +53,6 @@ tokens_say(json_t *tokens)
         table_add(&t, (const char *const[TABLE_COLUMNS]){
                           label[0] ? label : "(no label)",
                           text_of(token, "state"), buf_text(&pin),
-/* Ends logins, so it is said what to type next. */
                           text_of(token, "model"), text_of(token, "serial"),
                           flag_of(token, "read_only") ? "read-only" : ""});
     }
@@ -68,13 +60,33 @@ tokens_say(json_t *tokens)
     return output_finish(EXIT_DONE);
 }
 
+/* Ends logins, so it is said what to type next. */
 static int
-list(const struct arguments *a)
+rescan(void)
 {
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *reply = NULL;
     int e;
 
+    call_init(&c);
+    e = call_run(&c, SMIME_SOCKET_MANAGE, "io.smimeagent.Keys.Rescan", &reply);
+    if (e == EXIT_DONE && number_of(reply, "locked") > 0)
+        fprintf(stderr,
+                "smime: %lld of the tokens had to be locked\n"
+                "  next: smime unlock\n",
+                (long long)number_of(reply, "locked"));
+    return e;
+}
+
+static int
+list(const struct arguments *a)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    int e = arguments_flag(a, "rescan") ? rescan() : EXIT_DONE;
+
+    if (e != EXIT_DONE)
+        return e;
     call_init(&c);
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.Tokens", &reply);
     if (e != EXIT_DONE)
@@ -104,7 +116,7 @@ run(const struct arguments *a)
 const struct command command_tokens = {
     .name = "tokens",
     .summary = "the tokens that are there, and their state",
-    .usage = "tokens [--json]\n"
+    .usage = "tokens [--rescan] [--json]\n"
              "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N] "
              "[--pin-fd N]",
     .help =
@@ -115,6 +127,13 @@ const struct command command_tokens = {
         "State: unlocked, locked, blocked (too many wrong PINs), empty (not\n"
         "initialised), open (it wants no PIN).\n"
         "\n"
+        "  --rescan         start the modules anew: SoftHSM2 sees a token "
+        "that\n"
+        "                   another program made only then. Where no token of "
+        "a\n"
+        "                   module is unlocked that happens by itself; with "
+        "this\n"
+        "                   option its tokens are locked first\n"
         "  init LABEL       make an empty token ready; one that is not empty\n"
         "                   is never touched\n"
         "  --token SERIAL   which empty one, when there are several\n"

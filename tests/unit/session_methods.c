@@ -8,9 +8,9 @@ static void
 what_manages_is_refused_on_the_mail_socket(void **state)
 {
     static const char *const methods[] = {
-        KEYS "Unlock",    KEYS "Import",     KEYS "Remove",   KEYS "InitToken",
-        KEYS "ChangePin", KEYS "UnblockPin", KEYS "Generate", KEYS "Install",
-        KEYS "Clean",     CONTACTS "Remove"};
+        KEYS "Unlock",    KEYS "Import",     KEYS "Remove",    KEYS "InitToken",
+        KEYS "ChangePin", KEYS "UnblockPin", KEYS "Generate",  KEYS "Install",
+        KEYS "Clean",     KEYS "Rescan",     CONTACTS "Remove"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(methods); i++) {

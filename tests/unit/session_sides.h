@@ -137,6 +137,10 @@ answer_keyholder(struct peer *p, enum message m, struct frame *frame,
         return answer_keys(p, request->page.cursor);
     if (m == MSG_TOKENS)
         return answer_tokens(p);
+    if (m == MSG_LOOK)
+        return channel_reply(p->served.fd, m, &(struct empty){0}, NULL, 0);
+    if (m == MSG_RESCAN)
+        return channel_reply(p->served.fd, m, &count, NULL, 0);
     read_fds(frame);
     if (m == MSG_IMPORT)
         return answer_import(p);

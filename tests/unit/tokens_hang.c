@@ -151,6 +151,26 @@ a_module_that_hangs_is_named_and_not_waited_for(void **state)
     assert_false(token_store_module_info(store, 1, &info));
 }
 
+static void
+a_module_in_use_is_not_started_anew_under_whoever_uses_it(void **state)
+{
+    struct late l;
+
+    (void)state;
+    faults("C_Sign @ 1\n");
+    late_start(&l, token, sign_first);
+    WAIT_UNTIL(times_told() == 1);
+    assert_int_equal(token_store_rescan(store), TOKENS_BUSY);
+    assert_true(token_is_logged_in(token));
+    faults("");
+    pthread_join(l.thread, NULL);
+    assert_int_equal(token_store_rescan(store), TOKENS_OK);
+    assert_false(token_is_logged_in(token));
+    assert_int_equal(log_in(token), TOKENS_OK);
+    assert_int_equal(sign_on(token, &key), TOKENS_OK);
+    assert_int_equal(log_in(second), TOKENS_OK);
+}
+
 int
 main(void)
 {
@@ -159,6 +179,7 @@ main(void)
         WITH_STORE(a_list_waits_only_so_long_and_shows_what_was_read_before),
         WITH_STORE(what_is_late_is_not_imported),
         WITH_STORE(a_module_that_hangs_is_named_and_not_waited_for),
+        WITH_STORE(a_module_in_use_is_not_started_anew_under_whoever_uses_it),
     };
 
     return cmocka_run_group_tests(tests, start, end);
