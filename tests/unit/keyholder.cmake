@@ -24,8 +24,5 @@ foreach(name keyholder_process keyholder_prompts keyholder_kept)
 endforeach()
 smime_unit_test(limits_p12 smime-importer-code smime-cms)
 add_dependencies(test_limits_p12 smime-importer)
-# Three minutes, in which nothing is done.
-smime_unit_test(limits_waiting smime-wire smime-base)
-add_dependencies(test_limits_waiting smime-importer)
-set_tests_properties(unit_limits_waiting PROPERTIES TIMEOUT 300 LABELS once
-                                                    COST 200)
+smime_unit_test(importer_life smime-importer-code smime-sandbox)
+target_link_options(test_importer_life PRIVATE -Wl,--wrap=alarm)
