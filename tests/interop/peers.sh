@@ -58,7 +58,7 @@ PE
         sed 's/.*=//;s/$/ S relax/' >"$WORLD/gpg/trustlist.txt"
     gpgsm_here --import "$WORLD/ca/Test.pem" 2>/dev/null
     local key
-    for key in rsa2048 rsa3072 p256 p384 p521 ed25519; do
+    for key in $holders; do
         world_p12 "$key" old
         gpgsm_here --import "$WORLD/$key.p12" >"$WORLD/gpg/import.$key" 2>&1 ||
             gpgsm_here --import "$(cert_file "$key")" 2>/dev/null
@@ -113,7 +113,7 @@ nss_begin() {
     echo >"$WORLD/nss/empty"
     certutil -N -d "sql:$WORLD/nss" --empty-password &&
         certutil -A -d "sql:$WORLD/nss" -n root -t C,C,C -i "$WORLD/ca/Test.pem" || return 1
-    for key in rsa2048 rsa3072 p256 p384 p521 ed25519; do
+    for key in $holders; do
         world_p12 "$key" modern
         pk12util -d "sql:$WORLD/nss" -i "$WORLD/$key.p12" -W "$P12_PASSWORD" -K '' >"$WORLD/nss/import.$key" 2>&1 ||
             certutil -A -d "sql:$WORLD/nss" -n "$key" -t ,, -i "$(cert_file "$key")" 2>/dev/null
