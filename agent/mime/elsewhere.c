@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/base/limits.h"
+#include "agent/mime/dash_line.h"
 #include "agent/mime/header.h"
 #include "agent/mime/letters.h"
 
@@ -17,7 +18,8 @@ struct elsewhere {
     struct buf line;  /* what came of the current one, its end left out */
     struct buf field; /* the header field that may go on */
     bool too_long;
-    bool cut; /* the field went beyond a limit */
+    bool in_line; /* behind the beginning of one that is passed over */
+    bool cut;     /* the field went beyond a limit */
     bool typed;
     size_t depth;
     /* Not cleared, for most of it is never used: */
@@ -194,10 +196,15 @@ keep(struct elsewhere *w, const uint8_t *p, size_t n)
 {
     size_t room = LIMIT_DELIMITER_BYTES - w->line.len;
 
-    if (n == 0 || (!w->in_header && w->line.len == 0 && p[0] != '-'))
-        return;
     w->too_long |= n > room;
     buf_add(&w->line, p, n < room ? n : room);
+}
+
+/* Is FIRST, the next byte, of a line that nothing is kept of? */
+static bool
+passes_over(const struct elsewhere *w, uint8_t first)
+{
+    return !w->in_header && w->line.len == 0 && (w->in_line || first != '-');
 }
 
 void
@@ -206,8 +213,17 @@ elsewhere_write(struct elsewhere *w, const uint8_t *p, size_t n)
     const uint8_t *end = p + n;
 
     while (p < end) {
-        const uint8_t *lf = memchr(p, '\n', (size_t)(end - p));
+        const uint8_t *lf;
 
+        if (passes_over(w, *p)) {
+            const uint8_t *dash = dash_line_find(p, end);
+
+            w->in_line = !dash && end[-1] != '\n';
+            if (!dash)
+                return;
+            p = dash;
+        }
+        lf = memchr(p, '\n', (size_t)(end - p));
         keep(w, p, (size_t)((lf ? lf : end) - p));
         if (!lf)
             return;

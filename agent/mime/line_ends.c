@@ -15,6 +15,23 @@ struct crlf_writer {
     struct gather out;
 };
 
+#define BLOCK_BYTES 64 /* compilers make vectors of a loop this long */
+
+/* Is there an LF without a CR before it, behind the first byte? */
+static bool
+has_bare_lf(const uint8_t *p, size_t n)
+{
+    uint8_t found = 0;
+    size_t i = 1;
+
+    for (; i + BLOCK_BYTES <= n && !found; i += BLOCK_BYTES)
+        for (size_t k = i; k < i + BLOCK_BYTES; k++)
+            found |= (uint8_t)((p[k] == '\n') & (p[k - 1] != '\r'));
+    for (; i < n && !found; i++)
+        found |= (uint8_t)((p[i] == '\n') & (p[i - 1] != '\r'));
+    return found != 0;
+}
+
 static enum err
 crlf_write(struct sink *s, const uint8_t *p, size_t n, struct problem *problem)
 {
@@ -23,6 +40,10 @@ crlf_write(struct sink *s, const uint8_t *p, size_t n, struct problem *problem)
     bool after_cr = w->after_cr;
     enum err e;
 
+    w->after_cr = end[-1] == '\r';
+    /* Most of what comes from elsewhere is canonical already. */
+    if ((p[0] != '\n' || after_cr) && !has_bare_lf(p, n))
+        return gather_end(&w->out, p, n, problem);
     while ((lf = memchr(look, '\n', (size_t)(end - look)))) {
         look = lf + 1;
         if (lf > p ? lf[-1] == '\r' : after_cr)
@@ -34,7 +55,6 @@ crlf_write(struct sink *s, const uint8_t *p, size_t n, struct problem *problem)
             return e;
         run = look;
     }
-    w->after_cr = end[-1] == '\r';
     return gather_end(&w->out, run, (size_t)(end - run), problem);
 }
 

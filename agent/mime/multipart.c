@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include "agent/base/limits.h"
+#include "agent/mime/dash_line.h"
 #include "agent/mime/letters.h"
 
 /* Holds a whole delimiter line and still reads in large steps. */
@@ -153,13 +154,15 @@ probe(struct multipart *m)
 static void
 find_candidate(struct multipart *m)
 {
-    const uint8_t *end = m->window + m->filled, *lf;
-    const uint8_t *from = m->window + m->look;
+    const uint8_t *end = m->window + m->filled;
+    const uint8_t *look = m->window + m->look;
+    const uint8_t *from = dash_line_find(look, end);
 
-    while ((lf = memchr(from, '\n', (size_t)(end - from)))) {
-        from = lf + 1;
-        if (from < end && *from != '-')
-            continue;
+    if (!from && end > look && end[-1] == '\n')
+        from = end; /* what comes next may be a dash */
+    if (from) {
+        const uint8_t *lf = from - 1;
+
         m->safe = (size_t)(lf - m->window);
         if (m->safe > m->at && lf[-1] == '\r')
             m->safe--;
