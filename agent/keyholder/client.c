@@ -25,36 +25,6 @@ client_program(struct client *c)
     return c->program;
 }
 
-void
-client_audit_key(struct client *c, const char *operation, struct token *token,
-                 const struct key_facts *facts, struct slice key,
-                 enum err result)
-{
-    AUTO(buf) struct buf addresses = {0};
-    char name[TOKEN_LABEL_BYTES] = "";
-    struct audit_line line = {.session = c->session,
-                              .pid = c->pid,
-                              .program = client_program(c),
-                              .operation = operation,
-                              .token = name,
-                              .key = key,
-                              .result = result};
-
-    if (token)
-        token_name(token, name);
-    for (size_t i = 0; facts && i < facts->addresses; i++)
-        buf_addf(&addresses, "%s%s", i > 0 ? "," : "", facts->address[i]);
-    line.address = buf_text(&addresses);
-    audit_write(&c->keyholder->audit, &line);
-}
-
-void
-client_audit(struct client *c, const char *operation, struct token *token,
-             struct slice key, enum err result)
-{
-    client_audit_key(c, operation, token, NULL, key, result);
-}
-
 /* Printable ASCII without blanks: what may stand in an option of pinentry. */
 static void
 keep_word(struct slice s, char *out, size_t size)
@@ -147,24 +117,6 @@ handle_management(struct client *c, enum message m, const union any_record *r,
     return fail(p, ERR_USAGE, "not a message for the keyholder");
 }
 
-/* What was wanted is the session's word. */
-static void
-audit_no_key(struct client *c, struct slice wanted)
-{
-    AUTO(buf) struct buf text = {0};
-    struct audit_line line = {.session = c->session,
-                              .pid = c->pid,
-                              .program = client_program(c),
-                              .operation = "sign",
-                              .result = ERR_NO_KEY};
-
-    if (c->served.verb == VERB_ENCRYPT)
-        line.operation = "encrypt";
-    buf_add_slice(&text, wanted);
-    line.address = buf_text(&text);
-    audit_write(&c->keyholder->audit, &line);
-}
-
 static enum err
 handle(struct client *c, enum message m, const union any_record *r,
        union any_reply *out, struct reply_room *room, struct problem *p)
@@ -190,7 +142,7 @@ handle(struct client *c, enum message m, const union any_record *r,
     if (m == MSG_AGREE)
         return key_agree(c, &r->agree_request, &out->agree, room, p);
     if (m == MSG_NO_KEY) {
-        audit_no_key(c, r->address.address);
+        client_audit_no_key(c, r->address.address);
         return ERR_OK;
     }
     if (m == MSG_DECRYPTED) {

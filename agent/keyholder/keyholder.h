@@ -111,10 +111,13 @@ void client_hung(void *arg, void *request, const struct token_info *info,
 /* One line in the audit for this client. TOKEN may be NULL. */
 void client_audit(struct client *c, const char *operation, struct token *token,
                   struct slice key, enum err result);
-/* The same with what is known of the key: the line names its addresses. */
-void client_audit_key(struct client *c, const char *operation,
-                      struct token *token, const struct key_facts *facts,
+/* The use of a key: the line names its addresses, which are read unless KNOWN
+ * has them. TOKEN may be NULL. */
+void client_audit_use(struct client *c, const char *operation,
+                      struct token *token, const struct key_facts *known,
                       struct slice key, enum err result);
+/* A key for WANTED, which is the session's word, is not there. */
+void client_audit_no_key(struct client *c, struct slice wanted);
 
 /* ---- what sessions ask for; each answers with its problem or its reply ----
  */

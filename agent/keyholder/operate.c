@@ -8,7 +8,6 @@
 
 #include "agent/base/fd.h"
 #include "agent/base/limits.h"
-#include "agent/base/log.h"
 #include "agent/base/secret.h"
 #include "agent/keyholder/keeper.h"
 #include "agent/keyholder/operate.h"
@@ -162,43 +161,6 @@ may_use(struct operation *op, struct problem *p)
                       rule->name);
 }
 
-/* A certificate takes longer to read than a token to sign: what was read for
- * the operation before holds while the token stays in. */
-static const struct key_facts *
-facts_for_audit(struct operation *op)
-{
-    struct audited_key *last = &op->client->audited_key;
-    char id[2 * TOKEN_ID_BYTES + 1] = "";
-    struct token_info info;
-
-    if (op->id.n <= TOKEN_ID_BYTES)
-        text_hex(op->id, id);
-    token_get_info(op->token, &info);
-    if (last->token != op->token || last->insertion != info.insertion ||
-        strcmp(last->facts.id, id) != 0) {
-        bool known = key_facts_load(op->token, op->id, &last->facts);
-
-        last->token = known ? op->token : NULL;
-        last->insertion = info.insertion;
-    }
-    return &last->facts;
-}
-
-/* The audit names addresses: they are asked for unless the token has just
- * shown that it does not answer. */
-static void
-audit(struct operation *op, enum err result)
-{
-    bool silent = result == ERR_TOKEN_HUNG || result == ERR_TOKEN_BUSY ||
-                  result == ERR_TOKEN_ABSENT || result == ERR_TOKEN_REMOVED ||
-                  result == ERR_TOKEN_FAILED;
-    const struct key_facts *facts = &op->facts;
-
-    if (op->token && !silent && facts->addresses == 0)
-        facts = facts_for_audit(op);
-    client_audit_key(op->client, op->audited, op->token, facts, op->id, result);
-}
-
 enum err
 key_operation_run(struct operation *op, struct slice key,
                   enum tokens_err *out_result, struct problem *p)
@@ -219,7 +181,7 @@ key_operation_run(struct operation *op, struct slice key,
             attempts_add(&c->attempts, &c->keyholder->failures, op->token,
                          op->id, clock_ms());
     }
-    audit(op, e);
+    client_audit_use(c, op->audited, op->token, &op->facts, op->id, e);
     return e;
 }
 

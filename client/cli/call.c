@@ -327,6 +327,20 @@ call_run(struct call *c, enum smime_socket socket, const char *method,
 }
 
 int
+call_get(const char *method, const char *name, json_t **out)
+{
+    AUTO(call) struct call c = {.parameters = NULL};
+    AUTO(json) json_t *reply = NULL;
+    int e;
+
+    call_init(&c);
+    e = call_run(&c, SMIME_SOCKET_MAIL, method, &reply);
+    if (e == EXIT_DONE)
+        *out = json_incref(name ? json_object_get(reply, name) : reply);
+    return e;
+}
+
+int
 call_connect(enum smime_socket socket, struct smime_client **out)
 {
     AUTO(smime_error) struct smime_error error = {.exit_code = 0};

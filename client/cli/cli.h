@@ -179,6 +179,9 @@ int call_run(struct call *c, enum smime_socket socket, const char *method,
 /* The same, but the error is left to the caller, who drops it. */
 int call_try(struct call *c, enum smime_socket socket, const char *method,
              json_t **out, struct smime_error *error);
+/* A call without parameters on the mail socket, of whose reply *out gets a new
+ * reference to NAME; to all of it when that is NULL. */
+int call_get(const char *method, const char *name, json_t **out);
 /* On a connection that is kept for several calls. */
 int call_on(struct smime_client *client, struct call *c, const char *method,
             json_t **out);

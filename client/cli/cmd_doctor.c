@@ -198,21 +198,6 @@ look_at_directory(json_t *directory, json_t *findings)
             "the directory gives no answer: ", text_of(directory, "detail"));
 }
 
-/* Calls METHOD and gives the list NAME of its reply in *out. */
-static int
-list_get(const char *method, const char *name, json_t **out)
-{
-    AUTO(call) struct call c = {.parameters = NULL};
-    AUTO(json) json_t *reply = NULL;
-    int e;
-
-    call_init(&c);
-    e = call_run(&c, SMIME_SOCKET_MAIL, method, &reply);
-    if (e == EXIT_DONE)
-        *out = json_incref(name ? json_object_get(reply, name) : reply);
-    return e;
-}
-
 static int
 findings_say(json_t *findings)
 {
@@ -243,19 +228,19 @@ look(const struct arguments *a)
     AUTO(json) json_t *directory = NULL;
     AUTO(json) json_t *findings = json_array();
     AUTO(json) json_t *reply = NULL;
-    int e = list_get("io.smimeagent.Agent.Status", NULL, &status);
+    int e = call_get("io.smimeagent.Agent.Status", NULL, &status);
 
     if (e != EXIT_DONE)
         return e;
     look_at_status(status, findings);
     if (flag_of(status, "keyholder")) {
-        e = list_get("io.smimeagent.Keys.Tokens", "tokens", &tokens);
+        e = call_get("io.smimeagent.Keys.Tokens", "tokens", &tokens);
         if (e == EXIT_DONE)
-            e = list_get("io.smimeagent.Keys.List", "keys", &keys);
+            e = call_get("io.smimeagent.Keys.List", "keys", &keys);
         if (e == EXIT_DONE)
-            e = list_get("io.smimeagent.Keys.Check", NULL, &check);
+            e = call_get("io.smimeagent.Keys.Check", NULL, &check);
         if (e == EXIT_DONE)
-            e = list_get("io.smimeagent.Keys.Modules", NULL, &watched);
+            e = call_get("io.smimeagent.Keys.Modules", NULL, &watched);
         if (e != EXIT_DONE)
             return e;
         look_at_modules(json_object_get(watched, "modules"), findings);
@@ -265,11 +250,11 @@ look(const struct arguments *a)
     }
     look_at_contacts(status, findings);
     if (flag_of(status, "keyring")) {
-        e = list_get("io.smimeagent.Agent.Anchors", NULL, &trust);
+        e = call_get("io.smimeagent.Agent.Anchors", NULL, &trust);
         if (e != EXIT_DONE)
             return e;
         look_at_trust(trust, findings);
-        e = list_get("io.smimeagent.Agent.Directory", "directory", &directory);
+        e = call_get("io.smimeagent.Agent.Directory", "directory", &directory);
         if (e != EXIT_DONE)
             return e;
         look_at_directory(directory, findings);

@@ -63,14 +63,11 @@ is_confirmed(json_t *key)
 static int
 find_in(const char *method, const char *name, const char *wanted, json_t **out)
 {
-    AUTO(call) struct call c = {.parameters = NULL};
-    AUTO(json) json_t *reply = NULL;
-    int e;
+    AUTO(json) json_t *list = NULL;
+    int e = call_get(method, name, &list);
 
-    call_init(&c);
-    e = call_run(&c, SMIME_SOCKET_MAIL, method, &reply);
     if (e == EXIT_DONE)
-        *out = json_incref(find_one(json_object_get(reply, name), wanted));
+        *out = json_incref(find_one(list, wanted));
     return e;
 }
 

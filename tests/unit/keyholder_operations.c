@@ -276,6 +276,59 @@ a_key_is_agreed_on_and_a_bad_point_gets_a_random_one(void **state)
     EVP_PKEY_free(mine);
 }
 
+/* How many lines of the audit tell of OPERATION with the key of ADDRESS. */
+static int
+audited(const char *operation, const char *address)
+{
+    struct buf audit =
+        fixture_read(fixture_path("state/smime-agent/audit.log"));
+    char wanted[64];
+    int count = 0;
+
+    snprintf(wanted, sizeof(wanted), "operation=%s ", operation);
+    for (const char *line = buf_text(&audit); *line;
+         line += strcspn(line, "\n") + 1) {
+        size_t n = strcspn(line, "\n");
+
+        count += memmem(line, n, wanted, strlen(wanted)) &&
+                 memmem(line, n, address, strlen(address));
+    }
+    buf_drop(&audit);
+    return count;
+}
+
+/* Two messages of one session, to two keys, and the first one again. */
+static void
+the_audit_names_the_address_of_each_key(void **state)
+{
+    static const uint8_t rubbish[256] = {1};
+    struct unwrap_request unwrap_it = {.key = buf_slice(&rsa_ref),
+                                       .scheme = SCHEME_RSA_PKCS1,
+                                       .wrapped =
+                                           slice_of(rubbish, sizeof(rubbish)),
+                                       .key_bytes = 16};
+    struct agree_request agree_on_it = {.key = buf_slice(&ec_ref),
+                                        .peer = slice_of(rubbish, 65),
+                                        .hash = HASH_SHA256,
+                                        .info = slice_text("info"),
+                                        .kek_bytes = 32,
+                                        .kdf = KDF_X963};
+    int unwrapped = audited("unwrap", "alice@example.org");
+    int agreed = audited("agree", "eve@example.org");
+    struct unwrap_reply key;
+    struct agree_reply kek;
+    AUTO(session) struct session s;
+
+    (void)state;
+    session_open(&s, RIGHT_MAIL);
+    session_narrow(&s, VERB_DECRYPT, 4, slice_of(NULL, 0));
+    assert_int_equal(session_call(&s, MSG_UNWRAP, &unwrap_it, &key), ERR_OK);
+    assert_int_equal(session_call(&s, MSG_AGREE, &agree_on_it, &kek), ERR_OK);
+    assert_int_equal(session_call(&s, MSG_UNWRAP, &unwrap_it, &key), ERR_OK);
+    assert_int_equal(audited("unwrap", "alice@example.org"), unwrapped + 2);
+    assert_int_equal(audited("agree", "eve@example.org"), agreed + 1);
+}
+
 int
 main(void)
 {
@@ -287,6 +340,7 @@ main(void)
         cmocka_unit_test(a_bad_message_gets_a_random_key_each_time),
         cmocka_unit_test(hkdf_is_with_and_without_a_salt),
         cmocka_unit_test(a_key_is_agreed_on_and_a_bad_point_gets_a_random_one),
+        cmocka_unit_test(the_audit_names_the_address_of_each_key),
     };
 
     if (access(softhsm, R_OK) != 0)
