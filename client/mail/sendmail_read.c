@@ -45,9 +45,10 @@ dot_find(struct slice text, bool *at_line, bool *out_found)
     return text.n;
 }
 
-/* By lines where a dot counts: a line may come in pieces. */
+/* By lines where a dot counts: a line may come in pieces. *out_ended: it said
+ * itself where it ends. */
 static int
-lines_copy(int to)
+lines_copy(int to, bool *out_ended)
 {
     char *line = NULL;
     size_t room = 0;
@@ -63,6 +64,7 @@ lines_copy(int to)
         failed = !ended && !fd_write_all(to, s.p, s.n);
     }
     free(line);
+    *out_ended = ended;
     if (failed)
         return memory_failed();
     return ferror(stdin)
@@ -208,13 +210,15 @@ letter_read(const struct sendmail_options *o, struct letter *out)
 {
     struct letter l = {.fd = memfd_create("message", MFD_CLOEXEC)};
     AUTO(writer) struct writer writer;
+    bool ended = false;
     int e;
 
     writer_find(&writer);
     if (l.fd < 0)
         return memory_failed();
-    e = o->dots_are_text ? all_copy(STDIN_FILENO, l.fd) : lines_copy(l.fd);
-    if (e == EX_OK && writer_is_gone(&writer))
+    e = o->dots_are_text ? all_copy(STDIN_FILENO, l.fd)
+                         : lines_copy(l.fd, &ended);
+    if (e == EX_OK && !ended && writer_is_gone(&writer))
         e = failure_say(EX_DATAERR, "send it again from your mail program",
                         "not sent: the program that wrote the message ended "
                         "before it was done");
