@@ -54,6 +54,26 @@ text_elsewhere_is_found_at_any_depth(void **state)
     }
 }
 
+/* Where a read ends in the middle of a line, what follows begins none. */
+static void
+a_line_begins_behind_a_line_end_only(void **state)
+{
+    static const char before[] = MIXED("a") "--a\n\ntext";
+    static const char behind[] = "--a\n" EXTERNAL "--a--\n";
+
+    (void)state;
+    for (int ended = 0; ended < 2; ended++) {
+        struct elsewhere *w = elsewhere_new();
+
+        elsewhere_write(w, (const uint8_t *)before, strlen(before));
+        if (ended)
+            elsewhere_write(w, (const uint8_t *)"\n", 1);
+        elsewhere_write(w, (const uint8_t *)behind, strlen(behind));
+        assert_int_equal(elsewhere_found(w), ended);
+        elsewhere_drop(&w);
+    }
+}
+
 static void
 parts_too_deep_to_look_at_count_as_elsewhere(void **state)
 {
@@ -186,6 +206,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_elsewhere_is_found_at_any_depth),
+        cmocka_unit_test(a_line_begins_behind_a_line_end_only),
         cmocka_unit_test(parts_too_deep_to_look_at_count_as_elsewhere),
         cmocka_unit_test(a_type_over_its_limits_counts_as_elsewhere),
         cmocka_unit_test(a_delimiter_over_its_limit_counts_as_elsewhere),

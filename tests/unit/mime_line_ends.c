@@ -1,5 +1,7 @@
 #include "tests/unit/mime_streams.h"
 
+#include <stdio.h>
+
 #include "agent/mime/transfer.h"
 
 static void
@@ -51,6 +53,25 @@ every_line_end_takes_the_one_form(void **state)
     assert_both("", "", "");
     assert_both("a\nb\r\nc\n", "a\r\nb\r\nc\r\n", "a\nb\nc\n");
     assert_both("\n\n\r\n", "\r\n\r\n\r\n", "\n\n\n");
+}
+
+/* Looked for block by block: at each place of some. */
+static void
+one_bare_lf_in_a_long_text_is_found(void **state)
+{
+    char text[400], crlf[sizeof(text) + 2];
+
+    (void)state;
+    for (size_t at = 0; at + 1 < sizeof(text); at++) {
+        AUTO(buf) struct buf out = {0};
+
+        memset(text, 'x', sizeof(text) - 1);
+        text[sizeof(text) - 1] = '\0';
+        text[at] = '\n';
+        snprintf(crlf, sizeof(crlf), "%.*s\r%s", (int)at, text, text + at);
+        to_crlf(slice_text(text), sizeof(text), &out);
+        assert_slice(buf_slice(&out), crlf);
+    }
 }
 
 static void
@@ -114,6 +135,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_line_end_takes_the_one_form),
+        cmocka_unit_test(one_bare_lf_in_a_long_text_is_found),
         cmocka_unit_test(a_bare_cr_stays),
         cmocka_unit_test(a_last_line_without_end_stays_so),
         cmocka_unit_test(much_text_goes_there_and_back),
