@@ -1,13 +1,14 @@
 /*
- * The pages a session writes with every mail. After a fork each of them
- * faults once; one by one they cost more than reading a small mail. A spare
- * takes them all while it waits. Runs in smime-session.
+ * The pages a session touches with every mail. After a fork each of them
+ * faults once; one by one they cost more than reading a small mail. What is
+ * only read comes with the fork; what is written a spare takes while it
+ * waits. Runs in smime-session.
  */
 #ifndef AGENT_SESSION_RESIDENT_H
 #define AGENT_SESSION_RESIDENT_H
 
 /* In the zygote, when it is warm and before its sandbox: looks where its
- * data lies. Without /proc, or on a kernel before 5.14, nothing is gained
+ * data lies and has its code copied by fork. Without /proc, or on a kernel before 5.14, nothing is gained
  * and nothing is lost. */
 void resident_find(void);
 
