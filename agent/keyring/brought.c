@@ -115,7 +115,8 @@ make_lent(struct keyring *k, const struct brought *b, struct problem *p)
 
 enum err
 brought_ask(struct keyring *k, const struct brought *b, enum message m,
-            const void *request, void *reply, struct problem *p)
+            const void *request, void *reply, const struct errand *meanwhile,
+            struct problem *p)
 {
     for (int i = 0; i < LEND_ATTEMPTS; i++) {
         enum err e = make_lent(k, b, p);
@@ -124,7 +125,7 @@ brought_ask(struct keyring *k, const struct brought *b, enum message m,
             return e;
         if (!is_lent(k, b))
             continue;
-        e = keyring_ask(k, m, request, reply, p);
+        e = keyring_ask_while(k, m, request, reply, meanwhile, p);
         if (is_lent(k, b))
             return e;
     }

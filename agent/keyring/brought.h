@@ -13,6 +13,7 @@
 #include "agent/wire/records.h"
 #include "agent/wire/values.h"
 
+struct errand;
 struct keyring;
 
 struct brought {
@@ -28,9 +29,10 @@ MUST_USE enum err brought_add(struct keyring *k, struct brought *b,
                               const struct trust_part *part, struct problem *p);
 
 /* Asks a validator that has all of it under b->name, which REQUEST names too
- * (0: nothing was brought). As keyring_ask; ERR_LIMIT also. */
+ * (0: nothing was brought). As keyring_ask_while; ERR_LIMIT also. */
 MUST_USE enum err brought_ask(struct keyring *k, const struct brought *b,
                               enum message m, const void *request, void *reply,
+                              const struct errand *meanwhile,
                               struct problem *p);
 
 #endif

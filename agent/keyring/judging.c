@@ -107,17 +107,44 @@ can_say_more(struct keyring *k, const struct verify_reply *v,
     return first_seen_find(k, v, q, &more, &ignored) == ERR_OK && more;
 }
 
+/* What the contacts know of the sender, whoever it turns out to be. A store
+ * that cannot be read knows nothing: the verdict stands without it. */
+struct acquaintance {
+    struct slice address; /* of the first From mailbox, or nothing */
+    bool is_blocked;
+    bool is_alike; /* looks like the address of a contact */
+};
+
+static void
+sender_look(struct keyring *k, void *arg)
+{
+    AUTO(buf) struct buf other = {0};
+    struct acquaintance *s = arg;
+    struct problem ignored = {0};
+
+    if (s->address.n == 0)
+        return;
+    if (store_blocked(k->store, slice_of(NULL, 0), s->address, &s->is_blocked,
+                      &ignored) != ERR_OK)
+        s->is_blocked = false;
+    s->is_alike =
+        store_alike(k->store, s->address, &other, &ignored) == ERR_OK &&
+        other.len > 0;
+}
+
 /* Asks again as long as the contacts know more. */
 static enum err
 judge(struct keyring *k, const struct brought *b, struct verify_request *q,
-      struct buf *store, struct verify_reply *out, struct problem *p)
+      struct acquaintance *sender, struct buf *store, struct verify_reply *out,
+      struct problem *p)
 {
+    const struct errand look = {sender_look, sender};
     enum err e;
 
     q->first_seen = 0;
     (void)buf_room(store, LIMIT_FRAME_BYTES);
     for (int round = 0;; round++) {
-        e = brought_ask(k, b, MSG_JUDGE, q, out, p);
+        e = brought_ask(k, b, MSG_JUDGE, q, out, round == 0 ? &look : NULL, p);
         if (e != ERR_OK || round == LIMIT_ISSUER_ROUNDS ||
             !can_say_more(k, out, q, store))
             return e;
@@ -146,10 +173,9 @@ learn_by_own_anchors(struct keyring *k, const struct verify_request *q,
     k->answer = first;
 }
 
-/* What the person has blocked is not good, whoever vouches for it. A store
- * that cannot be read blocks nothing: the verdict stands without it. */
+/* What the person has blocked is not good, whoever vouches for it. */
 static bool
-is_blocked(struct keyring *k, const struct verify_request *q,
+is_blocked(struct keyring *k, const struct acquaintance *sender,
            const struct verify_reply *v)
 {
     struct description signer;
@@ -158,12 +184,14 @@ is_blocked(struct keyring *k, const struct verify_request *q,
 
     if (!record_decode(RECORD_description, v->described, &signer))
         return false;
-    if (store_blocked(k->store, signer.fingerprint,
-                      q->from.n > 0 ? q->from.item[0] : slice_of(NULL, 0),
-                      &blocked, &ignored) != ERR_OK)
+    if (sender->is_blocked)
+        return true;
+    if (store_blocked(k->store, signer.fingerprint, slice_of(NULL, 0), &blocked,
+                      &ignored) != ERR_OK)
         return false;
     for (size_t i = 0; i < signer.addresses.n && !blocked; i++)
-        if (store_blocked(k->store, slice_of(NULL, 0), signer.addresses.item[i],
+        if (!slice_equal(signer.addresses.item[i], sender->address) &&
+            store_blocked(k->store, slice_of(NULL, 0), signer.addresses.item[i],
                           &blocked, &ignored) != ERR_OK)
             return false;
     return blocked;
@@ -181,16 +209,12 @@ reason_add(struct verify_reply *v, const char *word)
 
 /* Whose address looks like that of a contact may be somebody else. */
 static void
-alike_tell(struct keyring *k, const struct verify_request *q,
+alike_tell(const struct verify_request *q, const struct acquaintance *sender,
            struct verify_reply *v)
 {
-    AUTO(buf) struct buf other = {0};
-    struct problem ignored = {0};
-
     if (q->from.n != 1 || v->integrity != INTEGRITY_OK)
         return;
-    if (store_alike(k->store, q->from.item[0], &other, &ignored) == ERR_OK &&
-        other.len > 0)
+    if (sender->is_alike)
         reason_add(v, "look-alike");
     if (alike_mixes(q->from.item[0]))
         reason_add(v, "mixed-scripts");
@@ -221,18 +245,21 @@ keyring_verify_of(struct keyring *k, const struct brought *b,
                   struct problem *p)
 {
     struct verify_request q = *from;
+    struct acquaintance sender = {0};
     enum err e;
 
     if (q.learn > LEARN_LATER)
         return fail(p, ERR_USAGE, "an unknown way of learning");
     q.source = source;
     q.trust = b->name;
-    e = judge(k, b, &q, &bytes->a, out, p);
+    if (q.from.n > 0)
+        sender.address = q.from.item[0];
+    e = judge(k, b, &q, &sender, &bytes->a, out, p);
     if (e != ERR_OK)
         return e;
     out->learned = LEARNED_NOTHING;
-    alike_tell(k, &q, out);
-    if (is_blocked(k, &q, out)) {
+    alike_tell(&q, &sender, out);
+    if (is_blocked(k, &sender, out)) {
         block(out);
         return ERR_OK;
     }
@@ -261,7 +288,7 @@ keyring_judge_path(struct keyring *k, const struct brought *b,
     (void)buf_room(store, LIMIT_FRAME_BYTES);
     for (int round = 0;; round++) {
         enum err e =
-            brought_ask(k, b ? b : &nothing, MSG_JUDGE_PATH, q, out, p);
+            brought_ask(k, b ? b : &nothing, MSG_JUDGE_PATH, q, out, NULL, p);
 
         if (e != ERR_OK || round == LIMIT_ISSUER_ROUNDS || out->wanted.n == 0)
             return e;

@@ -120,18 +120,38 @@ enum err
 keyring_ask(struct keyring *k, enum message m, const void *request, void *reply,
             struct problem *p)
 {
-    const struct channel_wait wait = {.lost = ERR_KEYRING_LOST,
-                                      .watch = -1,
-                                      .timeout_ms = LIMIT_VALIDATOR_ANSWER_MS};
+    return keyring_ask_while(k, m, request, reply, NULL, p);
+}
 
+/* One attempt. */
+static enum err
+ask_once(struct keyring *k, enum message m, const void *request, void *reply,
+         const struct errand *meanwhile, struct problem *p)
+{
+    static const struct channel_wait wait = {.lost = ERR_KEYRING_LOST,
+                                             .watch = -1,
+                                             .timeout_ms =
+                                                 LIMIT_VALIDATOR_ANSWER_MS};
+
+    if (!channel_send(k->validator, m, request, NULL, 0))
+        return fail(p, wait.lost, NULL);
+    if (meanwhile)
+        meanwhile->run(k, meanwhile->arg);
+    return channel_collect(k->validator, m, &wait, &k->answer, reply, p);
+}
+
+enum err
+keyring_ask_while(struct keyring *k, enum message m, const void *request,
+                  void *reply, const struct errand *meanwhile,
+                  struct problem *p)
+{
     for (int attempt = 0; attempt < 2; attempt++) {
         enum err e;
 
         if (!validator_wait(k))
             break;
         *p = (struct problem){0};
-        e = channel_call(k->validator, m, request, NULL, 0, &wait, &k->answer,
-                         reply, p);
+        e = ask_once(k, m, request, reply, meanwhile, p);
         if (e != ERR_KEYRING_LOST && e != ERR_TOKEN_BUSY)
             return e;
         /* An answer that comes late must not be taken for the next one. */

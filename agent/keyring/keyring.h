@@ -56,6 +56,19 @@ MUST_USE enum err keyring_ask(struct keyring *k, enum message m,
                               const void *request, void *reply,
                               struct problem *p);
 
+/* What is done while the validator works. It asks nobody; it may be done
+ * twice. */
+struct errand {
+    void (*run)(struct keyring *k, void *arg);
+    void *arg;
+};
+
+/* As keyring_ask; MEANWHILE may be NULL. */
+MUST_USE enum err keyring_ask_while(struct keyring *k, enum message m,
+                                    const void *request, void *reply,
+                                    const struct errand *meanwhile,
+                                    struct problem *p);
+
 /* What the validator says of a stored certificate now, with the issuers that
  * were kept: the encoded description is appended to OUT, *about borrows from
  * there until it grows. */

@@ -3,17 +3,39 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/x509v3.h>
 
 #include "agent/base/limits.h"
 #include "agent/validator/strict.h"
 
+/* EVP_PKEY_get_bn_param reads and writes two kilobytes, whatever the number:
+ * honest exponents have four bytes at most. */
+#define SMALL_BYTES 8
+
+BIGNUM *
+rsa_exponent(const EVP_PKEY *key)
+{
+    unsigned char small[SMALL_BYTES];
+    OSSL_PARAM wanted[] = {
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, small, sizeof(small)),
+        OSSL_PARAM_construct_end()};
+    BIGNUM *e = NULL;
+
+    if (EVP_PKEY_get_params(key, wanted) == 1 &&
+        OSSL_PARAM_modified(&wanted[0]) && OSSL_PARAM_get_BN(wanted, &e) == 1)
+        return e;
+    if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) != 1)
+        e = NULL;
+    ERR_clear_error();
+    return e;
+}
+
 static bool
 exponent_is_bounded(const EVP_PKEY *key)
 {
-    BIGNUM *e = NULL;
-    bool bounded = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
-                   BN_num_bits(e) <= LIMIT_RSA_EXPONENT_BITS;
+    BIGNUM *e = rsa_exponent(key);
+    bool bounded = e && BN_num_bits(e) <= LIMIT_RSA_EXPONENT_BITS;
 
     BN_free(e);
     return bounded;

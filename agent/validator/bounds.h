@@ -18,4 +18,8 @@ bool cert_is_bounded(X509 *x, EVP_PKEY *key);
 /* The same for a key alone. */
 bool key_is_bounded(EVP_PKEY *key);
 
+/* The public exponent of an RSA key, for the caller to free; NULL: there is
+ * none. */
+BIGNUM *rsa_exponent(const EVP_PKEY *key);
+
 #endif

@@ -2,7 +2,6 @@
  * What a certificate says, for people and for choices. Foreign text is cut
  * here and escaped where it is shown.
  */
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
@@ -10,6 +9,7 @@
 #include "agent/base/log.h"
 #include "agent/cms/algorithm.h"
 #include "agent/validator/address.h"
+#include "agent/validator/bounds.h"
 #include "agent/validator/certs.h"
 
 void
@@ -198,11 +198,10 @@ type_of(const EVP_PKEY *key)
 }
 
 static bool
-exponent_is_odd(EVP_PKEY *key)
+exponent_is_odd(const EVP_PKEY *key)
 {
-    BIGNUM *e = NULL;
-    bool odd = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
-               BN_is_odd(e) && !BN_is_one(e);
+    BIGNUM *e = rsa_exponent(key);
+    bool odd = e && BN_is_odd(e) && !BN_is_one(e);
 
     BN_free(e);
     return odd;
