@@ -4,40 +4,26 @@
  * by side. Nothing is kept of a message once it is answered for.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/fd.h"
-#include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "client/cli/harvest.h"
+#include "client/cli/harvest_lane.h"
 #include "client/cli/harvest_state.h"
-#include "client/cli/mailbox.h"
 #include "client/cli/progress.h"
 
 #define LIMIT_SHOWN_FAILURES 10
 #define LANES                4
-#define METHOD               "io.smimeagent.Contacts.Harvest"
+#define GOES_ON                                                                \
+    "  next: the same command goes on from here; --again begins anew\n"
 
 static const struct option_row options[] = {{"json", OPTION_FLAG},
                                             {"quiet", OPTION_FLAG},
                                             {"again", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
-
-/* One call, on a connection and a thread of its own. */
-struct lane {
-    struct smime_client *client;
-    struct call call;
-    struct mail_found mail[SMIME_LIMIT_FDS]; /* without fd and origin */
-    pthread_t thread;
-    bool is_out; /* its thread is at work */
-    bool is_sent;
-    int failed;
-    json_t *reply;
-    struct smime_error error;
-};
 
 struct harvest {
     struct lane lane[LANES];
@@ -61,19 +47,8 @@ on_signal(int number)
 static void
 harvest_drop(struct harvest *h)
 {
-    for (size_t i = 0; i < LANES; i++) {
-        struct lane *l = &h->lane[i];
-
-        if (l->is_out)
-            (void)pthread_join(l->thread, NULL);
-        for (int k = 0; k < l->call.fd_count; k++)
-            fd_drop(&l->mail[k].as_stored);
-        if (l->call.parameters)
-            call_drop(&l->call);
-        json_decref(l->reply);
-        smime_error_drop(&l->error);
-        smime_client_drop(&l->client);
-    }
+    for (size_t i = 0; i < LANES; i++)
+        lane_drop(&h->lane[i]);
     harvest_state_drop(&h->state);
 }
 
@@ -94,6 +69,17 @@ line_say(struct harvest *h, const char *what, const char *verb, const char *why)
               ? "\nsmime: further ones are only counted\n"
               : "\n",
           stderr);
+}
+
+/* Ends the harvest with E. */
+static bool
+failed_say(struct harvest *h, const struct smime_error *e)
+{
+    progress_clear(&h->progress);
+    h->exit_code = error_say(e);
+    if (h->tally.read > 0)
+        fputs(GOES_ON, stderr);
+    return false;
 }
 
 static bool message_queue(struct harvest *h, struct mail_found *m);
@@ -124,9 +110,7 @@ result_take(struct harvest *h, json_t *one, const struct mail_found *m)
         AUTO(smime_error) struct smime_error error = {.exit_code = 0};
 
         (void)error_own(&error, "ContactsUnwritable", NULL);
-        progress_clear(&h->progress);
-        h->exit_code = error_say(&error);
-        return false;
+        return failed_say(h, &error);
     }
     tally_add(&h->tally, one);
     harvest_state_add(h->state, m->key);
@@ -175,59 +159,74 @@ results_take(struct harvest *h, struct lane *l)
     return well;
 }
 
+/* A message that ends whatever process reads it hinders no other: it is
+ * named. ONE holds it alone. */
+static bool
+poisonous_take(struct harvest *h, struct lane *one)
+{
+    const char *origin = json_string_value(
+        json_array_get(json_object_get(one->call.parameters, "origins"), 0));
+    AUTO(json) json_t *told = json_pack(
+        "{s:s?, s:s, s:n, s:s, s:s}", "origin", origin, "result", "failed",
+        "address", "reason",
+        "the process that read it ended before it answered; passed over",
+        "error", one->error.name);
+
+    if (!lane_await_agent(one))
+        return failed_say(h, &one->error);
+    h->tally.unreadable++;
+    return result_take(h, told, &one->mail[0]);
+}
+
+/* A batch whose processes ended, by one of its messages or by themselves. */
+static bool
+each_alone(struct harvest *h, struct lane *l)
+{
+    int count = l->call.fd_count;
+
+    if (!lane_await_agent(l))
+        return failed_say(h, &l->error);
+    for (int i = 0; i < count && !interrupted; i++) {
+        AUTO(lane) struct lane one = lane_split(l, i);
+        bool well;
+
+        lane_send(&one);
+        lane_wait(&one);
+        if (lane_is_lost(&one))
+            well = poisonous_take(h, &one);
+        else if (one.failed != 0)
+            well = failed_say(h, &one.error);
+        else
+            well = results_take(h, &one);
+        if (!well)
+            return false;
+    }
+    return true;
+}
+
 /* Waits for the lane's answer, if it is out, and takes it in. */
 static bool
 lane_settle(struct harvest *h, struct lane *l)
 {
-    AUTO(json) json_t *reply = NULL;
-    struct lane answered;
+    AUTO(lane) struct lane answered = {.client = NULL};
 
     if (!l->is_out)
         return true;
-    if (l->is_sent)
-        (void)pthread_join(l->thread, NULL);
-    l->is_out = l->is_sent = false;
-    if (l->failed != 0) {
-        progress_clear(&h->progress);
-        h->exit_code = error_say(&l->error);
-        return false;
-    }
+    lane_wait(l);
     /* A retry may fill this very lane while its answer is read. */
     answered = *l;
-    l->reply = NULL;
-    l->call = (struct call){.parameters = NULL};
-    reply = answered.reply;
+    *l = (struct lane){.client = NULL};
+    if (lane_is_lost(&answered))
+        return each_alone(h, &answered);
+    if (answered.failed != 0)
+        return failed_say(h, &answered.error);
+    l->client = answered.client;
+    answered.client = NULL;
     return results_take(h, &answered);
 }
 
 /* ---- what goes out --------------------------------------------------------
  */
-
-static void *
-lane_run(void *arg)
-{
-    struct lane *l = arg;
-
-    l->failed = 0;
-    if (!l->client) /* the first one is connected at the beginning */
-        l->failed =
-            smime_client_connect(SMIME_SOCKET_MAIL, &l->client, &l->error);
-    if (l->failed != 0)
-        return NULL;
-    l->failed =
-        client_call_json(l->client, METHOD, l->call.parameters, l->call.fds,
-                         l->call.fd_count, -1, &l->reply, &l->error);
-    return NULL;
-}
-
-static void
-lane_send(struct lane *l)
-{
-    l->is_out = true;
-    l->is_sent = pthread_create(&l->thread, NULL, lane_run, l) == 0;
-    if (!l->is_sent)
-        (void)lane_run(l);
-}
 
 /* Sends the lane that is being filled and turns to the next one. */
 static bool
@@ -262,32 +261,13 @@ all_settle(struct harvest *h)
     return true;
 }
 
-static void
-lane_begin(struct lane *l)
-{
-    call_init(&l->call);
-    json_object_set_new(l->call.parameters, "inputs", json_array());
-    json_object_set_new(l->call.parameters, "origins", json_array());
-}
-
 /* M's descriptors are taken. */
 static bool
 message_queue(struct harvest *h, struct mail_found *m)
 {
     struct lane *l = &h->lane[h->at];
-    char shown[1000];
-    int i;
 
-    if (!l->call.parameters)
-        lane_begin(l);
-    i = l->call.fd_count;
-    l->mail[i] = *m;
-    /* A file's name is any bytes; JSON wants UTF-8. */
-    text_escape(slice_text(m->origin), shown, sizeof(shown));
-    json_array_append_new(json_object_get(l->call.parameters, "inputs"),
-                          json_integer(call_add_fd(&l->call, NULL, m->fd)));
-    json_array_append_new(json_object_get(l->call.parameters, "origins"),
-                          json_string(shown));
+    lane_add(l, m);
     return l->call.fd_count < SMIME_LIMIT_FDS || lane_turn(h);
 }
 
@@ -392,9 +372,7 @@ harvest_end(struct harvest *h)
     }
     e = output_finish(EXIT_DONE);
     if (interrupted) {
-        fputs("smime: interrupted\n  next: the same command goes on from "
-              "here; --again begins anew\n",
-              stderr);
+        fputs("smime: interrupted\n" GOES_ON, stderr);
         (void)raise(interrupted);
     }
     if (h->exit_code != EXIT_DONE || e != EXIT_DONE)

@@ -305,6 +305,48 @@ a_file_that_cannot_be_read_is_said_and_the_others_go_on(void **state)
     assert_non_null(strstr(output, "1 message read: 1 new"));
 }
 
+/* The batch is lost, then the second of its messages again, alone. */
+static void
+a_message_that_ends_its_process_is_named_and_hinders_no_other(void **state)
+{
+    static const char *const none = "{\"parameters\":{\"harvested\":[]}}";
+    static const char *const one =
+        "{\"parameters\":{\"harvested\":[{\"result\":\"new\"}]}}";
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[1] = s.answers[4] = none;
+    s.answers[2] = s.answers[5] = one;
+    assert_int_equal(run_against(&s, "printf 'From a\nA: 1\n\nFrom b\nB: "
+                                     "2\n\nFrom c\nC: 3\n' | $S harvest "
+                                     "--json -"),
+                     9);
+    assert_int_equal(s.count, 6);
+    assert_int_equal(s.fd_counts[0], 3);
+    assert_int_equal(s.fd_counts[1], 0);
+    assert_string_equal(s.read_from_fd[2], "A: 1\n");
+    assert_string_equal(s.read_from_fd[3], "B: 2\n");
+    assert_string_equal(s.read_from_fd[5], "C: 3\n");
+    assert_non_null(strstr(errors, "stdin:2: the process that read it ended"));
+    assert_non_null(strstr(output, "\"read\":3,\"new\":2"));
+    assert_non_null(strstr(output, "\"unreadable\":1"));
+}
+
+static void
+an_agent_that_is_gone_ends_the_harvest(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[1] = "{\"error\":\"io.smimeagent.Mail.Internal\"}";
+    assert_int_equal(
+        run_against(&s, "printf 'From a\nA: 1\n' | $S harvest -"), 70);
+    assert_int_equal(s.count, 2);
+    assert_non_null(strstr(output, "0 messages read"));
+}
+
 /* ---- contacts
  * ------------------------------------------------------------------------ */
 
@@ -363,6 +405,9 @@ main(void)
         cmocka_unit_test(a_maildir_is_sent_in_batches),
         cmocka_unit_test(
             a_file_that_cannot_be_read_is_said_and_the_others_go_on),
+        cmocka_unit_test(
+            a_message_that_ends_its_process_is_named_and_hinders_no_other),
+        cmocka_unit_test(an_agent_that_is_gone_ends_the_harvest),
         cmocka_unit_test(contacts_are_listed_and_removed),
         cmocka_unit_test(output_that_cannot_be_written_ends_with_71),
     };

@@ -118,7 +118,7 @@ lost(const char *answer, size_t bytes)
     assert_int_equal(call_once(&s, 200, &out, &error), -1);
     assert_string_equal(error.name, "AgentLost");
     assert_int_equal(error.exit_code, 3);
-    assert_non_null(strstr(error.message, "went away before it answered"));
+    assert_non_null(strstr(error.message, "ended before it answered"));
     smime_error_drop(&error);
 }
 
