@@ -2,35 +2,24 @@
  * one: Remove, Export, Check, Clean. */
 #include <stdio.h>
 
+#include "agent/base/key_name.h"
 #include "agent/session/channels.h"
 #include "agent/session/clock.h"
 #include "agent/session/json_text.h"
 #include "agent/session/key_json.h"
 #include "agent/session/pem.h"
 
-#define LEAST_ID_CHARACTERS 4
-
 /* ---- which key --------------------------------------------------------- */
-
-static bool
-is_wanted(const struct own_key *k, const char *wanted)
-{
-    size_t n = strlen(wanted);
-
-    if (strncmp(wanted, "pkcs11:", 7) == 0)
-        return strcmp(wanted, k->uri) == 0;
-    return n >= LEAST_ID_CHARACTERS && strncasecmp(k->id, wanted, n) == 0;
-}
 
 static enum err
 not_found(struct request *r, const char *wanted)
 {
-    bool is_short = strncmp(wanted, "pkcs11:", 7) != 0 &&
-                    strlen(wanted) < LEAST_ID_CHARACTERS;
-
     (void)fail(&r->problem, ERR_NO_KEY, "%s",
-               is_short ? "give at least 4 digits of its id"
-                        : "no key has this id");
+               key_name_is_uri(wanted) ? "no key on your tokens fits this URI"
+               : strlen(wanted) < KEY_NAME_LEAST_DIGITS
+                   ? "no key has this id; of a longer one give at least 4 "
+                     "digits"
+                   : "no key has this id");
     problem_set_subject(&r->problem, wanted);
     return ERR_NO_KEY;
 }
@@ -56,7 +45,7 @@ find_key(struct request *r, const struct own_keys *keys, const char *wanted,
     for (size_t i = 0; i < keys->count; i++) {
         const struct own_key *k = &keys->item[i];
 
-        if (!is_wanted(k, wanted))
+        if (!own_key_is_wanted(keys, k, wanted))
             continue;
         if (found && !slice_equal(buf_slice(&found->ref), buf_slice(&k->ref)))
             return ambiguous(r, wanted, found, k);

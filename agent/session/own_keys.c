@@ -2,6 +2,7 @@
  * validator. */
 #include <stdio.h>
 
+#include "agent/base/key_name.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/session/describe.h"
@@ -181,4 +182,30 @@ own_key_is_newer(const struct own_key *a, const struct own_key *b)
     if (!b || a->about.not_before != b->about.not_before)
         return !b || a->about.not_before > b->about.not_before;
     return a->about.not_after > b->about.not_after;
+}
+
+bool
+own_key_is_same(const struct own_key *a, const struct own_key *b)
+{
+    return strcmp(a->id, b->id) == 0 &&
+           (a->spki.len == 0 || b->spki.len == 0 ||
+            slice_equal(buf_slice(&a->spki), buf_slice(&b->spki)));
+}
+
+static enum key_name
+name_of(const struct own_key *k, const char *wanted)
+{
+    return key_name_of(wanted, k->id, k->uri, k->label);
+}
+
+bool
+own_key_is_wanted(const struct own_keys *keys, const struct own_key *k,
+                  const char *wanted)
+{
+    enum key_name name = name_of(k, wanted);
+
+    for (size_t i = 0; name == KEY_NAME_BEGINS && i < keys->count; i++)
+        if (name_of(&keys->item[i], wanted) == KEY_NAME_WHOLE)
+            return false;
+    return name != KEY_NAME_OTHER;
 }

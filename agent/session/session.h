@@ -176,5 +176,12 @@ void own_keys_drop(struct own_keys *k);
 /* Of two certificates: A begins later than B, or ends later when both begin
  * in the same second. B may be NULL. */
 bool own_key_is_newer(const struct own_key *a, const struct own_key *b);
+/* One key, perhaps on two tokens: the ids are the same, and the public keys
+ * where both are known. Cards number their keys from 01. */
+bool own_key_is_same(const struct own_key *a, const struct own_key *b);
+/* K, one of KEYS, is meant by WANTED, as key_name.h says; who has the whole
+ * id is not in the way of one whose id only begins so. */
+bool own_key_is_wanted(const struct own_keys *keys, const struct own_key *k,
+                       const char *wanted);
 
 #endif

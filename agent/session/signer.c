@@ -2,11 +2,10 @@
 
 #include <stdio.h>
 
+#include "agent/base/key_name.h"
 #include "agent/base/log.h"
 #include "agent/mime/address.h"
 #include "agent/session/clock.h"
-
-#define LEAST_ID_CHARACTERS 4
 
 static bool
 has_address(const struct own_key *k, const char *address)
@@ -17,16 +16,6 @@ has_address(const struct own_key *k, const char *address)
         if (address_equal(l->item[i], slice_text(address)))
             return true;
     return false;
-}
-
-static bool
-is_wanted(const struct own_key *k, const char *wanted)
-{
-    size_t n = strlen(wanted);
-
-    if (strncmp(wanted, "pkcs11:", 7) == 0)
-        return strcmp(wanted, k->uri) == 0;
-    return n >= LEAST_ID_CHARACTERS && strncasecmp(k->id, wanted, n) == 0;
 }
 
 static const char *
@@ -115,10 +104,19 @@ choice_consider(struct choice *c, struct own_key *k, const char *from,
         return;
     }
     c->usable++;
-    c->several_ids |= c->best && strcmp(c->best->id, k->id) != 0;
+    c->several_ids |= c->best && !own_key_is_same(c->best, k);
     c->several_names |= c->best && !same_address(c->best, k);
     if (own_key_is_newer(k, c->best))
         c->best = k;
+}
+
+static const char *
+unknown_name(const char *wanted)
+{
+    return key_name_is_uri(wanted) ? "no key on your tokens fits this URI"
+           : strlen(wanted) < KEY_NAME_LEAST_DIGITS
+               ? "no key has this id; of a longer one give at least 4 digits"
+               : "no key has an id that begins so";
 }
 
 static enum err
@@ -130,7 +128,7 @@ no_key(struct request *r, const char *wanted, const char *from,
     if (c->matching > 0)
         fail(p, ERR_NO_KEY, "%s", c->why);
     else if (wanted)
-        fail(p, ERR_NO_KEY, "no key has an id that begins so");
+        fail(p, ERR_NO_KEY, "%s", unknown_name(wanted));
     else if (any_keys)
         fail(p, ERR_NO_KEY, "no certificate on your tokens names it");
     else
@@ -150,13 +148,16 @@ choose(struct request *r, struct signer *s, const char *wanted,
     for (size_t i = 0; i < s->keys.count; i++) {
         struct own_key *k = &s->keys.item[i];
 
-        if (wanted ? is_wanted(k, wanted) : !from || has_address(k, from))
+        if (wanted ? own_key_is_wanted(&s->keys, k, wanted)
+                   : !from || has_address(k, from))
             choice_consider(&c, k, from, wanted != NULL);
     }
     if (!c.best)
         return no_key(r, wanted, from, &c, s->keys.count > 0);
     if (wanted && c.several_ids) {
-        fail(&r->problem, ERR_NO_KEY, "several keys have an id that begins so");
+        fail(&r->problem, ERR_NO_KEY,
+             "it means several keys: give more of the id, or a URI (smime keys "
+             "--json)");
         problem_set_subject(&r->problem, wanted);
         return ERR_NO_KEY;
     }

@@ -183,7 +183,7 @@ const struct command command_keys = {
             "  remove ID         delete the key and its certificates\n"
             "  export ID         your certificate as PEM, to hand out\n"
             "\n"
-            "ID is the beginning of an id (at least 4 digits), or a URI.\n"
+            "ID is an id, the beginning of one (at least 4 digits), or a URI.\n"
             "\n"
             "  --yes             remove without asking\n"
             "  --expiring DAYS   only those that expire within DAYS\n"

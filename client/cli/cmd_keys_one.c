@@ -1,28 +1,15 @@
 /* smime keys remove and smime keys export: one key, named by its id. */
 #include <string.h>
-#include <strings.h>
 
+#include "agent/base/key_name.h"
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
-#define LEAST_ID_CHARS 4
-
 /* ---- remove ------------------------------------------------------------- */
 
-static bool
-is_named(json_t *key, const char *wanted)
-{
-    size_t n = strlen(wanted);
-
-    if (strncmp(wanted, "pkcs11:", 7) == 0)
-        return strcmp(text_of(key, "uri"), wanted) == 0;
-    return n >= LEAST_ID_CHARS &&
-           strncasecmp(text_of(key, "id"), wanted, n) == 0;
-}
-
-/* The only key that WANTED names; NULL leaves the refusal to the agent. */
+/* The only key that WANTED names as NAME says. */
 static json_t *
-find_one(json_t *keys, const char *wanted)
+find_named(json_t *keys, const char *wanted, enum key_name name)
 {
     json_t *found = NULL;
     json_t *key;
@@ -30,13 +17,23 @@ find_one(json_t *keys, const char *wanted)
 
     json_array_foreach(keys, i, key)
     {
-        if (!is_named(key, wanted))
+        if (key_name_of(wanted, text_of(key, "id"), text_of(key, "uri"),
+                        text_of(key, "label")) != name)
             continue;
         if (found && strcmp(text_of(found, "uri"), text_of(key, "uri")) != 0)
             return NULL;
         found = key;
     }
     return found;
+}
+
+/* NULL leaves the refusal to the agent. */
+static json_t *
+find_one(json_t *keys, const char *wanted)
+{
+    json_t *found = find_named(keys, wanted, KEY_NAME_WHOLE);
+
+    return found ? found : find_named(keys, wanted, KEY_NAME_BEGINS);
 }
 
 static bool

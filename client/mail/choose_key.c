@@ -6,7 +6,6 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 
-#define LEAST_ID_CHARS   4
 #define SHA1_HEX_CHARS   40
 #define SHA256_HEX_CHARS 64
 
@@ -86,7 +85,7 @@ call_set_key(struct call *c, const char *wanted)
         call_set_text(c, "key", wanted);
         return EXIT_DONE;
     }
-    if (!hex_read(wanted, hex, sizeof(hex)) || strlen(hex) < LEAST_ID_CHARS)
+    if (!hex_read(wanted, hex, sizeof(hex)))
         return set_address(c, wanted);
     n = strlen(hex);
     if (n == SHA1_HEX_CHARS || n == SHA256_HEX_CHARS)

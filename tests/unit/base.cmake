@@ -1,4 +1,4 @@
-foreach(name err mem secret stream fd log limits)
+foreach(name err key_name mem secret stream fd log limits)
   smime_unit_test(${name} smime-base)
 endforeach()
 smime_unit_test(secret_time smime-base)

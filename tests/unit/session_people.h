@@ -22,6 +22,7 @@ struct card {
     const struct identity *id;
     const char *address[3];
     char cka_id[8];
+    const char *spki; /* NULL: not known */
     uint32_t type;
     uint32_t bits;
     uint32_t uses; /* of the key and of its certificate */
@@ -142,6 +143,7 @@ reply_keys(struct peer *p, uint32_t cursor)
                            .label = slice_text("a key"),
                            .token = slice_text("card"),
                            .uri = slice_text("pkcs11:token=card"),
+                           .spki = slice_text(c->spki),
                            .type = c->type,
                            .bits = c->bits,
                            .uses = c->uses,

@@ -53,6 +53,9 @@ assert_none(const char *wanted, const char *from, const char *why)
 #define ID1 "696431"
 #define ID2 "696432"
 
+#define SEVERAL                                                                \
+    "it means several keys: give more of the id, or a URI (smime keys --json)"
+
 static void
 the_address_chooses_the_key(void **state)
 {
@@ -155,8 +158,10 @@ the_beginning_of_an_id_chooses_from_four_characters(void **state)
     strcpy(cards[1].cka_id, "wxyz");
     assert_chosen("6162", NULL, "61626364");
     assert_chosen("7778797A", NULL, "7778797a");
-    assert_none("616", NULL, "no key has an id that begins so");
-    assert_none("", NULL, "no key has an id that begins so");
+    assert_none("616", NULL,
+                "no key has this id; of a longer one give at least 4 digits");
+    assert_none("", NULL,
+                "no key has this id; of a longer one give at least 4 digits");
     assert_none("6162636465", NULL, "no key has an id that begins so");
     assert_none("6163", NULL, "no key has an id that begins so");
     assert_none("%s%n", NULL, "no key has an id that begins so");
@@ -169,7 +174,7 @@ an_id_that_begins_like_two_keys_chooses_none(void **state)
     people_clear();
     card_add(&alice, "a@example.org");
     card_add(&bob, "b@example.org");
-    assert_none("6964", NULL, "several keys have an id that begins so");
+    assert_none("6964", NULL, SEVERAL);
     assert_chosen("6964", "b@example.org", ID2); /* only one of them fits */
     cards[0].ends = -60;
     assert_chosen("6964", NULL, ID2);
@@ -179,13 +184,45 @@ an_id_that_begins_like_two_keys_chooses_none(void **state)
 }
 
 static void
+a_short_id_chooses_as_a_whole(void **state)
+{
+    (void)state;
+    people_clear();
+    card_add(&alice, "a@example.org");
+    strcpy(cards[0].cka_id, "\x01");
+    card_add(&bob, "b@example.org");
+    strcpy(cards[1].cka_id, "abc");
+    card_add(&alice, "c@example.org");
+    strcpy(cards[2].cka_id, "ab");
+    assert_chosen("01", NULL, "01");
+    assert_chosen("6162", NULL, "6162"); /* the other only begins so */
+    assert_none("0", NULL,
+                "no key has this id; of a longer one give at least 4 digits");
+}
+
+static void
+two_keys_that_cards_number_alike_are_told_apart(void **state)
+{
+    (void)state;
+    people_clear();
+    card_add(&alice, "a@example.org")->spki = "one";
+    card_add(&bob, "a@example.org")->spki = "another";
+    strcpy(cards[0].cka_id, "\x01");
+    strcpy(cards[1].cka_id, "\x01");
+    assert_none("01", NULL, SEVERAL);
+    cards[1].spki = "one"; /* one key on two tokens */
+    assert_chosen("01", NULL, "01");
+}
+
+static void
 a_uri_chooses_only_as_a_whole(void **state)
 {
     (void)state;
     people_clear();
     card_add(&alice, "a@example.org");
     assert_chosen("pkcs11:token=card", NULL, ID1);
-    assert_none("pkcs11:token=car", NULL, "no key has an id that begins so");
+    assert_none("pkcs11:token=car", NULL,
+                "no key on your tokens fits this URI");
 }
 
 static void
@@ -341,6 +378,8 @@ main(void)
         cmocka_unit_test(a_key_without_certificate_is_not_taken),
         cmocka_unit_test(the_beginning_of_an_id_chooses_from_four_characters),
         cmocka_unit_test(an_id_that_begins_like_two_keys_chooses_none),
+        cmocka_unit_test(a_short_id_chooses_as_a_whole),
+        cmocka_unit_test(two_keys_that_cards_number_alike_are_told_apart),
         cmocka_unit_test(a_uri_chooses_only_as_a_whole),
         cmocka_unit_test(a_wanted_key_has_to_name_the_address_asked_for),
         cmocka_unit_test(without_an_address_there_must_be_one_key_only),
