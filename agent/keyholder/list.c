@@ -78,20 +78,30 @@ token_choice_problem(struct token *const *all, size_t n, struct problem *p)
     return fail(p, ERR_TOKEN_CHOICE, "%s", buf_text(&text));
 }
 
-/* Of those that are there, the ones a label may mean; all, when none. */
+/* Of those that are there, the ones a label may mean; without one, or when
+ * none has it, all that are ready for use. */
 static size_t
 keep_named(struct token **all, size_t n, const char *label)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; label[0] && i < n; i++) {
         struct token_info info;
 
         token_get_info(all[i], &info);
         if (strcmp(info.label, label) == 0)
             all[kept++] = all[i];
     }
-    return kept ? kept : n;
+    if (kept > 0)
+        return kept;
+    for (size_t i = 0; i < n; i++) {
+        struct token_info info;
+
+        token_get_info(all[i], &info);
+        if (info.initialized)
+            all[kept++] = all[i];
+    }
+    return kept;
 }
 
 enum err

@@ -285,9 +285,11 @@ initialize(struct client *c, struct token *t, const struct pin_request *r,
     struct slice so_pin, pin;
     enum tokens_err done;
 
-    if (e != ERR_OK)
-        return e;
     memcpy(label, r->label.p, r->label.n);
+    if (e != ERR_OK) {
+        problem_set_token(p, label);
+        return e;
+    }
     so_pin = bytes_of(pins.first);
     pin = bytes_of(pins.second);
     done = token_initialize(t, label, so_pin.p, so_pin.n, pin.p, pin.n, out);

@@ -32,8 +32,8 @@ code_of(enum tokens_err e)
     case TOKENS_DIFFERENT:
         return ERR_TOKEN_FAILED;
     case TOKENS_ARGUMENT:
-    case TOKENS_BAD_URI:
         return ERR_USAGE;
+    case TOKENS_BAD_URI:
     case TOKENS_ABSENT:
         return ERR_TOKEN_ABSENT;
     case TOKENS_AMBIGUOUS:
@@ -87,7 +87,7 @@ static bool
 shows_detail(enum tokens_err e)
 {
     return e == TOKENS_MEMORY || e == TOKENS_FAILED || e == TOKENS_DIFFERENT ||
-           e == TOKENS_CANNOT || e == TOKENS_ARGUMENT || e == TOKENS_BAD_URI;
+           e == TOKENS_CANNOT || e == TOKENS_ARGUMENT;
 }
 
 /* What a token cannot, in the words of whoever asked for it. */
@@ -170,13 +170,15 @@ token_problem(enum tokens_err e, struct token *token, struct problem *p)
     }
     if (shows_detail(e))
         add_detail(e, p);
+    else if (e == TOKENS_BAD_URI)
+        (void)fail(p, code_of(e), "%s", tokens_err_text(e));
     else
         (void)fail(p, code_of(e), NULL);
     if (!token)
         return p->code;
     token_get_info(token, &info);
     if (e == TOKENS_PIN_INVALID && token_has_pin_limits(&info))
-        (void)fail(p, code_of(e), "it has %lu to %lu", info.pin_min,
+        (void)fail(p, code_of(e), "it has %lu to %lu characters", info.pin_min,
                    info.pin_max);
     token_name(token, name);
     problem_set_token(p, name);

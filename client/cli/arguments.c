@@ -136,7 +136,11 @@ operands_check(const struct arguments *a)
     const struct command *c = a->command;
 
     if (a->operand_count < (size_t)c->least_operands)
-        return usage_error(c, "something is missing: smime %s", c->usage) == 0;
+        return strchr(c->usage, '\n')
+                   ? usage_error(c, "smime %s wants to be told more",
+                                 c->name) == 0
+                   : usage_error(c, "something is missing: smime %s",
+                                 c->usage) == 0;
     if (c->most_operands >= 0 && a->operand_count > (size_t)c->most_operands)
         return usage_error(c, "too much: %s", a->operand[c->most_operands]) ==
                0;

@@ -212,6 +212,12 @@ void note_add(struct buf *out, const char *note);
 /* Until when TOKEN (of Keys.Tokens, or a login of Agent.Status) stays unlocked,
  * and how long its PIN is kept; nothing where there is nothing to say. */
 void login_add_times(json_t *token, struct buf *out);
+/* What --token takes for TOKEN, one of TOKENS (or NULL), as a shell takes it
+ * for one word: its label, its serial number where the label is foreign text
+ * that might be taken for more, or another's too; "LABEL" when neither is. */
+void token_word_add(struct buf *out, json_t *token, json_t *tokens);
+/* More than one of TOKENS is ready for use, so that one has to be named. */
+bool tokens_are_several(json_t *tokens);
 
 /* "unlocked", and until when. */
 void login_text(json_t *login, struct buf *out);

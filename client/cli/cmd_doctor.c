@@ -11,30 +11,31 @@ static const struct option_row options[] = {{"clean", OPTION_FLAG},
                                             {NULL, OPTION_FLAG}};
 
 static void
-look_at_locked(json_t *token, json_t *findings)
+look_at_locked(json_t *token, json_t *tokens, json_t *findings)
 {
-    const char *label = text_of(token, "label");
-
     if (json_is_false(json_object_get(token, "pin_set")))
         finding_add_token(findings, "smime pin unblock",
-                          "this token has no PIN yet: ", label);
+                          "this token has no PIN yet: ", token, tokens);
     else if (flag_of(token, "pin_must_change"))
         finding_add_token(findings, "smime pin change",
-                          "the PIN must be changed before it is used: ", label);
+                          "the PIN must be changed before it is used: ", token,
+                          tokens);
     else if (json_is_integer(json_object_get(token, "tries_left")) &&
              number_of(token, "tries_left") == 1)
         finding_add_token(
             findings,
             "be sure of the PIN, or set a new one with the PUK: smime "
             "pin unblock",
-            "one try is left before the PIN of this token is blocked: ", label);
+            "one try is left before the PIN of this token is blocked: ", token,
+            tokens);
     else if (flag_of(token, "pin_low"))
         finding_add_token(
             findings, "be sure of the PIN, then: smime unlock",
-            "this token is locked, and a wrong PIN was given before: ", label);
+            "this token is locked, and a wrong PIN was given before: ", token,
+            tokens);
     else
         finding_add_token(findings, "smime unlock",
-                          "this token is locked: ", label);
+                          "this token is locked: ", token, tokens);
 }
 
 static void
@@ -51,18 +52,18 @@ look_at_tokens(json_t *tokens, json_t *findings)
     json_array_foreach(tokens, i, token)
     {
         const char *state = text_of(token, "state");
-        const char *label = text_of(token, "label");
 
         if (strcmp(state, "locked") == 0)
-            look_at_locked(token, findings);
+            look_at_locked(token, tokens, findings);
         else if (strcmp(state, "unlocked") == 0 &&
                  flag_of(token, "pin_must_change"))
             finding_add_token(
                 findings, "smime pin change",
-                "the PIN must be changed before it is used: ", label);
+                "the PIN must be changed before it is used: ", token, tokens);
         else if (strcmp(state, "blocked") == 0)
             finding_add_token(findings, "smime pin unblock",
-                              "the PIN of this token is blocked: ", label);
+                              "the PIN of this token is blocked: ", token,
+                              tokens);
         else if (strcmp(state, "empty") == 0 && json_array_size(tokens) == 1)
             finding_add(findings, "smime tokens init LABEL",
                         "the only token is not initialised", "");

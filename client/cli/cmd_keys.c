@@ -99,20 +99,38 @@ has_key_on(json_t *keys, const char *label)
     return false;
 }
 
+static void
+state_add_next(json_t *token, json_t *tokens, struct buf *out)
+{
+    const char *state = text_of(token, "state");
+    const char *next = strcmp(state, "locked") == 0    ? "unlock"
+                       : strcmp(state, "blocked") == 0 ? "pin unblock"
+                                                       : NULL;
+
+    if (!next)
+        return;
+    buf_addf(out, "; next: smime %s", next);
+    if (!tokens_are_several(tokens))
+        return;
+    buf_addf(out, " --token ");
+    token_word_add(out, token, tokens);
+}
+
 /* Whether these keys can be used now, and for how long. */
 static void
 tokens_say_state(json_t *keys)
 {
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *reply = NULL;
-    json_t *token;
+    json_t *tokens, *token;
     size_t i;
 
     call_init(&c);
     if (call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.Tokens", &reply) !=
         EXIT_DONE)
         return;
-    json_array_foreach(json_object_get(reply, "tokens"), i, token)
+    tokens = json_object_get(reply, "tokens");
+    json_array_foreach(tokens, i, token)
     {
         const char *label = text_of(token, "label");
         const char *state = text_of(token, "state");
@@ -122,12 +140,10 @@ tokens_say_state(json_t *keys)
             continue;
         buf_addf(&text, "%s", state);
         login_add_times(token, &text);
+        state_add_next(token, tokens, &text);
         fputs("Token ", stderr);
         show_text(stderr, label);
-        fprintf(stderr, ": %s%s\n", buf_text(&text),
-                strcmp(state, "locked") == 0    ? "; next: smime unlock"
-                : strcmp(state, "blocked") == 0 ? "; next: smime pin unblock"
-                                                : "");
+        fprintf(stderr, ": %s\n", buf_text(&text));
     }
 }
 

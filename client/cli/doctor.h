@@ -11,9 +11,9 @@
 void finding_add(json_t *findings, const char *next, const char *what,
                  const char *about);
 
-/* The same about a token; next: COMMAND for it. */
+/* The same about a token, one of TOKENS; next: COMMAND for it. */
 void finding_add_token(json_t *findings, const char *command, const char *what,
-                       const char *label);
+                       json_t *token, json_t *tokens);
 
 /* KEYS, TOKENS and CHECK as io.smimeagent.Keys.List, Tokens and Check give
  * them. */

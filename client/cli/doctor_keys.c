@@ -20,34 +20,17 @@ finding_add(json_t *findings, const char *next, const char *what,
                                               buf_text(&text), "next", next));
 }
 
-/* LABEL as a shell takes it for one word, or "LABEL" where it might take it
- * for more: it is foreign text. */
-static void
-label_add(struct buf *out, const char *label)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "abcdefghijklmnopqrstuvwxyz0123456789._-";
-    bool is_safe = label[0] != '\0' && label[0] != '-';
-
-    for (const char *p = label; *p; p++)
-        is_safe = is_safe && *p >= ' ' && *p <= '~' && *p != '\'';
-    if (!is_safe)
-        buf_addf(out, "LABEL");
-    else if (strspn(label, plain) == strlen(label))
-        buf_addf(out, "%s", label);
-    else
-        buf_addf(out, "'%s'", label);
-}
-
 void
 finding_add_token(json_t *findings, const char *command, const char *what,
-                  const char *label)
+                  json_t *token, json_t *tokens)
 {
+    const char *label = text_of(token, "label");
     AUTO(buf) struct buf next = {0};
 
     buf_addf(&next, "%s --token ", command);
-    label_add(&next, label);
-    finding_add(findings, buf_text(&next), what, label);
+    token_word_add(&next, token, tokens);
+    finding_add(findings, buf_text(&next), what,
+                label[0] ? label : text_of(token, "serial"));
 }
 
 static bool
@@ -180,9 +163,14 @@ look_for_remains(json_t *half_made, json_t *findings)
     size_t i;
 
     json_array_foreach(half_made, i, one)
-        finding_add_token(findings, "smime doctor --clean",
-                          "a write was cut off and left half-made keys on: ",
-                          text_of(one, "token"));
+    {
+        AUTO(json)
+        json_t *token = json_pack("{s:s}", "label", text_of(one, "token"));
+
+        finding_add_token(
+            findings, "smime doctor --clean",
+            "a write was cut off and left half-made keys on: ", token, NULL);
+    }
 }
 
 static void

@@ -46,3 +46,58 @@ login_text(json_t *token, struct buf *out)
     if (number_of(token, "locks_in_seconds") == 0)
         note_add(out, "until smime lock or until it is taken out");
 }
+
+static bool
+is_word(const char *text)
+{
+    bool is_safe = text[0] != '\0' && text[0] != '-' &&
+                   strncasecmp(text, "pkcs11:", strlen("pkcs11:")) != 0;
+
+    for (const char *p = text; *p; p++)
+        is_safe = is_safe && *p >= ' ' && *p <= '~' && *p != '\'';
+    return is_safe;
+}
+
+static bool
+label_is_shared(json_t *token, json_t *tokens)
+{
+    json_t *other;
+    size_t i;
+
+    json_array_foreach(tokens, i, other)
+    {
+        if (other != token &&
+            strcmp(text_of(other, "label"), text_of(token, "label")) == 0)
+            return true;
+    }
+    return false;
+}
+
+void
+token_word_add(struct buf *out, json_t *token, json_t *tokens)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "abcdefghijklmnopqrstuvwxyz0123456789._-";
+    const char *word = text_of(token, "label");
+
+    if (!is_word(word) || label_is_shared(token, tokens))
+        word = text_of(token, "serial");
+    if (!is_word(word))
+        buf_addf(out, "LABEL");
+    else if (strspn(word, plain) == strlen(word))
+        buf_addf(out, "%s", word);
+    else
+        buf_addf(out, "'%s'", word);
+}
+
+bool
+tokens_are_several(json_t *tokens)
+{
+    size_t ready = 0;
+    json_t *token;
+    size_t i;
+
+    json_array_foreach(tokens, i, token) ready +=
+        strcmp(text_of(token, "state"), "empty") != 0;
+    return ready > 1;
+}

@@ -97,6 +97,27 @@ a_label_is_spelt_out_where_a_shell_takes_it_for_one_word(void **state)
     assert_non_null(strstr(output, "smime unlock --token LABEL\n"));
     look_at("{\"label\":\"--pin-fd\",\"state\":\"locked\"}");
     assert_non_null(strstr(output, "smime unlock --token LABEL\n"));
+    look_at("{\"label\":\"pkcs11:a\",\"state\":\"locked\"}");
+    assert_non_null(strstr(output, "smime unlock --token LABEL\n"));
+}
+
+static void
+a_label_that_names_no_token_gives_way_to_its_serial(void **state)
+{
+    (void)state;
+    look_at("{\"label\":\"a\\u001b[31m\",\"serial\":\"12\",\"state\":"
+            "\"locked\"}");
+    assert_non_null(strstr(output, "smime unlock --token 12\n"));
+    look_at("{\"label\":\"\",\"serial\":\"12\",\"state\":\"locked\"}");
+    assert_non_null(strstr(output, "this token is locked: 12\n  next: smime "
+                                   "unlock --token 12\n"));
+    look_at("{\"label\":\"a\",\"serial\":\"12\",\"state\":\"locked\"},"
+            "{\"label\":\"a\",\"serial\":\"13\",\"state\":\"locked\"}");
+    assert_non_null(strstr(output, "smime unlock --token 12\n"));
+    assert_non_null(strstr(output, "smime unlock --token 13\n"));
+    look_at("{\"label\":\"a\",\"serial\":\"1'2\",\"state\":\"locked\"},"
+            "{\"label\":\"a\",\"serial\":\"\",\"state\":\"locked\"}");
+    assert_non_null(strstr(output, "smime unlock --token LABEL\n"));
 }
 
 static void
@@ -169,6 +190,7 @@ main(void)
         cmocka_unit_test(doctor_says_what_to_type_next),
         cmocka_unit_test(
             a_label_is_spelt_out_where_a_shell_takes_it_for_one_word),
+        cmocka_unit_test(a_label_that_names_no_token_gives_way_to_its_serial),
         cmocka_unit_test(each_state_of_a_token_has_its_way_out),
         cmocka_unit_test(doctor_tells_of_a_decryption_key_that_exists_once),
     };
