@@ -129,10 +129,27 @@ store_keep(struct store *s, struct problem *p)
     return e;
 }
 
+/* What was kept goes into contacts.db itself: one who copies that file alone,
+ * or takes contacts.db-wal for rubbish, has everything. */
+static void
+settle(struct store *s)
+{
+    int64_t changes = sqlite3_total_changes64(s->db);
+
+    if (s->fault[0] || s->pending || changes == s->settled)
+        return;
+    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                  NULL) == SQLITE_OK)
+        s->settled = changes;
+}
+
 bool
 store_work(struct store *s)
 {
-    return store_check_step(s) || store_index_step(s);
+    if (store_check_step(s) || store_index_step(s))
+        return true;
+    settle(s);
+    return false;
 }
 
 void

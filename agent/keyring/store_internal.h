@@ -192,6 +192,7 @@ struct store {
     int64_t action;               /* of this transaction; 0: none yet */
     bool pending;                 /* a transaction is open: store_keep */
     uint64_t losses;              /* how often pending ones were lost */
+    int64_t settled;              /* changes that contacts.db has itself */
     bool is_copy;                 /* opened by store_open_copy */
     bool is_checking;             /* see store_check.c */
     size_t walk;

@@ -2,7 +2,10 @@
  * Opening the store: settings, schema and its migrations, the check, the
  * statements.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -87,10 +90,12 @@ static const char *const sql_of[STATEMENT_COUNT] = {
 #undef X
 };
 
+/* SQLITE_ERROR: what its own header or schema says makes no sense. */
 static bool
 damaged(int rc)
 {
-    return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+    return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ||
+           (rc & 0xff) == SQLITE_ERROR;
 }
 
 static bool
@@ -104,10 +109,16 @@ fault(struct store *s, const char *what)
 static bool
 fault_of_sqlite(struct store *s)
 {
-    if (!damaged(sqlite3_errcode(s->db)))
-        return fault(s, sqlite3_errmsg(s->db));
-    store_damage(s, sqlite3_errmsg(s->db));
-    return false;
+    int why = sqlite3_system_errno(s->db);
+    char text[LIMIT_FACT_BYTES];
+
+    if (damaged(sqlite3_errcode(s->db))) {
+        store_damage(s, sqlite3_errmsg(s->db));
+        return false;
+    }
+    snprintf(text, sizeof(text), "%.300s%s%s", sqlite3_errmsg(s->db),
+             why ? ": " : "", why ? strerror(why) : "");
+    return fault(s, text);
 }
 
 static bool
@@ -287,9 +298,31 @@ temporary_folder_set(const char *path)
 /* ---- opening and closing --------------------------------------------------
  */
 
+/* SQLite would say no more than that it cannot be opened. */
+static bool
+is_file(struct store *s)
+{
+    struct stat st;
+
+    if (stat(s->path, &st) != 0) {
+        if (errno != ENOENT || lstat(s->path, &st) != 0)
+            return true; /* a new one, or opening it will say why */
+        store_damage(s, "it is a link to nothing: take it away");
+        return false;
+    }
+    if (S_ISREG(st.st_mode))
+        return true;
+    store_damage(s, S_ISDIR(st.st_mode)
+                        ? "it is a folder"
+                        : "it is a FIFO or a device: take it away");
+    return false;
+}
+
 static void
 open_file(struct store *s, bool copied_first)
 {
+    if (!is_file(s))
+        return;
     if (sqlite3_open_v2(s->path, &s->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                             SQLITE_OPEN_NOMUTEX,

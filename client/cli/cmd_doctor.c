@@ -99,7 +99,8 @@ look_at_store(json_t *status, json_t *findings)
         finding_add(
             findings,
             "smime contacts restore FILE, with a copy of yours or one beside "
-            "contacts.db; the damaged file is kept",
+            "contacts.db; the damaged file is kept. Without a copy, move it "
+            "away, start the agent again and harvest your mail",
             "contacts.db is damaged and answers nothing: ", fault);
     else if (fault[0])
         finding_add(findings, "put that right, then start the agent again",
