@@ -165,6 +165,18 @@ struct loading {
     const struct token_config *config;
 };
 
+/* A module that is to be loaded: borrowed. */
+struct trial {
+    const char *path;
+    struct note *note;
+    pid_t pid; /* these: trials_run's own */
+    int fd;
+};
+/* Loads each in a process of its own, all at once, and notes those that do
+ * not come back within MS. What cannot be tried is left as it is. */
+void trials_run(struct trial *all, size_t n, unsigned ms);
+
+unsigned loading_ms(const struct token_config *c);
 void loading_begin(struct loading *l, const struct token_config *c);
 void loading_end(struct loading *l);
 /* This thread loads the module NAME from now on, until loading_leave. */
@@ -195,6 +207,8 @@ const char *note_call(const struct note *note);
  * time. */
 void note_hang(struct note *note, const char *call, unsigned ms);
 unsigned note_hung_ms(const struct note *note);
+/* A process ended because a module did not come back from being loaded. */
+bool notes_have_stuck(const struct notes *n);
 /* This thread is in a module from now on; *CALL says where. NOTE may be
  * NULL. */
 void note_enter(struct note *note, const char *const *call);

@@ -7,10 +7,10 @@
 
 #define LOAD_MS 5000 /* a large library from a slow disk takes less */
 
-static unsigned
-load_ms(const struct loading *l)
+unsigned
+loading_ms(const struct token_config *c)
 {
-    return l->config->load_ms ? l->config->load_ms : LOAD_MS;
+    return c->load_ms ? c->load_ms : LOAD_MS;
 }
 
 static void *
@@ -30,7 +30,7 @@ loading_main(void *arg)
             (void)pthread_cond_timedwait(&l->changed, &l->mutex, &until);
         } else {
             l->end_ms = 0;
-            note_hang(l->note, "dlopen", load_ms(l));
+            note_hang(l->note, "dlopen", loading_ms(l->config));
             l->config->stuck(l->config->stuck_arg, l->name);
         }
     }
@@ -58,7 +58,7 @@ loading_enter(struct loading *l, struct note *note, const char *name)
     pthread_mutex_lock(&l->mutex);
     l->note = note;
     l->name = name;
-    l->end_ms = monotonic_ms() + load_ms(l);
+    l->end_ms = monotonic_ms() + loading_ms(l->config);
     pthread_cond_signal(&l->changed);
     pthread_mutex_unlock(&l->mutex);
 }

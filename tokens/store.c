@@ -50,11 +50,31 @@ load_module(struct token_store *store, const struct token_config *all,
         m->state = TOKEN_MODULE_FAILED;
 }
 
+/* After one that was stuck, for there may be others. */
+static void
+try_modules(struct token_store *store, const struct token_config *c)
+{
+    struct trial all[LIMIT_MODULES];
+    size_t n = 0;
+
+    if (!notes_have_stuck(store->notes))
+        return;
+    for (size_t i = 0; i < c->module_count && n < LIMIT_MODULES; i++) {
+        const struct token_module *m = &c->modules[i];
+        struct note *note = note_find(store->notes, m->name);
+
+        if (note && !note_forbids(note) && !m->remote)
+            all[n++] = (struct trial){.path = m->path, .note = note};
+    }
+    trials_run(all, n, loading_ms(c));
+}
+
 static void
 load_modules(struct token_store *store, const struct token_config *c)
 {
     struct loading l = {.config = c};
 
+    try_modules(store, c);
     loading_begin(&l, c);
     for (size_t i = 0; i < c->module_count; i++)
         load_module(store, c, &c->modules[i], &l);

@@ -177,6 +177,32 @@ read_file(struct system *s, int at, const char *file)
 /* ---- loading ---------------------------------------------------------------
  */
 
+/* p11-kit loads it into this process. */
+static bool
+is_loaded_here(const struct system *s, const struct configured *one)
+{
+    return is_wanted(s->config, one->name) && is_enabled(one) && !one->remote &&
+           one->path[0] && !is_never_wanted(s->config, one->path);
+}
+
+/* After one that was stuck, for there may be others. */
+static void
+try_all(struct system *s)
+{
+    struct trial all[LIMIT_MODULES];
+    size_t n = 0;
+
+    if (!notes_have_stuck(s->store->notes))
+        return;
+    for (size_t i = 0; i < s->count; i++) {
+        struct note *note = note_find(s->store->notes, s->all[i].name);
+
+        if (note && !note_forbids(note) && is_loaded_here(s, &s->all[i]))
+            all[n++] = (struct trial){.path = s->all[i].path, .note = note};
+    }
+    trials_run(all, n, loading_ms(s->config));
+}
+
 /* Gives what keeps it loaded; NULL: nothing, and p11-kit says why. */
 static void *
 load_one(struct system *s, const struct configured *one, struct loading *l)
@@ -192,7 +218,7 @@ load_one(struct system *s, const struct configured *one, struct loading *l)
             (void)store_add_module(s->store, one->name);
         return NULL;
     }
-    if (one->remote || !one->path[0] || is_never_wanted(s->config, one->path))
+    if (!is_loaded_here(s, one))
         return NULL;
     loading_enter(l, note, one->name);
     loaded = dlopen(one->path, RTLD_NOW | RTLD_LOCAL);
@@ -320,6 +346,7 @@ system_load(struct token_store *store, const struct token_config *c,
             s.folders[i] = c->system_folders[i];
         each_file(&s, i, read_file);
     }
+    try_all(&s);
     for (size_t i = 0; i < s.count; i++)
         loaded[i] = load_one(&s, &s.all[i], l);
     all = load_all(&s, l);

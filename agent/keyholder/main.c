@@ -155,6 +155,19 @@ module_stuck(void *arg, const char *name)
     _exit(1);
 }
 
+/* Those that were found stuck beside the first one, too. */
+static void
+say_left_out(struct token_store *store)
+{
+    struct token_module_info m;
+
+    for (size_t i = 0; token_store_module_info(store, i, &m); i++)
+        if (m.state == TOKEN_MODULE_SKIPPED && m.hang.ms > 0)
+            log_error("the module %s is left out: it did not come back from "
+                      "being loaded",
+                      m.name);
+}
+
 static bool
 open_tokens(struct keyholder *k, const char *vtoken, void *notes)
 {
@@ -179,6 +192,8 @@ open_tokens(struct keyholder *k, const char *vtoken, void *notes)
 
     if (e != TOKENS_OK)
         log_error("no tokens: %s", tokens_err_text(e));
+    else
+        say_left_out(k->store);
     return e == TOKENS_OK;
 }
 

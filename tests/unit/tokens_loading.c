@@ -140,6 +140,47 @@ one_of_p11_kit_is_noted_and_hides_no_other_the_next_time(void **state)
     assert_int_equal(access(shown, F_OK), -1);
 }
 
+/* Five that hang cost two starts, not six; what is good is not harmed. */
+static void
+others_that_hang_are_found_in_one_start(void **state)
+{
+    static const struct token_module modules[] = {
+        {.name = "stuck", .path = HANGMOD_PATH},
+        {.name = "second", .path = HANGMOD_PATH},
+        {.name = "none", .path = "/none.so"},
+        {.name = "good", .path = FAULTMOD_PATH},
+        {.name = "last", .path = HANGMOD_PATH}};
+    static const enum token_module_state states[] = {
+        TOKEN_MODULE_SKIPPED, TOKEN_MODULE_SKIPPED, TOKEN_MODULE_FAILED,
+        TOKEN_MODULE_READY, TOKEN_MODULE_SKIPPED};
+    struct token_config c = {.modules = modules, .module_count = 5};
+
+    (void)state;
+    assert_int_equal(open_until_it_ends(c), STUCK);
+    assert_int_equal(open_noted(c), TOKENS_OK);
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+    assert_false(is_mapped("hangmod"));
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        struct token_module_info info;
+
+        assert_true(token_store_module_info(store, i, &info));
+        assert_int_equal(info.state, states[i]);
+    }
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nobody is left */
+}
+
+static void
+others_of_p11_kit_that_hang_are_found_in_one_start(void **state)
+{
+    (void)state;
+    write_file("package/zzz.module", "module: " HANGMOD_PATH "\n");
+    write_file("package/aaa.module", "module: " HANGMOD_PATH "\n");
+    assert_int_not_equal(open_until_it_ends((struct token_config){0}), 0);
+    assert_int_equal(open_noted((struct token_config){0}), TOKENS_OK);
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+    assert_false(is_mapped("hangmod"));
+}
+
 static void
 one_that_is_not_wanted_is_not_loaded(void **state)
 {
@@ -184,6 +225,10 @@ main(void)
         cmocka_unit_test_setup_teardown(
             one_of_p11_kit_is_noted_and_hides_no_other_the_next_time, start,
             end),
+        cmocka_unit_test_setup_teardown(others_that_hang_are_found_in_one_start,
+                                        start, end),
+        cmocka_unit_test_setup_teardown(
+            others_of_p11_kit_that_hang_are_found_in_one_start, start, end),
         cmocka_unit_test_setup_teardown(one_that_is_not_wanted_is_not_loaded,
                                         start, end),
         cmocka_unit_test_setup_teardown(
