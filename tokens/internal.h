@@ -69,15 +69,17 @@ struct module {
     bool waits;             /* a thread is in C_WaitForSlotEvent */
     uint64_t busy_since_ms; /* its thread is in CALL since then; 0: not */
     const char *call;
-    CK_RV rv;            /* of what failed last in its thread */
-    uint64_t started_ms; /* of the last try of C_Initialize; its thread's */
-    bool up;             /* it succeeded; its thread's */
-    bool broken;         /* atomic: it lost sight of a token it has */
-    int listener;        /* remote: where its client connects */
-    char *socket;        /* and the path of that */
-    bool remote;         /* it runs in a process of its own */
-    unsigned inside;     /* atomic: turns on its tokens */
-    bool closed;         /* atomic: no turn may begin */
+    CK_RV rv;              /* of what failed last in its thread */
+    CK_RV look_rv;         /* what the last look at its slots failed with, */
+    const char *look_call; /* and where; store->mutex */
+    uint64_t started_ms;   /* of the last try of C_Initialize; its thread's */
+    bool up;               /* it succeeded; its thread's */
+    bool broken;           /* atomic: it lost sight of a token it has */
+    int listener;          /* remote: where its client connects */
+    char *socket;          /* and the path of that */
+    bool remote;           /* it runs in a process of its own */
+    unsigned inside;       /* atomic: turns on its tokens */
+    bool closed;           /* atomic: no turn may begin */
 };
 
 struct token_store {
@@ -157,8 +159,8 @@ struct loading {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     pthread_t thread;
-    bool watched;  /* there is such a thread */
-    bool ended;    /* these: mutex */
+    bool watched;    /* there is such a thread */
+    bool ended;      /* these: mutex */
     uint64_t end_ms; /* what is loaded now may take until then; 0: nothing is */
     const char *name;
     struct note *note;
@@ -186,8 +188,7 @@ void loading_leave(struct loading *l);
 /* p11-kit's configured modules, those that are wanted; NULL: none. Adds those
  * that their notes forbid to the store. */
 CK_FUNCTION_LIST **system_load(struct token_store *store,
-                               const struct token_config *c,
-                               struct loading *l);
+                               const struct token_config *c, struct loading *l);
 struct module *store_add_module(struct token_store *store, const char *name);
 
 /* ---- notes (notes.c) -------------------------------------------------------

@@ -78,10 +78,28 @@ tells_nothing(CK_RV rv, const CK_TOKEN_INFO *info)
            is_blank(info->serialNumber, sizeof(info->serialNumber));
 }
 
+/* What there is to say when tokens are missing. */
+static void
+look_end(struct module *m, const char *call, CK_RV rv)
+{
+    pthread_mutex_lock(&m->store->mutex);
+    m->look_call = call;
+    m->look_rv = rv;
+    pthread_mutex_unlock(&m->store->mutex);
+}
+
+/* Not the answer about a token that was just taken out. */
+static bool
+is_failure(CK_RV told)
+{
+    return told != CKR_OK && told != CKR_TOKEN_NOT_PRESENT &&
+           told != CKR_SLOT_ID_INVALID && told != CKR_DEVICE_REMOVED;
+}
+
 /* The size query comes first: some modules look at their readers only then.
- * A slot that gives an error is skipped. */
+ * A slot that gives an error is skipped; *OUT_TOLD is the first one. */
 static CK_RV
-scan_slots(struct module *m)
+scan_slots(struct module *m, CK_RV *out_told)
 {
     CK_ULONG count = 0;
     CK_RV rv = m->f->C_GetSlotList(CK_TRUE, NULL, &count);
@@ -107,6 +125,8 @@ scan_slots(struct module *m)
             tells_nothing(told, &seen[n].info) && store_had_token(m, ids[i]);
         broken = broken || seen[n].failed;
         n += told == CKR_OK || seen[n].failed;
+        if (*out_told == CKR_OK && is_failure(told))
+            *out_told = told;
     }
     __atomic_store_n(&m->broken, broken, __ATOMIC_RELAXED);
     if (rv == CKR_OK)
@@ -214,8 +234,11 @@ static CK_RV
 scan_once(struct module *m)
 {
     busy_with(m, "C_GetSlotList");
-    CK_RV rv = scan_slots(m);
+    CK_RV told = CKR_OK;
+    CK_RV rv = scan_slots(m, &told);
     busy_end(m, rv);
+    look_end(m, rv != CKR_OK ? "C_GetSlotList" : "C_GetTokenInfo",
+             rv != CKR_OK ? rv : told);
     return rv;
 }
 

@@ -272,7 +272,13 @@ token_store_module_info(struct token_store *store, size_t index,
     memcpy(out->name, m->name, sizeof(out->name));
     out->state = m->state;
     out->remote = m->remote;
-    out->rv = m->state == TOKEN_MODULE_FAILED ? m->rv : 0;
+    if (m->state == TOKEN_MODULE_FAILED)
+        out->rv = m->rv;
+    else if (m->state == TOKEN_MODULE_READY || m->state == TOKEN_MODULE_BUSY)
+        out->rv = m->look_rv;
+    out->call = out->rv == 0                      ? ""
+                : m->state == TOKEN_MODULE_FAILED ? "C_Initialize"
+                                                  : m->look_call;
     out->hangs = module_is_late(m, store->start_timeout_ms);
     if (out->hangs) {
         out->hang.call = m->call;

@@ -207,7 +207,10 @@ struct token_module_info {
     bool hangs;  /* a call does not come back, its own or a token's */
     struct token_hang hang; /* that; why it is skipped: it hung in call for ms,
                              * or, with 0, the process ended there */
-    unsigned long rv; /* of a start that failed; 0 none or not loaded */
+    unsigned long rv; /* of a start that failed; 0 none or not loaded. Of one
+                       * that is ready: what the last look at its slots
+                       * failed with; 0 with nothing */
+    const char *call; /* where; "" where rv is 0 */
 };
 bool token_store_module_info(struct token_store *store, size_t index,
                              struct token_module_info *out);

@@ -20,7 +20,7 @@ state_of(const struct token_module_info *m)
     case TOKEN_MODULE_BUSY:
         break;
     }
-    return MODULE_READY;
+    return m->rv != 0 ? MODULE_FAILING : MODULE_READY;
 }
 
 static void
@@ -33,9 +33,13 @@ record_fill(const struct token_module_info *m, struct module_record *out)
         out->call = slice_text(m->hang.call ? m->hang.call : "");
     if (out->state == MODULE_HANGS || out->state == MODULE_SKIPPED)
         out->seconds = m->hang.ms / 1000;
-    if (out->state == MODULE_FAILED && m->rv != 0) {
-        out->call = slice_text("C_Initialize");
+    if ((out->state == MODULE_FAILED || out->state == MODULE_FAILING) &&
+        m->rv != 0) {
+        const char *error = tokens_rv_name(m->rv);
+
+        out->call = slice_text(m->call);
         out->rv = (uint32_t)m->rv;
+        out->error = slice_text(error ? error : "");
     }
 }
 

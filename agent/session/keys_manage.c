@@ -208,11 +208,10 @@ keys_check(struct request *r, json_t **out)
 static const char *
 module_state_name(uint32_t state)
 {
-    static const char *const names[] = {[MODULE_READY] = "ready",
-                                        [MODULE_STARTING] = "starting",
-                                        [MODULE_HANGS] = "hangs",
-                                        [MODULE_FAILED] = "failed",
-                                        [MODULE_SKIPPED] = "skipped"};
+    static const char *const names[] = {
+        [MODULE_READY] = "ready",     [MODULE_STARTING] = "starting",
+        [MODULE_HANGS] = "hangs",     [MODULE_FAILED] = "failed",
+        [MODULE_SKIPPED] = "skipped", [MODULE_FAILING] = "failing"};
 
     return state < ARRAY_COUNT(names) ? names[state] : "failed";
 }
@@ -231,6 +230,8 @@ module_json(const struct module_record *m)
         json_object_set_new(one, "seconds", json_integer(m->seconds));
     if (m->rv != 0)
         json_object_set_new(one, "code", json_integer(m->rv));
+    if (m->error.n > 0)
+        json_object_set_new(one, "error", json_text(m->error));
     return one;
 }
 

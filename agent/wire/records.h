@@ -207,11 +207,13 @@ struct slice_list {
     TEXT(token, LIMIT_TEXT_BYTES) U32(half_made) U32(nameless)
 
 /* What a PKCS#11 module is doing. state: enum module_state; call: where it
- * hangs, ended the process or failed, for so many seconds or with rv. */
+ * hangs, ended the process or failed, for so many seconds or with rv, which
+ * is called error where it has a name. */
 #define FIELDS_module_record(U32, U64, BYTES, TEXT, LIST)                      \
     TEXT(name, LIMIT_LABEL_BYTES)                                              \
     U32(state)                                                                 \
-    TEXT(call, LIMIT_LABEL_BYTES) U32(seconds) U32(rv) U32(own_process)
+    TEXT(call, LIMIT_LABEL_BYTES) U32(seconds) U32(rv)                         \
+    TEXT(error, LIMIT_LABEL_BYTES) U32(own_process)
 
 /* ---- importer to keyholder ---------------------------------------------- */
 

@@ -73,7 +73,8 @@ enum module_state {
     MODULE_STARTING,
     MODULE_HANGS,
     MODULE_FAILED,
-    MODULE_SKIPPED /* the keyholder ended in it before */
+    MODULE_SKIPPED, /* the keyholder ended in it before */
+    MODULE_FAILING  /* it started, but tells nothing of its tokens, or of one */
 };
 
 /* NONE: the shared secret itself, where agent.conf allows it. */

@@ -5,12 +5,49 @@
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
+#define CODE_BYTES 64
+
+static const char *
+code_text(json_t *module, char out[CODE_BYTES])
+{
+    const char *error = text_of(module, "error");
+
+    if (error[0])
+        snprintf(out, CODE_BYTES, "%s", error);
+    else
+        snprintf(out, CODE_BYTES, "0x%llx",
+                 (unsigned long long)number_of(module, "code"));
+    return out;
+}
+
+/* It started, and tells nothing of its tokens, or of one. */
+static bool
+failing_problem(json_t *module, char *what, size_t size, const char **out_next)
+{
+    const char *call = text_of(module, "call");
+    bool of_one = strcmp(call, "C_GetTokenInfo") == 0;
+    char code[CODE_BYTES];
+
+    snprintf(what, size, "the module %s %s (%s: %s)", text_of(module, "name"),
+             of_one ? "cannot read a token that is there"
+                    : "does not tell which tokens are there",
+             call, code_text(module, code));
+    *out_next = of_one
+                    ? "take that token out and insert it the right way round; "
+                      "if it stays, look at it with its vendor's tool"
+                    : "see that the reader is plugged in and that what the "
+                      "module needs runs (often pcscd), then: smime tokens "
+                      "--rescan";
+    return true;
+}
+
 bool
 module_problem(json_t *module, char *what, size_t size, const char **out_next)
 {
     const char *state = text_of(module, "state");
     const char *call = text_of(module, "call");
     const char *name = text_of(module, "name");
+    char code[CODE_BYTES];
 
     if (strcmp(state, "hangs") == 0) {
         snprintf(what, size,
@@ -42,11 +79,13 @@ module_problem(json_t *module, char *what, size_t size, const char **out_next)
                     "module a process of its own: see agent.conf(5), remote";
         return true;
     }
+    if (strcmp(state, "failing") == 0)
+        return failing_problem(module, what, size, out_next);
     if (strcmp(state, "failed") != 0)
         return false;
     if (call[0])
-        snprintf(what, size, "the module %s does not start (%s: 0x%llx)", name,
-                 call, (unsigned long long)number_of(module, "code"));
+        snprintf(what, size, "the module %s does not start (%s: %s)", name,
+                 call, code_text(module, code));
     else
         snprintf(what, size, "the module %s cannot be loaded", name);
     *out_next = "see what smime-agent prints, and whether its path is right "
@@ -54,8 +93,19 @@ module_problem(json_t *module, char *what, size_t size, const char **out_next)
     return true;
 }
 
-/* Only what keeps something from being shown: a module that never worked is
- * doctor's business. */
+/* A module that never worked, and a card that is none of ours in one of the
+ * readers, are doctor's business. */
+static bool
+is_news(json_t *module)
+{
+    const char *state = text_of(module, "state");
+    bool of_one = strcmp(text_of(module, "call"), "C_GetTokenInfo") == 0;
+
+    return strcmp(state, "failed") != 0 &&
+           !(strcmp(state, "failing") == 0 && of_one);
+}
+
+/* Only what keeps something from being shown. */
 void
 modules_warn(void)
 {
@@ -76,7 +126,7 @@ modules_warn(void)
         const char *next = "";
         char what[512];
 
-        if (strcmp(text_of(module, "state"), "failed") == 0 ||
+        if (!is_news(module) ||
             !module_problem(module, what, sizeof(what), &next))
             continue;
         fputs("smime: ", stderr);

@@ -23,6 +23,10 @@ doctor_says_what_to_type_next(void **state)
     s.answers[4] = "{\"parameters\":{\"modules\":[{\"name\":\"slow\",\"state\":"
                    "\"hangs\",\"call\":\"C_Sign\",\"seconds\":12},{\"name\":"
                    "\"bad\",\"state\":\"skipped\",\"call\":\"C_Initialize\"},"
+                   "{\"name\":\"blind\",\"state\":\"failing\",\"call\":"
+                   "\"C_GetSlotList\",\"code\":48,\"error\":\"CKR_X\"},"
+                   "{\"name\":\"half\",\"state\":\"failing\",\"call\":"
+                   "\"C_GetTokenInfo\",\"code\":48},"
                    "{\"name\":\"stuck\",\"state\":\"skipped\",\"call\":"
                    "\"dlopen\",\"seconds\":5},"
                    "{\"name\":\"good\",\"state\":\"ready\"},{\"name\":"
@@ -56,6 +60,12 @@ doctor_says_what_to_type_next(void **state)
     assert_non_null(strstr(output, "the module stuck did not come back from "
                                    "being loaded (in dlopen for 5 s)"));
     assert_non_null(strstr(output, "the module gone cannot be loaded"));
+    assert_non_null(strstr(output, "the module blind does not tell which "
+                                   "tokens are there (C_GetSlotList: CKR_X)\n"
+                                   "  next: see that the reader"));
+    assert_non_null(strstr(output, "the module half cannot read a token that "
+                                   "is there (C_GetTokenInfo: 0x30)\n"
+                                   "  next: take that token out"));
     assert_null(strstr(output, "module good"));
     assert_non_null(strstr(output, "no trust anchor is there"));
     assert_non_null(strstr(output, "does not count: /a/b.pem: it is broken\n"));
