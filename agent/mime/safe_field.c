@@ -236,10 +236,10 @@ extended_add(struct slice segment, struct buf *out)
     value =
         at ? trim(slice_of(at + 1, (size_t)(segment.p + segment.n - at) - 1))
            : slice_of(NULL, 0);
-    quoted = value.n > 1 && value.p[0] == '"' && value.p[value.n - 1] == '"';
-    if (quoted)
-        value = slice_of(value.p + 1, value.n - 2);
-    for (size_t i = 0; i < value.n; i++) {
+    quoted = value.n > 0 && value.p[0] == '"';
+    for (size_t i = quoted; i < value.n; i++) {
+        if (quoted && value.p[i] == '"')
+            break; /* readers take no more */
         if (quoted && value.p[i] == '\\' && i + 1 < value.n)
             i++;
         buf_add_byte(&plain, value.p[i]);

@@ -36,6 +36,8 @@ enum err
 entry_add_bytes(struct entry *e, struct slice bytes, size_t line,
                 const struct foreign_sink *to, struct problem *p)
 {
+    if (bytes.n == 0)
+        return to->bad(to->context, line, "it is empty", p);
     if (e->count == LIMIT_ENTRY_CERTIFICATES ||
         bytes.n > LIMIT_ENTRY_BYTES - e->bytes.len)
         return too_much(to, line, p);

@@ -127,12 +127,12 @@ what_a_vcard_only_points_to_is_told_and_not_fetched(void **state)
     (void)state;
     r = read_text("BEGIN:VCARD\nKEY;MEDIATYPE=application/pkix-cert:"
                   "http://example.org/max.crt\nKEY;ENCODING=b:M?M\n"
-                  "KEY;TYPE=X509:MAMCAQE=\n"
+                  "KEY;TYPE=X509:MAMCAQE=\nKEY:data:,\n"
                   "KEY;ENCODING=b:MAMCAQE=\nEND:VCARD\n");
-    assert_string_equal(r.found, "5:1() ");
+    assert_string_equal(r.found, "6:1() ");
     assert_string_equal(r.bad, "2:it is not in the file but elsewhere, and is "
                                "not fetched\n3:it is no base64\n"
-                               "4:it has no encoding\n");
+                               "4:it has no encoding\n5:it is empty\n");
 }
 
 static void
