@@ -1,4 +1,5 @@
 /* The methods of io.smimeagent.Keys, but for Import. */
+#include <openssl/evp.h>
 #include <time.h>
 
 #include "agent/base/fd.h"
@@ -52,6 +53,19 @@ state_of(const struct own_key *k, uint64_t now)
     return now > k->about.not_after ? "expired" : "ok";
 }
 
+/* What tells two keys apart that cards number alike. */
+static json_t *
+public_key_json(const struct own_key *k)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    if (k->spki.len == 0 || EVP_Digest(k->spki.data, k->spki.len, digest, &n,
+                                       EVP_sha256(), NULL) != 1)
+        n = 0;
+    return json_hex(slice_of(digest, n));
+}
+
 json_t *
 own_key_json(const struct own_key *k, uint64_t now)
 {
@@ -66,6 +80,7 @@ own_key_json(const struct own_key *k, uint64_t now)
                         known && k->type == KEY_UNKNOWN
                             ? key_algorithm_json(k->about.type, k->about.bits)
                             : key_algorithm_json(k->type, k->bits));
+    json_object_set_new(out, "public_key", public_key_json(k));
     json_object_set_new(out, "private", json_string(private_of(k)));
     json_object_set_new(out, "uses", uses_json(uses_of(k)));
     json_object_set_new(out, "addresses", json_texts(&k->about.addresses));
@@ -93,8 +108,7 @@ keys_list(struct request *r, json_t **out)
         return e;
     list = json_array();
     for (size_t i = 0; i < keys.count; i++)
-        json_array_append_new(list,
-                              own_key_json(&keys.item[i], clock_now()));
+        json_array_append_new(list, own_key_json(&keys.item[i], clock_now()));
     *out = json_object();
     json_object_set_new(*out, "keys", list);
     return ERR_OK;

@@ -103,26 +103,49 @@ can_decrypt(json_t *key)
     return false;
 }
 
+/* Cards number their keys alike: it is the public key that tells, where it is
+ * known. */
+static bool
+is_same_key(json_t *a, json_t *b)
+{
+    const char *x = text_of(a, "public_key"), *y = text_of(b, "public_key");
+
+    return strcmp(text_of(a, "id"), text_of(b, "id")) == 0 &&
+           (!x[0] || !y[0] || strcmp(x, y) == 0);
+}
+
 /* On how many tokens the key lies, as far as they are unlocked; 0 when an
  * entry before this one tells of it already. */
 static size_t
 copies_of(json_t *keys, size_t at)
 {
-    const char *id = text_of(json_array_get(keys, at), "id");
-    const char *uri = text_of(json_array_get(keys, at), "uri");
+    json_t *this = json_array_get(keys, at);
     size_t copies = 1;
     json_t *key;
     size_t i;
 
     json_array_foreach(keys, i, key)
     {
-        if (strcmp(text_of(key, "id"), id) != 0)
+        if (!is_same_key(key, this))
             continue;
         if (i < at)
             return 0;
-        copies += strcmp(text_of(key, "uri"), uri) != 0;
+        copies += strcmp(text_of(key, "uri"), text_of(this, "uri")) != 0;
     }
     return copies;
+}
+
+/* Once, however many keys of it there are. */
+static void
+list_add(struct buf *all, const char *name)
+{
+    AUTO(buf) struct buf wrapped = {0};
+    AUTO(buf) struct buf wanted = {0};
+
+    buf_addf(&wrapped, ", %s,", buf_text(all));
+    buf_addf(&wanted, ", %s,", name);
+    if (!strstr(buf_text(&wrapped), buf_text(&wanted)))
+        buf_addf(all, "%s%s", all->len ? ", " : "", name);
 }
 
 /* A key that was generated on its token cannot be copied; one from a file
@@ -142,8 +165,7 @@ look_for_copies(json_t *keys, json_t *findings)
             continue;
         texts_join(json_object_get(key, "addresses"), addresses,
                    sizeof(addresses));
-        buf_addf(&all, "%s%s", all.len ? ", " : "",
-                 addresses[0] ? addresses : text_of(key, "label"));
+        list_add(&all, addresses[0] ? addresses : text_of(key, "label"));
     }
     if (all.len)
         finding_add(
@@ -194,9 +216,8 @@ look_for_nameless(json_t *nameless, json_t *findings)
     }
 }
 
-/* "max@example.org on token card" */
 static void
-keyless_name(json_t *one, struct buf *out)
+key_name_add(json_t *one, struct buf *out)
 {
     const char *id = text_of(one, "id");
     char addresses[512];
@@ -210,6 +231,47 @@ keyless_name(json_t *one, struct buf *out)
         buf_addf(out, "%s", text_of(one, "label"));
     else
         buf_addf(out, "%s", id[0] ? id : "(no name)");
+}
+
+/* The token finds a key by its id: of two that share it one is never used. */
+static void
+look_for_twins(json_t *keys, json_t *findings)
+{
+    json_t *key, *other;
+    size_t i, k;
+
+    json_array_foreach(keys, i, key)
+    {
+        json_array_foreach(keys, k, other)
+        {
+            AUTO(buf) struct buf about = {0};
+
+            if (k >= i)
+                break;
+            if (strcmp(text_of(key, "uri"), text_of(other, "uri")) != 0 ||
+                is_same_key(key, other))
+                continue;
+            key_name_add(other, &about);
+            buf_addf(&about, " and ");
+            key_name_add(key, &about);
+            buf_addf(&about, ", id %s, on token %s", text_of(key, "id"),
+                     text_of(key, "token"));
+            finding_add(findings,
+                        "give one of them, and its certificate, an id of its "
+                        "own with the program that made it; pkcs11-tool has "
+                        "--set-id",
+                        "two keys have the same id, so only one of them can "
+                        "be used: ",
+                        buf_text(&about));
+        }
+    }
+}
+
+/* "max@example.org on token card" */
+static void
+keyless_name(json_t *one, struct buf *out)
+{
+    key_name_add(one, out);
     buf_addf(out, " on token %s", text_of(one, "token"));
 }
 
@@ -228,26 +290,41 @@ any_key_has(json_t *keys, const char *name, const char *value)
     return false;
 }
 
+/* The beginning of its id, or its URI where a key has the same id. */
+static void
+keyless_word_add(json_t *one, json_t *keys, struct buf *out)
+{
+    const char *id = text_of(one, "id");
+
+    if (any_key_has(keys, "id", id))
+        buf_addf(out, "'%s'", text_of(one, "uri"));
+    else
+        buf_addf(out, "%.16s", id);
+}
+
 /* What to do with a certificate or public key without a private one. Removing
  * goes by the id, and would take a key of the same id along. */
 static void
 keyless_next(json_t *one, json_t *keys, struct buf *out)
 {
-    const char *id = text_of(one, "id");
-    bool is_removable = id[0] && !any_key_has(keys, "uri", text_of(one, "uri"));
+    bool is_removable =
+        text_of(one, "id")[0] && !any_key_has(keys, "uri", text_of(one, "uri"));
+    bool certified = strcmp(text_of(one, "state"), "no_certificate") != 0;
+    AUTO(buf) struct buf word = {0};
 
+    keyless_word_add(one, keys, &word);
     if (!is_removable)
         buf_addf(out, "remove it with the program that put it there");
-    else if (text_of(one, "key")[0])
+    else if (certified && text_of(one, "key")[0])
         buf_addf(out,
-                 "smime keys export %.16s > cert.pem, then: smime install "
-                 "cert.pem  and: smime keys remove %.16s",
-                 id, id);
+                 "smime keys export %s > cert.pem, then: smime install "
+                 "cert.pem  and: smime keys remove %s",
+                 buf_text(&word), buf_text(&word));
     else
         buf_addf(out,
                  "insert the token with its key, if there is one; to take it "
-                 "away: smime keys remove %.16s",
-                 id);
+                 "away: smime keys remove %s",
+                 buf_text(&word));
 }
 
 static void
@@ -296,6 +373,7 @@ doctor_look_at_keys(json_t *keys, json_t *tokens, json_t *check,
 {
     look_at_keys(keys, tokens, findings);
     look_for_copies(keys, findings);
+    look_for_twins(keys, findings);
     look_for_remains(json_object_get(check, "half_made"), findings);
     look_for_nameless(json_object_get(check, "nameless"), findings);
     look_for_keyless(json_object_get(check, "keyless"), keys, findings);

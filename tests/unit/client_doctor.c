@@ -193,6 +193,85 @@ doctor_tells_of_a_decryption_key_that_exists_once(void **state)
     }
 }
 
+/* What doctor says of KEYS and KEYLESS, both lists of objects. */
+static void
+look_at_keys(const char *keys, const char *keyless)
+{
+    char of_keys[2048], of_check[1024];
+    struct server s;
+
+    server_listen(&s, "");
+    snprintf(of_keys, sizeof(of_keys), "{\"parameters\":{\"keys\":[%s]}}",
+             keys);
+    snprintf(of_check, sizeof(of_check), "{\"parameters\":{\"keyless\":[%s]}}",
+             keyless);
+    s.answers[0] = "{\"parameters\":{\"keyholder\":true,\"keyring\":true,"
+                   "\"anchors\":1,\"contacts\":1}}";
+    s.answers[1] = "{\"parameters\":{\"tokens\":[{\"label\":\"mail\","
+                   "\"state\":\"unlocked\"}]}}";
+    s.answers[2] = of_keys;
+    s.answers[3] = of_check;
+    s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
+    s.answers[5] = "{\"parameters\":{\"crls\":[],\"unreadable\":[]}}";
+    s.answers[6] = "{\"parameters\":{\"directory\":{\"state\":\"off\"}}}";
+    assert_int_equal(run_against(&s, "$S doctor"), 0);
+}
+
+#define KEY(uri, public_key, address)                                          \
+    "{\"id\":\"01\",\"uri\":\"" uri                                            \
+    "\",\"token\":\"card\",\"public_key\":\"" public_key                       \
+    "\",\"private\":\"yes\",\"uses\":[\"decrypt\"],\"addresses\":[\"" address  \
+    "\"],\"state\":\"ok\"}"
+
+static void
+keys_that_cards_number_alike_are_no_copies(void **state)
+{
+    (void)state;
+    look_at_keys(
+        KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:b", "bb", "d@b.c"), "");
+    assert_non_null(strstr(output, "so is the mail: a@b.c, d@b.c\n"));
+    assert_null(strstr(output, "same id"));
+    look_at_keys(
+        KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:b", "aa", "a@b.c"), "");
+    assert_string_equal(output, "All is well.\n");
+    /* Two keys of one person are told once. */
+    look_at_keys(
+        KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:b", "bb", "a@b.c"), "");
+    assert_non_null(strstr(output, "so is the mail: a@b.c\n"));
+}
+
+static void
+two_keys_with_one_id_on_one_token_are_told(void **state)
+{
+    (void)state;
+    look_at_keys(
+        KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:a", "bb", "d@b.c"), "");
+    assert_non_null(strstr(output, "two keys have the same id, so only one of "
+                                   "them can be used: a@b.c and d@b.c, id 01, "
+                                   "on token card\n  next: give one of them"));
+    /* Two certificates of one key. */
+    look_at_keys(
+        KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:a", "aa", "d@b.c"), "");
+    assert_null(strstr(output, "same id"));
+}
+
+static void
+a_certificate_is_named_so_that_the_key_is_not_meant(void **state)
+{
+    (void)state;
+    look_at_keys(KEY("pkcs11:a", "aa", "a@b.c"),
+                 "{\"id\":\"01\",\"uri\":\"pkcs11:b;id=%01\",\"token\":\"two\","
+                 "\"key\":\"01\",\"state\":\"ok\",\"addresses\":[\"a@b.c\"]}");
+    assert_non_null(strstr(output, "smime keys export 'pkcs11:b;id=%01' > "));
+    assert_non_null(strstr(output, "smime keys remove 'pkcs11:b;id=%01'\n"));
+    look_at_keys(
+        KEY("pkcs11:a", "aa", "a@b.c"),
+        "{\"id\":\"02\",\"uri\":\"pkcs11:b;id=%02\",\"token\":\"two\","
+        "\"key\":\"01\",\"state\":\"no_certificate\",\"label\":\"x\"}");
+    assert_null(strstr(output, "keys export"));
+    assert_non_null(strstr(output, "to take it away: smime keys remove 02\n"));
+}
+
 int
 main(void)
 {
@@ -203,6 +282,9 @@ main(void)
         cmocka_unit_test(a_label_that_names_no_token_gives_way_to_its_serial),
         cmocka_unit_test(each_state_of_a_token_has_its_way_out),
         cmocka_unit_test(doctor_tells_of_a_decryption_key_that_exists_once),
+        cmocka_unit_test(keys_that_cards_number_alike_are_no_copies),
+        cmocka_unit_test(two_keys_with_one_id_on_one_token_are_told),
+        cmocka_unit_test(a_certificate_is_named_so_that_the_key_is_not_meant),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
