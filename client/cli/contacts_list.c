@@ -180,6 +180,7 @@ listing_say(struct listing *l, const struct arguments *a)
     l->table.gives_way = 1 << 1;
     l->table.spare[0] = 3;
     l->table.spare[1] = 1;
+    l->table.spare[2] = 4;
     l->table.painted = 2;
     e = l->asked ? directory_say(l) : pages_say(l);
     if (l->as_json && l->is_begun)

@@ -12,6 +12,7 @@
 #include "client/cli/width.h"
 
 #define LEAST_COLUMN 12
+#define LEAST_OF_ALL 6 /* where all else is left out */
 #define ELLIPSIS     "\xe2\x80\xa6"
 
 void
@@ -72,13 +73,14 @@ total_of(const size_t width[TABLE_COLUMNS])
 
 /* The widest gives way first, column by column of the terminal. */
 static void
-widths_shrink(const struct table *t, size_t width[TABLE_COLUMNS], size_t most)
+widths_shrink(const struct table *t, size_t width[TABLE_COLUMNS], size_t most,
+              size_t least)
 {
     while (total_of(width) > most) {
         int widest = -1;
 
         for (int i = 0; i < TABLE_COLUMNS; i++)
-            if (may_give_way(t, i) && width[i] > LEAST_COLUMN &&
+            if (may_give_way(t, i) && width[i] > least &&
                 (widest < 0 || width[i] > width[widest]))
                 widest = i;
         if (widest < 0)
@@ -101,15 +103,16 @@ widths_find(struct table *t, size_t width[TABLE_COLUMNS])
     }
     if (most == 0)
         return;
-    widths_shrink(t, width, most);
+    widths_shrink(t, width, most, LEAST_COLUMN);
     for (size_t i = 0;
          i < ARRAY_COUNT(t->spare) && t->spare[i] > 0 && total_of(width) > most;
          i++) {
         memcpy(width, t->widest, sizeof(t->widest));
         for (size_t k = 0; k <= i; k++)
             width[t->spare[k]] = 0;
-        widths_shrink(t, width, most);
+        widths_shrink(t, width, most, LEAST_COLUMN);
     }
+    widths_shrink(t, width, most, LEAST_OF_ALL);
 }
 
 static void

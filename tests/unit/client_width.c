@@ -125,6 +125,10 @@ columns_fit_the_terminal(void **state)
     assert_true(lines_fit(40));
     assert_non_null(strstr(output, "max@example"));
     assert_int_equal(column_of("verified"), column_of("changed"));
+    list_on(20, "NO_COLOR=1 TERM=xterm");
+    assert_true(lines_fit(20));
+    assert_non_null(strstr(output, "max@exam"));
+    assert_int_equal(column_of("verified"), column_of("changed"));
 }
 
 static void
