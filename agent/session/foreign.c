@@ -1,5 +1,7 @@
 #include "agent/session/foreign.h"
 
+#include <strings.h>
+
 #include "agent/cms/certs_only.h"
 #include "agent/session/input.h"
 
@@ -142,6 +144,29 @@ whole_read(struct stream *from, const struct foreign_sink *to,
                : e;
 }
 
+/* A certs-only message (RFC 8551 3.8): nobody signed it, so harvest learns
+ * nothing from it. */
+static enum err
+mail_read(struct stream *from, const struct foreign_sink *to, struct problem *p)
+{
+    AUTO(base64_reader) struct base64_reader *base64 = NULL;
+    AUTO(entity) struct entity mail = {.is_entity = false};
+    struct content_type type;
+    const char *kind;
+    enum err e = entity_read(from, &mail, p);
+
+    if (e != ERR_OK)
+        return e;
+    if (header_smime_kind(&mail.header, &type) != SMIME_PKCS7 ||
+        !(kind = content_type_find(&type, "smime-type")) ||
+        strcasecmp(kind, "certs-only") != 0)
+        return fail(p, ERR_BAD_CERTIFICATE, "it is mail, for: smime harvest");
+    if (header_transfer(&mail.header) != TRANSFER_BASE64)
+        return list_read(mail.body, to, p);
+    base64 = base64_reader_new(mail.body);
+    return list_read(base64_reader_stream(base64), to, p);
+}
+
 /* ---- what it is -----------------------------------------------------------
  */
 
@@ -204,6 +229,20 @@ first_line(struct slice s)
     return s;
 }
 
+static bool
+is_mail(struct slice text)
+{
+    static const char *const fields[] = {
+        "From",        "To:",           "Date:",       "Subject:", "Received",
+        "Return-Path", "Delivered-To:", "Message-ID:", "MIME-",    "Content-",
+        "X-",          "DKIM-"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+        if (begins_nocase(text, fields[i]))
+            return true;
+    return false;
+}
+
 static enum form
 form_of(struct slice start)
 {
@@ -221,10 +260,7 @@ form_of(struct slice start)
         return FORM_PEM;
     if (begins(text, "MI"))
         return FORM_DER; /* bare base64 */
-    if (begins_nocase(text, "From") || begins_nocase(text, "Received:") ||
-        begins_nocase(text, "Return-Path:") || begins_nocase(text, "MIME-"))
-        return FORM_MAIL;
-    return FORM_NONE;
+    return is_mail(text) ? FORM_MAIL : FORM_NONE;
 }
 
 static enum err
@@ -269,7 +305,7 @@ foreign_read(struct stream *from, const struct foreign_sink *to,
         return fail(p, ERR_BAD_CERTIFICATE,
                     "it is a PKCS#12 file with a key, for: smime import");
     case FORM_MAIL:
-        return fail(p, ERR_BAD_CERTIFICATE, "it is mail, for: smime harvest");
+        return mail_read(&all.s, to, p);
     case FORM_NONE:
         break;
     }

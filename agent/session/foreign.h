@@ -1,8 +1,9 @@
 /*
  * Files of certificates that other programs wrote: PEM, DER, certs-only
- * SignedData, vCard (RFC 2426, RFC 6350), LDIF (RFC 2849). Runs in
- * smime-session: nothing here looks into a certificate, and an address that a
- * file claims is only ever compared with what its certificate names.
+ * SignedData, also as a message (RFC 8551 3.8), vCard (RFC 2426, RFC 6350),
+ * LDIF (RFC 2849). Runs in smime-session: nothing here looks into a
+ * certificate, and an address that a file claims is only ever compared with
+ * what its certificate names.
  */
 #ifndef AGENT_SESSION_FOREIGN_H
 #define AGENT_SESSION_FOREIGN_H

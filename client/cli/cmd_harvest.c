@@ -166,7 +166,8 @@ poisonous_take(struct harvest *h, struct lane *one)
 {
     const char *origin = json_string_value(
         json_array_get(json_object_get(one->call.parameters, "origins"), 0));
-    AUTO(json) json_t *told = json_pack(
+    AUTO(json)
+    json_t *told = json_pack(
         "{s:s?, s:s, s:n, s:s, s:s}", "origin", origin, "result", "failed",
         "address", "reason",
         "the process that read it ended before it answered; passed over",

@@ -223,11 +223,10 @@ run(const struct arguments *a)
 }
 
 #define HELP                                                                   \
-    "FILE is PEM, DER, PKCS#7 (.p7b, .p7c, certs-only .p7m), vCard or LDIF; "  \
-    "what it\nis, is seen. Each certificate is judged like any other: "        \
-    "without "                                                                 \
-    "a path to a\ntrust anchor it is not stored. Its address is the one it "   \
-    "names itself.\n"                                                          \
+    "FILE is PEM, DER, PKCS#7 (.p7b, .p7c, certs-only .p7m), vCard, LDIF or a" \
+    "\ncerts-only mail; what it is, is seen. Each certificate is judged like " \
+    "any other:\nwithout a path to a trust anchor it is not stored. Its "      \
+    "address is the one it\nnames itself.\n"                                   \
     "Ends with 1 when one was refused, with 9 when a file cannot be read.\n"   \
     "\n"                                                                       \
     "  --address A   store for this address alone\n"                           \

@@ -341,8 +341,8 @@ an_agent_that_is_gone_ends_the_harvest(void **state)
     (void)state;
     server_listen(&s, "");
     s.answers[1] = "{\"error\":\"io.smimeagent.Mail.Internal\"}";
-    assert_int_equal(
-        run_against(&s, "printf 'From a\nA: 1\n' | $S harvest -"), 70);
+    assert_int_equal(run_against(&s, "printf 'From a\nA: 1\n' | $S harvest -"),
+                     70);
     assert_int_equal(s.count, 2);
     assert_non_null(strstr(output, "0 messages read"));
 }

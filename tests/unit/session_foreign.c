@@ -7,6 +7,7 @@
 
 #include "agent/cms/certs_only.h"
 #include "agent/cms/signed.h"
+#include "agent/mime/transfer.h"
 #include "agent/session/foreign.h"
 
 /* MAMCAQE= and MAMCAQI= */
@@ -226,6 +227,34 @@ a_list_of_more_than_a_mail_may_have_is_read(void **state)
     assert_int_equal(read_bytes(buf_slice(&file), &r, &p), ERR_BAD_CERTIFICATE);
 }
 
+/* RFC 8551 3.8: nobody signs it, and its certificates are handed over. */
+static void
+a_message_of_certificates_is_read(void **state)
+{
+    AUTO(buf) struct buf file = {0};
+    AUTO(base64_writer) struct base64_writer *w = NULL;
+    struct result r = {.count = 0};
+    struct problem p = {0};
+    struct sink_buf to;
+
+    (void)state;
+    buf_add_text(&file, "To: a@b\nContent-Type: application/pkcs7-mime;\n"
+                        " smime-type=certs-only; name=smime.p7c\n"
+                        "Content-Transfer-Encoding: base64\n\n");
+    sink_buf_init(&to, &file, SIZE_MAX);
+    w = base64_writer_new(&to.s, false);
+    assert_int_equal(
+        certs_only_begin(base64_writer_sink(w), 2 * sizeof(one), &p), ERR_OK);
+    assert_int_equal(sink_write(base64_writer_sink(w), one, sizeof(one), &p),
+                     ERR_OK);
+    assert_int_equal(sink_write(base64_writer_sink(w), two, sizeof(two), &p),
+                     ERR_OK);
+    assert_int_equal(certs_only_end(base64_writer_sink(w), &p), ERR_OK);
+    assert_int_equal(base64_writer_finish(w, &p), ERR_OK);
+    assert_int_equal(read_bytes(buf_slice(&file), &r, &p), ERR_OK);
+    assert_string_equal(r.found, "0:1() 0:2() ");
+}
+
 static void
 what_is_written_is_what_the_other_writer_writes(void **state)
 {
@@ -269,6 +298,12 @@ what_is_something_else_is_named(void **state)
     } rows[] = {{"", "neither PEM"},
                 {"hello\n", "neither PEM"},
                 {"From: a@b\n\nhi\n", "smime harvest"},
+                {"Subject: x\nContent-Type: application/pkcs7-mime; "
+                 "smime-type=certs-only\n\nhello\n",
+                 ""},
+                {"Date: x\nContent-Type: application/pkcs7-mime; "
+                 "smime-type=signed-data\n\nhello\n",
+                 "smime harvest"},
                 {"\x30\x05\x02\x01\x03\x30\x01\x01", "smime import"},
                 {"\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x02"
                  "\x04\x01",
@@ -461,6 +496,7 @@ main(void)
         cmocka_unit_test(urls_of_ldif_are_refused),
         cmocka_unit_test(pem_of_any_number_is_read),
         cmocka_unit_test(a_list_of_more_than_a_mail_may_have_is_read),
+        cmocka_unit_test(a_message_of_certificates_is_read),
         cmocka_unit_test(what_is_written_is_what_the_other_writer_writes),
         cmocka_unit_test(der_and_bare_base64_are_handed_on),
         cmocka_unit_test(what_is_something_else_is_named),
