@@ -74,6 +74,8 @@ add_contact(struct audience *a, const char *who,
 static void
 miss(struct audience *a, const char *who, struct slice why)
 {
+    if (slice_is(why, "blocked"))
+        why = slice_text("blocked by you: smime contacts unblock");
     buf_addf(&a->missing, "%s%s (%.*s)", a->missing.len > 0 ? ", " : "", who,
              (int)why.n, (const char *)why.p);
 }

@@ -41,6 +41,44 @@ choice_say(json_t *choice)
              date_text(number_of(choice, "capabilities_date"), one));
 }
 
+static bool
+has_changed(json_t *choices)
+{
+    json_t *choice;
+    size_t i;
+
+    json_array_foreach(choices, i, choice)
+    {
+        if (strcmp(text_of(choice, "state"), "changed") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the person can do about it, if there is something. */
+static void
+next_say(json_t *reply, const char *address)
+{
+    bool can = flag_of(reply, "can_encrypt");
+
+    if (can && !has_changed(json_object_get(reply, "choices")))
+        return;
+    if (can) {
+        fputs("  next: ask them for the fingerprint of theirs, then: smime "
+              "contacts pin ",
+              stdout);
+        show_text(stdout, address);
+        puts(" FINGERPRINT");
+    } else if (strcmp(text_of(reply, "reason"), "blocked") == 0) {
+        fputs("  next: take it back with: smime contacts unblock ", stdout);
+        show_text(stdout, address);
+        putchar('\n');
+    } else {
+        puts("  next: ask them for a signed mail and open it with: smime open "
+             "FILE");
+    }
+}
+
 int
 contacts_why(const struct arguments *a)
 {
@@ -61,11 +99,9 @@ contacts_why(const struct arguments *a)
     } else {
         fputs(": nothing can be encrypted: ", stdout);
         show_text(stdout, text_of(reply, "reason"));
-        puts(json_array_size(choices) > 0
-                 ? ""
-                 : "\n  next: ask them for a signed mail and open it with: "
-                   "smime open FILE");
+        putchar('\n');
     }
     json_array_foreach(choices, i, choice) choice_say(choice);
+    next_say(reply, a->operand[0]);
     return output_finish(EXIT_DONE);
 }
