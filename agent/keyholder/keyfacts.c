@@ -21,15 +21,42 @@ add_address(struct key_facts *f, const char *address)
     strcpy(f->address[f->addresses++], address);
 }
 
-/* rfc822Name of the subjectAltName, and emailAddress of the subject. */
+/* RFC 9598: SmtpUTF8Mailbox, which X509_get1_email leaves out. */
+static void
+add_other_name(struct key_facts *f, const GENERAL_NAME *g)
+{
+    const ASN1_STRING *s;
+    char text[LIMIT_ADDRESS_BYTES + 1];
+    size_t n;
+
+    if (g->type != GEN_OTHERNAME ||
+        OBJ_obj2nid(g->d.otherName->type_id) != NID_id_on_SmtpUTF8Mailbox ||
+        g->d.otherName->value->type != V_ASN1_UTF8STRING)
+        return;
+    s = g->d.otherName->value->value.utf8string;
+    n = (size_t)ASN1_STRING_length(s);
+    if (n >= sizeof(text) || memchr(ASN1_STRING_get0_data(s), '\0', n))
+        return;
+    memcpy(text, ASN1_STRING_get0_data(s), n);
+    text[n] = '\0';
+    add_address(f, text);
+}
+
+/* rfc822Name and SmtpUTF8Mailbox of the subjectAltName, and emailAddress of
+ * the subject. */
 static void
 add_addresses(struct key_facts *f, const uint8_t *der, size_t n)
 {
     X509 *x = d2i_X509(NULL, &der, (long)n);
     STACK_OF(OPENSSL_STRING) *all = x ? X509_get1_email(x) : NULL;
+    GENERAL_NAMES *names =
+        x ? X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL) : NULL;
 
     for (int i = 0; i < sk_OPENSSL_STRING_num(all); i++)
         add_address(f, sk_OPENSSL_STRING_value(all, i));
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+        add_other_name(f, sk_GENERAL_NAME_value(names, i));
+    GENERAL_NAMES_free(names);
     X509_email_free(all);
     X509_free(x);
 }

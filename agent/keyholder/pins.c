@@ -64,17 +64,6 @@ read_given(struct client *c, const struct pin_request *r, struct pins *out,
     return e;
 }
 
-static enum err
-ask_once(struct prompt *prompt, struct token *t, const char *operation,
-         const struct token_info *info, bool chooses, const char *error,
-         struct secret **out, struct problem *p)
-{
-    const struct purpose why = {
-        .token = t, .operation = operation, .chooses = chooses};
-
-    return prompt_pin(prompt, &why, info, error, out, p);
-}
-
 static bool
 same_secret(const struct secret *a, const struct secret *b)
 {
@@ -85,19 +74,22 @@ same_secret(const struct secret *a, const struct secret *b)
 
 /* What nobody has typed before is typed twice. */
 static enum err
-ask_new(struct prompt *prompt, struct token *t, const char *operation,
-        const char *again, const struct token_info *info, struct secret **out,
-        struct problem *p)
+ask_new(struct prompt *prompt, const struct purpose *why, const char *again,
+        const struct token_info *info, struct secret **out, struct problem *p)
 {
+    struct purpose once = *why, once_more = *why;
     const char *error = NULL;
+
+    once.chooses = once_more.chooses = true;
+    once_more.operation = again;
 
     for (int i = 0; i < LIMIT_ROUNDS; i++) {
         AUTO(secret) struct secret *one = NULL;
         AUTO(secret) struct secret *two = NULL;
-        enum err e = ask_once(prompt, t, operation, info, true, error, &one, p);
+        enum err e = prompt_pin(prompt, &once, info, error, &one, p);
 
         if (e == ERR_OK)
-            e = ask_once(prompt, t, again, info, true, NULL, &two, p);
+            e = prompt_pin(prompt, &once_more, info, NULL, &two, p);
         if (e != ERR_OK)
             return e;
         if (same_secret(one, two)) {
@@ -110,9 +102,18 @@ ask_new(struct prompt *prompt, struct token *t, const char *operation,
 }
 
 static enum err
-ask_missing(struct client *c, struct token *t, const struct pin_words *w,
-            struct pins *pins, struct problem *p)
+ask_missing(struct client *c, struct token *t, const char *label,
+            const struct pin_words *w, struct pins *pins, struct problem *p)
 {
+    const struct purpose first = {.token = t,
+                                  .label = label,
+                                  .operation = w->first,
+                                  .is_puk = w->first_is_puk || w->first_is_new};
+    const struct purpose second = {.token = t,
+                                   .label = label,
+                                   .operation = w->second,
+                                   .prompt =
+                                       w->first_is_new ? NULL : "New PIN:"};
     AUTO(prompt) struct prompt prompt = {0};
     struct token_info info;
     enum tokens_err loaded = token_load_info(t, &info);
@@ -129,23 +130,24 @@ ask_missing(struct client *c, struct token *t, const struct pin_words *w,
         info.pin_count_low = false;
     }
     if (e == ERR_OK && !pins->first)
-        e = w->first_is_new ? ask_new(&prompt, t, w->first, w->first_again,
-                                      &info, &pins->first, p)
-                            : ask_once(&prompt, t, w->first, &info, false, NULL,
-                                       &pins->first, p);
+        e = w->first_is_new
+                ? ask_new(&prompt, &first, w->first_again, &info, &pins->first,
+                          p)
+                : prompt_pin(&prompt, &first, &info, NULL, &pins->first, p);
     if (e == ERR_OK && !pins->second)
-        e = ask_new(&prompt, t, w->second, w->again, &info, &pins->second, p);
+        e = ask_new(&prompt, &second, w->again, &info, &pins->second, p);
     return e;
 }
 
 static enum err
-get_pins(struct client *c, struct token *t, const struct pin_request *r,
-         const struct pin_words *w, struct pins *out, struct problem *p)
+get_pins(struct client *c, struct token *t, const char *label,
+         const struct pin_request *r, const struct pin_words *w,
+         struct pins *out, struct problem *p)
 {
     enum err e = read_given(c, r, out, p);
 
     if (e == ERR_OK)
-        e = ask_missing(c, t, w, out, p);
+        e = ask_missing(c, t, label, w, out, p);
     /* An empty one would be taken for "use your own pad". */
     if (e == ERR_OK && ((out->first && secret_slice(out->first).n == 0) ||
                         (out->second && secret_slice(out->second).n == 0)))
@@ -177,7 +179,7 @@ set_pin(struct client *c, struct token *t, const struct pin_request *r,
     enum tokens_err done;
 
     if (e == ERR_OK)
-        e = get_pins(c, t, r, w, &pins, p);
+        e = get_pins(c, t, NULL, r, w, &pins, p);
     if (e != ERR_OK)
         return e;
     a = bytes_of(pins.first);
@@ -280,12 +282,13 @@ initialize(struct client *c, struct token *t, const struct pin_request *r,
            struct token **out, struct problem *p)
 {
     AUTO(pins) struct pins pins = {0};
-    enum err e = get_pins(c, t, r, &words_init, &pins, p);
     char label[TOKEN_LABEL_BYTES] = "";
     struct slice so_pin, pin;
     enum tokens_err done;
+    enum err e;
 
     memcpy(label, r->label.p, r->label.n);
+    e = get_pins(c, t, label, r, &words_init, &pins, p);
     if (e != ERR_OK) {
         problem_set_token(p, label);
         return e;

@@ -175,7 +175,7 @@ describe(struct prompt *prompt, const struct purpose *why,
         add_key(out, why->facts);
     else if (why->key[0])
         add_foreign(out, "", why->key, 100);
-    add_foreign(out, "Token: ", token, 100);
+    add_foreign(out, "Token: ", why->label ? why->label : token, 100);
 }
 
 /* Errors: of the broker, of pinentry_open. */
@@ -221,6 +221,8 @@ start_for_token(struct prompt *prompt, struct token *token, struct problem *p)
 
 static const char last_try[] =
     "This is the last try: a wrong PIN blocks the token. Go on?\n";
+static const char last_try_of_puk[] =
+    "This is the last try: a wrong PUK blocks the token for good. Go on?\n";
 
 enum err
 prompt_pin(struct prompt *prompt, const struct purpose *why,
@@ -228,19 +230,22 @@ prompt_pin(struct prompt *prompt, const struct purpose *why,
            struct secret **out, struct problem *p)
 {
     struct text text = {.n = 0};
-    char last[sizeof(text.bytes) + sizeof(last_try)];
+    char last[sizeof(text.bytes) + sizeof(last_try_of_puk)];
     char name[TOKEN_LABEL_BYTES];
-    const struct pinentry_question question = {
-        .prompt = why->prompt ? why->prompt : "PIN:",
-        .description = text.bytes,
-        .error = error};
+    const struct pinentry_question question = {.prompt = why->prompt
+                                                             ? why->prompt
+                                                         : why->is_puk ? "PUK:"
+                                                                       : "PIN:",
+                                               .description = text.bytes,
+                                               .error = error};
     enum err e = start_for_token(prompt, why->token, p);
 
     if (e != ERR_OK)
         return e;
     describe(prompt, why, info, &text);
     if (info->pin_final_try && !why->chooses) {
-        snprintf(last, sizeof(last), "%s%s", last_try, text.bytes);
+        snprintf(last, sizeof(last), "%s%s",
+                 why->is_puk ? last_try_of_puk : last_try, text.bytes);
         e = pinentry_confirm(prompt->pinentry, last, p);
     }
     if (e == ERR_OK)

@@ -13,7 +13,9 @@
 struct purpose {
     struct token *token;
     const char *operation; /* "sign a message", "import a file", ... */
-    const char *prompt;    /* what is typed, "PUK:"; NULL: "PIN:" */
+    const char *prompt;    /* what is typed, "New PIN:"; NULL: "PIN:" */
+    const char *label;     /* that the token will have; NULL: it has its own */
+    bool is_puk;           /* it is the PUK that is typed */
     char key[LIMIT_LABEL_BYTES + 1]; /* label of the key or file; "" */
     const struct key_facts *facts;   /* of the key; NULL: not about one */
     bool chooses; /* a new PIN: its length is told, no tries */

@@ -32,11 +32,15 @@ remove_found(struct client *c, struct token *t, struct slice id,
              uint32_t *out_count, struct problem *p)
 {
     struct purpose why = {.token = t, .operation = "remove a key for good"};
+    struct key_facts facts;
     enum err e = ERR_OK;
     enum tokens_err removed;
     size_t count = 0;
 
-    find_label(t, id, why.key, sizeof(why.key));
+    if (key_facts_load(t, id, &facts))
+        why.facts = &facts;
+    else
+        find_label(t, id, why.key, sizeof(why.key));
     if (unlock_is_needed(t))
         e = unlock_by_prompt(c, &why, NULL, p);
     if (e != ERR_OK)
