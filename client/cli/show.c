@@ -17,6 +17,18 @@ show_text(FILE *to, const char *text)
     fputs(shown, to);
 }
 
+/* Who reads a pipe may have seen enough of it (| head): then there is nothing
+ * to tell, only the exit code. */
+static int
+output_failed(void)
+{
+    return errno == EPIPE
+               ? EXIT_OUTPUT
+               : failure_say(EXIT_OUTPUT, "make room, then repeat the command",
+                             "the output cannot be written: %s",
+                             strerror(errno));
+}
+
 /* As one line, with everything beyond ASCII escaped: JSON on a terminal must
  * not deceive either. */
 int
@@ -24,8 +36,7 @@ show_json(FILE *to, json_t *reply)
 {
     if (json_dumpf(reply, to, JSON_COMPACT | JSON_ENSURE_ASCII) != 0 ||
         fputc('\n', to) == EOF)
-        return failure_say(EXIT_OUTPUT, "make room, then repeat the command",
-                           "the output cannot be written: %s", strerror(errno));
+        return output_failed();
     return to == stdout ? output_finish(EXIT_DONE) : EXIT_DONE;
 }
 
@@ -33,8 +44,7 @@ int
 output_finish(int exit_code)
 {
     if (fflush(stdout) != 0 || ferror(stdout))
-        return failure_say(EXIT_OUTPUT, "make room, then repeat the command",
-                           "the output cannot be written: %s", strerror(errno));
+        return output_failed();
     return exit_code;
 }
 

@@ -350,6 +350,26 @@ an_agent_that_is_gone_ends_the_harvest(void **state)
 /* ---- contacts
  * ------------------------------------------------------------------------ */
 
+/* Who reads it has seen enough: no word, as little as from any other tool. */
+static void
+a_list_that_nobody_reads_to_its_end_is_no_news(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"contacts\":[{\"address\":\"a@b\"}]}}";
+    assert_int_equal(
+        run_against(&s, "p=$SMIME_AGENT_SOCK.p; mkfifo $p; : <$p & exec 3>$p; "
+                        "wait $!; rm $p; $S contacts list >&3"),
+        71);
+    assert_string_equal(errors, "");
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{\"contacts\":[{\"address\":\"a@b\"}]}}";
+    assert_int_equal(run_against(&s, "$S contacts list >/dev/full"), 71);
+    assert_non_null(strstr(errors, "No space left"));
+}
+
 static void
 contacts_are_listed_and_removed(void **state)
 {
@@ -408,6 +428,7 @@ main(void)
         cmocka_unit_test(
             a_message_that_ends_its_process_is_named_and_hinders_no_other),
         cmocka_unit_test(an_agent_that_is_gone_ends_the_harvest),
+        cmocka_unit_test(a_list_that_nobody_reads_to_its_end_is_no_news),
         cmocka_unit_test(contacts_are_listed_and_removed),
         cmocka_unit_test(output_that_cannot_be_written_ends_with_71),
     };
