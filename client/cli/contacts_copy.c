@@ -11,6 +11,17 @@
 static const struct option_row options[] = {
     {"json", OPTION_FLAG}, {"yes", OPTION_FLAG}, {NULL, OPTION_FLAG}};
 
+static void
+counts_say(const char *done, json_t *reply)
+{
+    long long contacts = (long long)number_of(reply, "contacts");
+    long long certificates = (long long)number_of(reply, "certificates");
+
+    printf("%s: %lld contact%s (%lld certificate%s)", done, contacts,
+           contacts == 1 ? "" : "s", certificates,
+           certificates == 1 ? "" : "s");
+}
+
 /* ---- backup ------------------------------------------------------------- */
 
 static int
@@ -36,7 +47,11 @@ backup(const struct arguments *a)
     int e;
 
     if (fd < 0)
-        return failure_say(EXIT_OUTPUT, "choose a name that is not there yet",
+        return failure_say(EXIT_OUTPUT,
+                           errno == EEXIST ? "choose a name that is not there "
+                                             "yet"
+                                           : "name a file in a folder where "
+                                             "you may write",
                            "%s cannot be made: %s", file, strerror(errno));
     e = backup_call(a, fd, &reply);
     if (e != EXIT_DONE) {
@@ -45,9 +60,8 @@ backup(const struct arguments *a)
     }
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
-    printf("Copied: %lld contacts (%lld certificates) to ",
-           (long long)number_of(reply, "contacts"),
-           (long long)number_of(reply, "certificates"));
+    counts_say("Copied", reply);
+    fputs(" to ", stdout);
     show_text(stdout, file);
     putchar('\n');
     return output_finish(EXIT_DONE);
@@ -91,10 +105,8 @@ restore(const struct arguments *a)
         return e;
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
-    printf("Restored: %lld contacts (%lld certificates); what was there is "
-           "kept as ",
-           (long long)number_of(reply, "contacts"),
-           (long long)number_of(reply, "certificates"));
+    counts_say("Restored", reply);
+    fputs("; what was there is kept as ", stdout);
     show_text(stdout, text_of(reply, "aside"));
     putchar('\n');
     return output_finish(EXIT_DONE);

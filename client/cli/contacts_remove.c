@@ -8,6 +8,7 @@ remove_one(const struct arguments *a)
 {
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *reply = NULL;
+    long long removed;
     int e;
 
     call_init(&c);
@@ -20,7 +21,8 @@ remove_one(const struct arguments *a)
         return show_json(stdout, reply);
     fputs("Removed: ", stdout);
     show_text(stdout, a->operand[0]);
-    printf(" (%lld certificates)\n", (long long)number_of(reply, "removed"));
+    removed = (long long)number_of(reply, "removed");
+    printf(" (%lld certificate%s)\n", removed, removed == 1 ? "" : "s");
     return output_finish(EXIT_DONE);
 }
 
