@@ -1,9 +1,39 @@
+#include <string.h>
+
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
 
 static const struct option_row options[] = {
     {"json", OPTION_FLAG},    {"learn", OPTION_FLAG}, {"at", OPTION_VALUE},
     {"anchors", OPTION_EACH}, {"crl", OPTION_EACH},   {NULL, OPTION_FLAG}};
+
+static bool
+is_kept(json_t *report)
+{
+    json_t *layer, *signer;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(report, "layers"), i, layer)
+    {
+        json_array_foreach(json_object_get(layer, "signers"), k, signer)
+        {
+            if (strcmp(text_of(signer, "learned"), "nothing") != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Good, but by what the person brought along: that is no reason to keep it. */
+static void
+say_why_not_kept(const struct arguments *a, json_t *report)
+{
+    if (arguments_flag(a, "learn") && flag_of(report, "good") &&
+        (arguments_value(a, "at") || arguments_each(a, "anchors", 0)) &&
+        !is_kept(report))
+        puts("  not kept as a contact: for that the agent's own anchors have "
+             "to vouch, as of now");
+}
 
 static int
 run(const struct arguments *a)
@@ -38,6 +68,8 @@ run(const struct arguments *a)
         e = show_json(stdout, reply);
     else
         report_say(stdout, report);
+    if (!arguments_flag(a, "json"))
+        say_why_not_kept(a, report);
     if (e != EXIT_DONE)
         return e;
     return output_finish(flag_of(report, "good") ? EXIT_DONE : EXIT_NO);

@@ -134,7 +134,7 @@ say_learned(FILE *to, json_t *signer)
         end = " has another certificate than before: look at it with smime "
               "contacts show\n";
     else if (strcmp(learned, "failed") == 0)
-        end = " could not be stored in your contacts\n";
+        end = " could not be stored in your contacts; see: smime status\n";
     if (!end)
         return;
     show_text(to,
