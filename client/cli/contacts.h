@@ -14,6 +14,10 @@ int contacts_get(const char *method, const char *parameter, const char *value,
 /* What was wrong with the directory's answer, on stderr. */
 void contacts_directory_say(json_t *directory);
 
+/* A title and what belongs to it, in lines under each other; nothing where
+ * VALUE is empty. */
+void contacts_field_say(size_t indent, const char *title, const char *value);
+
 /* contacts show --why. */
 int contacts_why(const struct arguments *a);
 

@@ -30,10 +30,10 @@ line_fit(const char *text, size_t width)
     return cut > n / 2 ? cut : n > 0 ? n : strlen(text);
 }
 
-/* A title and what belongs to it, in lines under each other. */
-static void
-field_say(const char *title, const char *value)
+void
+contacts_field_say(size_t indent, const char *title, const char *value)
 {
+    const size_t before = indent + TITLE_WIDTH;
     size_t width = terminal_width(), n;
     char shown[4096];
     const char *at = shown;
@@ -41,13 +41,19 @@ field_say(const char *title, const char *value)
     if (value[0] == '\0')
         return;
     text_escape(slice_text(value), shown, sizeof(shown));
-    printf("  %-*s", TITLE_WIDTH, title);
-    width = width > TITLE_WIDTH + 12 ? width - TITLE_WIDTH - 2 : SIZE_MAX;
+    printf("%*s%-*s", (int)indent, "", TITLE_WIDTH, title);
+    width = width > before + 10 ? width - before : SIZE_MAX;
     for (; at[n = line_fit(at, width)] != '\0'; at += n) {
-        printf("%.*s\n%*s", (int)n, at, TITLE_WIDTH + 2, "");
+        printf("%.*s\n%*s", (int)n, at, (int)before, "");
         n += at[n] == ' ';
     }
     puts(at);
+}
+
+static void
+field_say(const char *title, const char *value)
+{
+    contacts_field_say(2, title, value);
 }
 
 /* ---- one certificate ------------------------------------------------------

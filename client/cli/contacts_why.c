@@ -7,11 +7,7 @@
 static void
 line_say(const char *title, const char *value)
 {
-    if (value[0] == '\0')
-        return;
-    printf("    %-13s", title);
-    show_text(stdout, value);
-    putchar('\n');
+    contacts_field_say(4, title, value);
 }
 
 static void

@@ -132,6 +132,28 @@ columns_fit_the_terminal(void **state)
 }
 
 static void
+why_fits_the_terminal_too(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] =
+        "{\"parameters\":{\"can_encrypt\":true,\"choices\":[{\"chosen\":true,"
+        "\"reason\":\"the newest\",\"state\":\"seen\",\"fingerprint\":"
+        "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\","
+        "\"subject\":\"CN=Max of the long names,O=An organisation of "
+        "many\"}]}}";
+    assert_int_equal(
+        run_against(&s,
+                    "script -qec \"stty cols 40; $S contacts show --why a@b\""
+                    " /dev/null </dev/null | tail -n +2"),
+        0);
+    assert_true(lines_fit(40));
+    assert_non_null(strstr(output, "CDEF"));
+}
+
+static void
 colours_are_for_terminals_that_want_them(void **state)
 {
     struct server s;
@@ -172,6 +194,7 @@ main(void)
         cmocka_unit_test(each_script_has_its_width),
         cmocka_unit_test(nothing_is_cut_in_two),
         cmocka_unit_test(columns_fit_the_terminal),
+        cmocka_unit_test(why_fits_the_terminal_too),
         cmocka_unit_test(colours_are_for_terminals_that_want_them),
         cmocka_unit_test(without_a_terminal_nothing_is_cut),
     };
