@@ -55,6 +55,7 @@ choose_writable(struct token_store *store, const struct token *except,
 {
     struct token *all[LIMIT_TOKENS], *fit[LIMIT_TOKENS];
     size_t n, count = 0;
+    bool any = false;
 
     (void)token_store_refresh(store, 0);
     n = token_store_list(store, all, LIMIT_TOKENS);
@@ -62,9 +63,12 @@ choose_writable(struct token_store *store, const struct token *except,
         struct token_info info;
 
         token_get_info(all[i], &info);
+        any = any || info.initialized;
         if (info.initialized && !info.write_protected && all[i] != except)
             fit[count++] = all[i];
     }
+    if (!any)
+        return token_absent_problem(store, NULL, p);
     if (count == 0)
         return fail(p, ERR_TOKEN_ABSENT, "%s",
                     except ? "no other one that can be written"

@@ -105,6 +105,30 @@ keep_named(struct token **all, size_t n, const char *label)
 }
 
 enum err
+token_absent_problem(struct token_store *store, const char *detail,
+                     struct problem *p)
+{
+    struct token *all[LIMIT_TOKENS];
+    size_t n = token_store_list(store, all, LIMIT_TOKENS);
+
+    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
+        char name[TOKEN_LABEL_BYTES];
+        struct token_info info;
+
+        token_get_info(all[i], &info);
+        if (info.initialized)
+            continue;
+        token_name(all[i], name);
+        (void)fail(p, ERR_TOKEN_EMPTY, NULL);
+        /* As smime tokens lists it. */
+        problem_set_token(p, name[0] ? name : "(no label)");
+        return p->code;
+    }
+    return detail ? fail(p, ERR_TOKEN_ABSENT, "%s", detail)
+                  : fail(p, ERR_TOKEN_ABSENT, NULL);
+}
+
+enum err
 token_choose(struct token_store *store, struct slice which, struct token **out,
              struct problem *p)
 {
@@ -117,6 +141,8 @@ token_choose(struct token_store *store, struct slice which, struct token **out,
         n = token_store_list(store, all, LIMIT_TOKENS);
         n = keep_named(all, n < LIMIT_TOKENS ? n : LIMIT_TOKENS, text);
         (void)token_choice_problem(all, n, p);
+    } else if (e == TOKENS_ABSENT && !text[0]) {
+        (void)token_absent_problem(store, NULL, p);
     } else if (e != TOKENS_OK) {
         (void)token_problem(e, NULL, p);
         problem_set_token(p, text);

@@ -148,6 +148,8 @@ get_pins(struct client *c, struct token *t, const char *label,
 
     if (e == ERR_OK)
         e = ask_missing(c, t, label, w, out, p);
+    if (e == ERR_TOKEN_LOCKED) /* it is not, or that is no matter */
+        p->code = e = ERR_PIN_WANTED;
     /* An empty one would be taken for "use your own pad". */
     if (e == ERR_OK && ((out->first && secret_slice(out->first).n == 0) ||
                         (out->second && secret_slice(out->second).n == 0)))

@@ -130,17 +130,31 @@ words_take(struct arguments *a, int argc, char **argv)
     return true;
 }
 
+/* A usage on one line. */
+static int
+missing_say(const struct command *c)
+{
+    AUTO(buf) struct buf usage = {0};
+
+    for (const char *at = c->usage; *at;) {
+        size_t n = strcspn(at, "\n");
+
+        buf_add(&usage, at, n);
+        at += n + strspn(at + n, "\n ");
+        if (*at)
+            buf_addf(&usage, "%s",
+                     strncmp(at, "smime ", 6) == 0 ? ", or: " : " ");
+    }
+    return usage_error(c, "something is missing: smime %s", buf_text(&usage));
+}
+
 static bool
 operands_check(const struct arguments *a)
 {
     const struct command *c = a->command;
 
     if (a->operand_count < (size_t)c->least_operands)
-        return strchr(c->usage, '\n')
-                   ? usage_error(c, "smime %s wants to be told more",
-                                 c->name) == 0
-                   : usage_error(c, "something is missing: smime %s",
-                                 c->usage) == 0;
+        return missing_say(c) == 0;
     if (c->most_operands >= 0 && a->operand_count > (size_t)c->most_operands)
         return usage_error(c, "too much: %s", a->operand[c->most_operands]) ==
                0;

@@ -13,6 +13,12 @@ is_locked(const struct smime_error *error)
     return strcmp(error->name, "TokenLocked") == 0;
 }
 
+static bool
+wants_pins(const struct smime_error *error)
+{
+    return strcmp(error->name, "PinWanted") == 0;
+}
+
 /* ---- one PIN, then again ------------------------------------------------ */
 
 static bool
@@ -107,7 +113,7 @@ repeat_typed(const struct arguments *a, const char *method, call_maker *make,
 
     for (const struct wanted_secret *w = secrets; w->parameter; w++)
         given = given || arguments_flag(a, w->option);
-    if (given || !is_locked(error) || !can_ask())
+    if (given || !wants_pins(error) || !can_ask())
         return error_say(error);
     e = begin(&c, a, make);
     if (e != EXIT_DONE)
