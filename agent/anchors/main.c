@@ -6,7 +6,6 @@
  * The code of the module that [anchors] nss names runs here and in no other
  * process.
  */
-#include <ini.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/anchors/nss.h"
+#include "agent/base/conf.h"
 #include "agent/base/fd.h"
 #include "agent/base/harden.h"
 #include "agent/base/limits.h"
@@ -26,39 +26,33 @@ struct setting {
 
 /* Values that are not understood switch it off: whoever wrote them wanted
  * something else than the default. */
-static int
-line_read(void *user, const char *section, const char *name, const char *value)
+static enum conf_answer
+take_line(void *user, const struct conf_line *l)
 {
     struct setting *s = user;
-    char shown[128];
 
-    if (strcmp(section, "anchors") != 0)
-        return 1;
-    if (strcmp(name, "nss") == 0 && value[0] == '/' &&
-        strlen(value) < sizeof(s->path)) {
-        snprintf(s->path, sizeof(s->path), "%s", value);
-        s->is_off = false;
-        return 1;
-    }
-    if (strcmp(name, "nss") == 0)
-        s->is_off = true;
-    if (strcmp(name, "nss") != 0 || strcmp(value, "no") != 0) {
-        text_escape(slice_text(name), shown, sizeof(shown));
-        log_error("agent.conf: [anchors] %s: a path or no is wanted", shown);
-    }
-    return 1;
+    if (strcmp(l->section, "anchors") != 0)
+        return CONF_OTHER;
+    if (strcmp(l->name, "nss") != 0)
+        return CONF_WRONG;
+    s->is_off = l->value[0] != '/' || strlen(l->value) >= sizeof(s->path);
+    if (s->is_off)
+        return strcmp(l->value, "no") == 0 ? CONF_TAKEN : CONF_WRONG;
+    snprintf(s->path, sizeof(s->path), "%s", l->value);
+    return CONF_TAKEN;
 }
 
 static bool
 settings_read(int argc, char **argv, struct setting *s)
 {
+    const struct conf_reader reader = {.take = take_line, .user = s};
+
     if (argc < 1 || argc % 2 == 0)
         return false;
     for (int i = 1; i < argc; i += 2) {
         if (strcmp(argv[i], "--config") != 0)
             return false;
-        if (access(argv[i + 1], F_OK) == 0)
-            (void)ini_parse(argv[i + 1], line_read, s);
+        conf_read(argv[i + 1], &reader);
     }
     for (size_t i = 0; s->path[0] == '\0' && nss_places[i]; i++)
         if (access(nss_places[i], R_OK) == 0)

@@ -1,12 +1,12 @@
 #include "agent/broker/helper.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/base/conf.h"
 #include "agent/base/fd.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
@@ -19,16 +19,17 @@ struct pinentry_choice {
     char program[LIMIT_PROGRAM_BYTES];
 };
 
-static int
-choice_read(void *user, const char *section, const char *name,
-            const char *value)
+static enum conf_answer
+choice_take(void *user, const struct conf_line *l)
 {
     struct pinentry_choice *choice = user;
 
-    if (strcmp(section, "pinentry") == 0 && strcmp(name, "program") == 0 &&
-        strlen(value) < sizeof(choice->program))
-        memcpy(choice->program, value, strlen(value) + 1);
-    return 1;
+    if (strcmp(l->section, "pinentry") != 0 || strcmp(l->name, "program") != 0)
+        return CONF_OTHER;
+    if (l->value[0] == '\0' || strlen(l->value) >= sizeof(choice->program))
+        return CONF_WRONG;
+    memcpy(choice->program, l->value, strlen(l->value) + 1);
+    return CONF_TAKEN;
 }
 
 /* Read anew each time, so that a changed agent.conf counts at once. */
@@ -37,13 +38,11 @@ choice_load(const struct places *places, struct pinentry_choice *out)
 {
     const char *files[] = {places->config_system, places->config_user};
 
-    *out = (struct pinentry_choice){.program = "pinentry"};
-    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
-        int line = ini_parse(files[i], choice_read, out);
+    const struct conf_reader reader = {.take = choice_take, .user = out};
 
-        if (line > 0)
-            log_error("%s, line %d is not understood", files[i], line);
-    }
+    *out = (struct pinentry_choice){.program = "pinentry"};
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++)
+        conf_read(files[i], &reader);
 }
 
 /* ---- starting
@@ -123,19 +122,19 @@ struct module_choice {
     bool remote;
 };
 
-static int
-module_read(void *user, const char *section, const char *name,
-            const char *value)
+/* What is wrong here the keyholder has complained of. */
+static enum conf_answer
+module_take(void *user, const struct conf_line *l)
 {
     struct module_choice *choice = user;
 
-    if (strcmp(section, choice->section) != 0)
-        return 1;
-    if (strcmp(name, "remote") == 0)
-        choice->remote = strcmp(value, "yes") == 0;
-    if (strcmp(name, "path") == 0 && strlen(value) < sizeof(choice->path))
-        memcpy(choice->path, value, strlen(value) + 1);
-    return 1;
+    if (strcmp(l->section, choice->section) != 0)
+        return CONF_OTHER;
+    if (strcmp(l->name, "remote") == 0)
+        choice->remote = strcmp(l->value, "yes") == 0;
+    if (strcmp(l->name, "path") == 0 && strlen(l->value) < sizeof(choice->path))
+        memcpy(choice->path, l->value, strlen(l->value) + 1);
+    return CONF_OTHER;
 }
 
 static bool
@@ -144,11 +143,13 @@ module_find(const struct places *places, struct slice name,
 {
     const char *files[] = {places->config_system, places->config_user};
 
+    const struct conf_reader reader = {.take = module_take, .user = out};
+
     *out = (struct module_choice){.remote = false};
     snprintf(out->section, sizeof(out->section), "module %.*s", (int)name.n,
              (const char *)name.p);
     for (size_t i = 0; i < ARRAY_COUNT(files); i++)
-        (void)ini_parse(files[i], module_read, out);
+        conf_read(files[i], &reader);
     return out->remote && out->path[0] == '/';
 }
 

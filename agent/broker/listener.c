@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -10,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/base/conf.h"
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
@@ -123,17 +123,15 @@ listener_bind(struct listener *l, const char *name, struct complaint *c)
 /* ---- the raw socket: off by default -------------------------------------- */
 
 /* The last word counts; one that is not understood is a no. */
-static int
-raw_read(void *user, const char *section, const char *name, const char *value)
+static enum conf_answer
+raw_take(void *user, const struct conf_line *l)
 {
     bool *enabled = user;
 
-    if (strcmp(section, "raw") != 0 || strcmp(name, "enabled") != 0)
-        return 1;
-    *enabled = strcmp(value, "yes") == 0;
-    if (!*enabled && strcmp(value, "no") != 0)
-        log_error("[raw] enabled is yes or no: there is no raw socket");
-    return 1;
+    if (strcmp(l->section, "raw") != 0 || strcmp(l->name, "enabled") != 0)
+        return CONF_OTHER;
+    *enabled = false;
+    return conf_flag(l->value, enabled) ? CONF_TAKEN : CONF_WRONG;
 }
 
 static bool
@@ -141,9 +139,10 @@ raw_bind(struct listener *l, const struct places *places, struct complaint *c)
 {
     const char *files[] = {places->config_system, places->config_user};
     bool enabled = false;
+    const struct conf_reader reader = {.take = raw_take, .user = &enabled};
 
     for (size_t i = 0; i < ARRAY_COUNT(files); i++)
-        (void)ini_parse(files[i], raw_read, &enabled);
+        conf_read(files[i], &reader);
     return !enabled || listener_bind(l, "io.smimeagent.raw", c);
 }
 

@@ -1,16 +1,13 @@
 #include "agent/fetcher/config.h"
 
-#include <ini.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "agent/base/log.h"
+#include "agent/base/conf.h"
 #include "agent/base/mem.h"
 
 struct loading {
     struct directory_config *config;
-    const char *file;
     bool has_urls; /* of this file */
 };
 
@@ -114,24 +111,14 @@ set_attribute(char **out, const char *value)
 }
 
 static bool
-set_number(unsigned *out, const char *value, unsigned least, unsigned most)
+set_value(struct loading *all, const struct conf_line *l)
 {
-    char *end;
-    unsigned long n = strtoul(value, &end, 10);
-
-    if (end == value || *end != '\0' || *value == '-' || n < least || n > most)
-        return false;
-    *out = (unsigned)n;
-    return true;
-}
-
-static bool
-set_value(struct loading *l, const char *name, const char *value)
-{
-    struct directory_config *c = l->config;
+    struct directory_config *c = all->config;
+    const char *name = l->name;
+    const char *value = l->value;
 
     if (strcmp(name, "url") == 0)
-        return set_urls(l, value);
+        return set_urls(all, value);
     if (strcmp(name, "base") == 0)
         return set_text(&c->base, value);
     if (strcmp(name, "filter") == 0)
@@ -143,31 +130,27 @@ set_value(struct loading *l, const char *name, const char *value)
     if (strcmp(name, "bind-dn") == 0)
         return set_text(&c->bind_dn, value);
     if (strcmp(name, "timeout") == 0)
-        return set_number(&c->timeout_s, value, 1, LIMIT_DIRECTORY_SECONDS);
+        return conf_number(l, &c->timeout_s);
     if (strcmp(name, "cache") == 0)
-        return set_number(&c->cache_s, value, 0, LIMIT_DIRECTORY_CACHE_SECONDS);
-    if (strcmp(name, "start-tls") != 0 ||
-        (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0))
-        return false;
-    c->start_tls = value[0] == 'y';
-    return true;
+        return conf_number(l, &c->cache_s);
+    return strcmp(name, "start-tls") == 0 && conf_flag(value, &c->start_tls);
 }
 
-static int
-handle_line(void *user, const char *section, const char *name,
-            const char *value)
+static enum conf_answer
+take_line(void *user, const struct conf_line *l)
+{
+    if (strcmp(l->section, "directory") != 0)
+        return CONF_OTHER;
+    return set_value(user, l) ? CONF_TAKEN : CONF_WRONG;
+}
+
+static void
+complain(void *user, const char *text)
 {
     struct loading *l = user;
 
-    if (strcmp(section, "directory") == 0 && !set_value(l, name, value)) {
-        char shown[2][64];
-
-        text_escape(slice_text(name), shown[0], sizeof(shown[0]));
-        text_escape(slice_text(value), shown[1], sizeof(shown[1]));
-        snprintf(l->config->fault, sizeof(l->config->fault),
-                 "[directory] %s = %s is not understood", shown[0], shown[1]);
-    }
-    return 1;
+    if (!l->config->fault[0])
+        snprintf(l->config->fault, sizeof(l->config->fault), "%s", text);
 }
 
 void
@@ -177,10 +160,11 @@ directory_config_load(const char *const *files, size_t count,
     *out = (struct directory_config){.timeout_s = DIRECTORY_TIMEOUT_S,
                                      .cache_s = DIRECTORY_CACHE_S};
     for (size_t i = 0; i < count; i++) {
-        struct loading l = {.config = out, .file = files[i]};
+        struct loading l = {.config = out};
+        const struct conf_reader reader = {
+            .take = take_line, .complain = complain, .user = &l};
 
-        if (access(files[i], F_OK) == 0)
-            (void)ini_parse(files[i], handle_line, &l);
+        conf_read(files[i], &reader);
     }
     if (!out->filter)
         out->filter = mem_text(slice_text(DIRECTORY_FILTER));

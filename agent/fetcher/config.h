@@ -26,7 +26,7 @@ struct directory_config {
     bool start_tls;
     unsigned timeout_s; /* for one question, over all replicas */
     unsigned cache_s;   /* how long an answer is taken for true */
-    char fault[256];    /* what is not understood; the directory is then not
+    char fault[512];    /* what is not understood; the directory is then not
                            used: half a configuration asks the wrong one */
 };
 

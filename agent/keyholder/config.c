@@ -1,9 +1,6 @@
 #include "agent/keyholder/config.h"
 
-#include <ini.h>
-#include <stdio.h>
-#include <unistd.h>
-
+#include "agent/base/conf.h"
 #include "agent/base/log.h"
 #include "agent/keyholder/program_rules.h"
 
@@ -80,27 +77,6 @@ set_names(char *names[], const char *value)
     return true;
 }
 
-static bool
-set_number(unsigned *out, const char *value, unsigned least, unsigned most)
-{
-    char *end;
-    unsigned long n = strtoul(value, &end, 10);
-
-    if (end == value || *end != '\0' || *value == '-' || n < least || n > most)
-        return false;
-    *out = (unsigned)n;
-    return true;
-}
-
-static bool
-set_bool(bool *out, const char *value)
-{
-    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-        return false;
-    *out = value[0] == 'y';
-    return true;
-}
-
 static struct config_module *
 module_named(struct config *c, const char *name)
 {
@@ -114,10 +90,12 @@ module_named(struct config *c, const char *name)
 }
 
 static bool
-set_module(struct config *c, const char *module, const char *name,
-           const char *value)
+set_module(struct config *c, const struct conf_line *l)
 {
-    struct config_module *m = module_named(c, module);
+    struct config_module *m =
+        module_named(c, l->section + sizeof(module_prefix) - 1);
+    const char *name = l->name;
+    const char *value = l->value;
 
     if (!m)
         return false;
@@ -134,10 +112,10 @@ set_module(struct config *c, const char *module, const char *name,
         return true;
     }
     if (strcmp(name, "operations") == 0)
-        return set_number(&m->operations, value, 1, 16);
+        return conf_number(l, &m->operations);
     if (strcmp(name, "remote") == 0) {
         /* Never here when it should run elsewhere. */
-        m->refused = !set_bool(&m->remote, value);
+        m->refused = !conf_flag(value, &m->remote);
         return !m->refused;
     }
     return false;
@@ -167,7 +145,7 @@ set_key(struct config *c, const char *key, const char *name, const char *value)
         return false;
     }
     if (strcmp(name, "confirm") == 0) {
-        if (set_bool(&k->confirm, value))
+        if (conf_flag(value, &k->confirm))
             return true;
         k->confirm = true;
         return false;
@@ -180,10 +158,13 @@ set_key(struct config *c, const char *key, const char *name, const char *value)
 }
 
 static bool
-set_modules(struct config *c, const char *name, const char *value)
+set_modules(struct config *c, const struct conf_line *l)
 {
+    const char *name = l->name;
+    const char *value = l->value;
+
     if (strcmp(name, "system") == 0)
-        return set_bool(&c->use_system, value);
+        return conf_flag(value, &c->use_system);
     if (strcmp(name, "deny") == 0)
         return set_names(c->deny, value);
     c->has_allow |= strcmp(name, "allow") == 0;
@@ -191,29 +172,27 @@ set_modules(struct config *c, const char *name, const char *value)
 }
 
 static bool
-set_tokens(struct config *c, const char *name, const char *value)
+set_tokens(struct config *c, const struct conf_line *l)
 {
-    if (strcmp(name, "concurrency") == 0)
-        return set_number(&c->concurrency, value, 1, 64);
-    if (strcmp(name, "deadline-ms") == 0)
-        return set_number(&c->deadline_ms, value, 100, 600000);
-    if (strcmp(name, "list-deadline-ms") == 0)
-        return set_number(&c->list_deadline_ms, value, 100, 600000);
-    return strcmp(name, "pin-tries") == 0 &&
-           set_number(&c->pin_prompts, value, 1, CONFIG_PIN_PROMPTS);
+    if (strcmp(l->name, "concurrency") == 0)
+        return conf_number(l, &c->concurrency);
+    if (strcmp(l->name, "deadline-ms") == 0)
+        return conf_number(l, &c->deadline_ms);
+    if (strcmp(l->name, "list-deadline-ms") == 0)
+        return conf_number(l, &c->list_deadline_ms);
+    return strcmp(l->name, "pin-tries") == 0 && conf_number(l, &c->pin_prompts);
 }
 
 static bool
-set_pin(struct config_pin *pin, const char *name, const char *value)
+set_pin(struct config_pin *pin, const struct conf_line *l)
 {
-    if (strcmp(name, "cache") == 0)
-        return set_bool(&pin->cache, value);
-    if (strcmp(name, "over-removal") == 0)
-        return set_bool(&pin->over_removal, value);
-    if (strcmp(name, "idle") == 0)
-        return set_number(&pin->idle_s, value, 1, LIMIT_CONFIG_SECONDS);
-    return strcmp(name, "limit") == 0 &&
-           set_number(&pin->limit_s, value, 1, LIMIT_CONFIG_SECONDS);
+    if (strcmp(l->name, "cache") == 0)
+        return conf_flag(l->value, &pin->cache);
+    if (strcmp(l->name, "over-removal") == 0)
+        return conf_flag(l->value, &pin->over_removal);
+    if (strcmp(l->name, "idle") == 0)
+        return conf_number(l, &pin->idle_s);
+    return strcmp(l->name, "limit") == 0 && conf_number(l, &pin->limit_s);
 }
 
 /* The events of [lock] on. */
@@ -238,60 +217,66 @@ set_events(struct config_lock *lock, const char *value)
 }
 
 static bool
-set_lock(struct config_lock *lock, const char *name, const char *value)
+set_lock(struct config_lock *lock, const struct conf_line *l)
 {
-    if (strcmp(name, "on") == 0)
-        return set_events(lock, value);
-    return strcmp(name, "idle") == 0 &&
-           set_number(&lock->idle_s, value, 0, LIMIT_CONFIG_SECONDS);
+    if (strcmp(l->name, "on") == 0)
+        return set_events(lock, l->value);
+    return strcmp(l->name, "idle") == 0 && conf_number(l, &lock->idle_s);
 }
 
 static bool
-set_consent(struct config_consent *consent, const char *name, const char *value)
+set_consent(struct config_consent *consent, const struct conf_line *l)
 {
-    if (strcmp(name, "window") == 0)
-        return set_number(&consent->window_s, value, 0, LIMIT_CONFIG_SECONDS);
-    return strcmp(name, "count") == 0 &&
-           set_number(&consent->count, value, 0, 100000);
+    if (strcmp(l->name, "window") == 0)
+        return conf_number(l, &consent->window_s);
+    return strcmp(l->name, "count") == 0 && conf_number(l, &consent->count);
 }
 
 static bool
-set_decrypt(struct config_decrypt *decrypt, const char *name, const char *value)
+set_decrypt(struct config_decrypt *decrypt, const struct conf_line *l)
 {
-    if (strcmp(name, "failures") == 0)
-        return set_number(&decrypt->failures, value, 0, LIMIT_DECRYPT_FAILURES);
-    return strcmp(name, "window") == 0 &&
-           set_number(&decrypt->window_s, value, 1, LIMIT_CONFIG_SECONDS);
+    if (strcmp(l->name, "failures") == 0)
+        return conf_number(l, &decrypt->failures);
+    return strcmp(l->name, "window") == 0 && conf_number(l, &decrypt->window_s);
 }
 
-static bool
-set_value(struct config *c, const char *section, const char *name,
-          const char *value)
+/* Who sets what a section says; the rest of [pinentry] and [raw] is read by
+ * the broker. */
+static enum conf_answer
+set_value(struct config *c, const struct conf_line *l)
 {
+    const char *section = l->section;
+    const char *name = l->name;
+    bool ok;
+
     if (strncmp(section, module_prefix, sizeof(module_prefix) - 1) == 0)
-        return set_module(c, section + sizeof(module_prefix) - 1, name, value);
-    if (strncmp(section, key_prefix, sizeof(key_prefix) - 1) == 0)
-        return set_key(c, section + sizeof(key_prefix) - 1, name, value);
-    if (strncmp(section, program_prefix, sizeof(program_prefix) - 1) == 0)
-        return program_rule_set(c, section + sizeof(program_prefix) - 1, name,
-                                value);
-    if (strcmp(section, "modules") == 0)
-        return set_modules(c, name, value);
-    if (strcmp(section, "tokens") == 0)
-        return set_tokens(c, name, value);
-    if (strcmp(section, "pin") == 0)
-        return set_pin(&c->pin, name, value);
-    if (strcmp(section, "lock") == 0)
-        return set_lock(&c->lock, name, value);
-    if (strcmp(section, "consent") == 0)
-        return set_consent(&c->consent, name, value);
-    if (strcmp(section, "raw") == 0 && strcmp(name, "shared-secret") == 0)
-        return set_bool(&c->shared_secrets, value);
-    if (strcmp(section, "decrypt") == 0)
-        return set_decrypt(&c->decrypt, name, value);
-    if (strcmp(section, "pinentry") == 0 && strcmp(name, "timeout") == 0)
-        return set_number(&c->prompt_s, value, 5, LIMIT_PINENTRY_SECONDS);
-    return true;
+        ok = set_module(c, l);
+    else if (strncmp(section, key_prefix, sizeof(key_prefix) - 1) == 0)
+        ok = set_key(c, section + sizeof(key_prefix) - 1, name, l->value);
+    else if (strncmp(section, program_prefix, sizeof(program_prefix) - 1) == 0)
+        ok = program_rule_set(c, section + sizeof(program_prefix) - 1, name,
+                              l->value);
+    else if (strcmp(section, "modules") == 0)
+        ok = set_modules(c, l);
+    else if (strcmp(section, "tokens") == 0)
+        ok = set_tokens(c, l);
+    else if (strcmp(section, "pin") == 0)
+        ok = set_pin(&c->pin, l);
+    else if (strcmp(section, "lock") == 0)
+        ok = set_lock(&c->lock, l);
+    else if (strcmp(section, "consent") == 0)
+        ok = set_consent(&c->consent, l);
+    else if (strcmp(section, "decrypt") == 0)
+        ok = set_decrypt(&c->decrypt, l);
+    else if (strcmp(section, "raw") == 0 && strcmp(name, "shared-secret") == 0)
+        ok = conf_flag(l->value, &c->shared_secrets);
+    else if (strcmp(section, "pinentry") == 0 && strcmp(name, "timeout") == 0)
+        ok = conf_number(l, &c->prompt_s);
+    else if (strcmp(section, "raw") == 0 || strcmp(section, "pinentry") == 0)
+        return conf_words(section, name) ? CONF_OTHER : CONF_WRONG;
+    else
+        return CONF_OTHER;
+    return ok ? CONF_TAKEN : CONF_WRONG;
 }
 
 static bool
@@ -322,41 +307,20 @@ config_check_keys(struct config *c)
     }
 }
 
-struct loading {
-    struct config *config;
-    const char *file;
-};
-
-static int
-handle_line(void *user, const char *section, const char *name,
-            const char *value)
+static enum conf_answer
+take_line(void *user, const struct conf_line *l)
 {
-    struct loading *l = user;
-    char shown[3][96];
-
-    if (set_value(l->config, section, name, value))
-        return 1;
-    text_escape(slice_text(section), shown[0], sizeof(shown[0]));
-    text_escape(slice_text(name), shown[1], sizeof(shown[1]));
-    text_escape(slice_text(value), shown[2], sizeof(shown[2]));
-    log_error("%s: [%s] %s = %s is not understood", l->file, shown[0], shown[1],
-              shown[2]);
-    return 1;
+    return set_value(user, l);
 }
 
 void
 config_load(struct config *c, const char *file)
 {
-    struct loading l = {c, file};
-    int line;
+    /* The rest of agent.conf is complained of here, once. */
+    const struct conf_reader reader = {
+        .take = take_line, .user = c, .strays = true, .broken = true};
 
-    if (access(file, F_OK) != 0)
-        return;
-    line = ini_parse(file, handle_line, &l);
-    if (line < 0)
-        log_error("%s cannot be read", file);
-    else if (line > 0)
-        log_error("%s: line %d is not understood", file, line);
+    conf_read(file, &reader);
     program_rules_settle(c);
 }
 

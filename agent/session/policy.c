@@ -1,21 +1,11 @@
 #include "agent/session/policy.h"
 
-#include <ini.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "agent/base/log.h"
+#include "agent/base/conf.h"
 #include "agent/session/try.h"
 
 static struct policy configured;
-
-static const char digest_words[] = "sha256, sha384 or sha512";
-static const char padding_words[] = "pkcs1 or pss";
-static const char cipher_words[] = "aes128-cbc, aes192-cbc, aes256-cbc, "
-                                   "aes128-gcm, aes192-gcm or aes256-gcm";
-static const char key_padding_words[] = "pkcs1 or oaep";
-static const char header_words[] = "off, clear, cipher or shy";
-static const char flag_words[] = "yes or no";
 
 /* ---- words ----------------------------------------------------------------
  */
@@ -104,18 +94,14 @@ static const struct setting {
     const char *name;      /* in agent.conf */
     const char *parameter; /* of a request */
     bool (*set)(struct policy *p, const char *word);
-    const char *words;
 } settings[] = {
-    {"sign", "digest", "digest", set_digest, digest_words},
-    {"sign", "padding", "padding", set_padding, padding_words},
-    {"encrypt", "cipher", "cipher", set_cipher, cipher_words},
-    {"encrypt", "key-padding", "key_padding", set_key_padding,
-     key_padding_words},
-    {"encrypt", "oaep-digest", "oaep_digest", set_oaep_digest, digest_words},
-    {"mail", "header-protection", "header_protection", set_header,
-     header_words},
-    {"mail", "legacy-display", "legacy_display", set_legacy_display,
-     flag_words},
+    {"sign", "digest", "digest", set_digest},
+    {"sign", "padding", "padding", set_padding},
+    {"encrypt", "cipher", "cipher", set_cipher},
+    {"encrypt", "key-padding", "key_padding", set_key_padding},
+    {"encrypt", "oaep-digest", "oaep_digest", set_oaep_digest},
+    {"mail", "header-protection", "header_protection", set_header},
+    {"mail", "legacy-display", "legacy_display", set_legacy_display},
 };
 
 /* ---- agent.conf -----------------------------------------------------------
@@ -128,37 +114,24 @@ is_ours(const char *section)
            strcmp(section, "mail") == 0;
 }
 
-static int
-handle_line(void *user, const char *section, const char *name,
-            const char *value)
+static enum conf_answer
+take_line(void *user, const struct conf_line *l)
 {
-    char shown[2][96];
-
-    (void)user;
-    if (!is_ours(section))
-        return 1;
+    if (!is_ours(l->section))
+        return CONF_OTHER;
     for (size_t i = 0; i < ARRAY_COUNT(settings); i++)
-        if (strcmp(settings[i].section, section) == 0 &&
-            strcmp(settings[i].name, name) == 0) {
-            if (settings[i].set(&configured, value))
-                return 1;
-            text_escape(slice_text(value), shown[1], sizeof(shown[1]));
-            log_error("agent.conf: [%s] %s = %s: %s is wanted", section, name,
-                      shown[1], settings[i].words);
-            return 1;
-        }
-    text_escape(slice_text(name), shown[0], sizeof(shown[0]));
-    log_error("agent.conf: [%s] has no %s", section, shown[0]);
-    return 1;
+        if (strcmp(settings[i].section, l->section) == 0 &&
+            strcmp(settings[i].name, l->name) == 0)
+            return settings[i].set(user, l->value) ? CONF_TAKEN : CONF_WRONG;
+    return CONF_WRONG;
 }
 
 void
 policy_load(const char *file)
 {
-    if (access(file, F_OK) != 0)
-        return;
-    if (ini_parse(file, handle_line, NULL) < 0)
-        log_error("%s cannot be read", file);
+    const struct conf_reader reader = {.take = take_line, .user = &configured};
+
+    conf_read(file, &reader);
 }
 
 /* ---- requests -------------------------------------------------------------
@@ -175,7 +148,8 @@ policy_of(struct request *r, struct policy *out)
 
         if (!word || s->set(&p, word))
             continue;
-        fail(&r->problem, ERR_ALGORITHM, "%s is wanted", s->words);
+        fail(&r->problem, ERR_ALGORITHM, "%s is wanted",
+             conf_words(s->section, s->name));
         problem_set_subject(&r->problem, s->name);
         return ERR_ALGORITHM;
     }

@@ -1,14 +1,13 @@
 #include "client/mail/policy.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "agent/base/conf.h"
 #include "agent/base/log.h"
 #include "agent/base/secret.h"
 
@@ -39,23 +38,14 @@ static const struct word field_words[] = {{"tighten", FIELD_TIGHTEN},
 
 /* ---- reading ------------------------------------------------------------ */
 
-struct loading {
-    struct policy *policy;
-    const char *file;
-};
-
+/* The first one is enough to stop the mail. */
 static void
-wrong_add(const struct loading *l, const char *section, const char *name,
-          const char *value, const char *why)
+complain(void *user, const char *text)
 {
-    char shown[3][120];
+    struct policy *p = user;
 
-    text_escape(slice_text(section), shown[0], sizeof(shown[0]));
-    text_escape(slice_text(name), shown[1], sizeof(shown[1]));
-    text_escape(slice_text(value), shown[2], sizeof(shown[2]));
-    if (l->policy->wrong.len == 0)
-        buf_addf(&l->policy->wrong, "%s: [%s] %s = %s: %s", l->file, shown[0],
-                 shown[1], shown[2], why);
+    if (p->wrong.len == 0)
+        buf_add_text(&p->wrong, text);
 }
 
 /* 0 when VALUE is none of WORDS. */
@@ -136,42 +126,27 @@ rule_named(struct policy *p, enum rule_kind kind, const char *name)
     return &p->rule[p->count++];
 }
 
-static int
-handle_line(void *user, const char *section, const char *name,
-            const char *value)
+static enum conf_answer
+take_line(void *user, const struct conf_line *l)
 {
-    struct loading *l = user;
     enum rule_kind kind;
     const char *of;
 
-    if (!section_read(section, &kind, &of)) {
-        /* [sendmail form x], [sendmail-to x]: it was meant to be a rule. */
-        if (strncasecmp(section, "sendmail", 8) == 0)
-            wrong_add(l, section, name, value,
-                      "the section is sendmail, sendmail from ADDRESS or "
-                      "sendmail to ADDRESS");
-        return 1;
-    }
-    if (!rule_set(rule_named(l->policy, kind, of), name, value))
-        wrong_add(l, section, name, value, "not understood");
-    return 1;
+    /* [sendmail form x], [sendmail-to x]: it was meant to be a rule. */
+    if (!section_read(l->section, &kind, &of))
+        return strncasecmp(l->section, "sendmail", 8) == 0 ? CONF_WRONG
+                                                           : CONF_OTHER;
+    return rule_set(rule_named(user, kind, of), l->name, l->value) ? CONF_TAKEN
+                                                                   : CONF_WRONG;
 }
 
 static void
 file_load(struct policy *p, const char *file)
 {
-    struct loading l = {p, file};
-    int line;
+    const struct conf_reader reader = {
+        .take = take_line, .complain = complain, .user = p, .broken = true};
 
-    if (access(file, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        return;
-    line = ini_parse(file, handle_line, &l);
-    if (line != 0 && p->wrong.len == 0) {
-        if (line < 0)
-            buf_addf(&p->wrong, "%s cannot be read: %s", file, strerror(errno));
-        else
-            buf_addf(&p->wrong, "%s: line %d is not understood", file, line);
-    }
+    conf_read(file, &reader);
 }
 
 static bool

@@ -7,3 +7,5 @@ target_link_options(test_secret_time PRIVATE
 foreach(name harden landlock sandbox sandbox_work)
   smime_unit_test(${name} smime-sandbox)
 endforeach()
+
+smime_unit_test(conf smime-conf)
