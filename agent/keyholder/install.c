@@ -204,6 +204,18 @@ install_anywhere(struct installing *w, struct problem *p)
     return e;
 }
 
+static enum err
+no_key_for_it(const struct installing *w, struct slice named, struct problem *p)
+{
+    char name[TOKEN_LABEL_BYTES];
+
+    if (named.n == 0)
+        return fail(p, ERR_NO_KEY_FOR_CERTIFICATE, NULL);
+    token_name(w->token, name);
+    return fail(p, ERR_NO_KEY_FOR_CERTIFICATE,
+                "only the token %s was looked at, as --token says", name);
+}
+
 enum err
 certificates_install(struct client *c, const struct install_request *request,
                      struct import_reply *out, struct reply_room *room,
@@ -225,7 +237,7 @@ certificates_install(struct client *c, const struct install_request *request,
             e = install_on(&w, true, p);
     }
     if (e == ERR_OK && w.installed == 0)
-        e = fail(p, ERR_NO_KEY_FOR_CERTIFICATE, NULL);
+        e = no_key_for_it(&w, request->token, p);
     if (e != ERR_OK)
         return e;
     for (size_t i = 0; i < w.installed; at = w.end[i++])
