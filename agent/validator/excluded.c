@@ -50,29 +50,68 @@ is_within(struct slice address, struct slice subtree)
     return ends_with(domain_of(address), slice_of(base.data + 1, base.len - 1));
 }
 
+/* Of no length it is all of them, as NSS has it: what a certificate authority
+ * writes that is to certify no mailbox at all. */
 static bool
-excludes(X509 *issuer, const struct buf *addresses, size_t count)
+is_excluded(struct slice address, const GENERAL_SUBTREE *of)
+{
+    const ASN1_IA5STRING *name = of->base->d.rfc822Name;
+
+    if (of->base->type != GEN_EMAIL)
+        return false;
+    return ASN1_STRING_length(name) <= 0 ||
+           is_within(address, slice_of(ASN1_STRING_get0_data(name),
+                                       (size_t)ASN1_STRING_length(name)));
+}
+
+static bool
+is_utf8_mailbox(const GENERAL_NAME *name)
+{
+    return name->type == GEN_OTHERNAME &&
+           OBJ_obj2nid(name->d.otherName->type_id) == NID_id_on_SmtpUTF8Mailbox;
+}
+
+static bool
+limits_utf8_mailboxes(const STACK_OF(GENERAL_SUBTREE) * list)
+{
+    for (int i = 0; i < sk_GENERAL_SUBTREE_num(list); i++)
+        if (is_utf8_mailbox(sk_GENERAL_SUBTREE_value(list, i)->base))
+            return true;
+    return false;
+}
+
+static bool
+has_utf8_mailbox(X509 *leaf)
+{
+    GENERAL_NAMES *names =
+        X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+        found |= is_utf8_mailbox(sk_GENERAL_NAME_value(names, i));
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+static bool
+excludes(X509 *issuer, X509 *leaf, const struct buf *addresses, size_t count)
 {
     AUTO(constraints)
     NAME_CONSTRAINTS *c =
         X509_get_ext_d2i(issuer, NID_name_constraints, NULL, NULL);
     int n = c ? sk_GENERAL_SUBTREE_num(c->excludedSubtrees) : 0;
 
-    for (int i = 0; i < n; i++) {
-        const GENERAL_NAME *base =
-            sk_GENERAL_SUBTREE_value(c->excludedSubtrees, i)->base;
-        struct slice subtree;
-
-        if (base->type != GEN_EMAIL ||
-            ASN1_STRING_length(base->d.rfc822Name) <= 0)
-            continue;
-        subtree = slice_of(ASN1_STRING_get0_data(base->d.rfc822Name),
-                           (size_t)ASN1_STRING_length(base->d.rfc822Name));
+    for (int i = 0; i < n; i++)
         for (size_t k = 0; k < count; k++)
-            if (is_within(buf_slice(&addresses[k]), subtree))
+            if (is_excluded(buf_slice(&addresses[k]),
+                            sk_GENERAL_SUBTREE_value(c->excludedSubtrees, i)))
                 return true;
-    }
-    return false;
+    /* A limit that cannot be compared is one that is not kept (RFC 5280
+     * 4.2.1.10): RFC 9598 has such mailboxes limited as rfc822Name alone. */
+    return c &&
+           (limits_utf8_mailboxes(c->permittedSubtrees) ||
+            limits_utf8_mailboxes(c->excludedSubtrees)) &&
+           has_utf8_mailbox(leaf);
 }
 
 static bool
@@ -97,7 +136,8 @@ path_excludes_address(STACK_OF(X509) * path, struct cert *leaf)
     for (size_t i = 0; i < f->address_count; i++)
         address_canonical(slice_text(f->addresses[i]), &addresses[i]);
     for (int i = 1; i < sk_X509_num(path) && !found; i++)
-        found = excludes(sk_X509_value(path, i), addresses, f->address_count);
+        found = excludes(sk_X509_value(path, i), leaf->x509, addresses,
+                         f->address_count);
     for (size_t i = 0; i < f->address_count; i++)
         buf_drop(&addresses[i]);
     ERR_clear_error();

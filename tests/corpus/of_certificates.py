@@ -259,6 +259,21 @@ def constrained(c):
                           "decomposed": "max@bu\u0308cher.example"}.items():
         c.bad("constrained-idn-" + name, by(idn, u, names=(smtp_utf8(
             address),)), "name-not-permitted")
+    mailbox = smtp_utf8("m\u00e4x@example.org")
+    for name, address in {"": mine, "-utf8": mailbox}.items():
+        c.bad("constrained-no-mail" + name, by(
+            excluded(rfc822("")), "max@example.org" if address == mine
+            else "m\u00e4x@example.org", names=(address,)),
+            "name-not-permitted")
+    c.bad("constrained-no-mail-dn", by(excluded(rfc822("")), subject=(dn,)),
+          "name-not-permitted")
+    # RFC 9598 knows no limit of this form: RFC 5280 has it refused.
+    for name, rule in {"out": excluded, "host": permitted}.items():
+        c.bad(f"constrained-{name}-as-utf8", by(
+            rule(smtp_utf8("example.org")), "m\u00e4x@example.org",
+            names=(mailbox,)), "name-not-permitted")
+    c.good("constrained-as-utf8-others", by(excluded(smtp_utf8(
+        "evil.example")), names=(mine,)))
     c.good("constrained-permitted", by(permitted(rfc822("example.org")),
                                        names=(mine,)))
     c.good("constrained-permitted-mailbox", by(permitted(mine),
