@@ -156,8 +156,15 @@ int call_add_fd(struct call *c, const char *name, int fd);
 int call_set_input(struct call *c, const char *file);
 int call_set_output(struct call *c);
 /* Behind call_set_input: where the input is no mail but a CMS object (DER), it
- * becomes a mail that has no other header. EXIT_DONE too when it is a mail. */
-int call_wrap_object(struct call *c);
+ * becomes a mail that has no other header. EXIT_DONE too when it is a mail;
+ * FILE is the operand, for what it says of another. */
+int call_wrap_object(struct call *c, const char *file);
+
+/* Says, and gives the exit code, where the file behind FD is plainly no mail,
+ * no certificate or no CRL: a private key for one. PATH: the operand. EXIT_DONE
+ * too where it is a stream; FD stays where it is. */
+int file_want_mail(const char *path, int fd);
+int file_want(const char *path, int fd, bool crl);
 
 /* Opens the files that OPTION (an OPTION_EACH) names and sets them as the
  * list PARAMETER: several go into one descriptor. EXIT_DONE too when there is

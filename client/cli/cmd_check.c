@@ -41,17 +41,22 @@ static int
 question_set(struct call *c, const struct arguments *a)
 {
     const char *purpose = arguments_value(a, "purpose");
+    const char *address = arguments_value(a, "address");
     int64_t at = -1;
 
     if (purpose && strcmp(purpose, "any") != 0 && strcmp(purpose, "email") != 0)
         return usage_error(a->command, "--purpose is any or email, not %s",
                            purpose);
+    if (address && !strchr(address, '@'))
+        return usage_error(a->command,
+                           "--address wants one like max@example.org, not %s",
+                           address);
     if (!arguments_moment(a, "at", &at))
         return EXIT_USAGE;
     if (at >= 0)
         call_set_number(c, "at", at);
     call_set_text(c, "purpose", purpose);
-    call_set_text(c, "address", arguments_value(a, "address"));
+    call_set_text(c, "address", address);
     if (!policies_set(c, a))
         return EXIT_USAGE;
     call_set_flag(c, "explicit_policy", arguments_flag(a, "explicit-policy"));
@@ -67,6 +72,8 @@ files_set(struct call *c, const struct arguments *a)
     int e = call_set_input(c, a->operand[0]);
     json_t *index = json_object_get(c->parameters, "input");
 
+    if (e == EXIT_DONE)
+        e = file_want(a->operand[0], c->fds[json_integer_value(index)], false);
     if (e != EXIT_DONE)
         return e;
     json_object_set(c->parameters, "certificate", index);
@@ -94,6 +101,15 @@ path_say(json_t *path)
     }
 }
 
+/* There is no sender here. */
+static const char *
+sentence_of(const char *reason)
+{
+    return strcmp(reason, "from-mismatch") == 0
+               ? "the certificate does not name the address that you gave"
+               : reason_sentence(reason);
+}
+
 static void
 answer_say(json_t *answer)
 {
@@ -110,13 +126,15 @@ answer_say(json_t *answer)
     json_array_foreach(json_object_get(answer, "reasons"), i, reason)
     {
         printf("  %s: ", flag_of(answer, "good") ? "note" : "because");
-        show_text(stdout, reason_sentence(json_string_value(reason)));
+        show_text(stdout, sentence_of(json_string_value(reason)));
         putchar('\n');
     }
     path_say(json_object_get(answer, "path"));
     if (text_of(answer, "anchor")[0] != '\0') {
         printf("  trusted by ");
-        show_text(stdout, text_of(answer, "anchor"));
+        show_text(stdout, strcmp(text_of(answer, "anchor"), "given") == 0
+                              ? "the anchors that you gave"
+                              : text_of(answer, "anchor"));
         putchar('\n');
     }
 }

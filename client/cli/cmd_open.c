@@ -17,7 +17,7 @@ run(const struct arguments *a)
     call_init(&c);
     e = call_set_input(&c, a->operand[0]);
     if (e == EXIT_DONE)
-        e = call_wrap_object(&c);
+        e = call_wrap_object(&c, a->operand[0]);
     if (e == EXIT_DONE)
         e = call_set_output(&c);
     if (e != EXIT_DONE)

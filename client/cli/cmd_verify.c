@@ -53,7 +53,7 @@ run(const struct arguments *a)
     call_set_text(&c, "origin", a->operand[0]);
     e = call_set_input(&c, a->operand[0]);
     if (e == EXIT_DONE)
-        e = call_wrap_object(&c);
+        e = call_wrap_object(&c, a->operand[0]);
     if (e == EXIT_DONE)
         e = call_set_files(&c, a, "anchors", "anchors");
     if (e == EXIT_DONE)

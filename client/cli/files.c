@@ -13,10 +13,11 @@
 #define LIMIT_FILES_BYTES (16 * 1024 * 1024) /* the agent takes no more */
 
 static int
-file_open(const char *path, int *out)
+file_open(const char *path, bool crl, int *out)
 {
     AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
+    int e;
 
     if (fd < 0 || fstat(fd, &st) != 0)
         return failure_say(EXIT_INPUT, "check the file and its permissions",
@@ -24,17 +25,19 @@ file_open(const char *path, int *out)
     if (S_ISDIR(st.st_mode))
         return failure_say(EXIT_INPUT, "name the files of it", "%s is a folder",
                            path);
-    *out = fd_take(&fd);
-    return EXIT_DONE;
+    e = file_want(path, fd, crl);
+    if (e == EXIT_DONE)
+        *out = fd_take(&fd);
+    return e;
 }
 
 /* Appends the file and a line end, for PEM that has none of its own. */
 static int
-file_append(const char *path, int to)
+file_append(const char *path, bool crl, int to)
 {
     AUTO(buf) struct buf bytes = {0};
     AUTO(fd) int fd = -1;
-    int e = file_open(path, &fd);
+    int e = file_open(path, crl, &fd);
     ssize_t n;
 
     if (e != EXIT_DONE)
@@ -69,7 +72,7 @@ files_join(const struct arguments *a, const char *option, int *out)
                            strerror(errno));
     for (size_t i = 0; e == EXIT_DONE && (path = arguments_each(a, option, i));
          i++)
-        e = file_append(path, fd);
+        e = file_append(path, strcmp(option, "crl") == 0, fd);
     if (e != EXIT_DONE)
         return e;
     if (lseek(fd, 0, SEEK_SET) != 0)
@@ -87,8 +90,9 @@ call_set_files(struct call *c, const struct arguments *a, const char *option,
 
     if (!first)
         return EXIT_DONE;
-    e = arguments_each(a, option, 1) ? files_join(a, option, &fd)
-                                     : file_open(first, &fd);
+    e = arguments_each(a, option, 1)
+            ? files_join(a, option, &fd)
+            : file_open(first, strcmp(option, "crl") == 0, &fd);
     if (e != EXIT_DONE)
         return e;
     json_object_set_new(c->parameters, parameter,

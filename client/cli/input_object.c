@@ -52,7 +52,7 @@ copy_all(int from, int to)
 }
 
 int
-call_wrap_object(struct call *c)
+call_wrap_object(struct call *c, const char *file)
 {
     static const char header[] =
         "MIME-Version: 1.0\n"
@@ -60,9 +60,10 @@ call_wrap_object(struct call *c)
         "Content-Transfer-Encoding: binary\n\n";
     int from = c->fds[0];
     AUTO(fd) int to = -1;
+    int e = file_want_mail(file, from);
 
-    if (!begins_as_object(from))
-        return EXIT_DONE;
+    if (e != EXIT_DONE || !begins_as_object(from))
+        return e;
     to = memfd_create("object", MFD_CLOEXEC);
     if (to < 0 || !fd_write_all(to, header, sizeof(header) - 1) ||
         !copy_all(from, to) || lseek(to, 0, SEEK_SET) != 0)
