@@ -130,16 +130,50 @@ attribute_find(const char *name, const char *type)
     return slice_of(NULL, 0);
 }
 
+/* Of an upper-case digit, as the agent writes them, or -1. */
+static int
+hex_value(uint8_t c)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *at = memchr(digits, c, sizeof(digits) - 1);
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* "Acme\, Inc." as it is meant (RFC 4514, 2.4). */
+static void
+value_unescape(struct slice value, struct buf *out)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        size_t left = value.n - i;
+        int high = left > 2 ? hex_value(value.p[i + 1]) : -1;
+        int low = left > 2 ? hex_value(value.p[i + 2]) : -1;
+
+        if (value.p[i] != '\\' || left < 2) {
+            buf_add_byte(out, value.p[i]);
+        } else if (high >= 0 && low >= 0) {
+            buf_add_byte(out, (uint8_t)(high << 4 | low));
+            i += 2;
+        } else {
+            buf_add_byte(out, value.p[++i]);
+        }
+    }
+}
+
 void
 name_text(const char *distinguished_name, char *out, size_t size)
 {
+    AUTO(buf) struct buf value = {0};
     struct slice found = attribute_find(distinguished_name, "CN=");
 
     if (found.n == 0)
         found = attribute_find(distinguished_name, "O=");
-    if (found.n == 0)
-        found = slice_text(distinguished_name);
-    text_escape(found, out, size);
+    if (found.n == 0) {
+        text_escape(slice_text(distinguished_name), out, size);
+        return;
+    }
+    value_unescape(found, &value);
+    text_escape(buf_slice(&value), out, size);
 }
 
 void

@@ -34,6 +34,27 @@ a_good_signature_is_said_in_one_line(void **state)
     assert_non_null(strstr(s.requests[0], "\"learn\":true"));
 }
 
+/* RFC 4514 writes a comma in a name as "\\," and a line end as "\\0A". */
+static void
+a_name_is_shown_without_the_marks_of_its_form(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"good\",\"good\":true,"
+        "\"reasons\":[],\"layers\":[{\"kind\":\"signed\",\"signers\":[{"
+        "\"good\":true,\"certificate\":{\"subject\":\"CN=Example\\\\, Elena "
+        "\\\\C3\\\\A9\\\\0Ax,O=O\",\"issuer\":\"O=Acme\\\\, "
+        "Inc.\\\\\\\\,C=DE\","
+        "\"addresses\":[\"elena@example.org\"]}}]}]}}}";
+    assert_int_equal(run_against(&s, "$S verify /dev/null"), 0);
+    assert_string_equal(
+        output, "Good: signed by Example, Elena \xc3\xa9\\x0ax "
+                "<elena@example.org>, all of it.\n  issued by Acme, Inc.\\\n");
+}
+
 static void
 a_note_is_not_why_it_is_bad(void **state)
 {
@@ -251,6 +272,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_signature_is_said_in_one_line),
+        cmocka_unit_test(a_name_is_shown_without_the_marks_of_its_form),
         cmocka_unit_test(a_note_is_not_why_it_is_bad),
         cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
         cmocka_unit_test(parts_are_told_one_by_one),
