@@ -10,6 +10,8 @@
 #include "agent/base/fd.h"
 #include "client/cli/cli.h"
 
+#define COPY_BYTES 65536
+
 /* DER of a SEQUENCE; no header begins so, for the second byte is no text. */
 static bool
 is_object(const uint8_t begin[2])
@@ -39,13 +41,14 @@ begins_as_object(int fd)
 static bool
 copy_all(int from, int to)
 {
-    uint8_t bytes[65536];
+    AUTO(buf) struct buf bytes = {0};
+    uint8_t *at = buf_room(&bytes, COPY_BYTES);
     ssize_t n;
 
-    while ((n = read(from, bytes, sizeof(bytes))) != 0) {
+    while ((n = read(from, at, COPY_BYTES)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 || !fd_write_all(to, bytes, (size_t)n))
+        if (n < 0 || !fd_write_all(to, at, (size_t)n))
             return false;
     }
     return true;
