@@ -19,7 +19,8 @@ is_broken(struct hold *h, CK_OBJECT_HANDLE o, bool *out_nameless)
         return false;
     for (size_t i = 0; i < ARRAY_COUNT(a); i++)
         empty = empty && !attribute_has(&a[i]);
-    *out_nameless = !empty && !attribute_has(&a[0]);
+    *out_nameless =
+        !empty && (!attribute_has(&a[0]) || a[0].ulValueLen > TOKEN_ID_BYTES);
     attributes_wipe(a, ARRAY_COUNT(a));
     return empty;
 }

@@ -655,7 +655,7 @@ enum tokens_err token_find_key_of_certificate(struct token *t,
 struct token_remains {
     size_t half_made; /* neither named nor with anything to be used with: the
                        * rest of a write that was cut off */
-    size_t nameless;  /* private keys without CKA_ID, another program's */
+    size_t nameless;  /* private keys without CKA_ID, or with too long a one */
 };
 
 /* Counts them. Needs a login to see private ones. remove: destroys what is

@@ -100,6 +100,7 @@ what_it_lacks(const char *call)
         {"C_CreateObject", "it takes no such key from outside"},
         {"C_UnwrapKey", "it takes no such key from outside"},
         {"C_GenerateKeyPair", "it makes no such key"},
+        {"C_DestroyObject", "it does not let this be removed"},
         {"C_Sign", "it makes no such signature with this key"},
         {"C_SignInit", "it makes no such signature with this key"},
         {"C_Decrypt", "it does not decrypt this with this key"},

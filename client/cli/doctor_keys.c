@@ -211,7 +211,8 @@ look_for_nameless(json_t *nameless, json_t *findings)
             findings,
             "give each a CKA_ID with the program that made it; pkcs11-tool "
             "has --set-id",
-            "private keys without an id cannot be used, on token: ",
+            "private keys without an id, or with one of more than 64 bytes, "
+            "cannot be used, on token: ",
             buf_text(&about));
     }
 }

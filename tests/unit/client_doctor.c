@@ -41,7 +41,7 @@ doctor_says_what_to_type_next(void **state)
                                    "it is asleep\n  next: check"));
     assert_non_null(strstr(output, "half-made keys on: mail\n  next: smime "
                                    "doctor --clean --token mail\n"));
-    assert_non_null(strstr(output, "cannot be used, on token: odd (3)\n"
+    assert_non_null(strstr(output, "bytes, cannot be used, on token: odd (3)\n"
                                    "  next: give each a CKA_ID"));
     assert_non_null(strstr(output,
                            "this certificate has no key: a@b.c on token mail\n"
