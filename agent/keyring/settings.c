@@ -22,6 +22,10 @@ take_line(void *user, const struct conf_line *l)
             s->on_change = (enum on_change)i;
             return CONF_TAKEN;
         }
+    /* Whoever writes this line wants to know of changes: a slip of the pen
+     * must not mean the opposite. */
+    if (strcmp(l->name, "on-change") == 0)
+        s->on_change = ON_CHANGE_ASK;
     return CONF_WRONG;
 }
 

@@ -55,21 +55,19 @@ has_changed(json_t *choices)
 static void
 next_say(json_t *reply, const char *address)
 {
-    bool can = flag_of(reply, "can_encrypt");
+    bool is_blocked = strcmp(text_of(reply, "reason"), "blocked") == 0;
 
-    if (can && !has_changed(json_object_get(reply, "choices")))
-        return;
-    if (can) {
+    if (!is_blocked && has_changed(json_object_get(reply, "choices"))) {
         fputs("  next: ask them for the fingerprint of theirs, then: smime "
               "contacts pin ",
               stdout);
         show_text(stdout, address);
         puts(" FINGERPRINT");
-    } else if (strcmp(text_of(reply, "reason"), "blocked") == 0) {
+    } else if (is_blocked) {
         fputs("  next: take it back with: smime contacts unblock ", stdout);
         show_text(stdout, address);
         putchar('\n');
-    } else {
+    } else if (!flag_of(reply, "can_encrypt")) {
         puts("  next: ask them for a signed mail and open it with: smime open "
              "FILE");
     }
