@@ -35,10 +35,11 @@ ambiguous(struct request *r, const char *wanted, const struct own_key *a,
 }
 
 /* The one key that WANTED names. A key with several certificates is listed
- * several times: then the entry with the newest of them. */
+ * several times: then the entry with the newest of them. any_token: one key on
+ * two tokens is one. */
 static enum err
-find_key(struct request *r, const struct own_keys *keys, const char *wanted,
-         const struct own_key **out)
+find_key(struct request *r, const struct own_keys *keys, bool any_token,
+         const char *wanted, const struct own_key **out)
 {
     const struct own_key *found = NULL;
 
@@ -47,7 +48,8 @@ find_key(struct request *r, const struct own_keys *keys, const char *wanted,
 
         if (!own_key_is_wanted(keys, k, wanted))
             continue;
-        if (found && !slice_equal(buf_slice(&found->ref), buf_slice(&k->ref)))
+        if (found && !slice_equal(buf_slice(&found->ref), buf_slice(&k->ref)) &&
+            !(any_token && own_key_is_same(found, k)))
             return ambiguous(r, wanted, found, k);
         if (own_key_is_newer(k, found))
             found = k;
@@ -60,19 +62,19 @@ find_key(struct request *r, const struct own_keys *keys, const char *wanted,
 
 /* What is no key, but lies on a token without one, can be named as well. */
 static enum err
-load_and_find(struct request *r, struct own_keys *keys,
+load_and_find(struct request *r, bool any_token, struct own_keys *keys,
               const struct own_key **out)
 {
     const char *wanted = request_text(r, "id");
     enum err e = own_keys_load(r, false, keys);
 
     if (e == ERR_OK)
-        e = find_key(r, keys, wanted, out);
+        e = find_key(r, keys, any_token, wanted, out);
     if (e != ERR_NO_KEY)
         return e;
     own_keys_drop(keys);
     e = keyless_load(r, keys);
-    return e == ERR_OK ? find_key(r, keys, wanted, out) : e;
+    return e == ERR_OK ? find_key(r, keys, any_token, wanted, out) : e;
 }
 
 /* ---- Remove, Export ---------------------------------------------------- */
@@ -87,7 +89,7 @@ keys_remove(struct request *r, json_t **out)
     enum err e = session_narrow(r, VERB_MANAGE, 0, slice_of(NULL, 0));
 
     if (e == ERR_OK)
-        e = load_and_find(r, &keys, &k);
+        e = load_and_find(r, false, &keys, &k);
     if (e != ERR_OK)
         return e;
     choice.key = buf_slice(&k->ref);
@@ -109,7 +111,7 @@ keys_export(struct request *r, json_t **out)
     enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
 
     if (e == ERR_OK)
-        e = load_and_find(r, &keys, &k);
+        e = load_and_find(r, true, &keys, &k);
     if (e == ERR_OK && k->certificate.len == 0) {
         e = fail(&r->problem, ERR_NO_KEY, "it has no certificate");
         problem_set_subject(&r->problem, k->id);

@@ -81,6 +81,15 @@ same_address(const struct own_key *a, const struct own_key *b)
     return l->n > 0 && m->n > 0 && address_equal(l->item[0], m->item[0]);
 }
 
+/* Of one key on two tokens the one whose PIN nobody has to be asked for. */
+static bool
+is_readier(const struct own_key *k, const struct own_key *than)
+{
+    return own_key_is_same(k, than) && !own_key_is_newer(than, k) &&
+           (k->flags & KEY_TOKEN_UNLOCKED) != 0 &&
+           (than->flags & KEY_TOKEN_UNLOCKED) == 0;
+}
+
 static void
 choice_consider(struct choice *c, struct own_key *k, const char *from,
                 bool by_id)
@@ -106,7 +115,7 @@ choice_consider(struct choice *c, struct own_key *k, const char *from,
     c->usable++;
     c->several_ids |= c->best && !own_key_is_same(c->best, k);
     c->several_names |= c->best && !same_address(c->best, k);
-    if (own_key_is_newer(k, c->best))
+    if (own_key_is_newer(k, c->best) || is_readier(k, c->best))
         c->best = k;
 }
 
