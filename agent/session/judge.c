@@ -205,7 +205,8 @@ note_signed(const struct layer *l, const struct layer_verdict *lv,
     case PLACE_PART:
         v->part_signed = true;
         v->part_bad |= !lv->valid;
-        add_reason(v->reasons, "part-signed");
+        if (!v->any_signed) /* layers around all of it come first */
+            add_reason(v->reasons, "part-signed");
         break;
     case PLACE_FORWARDED:
         v->attached_signed = true;
