@@ -235,6 +235,29 @@ name_wanted(STACK_OF(X509) * path, struct chain_verdict *v)
             v->wanted_count++;
 }
 
+/* libcrypto finds no issuer for what it cannot read: that nobody is trusted
+ * would then be said of the wrong one. */
+static bool
+leads_to_malformed(STACK_OF(X509) * path, STACK_OF(X509) * untrusted)
+{
+    int n = sk_X509_num(path);
+    X509 *last = n > 0 ? sk_X509_value(path, n - 1) : NULL;
+
+    if (!last)
+        return false;
+    if (X509_get_extension_flags(last) & EXFLAG_INVALID)
+        return true;
+    for (int i = 0; i < sk_X509_num(untrusted); i++) {
+        X509 *x = sk_X509_value(untrusted, i);
+
+        if (X509_NAME_cmp(X509_get_subject_name(x),
+                          X509_get_issuer_name(last)) == 0 &&
+            (X509_get_extension_flags(x) & EXFLAG_INVALID))
+            return true;
+    }
+    return false;
+}
+
 /* ---- judging ------------------------------------------------------------ */
 
 /* What costs too much is as good as not there. */
@@ -291,6 +314,9 @@ build(const struct anchors *a, const struct chain_question *q,
     v.revocation = found.revocation;
     v.revoked_at = found.revoked_at;
     v.crl_outdated = found.outdated;
+    if (v.chain == CHAIN_UNTRUSTED && leads_to_malformed(found.path, untrusted))
+        v = (struct chain_verdict){.chain = CHAIN_INVALID,
+                                   .reason = "chain-invalid"};
     judge_found(a, q, found.path, &v);
     if (out_path)
         *out_path = TAKE(found.path);

@@ -305,7 +305,13 @@ def broken(c):
     c.bad("odd-two-names", mail(c, issue(more=(extension(
         "2.5.29.17", seq(rfc822("eve@evil.example"))),))), "no-address")
     c.bad("odd-two-purposes", mail(c, issue(more=(extension(
-        "2.5.29.37", seq(oid(SERVER_AUTH))),))), "untrusted-issuer")
+        "2.5.29.37", seq(oid(SERVER_AUTH))),))), "chain-invalid")
+    c.bad("odd-usage-empty", mail(c, issue(usage=None, more=(extension(
+        "2.5.29.15", b"\x03\x02\x07\0", True),))), "chain-invalid")
+    c.bad("odd-path-length-negative", under(pathlen=-1), "chain-invalid")
+    c.bad("odd-names-cut", mail(c, w.issue(key, subject=(email_rdn(
+        "max@example.org"),), more=(extension(
+            "2.5.29.17", b"\x30\x05\x81\x50a"),))), "costly-certificate")
     c.bad("odd-purpose-critical", mail(c, issue(eku=(), more=(extension(
         "2.5.29.37", seq(oid(SERVER_AUTH)), True),))), "wrong-purpose")
     c.bad("odd-issuer-no-authority", under(ca=False), "not-an-authority")
