@@ -47,6 +47,58 @@ any_is_locked(json_t *tokens)
     return false;
 }
 
+static bool
+list_has(json_t *list, const char *text)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one)
+    {
+        if (strcmp(json_string_value(one), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Every text of the list NAME of A is in that of B. */
+static bool
+list_is_covered(json_t *a, json_t *b, const char *name)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(a, name), i, one)
+    {
+        if (!list_has(json_object_get(b, name), json_string_value(one)))
+            return false;
+    }
+    return true;
+}
+
+/* Its certificate ends before UNTIL, or has ended, and another one goes on for
+ * the same addresses and uses: the old key is kept to read old mail. */
+static bool
+is_renewed(json_t *keys, json_t *key, int64_t until)
+{
+    int64_t end = number_of(key, "not_after");
+    json_t *other;
+    size_t i;
+
+    if (end == 0 || end >= until ||
+        json_array_size(json_object_get(key, "addresses")) == 0)
+        return false;
+    json_array_foreach(keys, i, other)
+    {
+        if (strcmp(text_of(other, "state"), "ok") == 0 &&
+            number_of(other, "not_after") >= until &&
+            list_is_covered(key, other, "addresses") &&
+            list_is_covered(key, other, "uses"))
+            return true;
+    }
+    return false;
+}
+
 static void
 look_at_keys(json_t *keys, json_t *tokens, json_t *findings)
 {
@@ -73,6 +125,8 @@ look_at_keys(json_t *keys, json_t *tokens, json_t *findings)
 
         if (!address)
             address = text_of(key, "label");
+        if (is_renewed(keys, key, now + SOON_SECONDS))
+            continue;
         if (strcmp(state, "expired") == 0)
             finding_add(
                 findings,

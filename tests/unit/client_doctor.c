@@ -272,6 +272,35 @@ a_certificate_is_named_so_that_the_key_is_not_meant(void **state)
     assert_non_null(strstr(output, "to take it away: smime keys remove 02\n"));
 }
 
+#define CERTIFIED(end, use, address)                                           \
+    "{\"id\":\"0a\",\"uri\":\"a\",\"private\":\"yes\",\"uses\":[\"" use        \
+    "\"],\"addresses\":[\"" address "\"],\"state\":\"ok\",\"not_after\":" end  \
+    "}"
+#define SOON  "1000"
+#define LATER "99999999999"
+
+static void
+a_certificate_that_was_renewed_is_no_trouble(void **state)
+{
+    static const char nag[] = "expires within 30 days: a@b.c";
+
+    (void)state;
+    look_at_keys(CERTIFIED(SOON, "sign", "a@b.c"), "");
+    assert_non_null(strstr(output, nag));
+    look_at_keys(
+        CERTIFIED(SOON, "sign", "a@b.c") "," CERTIFIED(LATER, "sign", "a@b.c"),
+        "");
+    assert_null(strstr(output, nag));
+    look_at_keys(CERTIFIED(SOON, "sign",
+                           "a@b.c") "," CERTIFIED(LATER, "decrypt", "a@b.c"),
+                 "");
+    assert_non_null(strstr(output, nag));
+    look_at_keys(
+        CERTIFIED(SOON, "sign", "a@b.c") "," CERTIFIED(LATER, "sign", "d@b.c"),
+        "");
+    assert_non_null(strstr(output, nag));
+}
+
 int
 main(void)
 {
@@ -285,6 +314,7 @@ main(void)
         cmocka_unit_test(keys_that_cards_number_alike_are_no_copies),
         cmocka_unit_test(two_keys_with_one_id_on_one_token_are_told),
         cmocka_unit_test(a_certificate_is_named_so_that_the_key_is_not_meant),
+        cmocka_unit_test(a_certificate_that_was_renewed_is_no_trouble),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
