@@ -359,6 +359,32 @@ is_note(const char *word)
     return false;
 }
 
+static bool
+has_reason(json_t *report, const char *word)
+{
+    json_t *list = json_object_get(report, "reasons");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(text_at(list, i), word) == 0)
+            return true;
+    return false;
+}
+
+/* What a person compares the certificate with, and what may be done. */
+static void
+say_help(FILE *to, json_t *report)
+{
+    char from[NAME_TEXT_BYTES];
+
+    texts_join(json_object_get(report, "from"), from, sizeof(from));
+    if (has_reason(report, "from-mismatch") && from[0] != '\0')
+        fprintf(to, "  From says: %s\n", from);
+    if (has_reason(report, "untrusted-issuer"))
+        fputs("  next: if you know who issued it, ask them for their root: "
+              "man smime-agent, anchors\n",
+              to);
+}
+
 /* The first fault says why it is not good. */
 static void
 say_bad(FILE *to, json_t *report)
@@ -383,6 +409,7 @@ say_bad(FILE *to, json_t *report)
                  say_holder_line, 4);
     signers_each(to, report, true, "  a layer is signed by ", say_holder_line,
                  4);
+    say_help(to, report);
 }
 
 /* What is told of a message that is not signed as a whole; OWN is the reason

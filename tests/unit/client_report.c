@@ -76,6 +76,29 @@ a_note_is_not_why_it_is_bad(void **state)
 }
 
 static void
+what_to_compare_and_what_to_do_is_said(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"bad\",\"good\":false,"
+        "\"reasons\":[\"untrusted-issuer\",\"from-mismatch\"],\"from\":["
+        "\"eve\\u202e@evil.example\"],\"layers\":[{\"kind\":\"signed\","
+        "\"signers\":[{\"good\":false," CERTIFICATE "}]}]}}}";
+    assert_int_equal(run_against(&s, "$S verify /dev/null"), 1);
+    assert_string_equal(
+        output,
+        "NOT GOOD: nobody you trust vouches for the certificate.\n"
+        "  also: the certificate does not name the sender's address\n"
+        "  claims to be signed by Elena Example <elena@example.org>\n"
+        "  From says: eve\\xe2\\x80\\xae@evil.example\n"
+        "  next: if you know who issued it, ask them for their root: man "
+        "smime-agent, anchors\n");
+}
+
+static void
 a_bad_signature_ends_with_1_and_says_why(void **state)
 {
     static const char bad[] =
@@ -274,6 +297,7 @@ main(void)
         cmocka_unit_test(a_good_signature_is_said_in_one_line),
         cmocka_unit_test(a_name_is_shown_without_the_marks_of_its_form),
         cmocka_unit_test(a_note_is_not_why_it_is_bad),
+        cmocka_unit_test(what_to_compare_and_what_to_do_is_said),
         cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
         cmocka_unit_test(parts_are_told_one_by_one),
         cmocka_unit_test(
