@@ -61,7 +61,7 @@ say_contacts(json_t *status)
     texts_join(json_object_get(status, "anchor_folders"), folders,
                sizeof(folders));
     printf("\nAnchors:   %lld%s%s\n", (long long)number_of(status, "anchors"),
-           folders[0] ? " from " : "", folders);
+           folders[0] ? "; folders: " : "", folders);
 }
 
 /* The network is used only where agent.conf names a directory. */

@@ -118,7 +118,7 @@ const struct command command_tokens = {
     .summary = "the tokens that are there, and their state",
     .usage = "tokens [--rescan] [--json]\n"
              "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N] "
-             "[--pin-fd N]",
+             "[--pin-fd N] [--json]",
     .help =
         "A line is: label, state, what to know of its PIN (tries left, when "
         "the\n"

@@ -8,6 +8,8 @@
 #include "agent/base/mem.h"
 #include "client/cli/contacts.h"
 
+static const struct option_row backup_options[] = {{"json", OPTION_FLAG},
+                                                   {NULL, OPTION_FLAG}};
 static const struct option_row options[] = {
     {"json", OPTION_FLAG}, {"yes", OPTION_FLAG}, {NULL, OPTION_FLAG}};
 
@@ -120,7 +122,7 @@ const struct command contacts_backup = {
             "be there yet.\n"
             "\n"
             "  --json   the agent's answer as it is\n",
-    .options = options,
+    .options = backup_options,
     .least_operands = 1,
     .most_operands = 1,
     .run = backup,

@@ -25,6 +25,7 @@ run(const struct arguments *a)
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *reply = NULL;
     const char *format = arguments_value(a, "format");
+    long long contacts, certificates;
     int e;
 
     if (format && !is_format(format))
@@ -51,9 +52,11 @@ run(const struct arguments *a)
         return e;
     if (arguments_flag(a, "json"))
         return show_json(stderr, reply);
-    fprintf(stderr, "%lld contacts, %lld certificates.\n",
-            (long long)number_of(reply, "contacts"),
-            (long long)number_of(reply, "certificates"));
+    contacts = (long long)number_of(reply, "contacts");
+    certificates = (long long)number_of(reply, "certificates");
+    fprintf(stderr, "%lld contact%s, %lld certificate%s.\n", contacts,
+            contacts == 1 ? "" : "s", certificates,
+            certificates == 1 ? "" : "s");
     return EXIT_DONE;
 }
 

@@ -8,6 +8,8 @@
 #define SHOWN_EVENTS 100
 #define MOST_UNDONE  64
 
+static const struct option_row undo_options[] = {{"json", OPTION_FLAG},
+                                                 {NULL, OPTION_FLAG}};
 static const struct option_row options[] = {
     {"json", OPTION_FLAG}, {"all", OPTION_FLAG}, {NULL, OPTION_FLAG}};
 
@@ -130,7 +132,7 @@ const struct command contacts_undo = {
             "See them with: smime contacts history\n"
             "\n"
             "  --json   the agent's answer as it is\n",
-    .options = options,
+    .options = undo_options,
     .most_operands = 1,
     .run = undo,
 };

@@ -242,8 +242,9 @@ run(const struct arguments *a)
 const struct command contacts_import = {
     .name = "contacts import",
     .summary = "certificates that somebody handed to you",
-    .usage = "contacts import [--address A] [--json] FILE|-... | "
-             "contacts import --pin [--fingerprint HEX] [--address A] FILE",
+    .usage = "contacts import [--address A] [--json] FILE|-...\n"
+             "       smime contacts import --pin [--fingerprint HEX] "
+             "[--address A] FILE",
     .help = HELP,
     .options = options,
     .least_operands = 1,
@@ -254,8 +255,10 @@ const struct command contacts_import = {
 const struct command contacts_add = {
     .name = "contacts add",
     .summary = "the same as contacts import",
-    .usage = "contacts add [--address A] [--json] FILE|-... | "
-             "contacts add --pin [--fingerprint HEX] [--address A] FILE",
+    .usage =
+        "contacts add [--address A] [--json] FILE|-...\n"
+        "       smime contacts add --pin [--fingerprint HEX] [--address A] "
+        "FILE",
     .help = HELP,
     .options = options,
     .least_operands = 1,

@@ -230,8 +230,8 @@ const struct command contacts_list = {
 const struct command contacts_search = {
     .name = "contacts search",
     .summary = "contacts by any part of what is known of them",
-    .usage = "contacts search TEXT [--expiring DAYS] [--json] | contacts "
-             "search --directory ADDRESS",
+    .usage = "contacts search TEXT [--expiring DAYS] [--json]\n"
+             "       smime contacts search --directory ADDRESS [--json]",
     .help = "TEXT is a part of an address, a name, an organisation, an issuer "
             "or a\nfingerprint, in any case.\n"
             "\n"

@@ -8,10 +8,14 @@
 #define LEAST_DIGITS 8
 #define GROUP_DIGITS 4
 
-static const struct option_row options[] = {{"json", OPTION_FLAG},
-                                            {"yes", OPTION_FLAG},
-                                            {"undo", OPTION_FLAG},
-                                            {NULL, OPTION_FLAG}};
+static const struct option_row pin_options[] = {{"json", OPTION_FLAG},
+                                                {"yes", OPTION_FLAG},
+                                                {"undo", OPTION_FLAG},
+                                                {NULL, OPTION_FLAG}};
+static const struct option_row block_options[] = {
+    {"json", OPTION_FLAG}, {"undo", OPTION_FLAG}, {NULL, OPTION_FLAG}};
+static const struct option_row undoing_options[] = {{"json", OPTION_FLAG},
+                                                    {NULL, OPTION_FLAG}};
 
 /* ---- fingerprints ------------------------------------------------------- */
 
@@ -214,15 +218,15 @@ block(const struct arguments *a)
 const struct command contacts_pin = {
     .name = "contacts pin",
     .summary = "use this certificate for them and no other",
-    .usage = "contacts pin ADDRESS [FINGERPRINT] [--yes] [--json] | "
-             "contacts pin --undo ADDRESS",
+    .usage = "contacts pin ADDRESS [FINGERPRINT] [--yes] [--json]\n"
+             "       smime contacts pin --undo ADDRESS [--json]",
     .help = "Shows the certificate with its fingerprint and asks whether it "
-            "is theirs: compare\nit with what they told you. From then on mail "
-            "to them is encrypted to this one as\nlong as it is valid, "
+            "is theirs:\ncompare it with what they told you. From then on mail "
+            "to them is encrypted to\nthis one as long as it is valid, "
             "whatever comes later.\n" OF_ONE "  --yes    do not ask\n"
             "  --undo   as smime contacts unpin\n"
             "  --json   the agent's answer as it is\n",
-    .options = options,
+    .options = pin_options,
     .least_operands = 1,
     .most_operands = 2,
     .run = pin,
@@ -233,7 +237,7 @@ const struct command contacts_unpin = {
     .summary = "let the newest certificate count again",
     .usage = "contacts unpin ADDRESS [FINGERPRINT] [--json]",
     .help = OF_ONE "  --json   the agent's answer as it is\n",
-    .options = options,
+    .options = undoing_options,
     .least_operands = 1,
     .most_operands = 2,
     .run = unpin,
@@ -242,14 +246,15 @@ const struct command contacts_unpin = {
 const struct command contacts_block = {
     .name = "contacts block",
     .summary = "never encrypt to this address, or to this certificate",
-    .usage = "contacts block ADDRESS [FINGERPRINT] [--json] | contacts block "
-             "--undo ADDRESS",
+    .usage =
+        "contacts block ADDRESS [FINGERPRINT] [--json]\n"
+        "       smime contacts block --undo ADDRESS [FINGERPRINT] [--json]",
     .help = "A signature by what is blocked is told as blocked, and is never "
             "good. Without a\nfingerprint the address is blocked, also for "
             "certificates to come.\n" OF_ONE
             "  --undo   as smime contacts unblock\n"
             "  --json   the agent's answer as it is\n",
-    .options = options,
+    .options = block_options,
     .least_operands = 1,
     .most_operands = 2,
     .run = block,
@@ -260,7 +265,7 @@ const struct command contacts_unblock = {
     .summary = "take that back",
     .usage = "contacts unblock ADDRESS [FINGERPRINT] [--json]",
     .help = OF_ONE "  --json   the agent's answer as it is\n",
-    .options = options,
+    .options = undoing_options,
     .least_operands = 1,
     .most_operands = 2,
     .run = unblock,

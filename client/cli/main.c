@@ -19,6 +19,7 @@ static int
 help_all(FILE *to)
 {
     fputs("usage: smime COMMAND [OPTIONS] [FILE]\n"
+          "       smime [COMMAND] --help | --version\n"
           "\n"
           "Signs, encrypts, verifies and opens S/MIME mail through "
           "smime-agent,\n"
