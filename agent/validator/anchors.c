@@ -9,7 +9,7 @@
 #include "agent/cms/algorithm.h"
 #include "agent/validator/armour.h"
 
-static const char *const endings[] = {".pem", ".crt", NULL};
+static const char *const endings[] = {".pem", ".crt", ".cer", ".der", NULL};
 
 struct anchors {
     struct folder_set set;
