@@ -325,6 +325,15 @@ has_control(struct slice s)
     return false;
 }
 
+/* There is room. */
+static void
+text_set(char *out, struct slice text)
+{
+    if (text.n > 0)
+        memcpy(out, text.p, text.n);
+    out[text.n] = '\0';
+}
+
 static void
 join_parameters(const struct parameters *all, struct content_type *out)
 {
@@ -346,9 +355,8 @@ join_parameters(const struct parameters *all, struct content_type *out)
             out->ambiguous = true;
             continue;
         }
-        memcpy(out->parameters[out->count].name, name.p, name.n);
-        if (value.len > 0)
-            memcpy(out->parameters[out->count].value, value.data, value.len);
+        text_set(out->parameters[out->count].name, name);
+        text_set(out->parameters[out->count].value, buf_slice(&value));
         out->count++;
     }
 }
@@ -370,7 +378,7 @@ take_type(struct slice *c, struct content_type *out)
     }
     if (type.len == 0 || type.len >= sizeof(out->type))
         return false;
-    memcpy(out->type, type.data, type.len);
+    text_set(out->type, buf_slice(&type));
     return true;
 }
 
@@ -406,18 +414,29 @@ content_type_parse(struct slice value, struct content_type *out)
 {
     AUTO(buf) struct buf text = {0};
     AUTO(parameters) struct parameters all = {.count = 0};
-    struct content_type parsed = {.count = 0};
     struct slice c;
 
     header_unfold(value, &text);
     c = buf_slice(&text);
-    parsed.ambiguous = is_unusual(c);
-    if (!take_type(&c, &parsed))
+    if (!take_type(&c, out))
         return false;
+    out->count = 0;
+    out->ambiguous = is_unusual(buf_slice(&text));
     take_parameters(&c, &all);
-    join_parameters(&all, &parsed);
-    *out = parsed;
+    join_parameters(&all, out);
     return true;
+}
+
+void
+header_content_type(const struct header *h, struct content_type *out)
+{
+    const struct header_field *f = header_find(h, "Content-Type", 0);
+
+    if (f && content_type_parse(f->value, out))
+        return;
+    text_set(out->type, slice_text("text/plain"));
+    out->count = 0;
+    out->ambiguous = false;
 }
 
 const char *

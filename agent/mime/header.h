@@ -78,8 +78,11 @@ struct content_type {
 /* Parses a Content-Type (or Content-Disposition) value leniently: what can
  * be read is read. Of two values for one name the first counts; one that is
  * too long or holds control characters is dropped, and no later one takes
- * its place. Gives false when there is no type at all. */
+ * its place. Gives false, and leaves OUT alone, when there is no type at all.
+ * What is there takes 18 KiB: nothing of it is cleared that is not used. */
 MUST_USE bool content_type_parse(struct slice value, struct content_type *out);
+/* That of an entity; text/plain when nothing can be read (RFC 2045 5.2). */
+void header_content_type(const struct header *h, struct content_type *out);
 /* The parameter's value or NULL. */
 const char *content_type_find(const struct content_type *t, const char *name);
 

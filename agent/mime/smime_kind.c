@@ -88,19 +88,16 @@ header_smime_kind(const struct header *h, struct content_type *out_type)
 {
     static const char *const types[] = {"application/pkcs7-mime",
                                         "application/x-pkcs7-mime"};
-    const struct header_field *f = header_find(h, "Content-Type", 0);
-    struct content_type t = {.type = "text/plain"};
+    const struct content_type *t = out_type;
 
-    if (f && !content_type_parse(f->value, &t))
-        t = (struct content_type){.type = "text/plain"};
-    *out_type = t;
-    if (strcmp(t.type, "multipart/signed") == 0)
-        return is_pkcs7_multipart(&t) ? SMIME_MULTIPART_SIGNED : SMIME_NONE;
-    if (is_one_of(t.type, types, ARRAY_COUNT(types)) ||
-        is_pkcs7_signature(t.type))
+    header_content_type(h, out_type);
+    if (strcmp(t->type, "multipart/signed") == 0)
+        return is_pkcs7_multipart(t) ? SMIME_MULTIPART_SIGNED : SMIME_NONE;
+    if (is_one_of(t->type, types, ARRAY_COUNT(types)) ||
+        is_pkcs7_signature(t->type))
         return SMIME_PKCS7;
     /* What readers show themselves is never S/MIME by its name. */
-    if (strncmp(t.type, "application/", 12) != 0)
+    if (strncmp(t->type, "application/", 12) != 0)
         return SMIME_NONE;
-    return has_pkcs7_name(h, &t) ? SMIME_PKCS7 : SMIME_NONE;
+    return has_pkcs7_name(h, t) ? SMIME_PKCS7 : SMIME_NONE;
 }

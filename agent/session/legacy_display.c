@@ -22,15 +22,6 @@ is_ascii(const char *text)
     return true;
 }
 
-static void
-type_of(const struct header *h, struct content_type *out)
-{
-    const struct header_field *f = header_find(h, "Content-Type", 0);
-
-    if (!f || !content_type_parse(f->value, out))
-        *out = (struct content_type){.type = "text/plain"};
-}
-
 static bool
 is_attachment(const struct header *h)
 {
@@ -46,7 +37,7 @@ legacy_display_fits(const struct header *h)
 {
     struct content_type type;
 
-    type_of(h, &type);
+    header_content_type(h, &type);
     return (strcmp(type.type, "text/plain") == 0 ||
             strcmp(type.type, "text/html") == 0) &&
            !is_attachment(h) && header_transfer(h) != TRANSFER_UNKNOWN &&
@@ -202,7 +193,7 @@ legacy_display_put(const char *display, const struct header *h,
     enum transfer transfer = header_transfer(h);
     struct content_type type;
 
-    type_of(h, &type);
+    header_content_type(h, &type);
     element_make(display, &type, &element);
     TRY(put_header(h, &element, to, p));
     if (transfer == TRANSFER_BASE64)

@@ -51,16 +51,6 @@ name_of(const struct header *h, const struct content_type *type)
     return mem_text(slice_text(shown));
 }
 
-/* As it was parsed: text/plain when nothing can be (RFC 2045 5.2). */
-static void
-type_of(const struct header *h, struct content_type *out)
-{
-    const struct header_field *f = header_find(h, "Content-Type", 0);
-
-    if (!f || !content_type_parse(f->value, out))
-        *out = (struct content_type){.type = "text/plain"};
-}
-
 void
 reading_note_part(struct reading *g, const struct header *h,
                   const struct author *author, const struct where *w)
@@ -72,7 +62,7 @@ reading_note_part(struct reading *g, const struct header *h,
         g->more = true;
         return;
     }
-    type_of(h, &type);
+    header_content_type(h, &type);
     g->part = mem_resize(g->part, (g->part_count + 1) * sizeof(*g->part));
     part = &g->part[g->part_count++];
     *part =
@@ -125,7 +115,7 @@ shape_read(const struct entity *e, const struct where *w, struct shape *out)
     *out = (struct shape){.kind = SHAPE_LEAF};
     if (!e->is_entity)
         return;
-    type_of(&e->header, &type);
+    header_content_type(&e->header, &type);
     if (header_transfer(&e->header) != TRANSFER_IDENTITY) {
         out->hidden = w->place == PLACE_SPINE && is_message_itself(&type);
         return;

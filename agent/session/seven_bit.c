@@ -79,16 +79,14 @@ is_message(const char *type)
 static void
 shape_read(const struct header *h, struct role role, struct shape *out)
 {
-    const struct header_field *f = header_find(h, "Content-Type", 0);
-    struct content_type type = {.type = "text/plain"};
+    struct content_type type;
     const char *boundary;
 
     *out = (struct shape){.kind = SHAPE_LEAF};
     read_label(h, out);
-    if (!f && role.in_digest)
+    header_content_type(h, &type);
+    if (role.in_digest && header_count(h, "Content-Type") == 0)
         snprintf(type.type, sizeof(type.type), "message/rfc822");
-    else if (f && !content_type_parse(f->value, &type))
-        type = (struct content_type){.type = "text/plain"};
     out->text = strncmp(type.type, "text/", 5) == 0;
     if (header_count(h, "Content-Type") > 1 ||
         header_count(h, "Content-Transfer-Encoding") > 1 ||
