@@ -134,6 +134,33 @@ mail_verify(struct request *r, json_t **out)
 /* ---- harvest
  * ----------------------------------------------------------------------- */
 
+static bool
+is_note(const char *reason)
+{
+    static const char *const words[] = {
+#define X(word) word,
+#include "agent/validator/notes.def"
+#undef X
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+        if (strcmp(reason, words[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Why it taught nothing: its first fault, or what there is; NULL: nothing. */
+static const char *
+first_fault(const json_t *reasons)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(reasons, i, one) if (
+        !is_note(json_string_value(one))) return json_string_value(one);
+    return json_string_value(json_array_get(reasons, 0));
+}
+
 /* The best of what a report's signers taught, and whom. */
 static json_t *
 harvested_json(const char *origin, json_t *report)
@@ -163,8 +190,7 @@ harvested_json(const char *origin, json_t *report)
                 }
         }
     }
-    reason = json_string_value(
-        json_array_get(json_object_get(report, "reasons"), 0));
+    reason = first_fault(json_object_get(report, "reasons"));
     return json_pack("{s:s, s:s, s:s?, s:s?, s:s?}", "origin", origin, "result",
                      result, "address", address, "reason",
                      rank == ARRAY_COUNT(better) - 1 ? reason : NULL, "error",

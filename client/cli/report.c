@@ -347,11 +347,11 @@ say_good(FILE *to, json_t *report)
 static bool
 is_note(const char *word)
 {
-    static const char *const words[] = {"expired-now",     "first-seen",
-                                        "crl-outdated",    "look-alike",
-                                        "mixed-scripts",   "odd-signing-time",
-                                        "attached-signed", "other-signature",
-                                        "signed-outside",  "more-parts"};
+    static const char *const words[] = {
+#define X(word) word,
+#include "agent/validator/notes.def"
+#undef X
+    };
 
     for (size_t i = 0; i < ARRAY_COUNT(words); i++)
         if (strcmp(words[i], word) == 0)

@@ -198,6 +198,9 @@ def attribute_games(c):
         w.max, CONTENT, attrs=[kind, digest, attribute("1.2.3.4", NULL)])])
     both(c, "attributes-no-time", "good", "",
          [signer(w.max, CONTENT, attrs=[kind, digest])])
+    both(c, "attributes-time-odd-by-other", "bad", "from-mismatch", [signer(
+        w.eve, CONTENT, attrs=attributes(CONTENT, time=NOW + 400 * DAY))],
+        [w.eve])
     both(c, "attributes-unsigned", "good", "", [signer(
         w.max, CONTENT, unsigned=tlv(0xA1, attribute("1.2.3.4", NULL)))])
     both(c, "attributes-unsigned-digest", "bad", "attributes-bad", [signer(
