@@ -1,5 +1,6 @@
 smime_unit_test(client_lib smime-client smime-base)
 smime_unit_test(client_mailbox smime-cli smime-base)
+smime_unit_test(client_harvest_state smime-cli smime-base)
 smime_unit_test(client_width smime-cli smime-base Threads::Threads)
 add_dependencies(test_client_width smime)
 smime_unit_test(client_gpgsm smime-gpgsm-core)

@@ -1,4 +1,4 @@
-foreach(name session_varlink session_serve session_foreign session_handed_out
+foreach(name session_varlink session_serve session_resident session_foreign session_handed_out
              session_methods session_pem
              session_shell session_zygote)
   smime_unit_test(${name} smime-session-core Threads::Threads)
@@ -11,7 +11,7 @@ foreach(name session_spool session_output session_input session_seven_bit)
 endforeach()
 
 # The mail engine, with keys of libcrypto in the tokens' place.
-foreach(name session_protect session_cut session_signer session_compose session_reading session_layers
+foreach(name session_protect session_protect_encrypted session_cut session_signer session_compose session_reading session_layers
              session_parts session_attached session_again
              session_certificates session_covering session_decrypting
              session_judge session_mail limits_session)
