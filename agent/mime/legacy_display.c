@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/mime/legacy_element.h"
 #include "agent/mime/letters.h"
 #include "agent/mime/safe_field.h"
 #include "agent/mime/transfer.h"
@@ -48,77 +49,6 @@ struct legacy_display {
     size_t given;
     struct sink_buf to;
 };
-
-/* ---- the element ----------------------------------------------------------
- */
-
-static size_t
-line_end(const uint8_t *p, size_t n)
-{
-    const uint8_t *lf = memchr(p, '\n', n);
-
-    return lf ? (size_t)(lf - p) + 1 : n;
-}
-
-/* Fields, and an empty line: so many bytes of TEXT. */
-static size_t
-element_of_plain(struct slice text)
-{
-    size_t at = 0;
-
-    while (at < text.n) {
-        size_t n = line_end(text.p + at, text.n - at);
-        bool empty = text.p[at] == '\n' ||
-                     (text.p[at] == '\r' && n == 2 && text.p[at + 1] == '\n');
-
-        if (empty)
-            return at > 0 ? at + n : 0;
-        if (!memchr(text.p + at, ':', n) && !is_blank(text.p[at]))
-            return 0;
-        at += n;
-    }
-    return 0;
-}
-
-/* Cuts the element out of TEXT. */
-static bool
-cut_html(struct buf *text)
-{
-    static const char begin[] =
-        "<div class=\"header-protection-legacy-display\">";
-    static const char end[] = "</div>";
-    uint8_t *from =
-        text->len ? memmem(text->data, text->len, begin, sizeof(begin) - 1)
-                  : NULL;
-    uint8_t *to = from ? memmem(from, text->len - (size_t)(from - text->data),
-                                end, sizeof(end) - 1)
-                       : NULL;
-    uint8_t *all = text->data + text->len;
-
-    if (!to)
-        return false;
-    to += sizeof(end) - 1;
-    if (to < all && *to == '\r')
-        to++;
-    if (to < all && *to == '\n')
-        to++;
-    memmove(from, to, (size_t)(all - to));
-    text->len -= (size_t)(to - from);
-    return true;
-}
-
-static bool
-cut_element(struct legacy_display *d, struct buf *text)
-{
-    size_t n;
-
-    if (d->html)
-        return cut_html(text);
-    n = element_of_plain(buf_slice(text));
-    memmove(text->data, text->data + n, text->len - n);
-    text->len -= n;
-    return n > 0;
-}
 
 /* ---- transfer encodings ---------------------------------------------------
  */
@@ -187,7 +117,7 @@ head_base64(struct legacy_display *d, bool whole, struct problem *p)
     decode_base64(d, buf_slice(&d->head), &text);
     if (whole)
         decode_base64_end(d, &text);
-    if (text.len == 0 || !cut_element(d, &text))
+    if (text.len == 0 || !legacy_element_cut(&text, d->html))
         return put(d, buf_slice(&d->head), p);
     d->writer = base64_writer_new(&d->to.s, crlf);
     e = sink_write(base64_writer_sink(d->writer), text.data, text.len, p);
@@ -209,7 +139,7 @@ head_quoted(struct legacy_display *d, struct problem *p)
     stream_memory_init(&from, buf_slice(&d->head));
     reader = quoted_reader_new(&from.s);
     e = stream_read_all(quoted_reader_stream(reader), SIZE_MAX, &text, p);
-    if (e == ERR_OK && (text.len == 0 || !cut_element(d, &text)))
+    if (e == ERR_OK && (text.len == 0 || !legacy_element_cut(&text, d->html)))
         e = put(d, buf_slice(&d->head), p);
     else if (e == ERR_OK)
         e = sink_write(quoted_writer_sink(writer), text.data, text.len, p);
@@ -234,7 +164,7 @@ put_head(struct legacy_display *d, bool whole, struct problem *p)
     } else if (d->transfer == TRANSFER_QUOTED) {
         e = head_quoted(d, p);
     } else {
-        (void)cut_element(d, &d->head);
+        (void)legacy_element_cut(&d->head, d->html);
         e = put(d, buf_slice(&d->head), p);
     }
     buf_clear(&d->head);
@@ -409,7 +339,7 @@ content(struct legacy_display *d, struct slice line, struct problem *p)
     switch (d->mode) {
     case MODE_HEADER:
         buf_add_slice(&d->header, line);
-        if (line_end(line.p, line.n) < 3 && is_white(line.p[0]) &&
+        if (legacy_line_end(line.p, line.n) < 3 && is_white(line.p[0]) &&
             line.p[0] != ' ' && line.p[0] != '\t')
             return end_header(d, p);
         if (d->header.len < LIMIT_PART_HEADER_BYTES)
