@@ -10,14 +10,13 @@
 
 #include "agent/base/fd.h"
 #include "agent/fetcher/deadline.h"
+#include "agent/fetcher/directory_parts.h"
 
 #define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 
-/* Both have their values in BER, and so RFC 4522's option; OpenLDAP knows the
- * first without it alone, Active Directory takes either. */
-static char smime_wanted[] = "userSMIMECertificate;binary";
-static char smime_plain[] = "userSMIMECertificate";
-static char certificate_wanted[] = "userCertificate;binary";
+char directory_smime_wanted[] = "userSMIMECertificate;binary";
+char directory_smime_plain[] = "userSMIMECertificate";
+char directory_certificate_wanted[] = "userCertificate;binary";
 static char certificate_plain[] = "userCertificate";
 
 /* ---- outcomes ------------------------------------------------------------ */
@@ -81,11 +80,9 @@ state_of(int rc)
     }
 }
 
-/* What libldap says, and the server where it gave a reason; when the time was
- * over that is the reason, whatever a call made of its lost connection. */
-static enum directory_state
-ldap_fail(const struct directory *d, int rc, const char *doing,
-          struct outcome *o)
+enum directory_state
+directory_fail(const struct directory *d, int rc, const char *doing,
+               struct outcome *o)
 {
     char *more = NULL;
     enum directory_state state = state_of(rc);
@@ -168,9 +165,8 @@ handle_bound(LDAP *ld)
            ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &most) == 1;
 }
 
-/* Waits for the one answer to MSGID: its LDAP result code. */
-static int
-wait_result(struct directory *d, int msgid)
+int
+directory_wait_result(struct directory *d, int msgid)
 {
     int left = deadline_left_ms();
     struct timeval tv = {.tv_sec = left / 1000,
@@ -199,7 +195,7 @@ tls_start(struct directory *d)
     if (!d->server->tls) {
         rc = ldap_start_tls(d->ld, NULL, NULL, &msgid);
         if (rc == LDAP_SUCCESS)
-            rc = wait_result(d, msgid);
+            rc = directory_wait_result(d, msgid);
         if (rc != LDAP_SUCCESS)
             return rc;
     }
@@ -226,7 +222,8 @@ open_on(const struct directory_config *c, struct directory *d,
         return DIRECTORY_OK;
     rc = tls_start(d);
     if (rc != LDAP_CONNECT_ERROR || deadline_is_over())
-        return rc == LDAP_SUCCESS ? DIRECTORY_OK : ldap_fail(d, rc, "TLS", o);
+        return rc == LDAP_SUCCESS ? DIRECTORY_OK
+                                  : directory_fail(d, rc, "TLS", o);
     return outcome_set(o, DIRECTORY_TLS,
                        "%s: no TLS, or its certificate has expired, is not for "
                        "this name, or not from a root in %s",
@@ -285,11 +282,11 @@ directory_bind(struct directory *d, const char *dn, struct slice password,
     rc = ldap_sasl_bind(d->ld, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL,
                         &msgid);
     if (rc == LDAP_SUCCESS)
-        rc = wait_result(d, msgid);
+        rc = directory_wait_result(d, msgid);
     /* No such entry: servers that tell give away who exists. */
     if (rc == LDAP_NO_SUCH_OBJECT)
         rc = LDAP_INVALID_CREDENTIALS;
-    return rc == LDAP_SUCCESS ? DIRECTORY_OK : ldap_fail(d, rc, "bind", o);
+    return rc == LDAP_SUCCESS ? DIRECTORY_OK : directory_fail(d, rc, "bind", o);
 }
 
 /* ---- searching ----------------------------------------------------------- */
@@ -339,7 +336,7 @@ visit_entry(struct searching *s, LDAPMessage *entry)
 
     for (char *a = ldap_first_attribute(s->d->ld, entry, &at); a;
          a = ldap_next_attribute(s->d->ld, entry, at)) {
-        if (is_named(a, smime_plain))
+        if (is_named(a, directory_smime_plain))
             n += visit_values(s, entry, none.dn, a, true);
         else if (is_named(a, certificate_plain))
             n += visit_values(s, entry, none.dn, a, false);
@@ -373,12 +370,12 @@ take_message(struct searching *s, LDAPMessage *m, enum directory_state *state,
         if (rc != LDAP_SUCCESS)
             code = rc;
         *state = code == LDAP_SUCCESS ? DIRECTORY_OK
-                                      : ldap_fail(s->d, code, "search", o);
+                                      : directory_fail(s->d, code, "search", o);
         if (*state != DIRECTORY_TOO_MUCH)
             return false;
         break;
     default:
-        *state = ldap_fail(s->d, LDAP_DECODING_ERROR, "search", o);
+        *state = directory_fail(s->d, LDAP_DECODING_ERROR, "search", o);
         return false;
     }
     *state = outcome_set(o, DIRECTORY_TOO_MUCH,
@@ -404,7 +401,8 @@ take_messages(struct searching *s, int msgid, struct outcome *o)
         if (rc < 0)
             (void)ldap_get_option(s->d->ld, LDAP_OPT_RESULT_CODE, &code);
         if (rc <= 0)
-            return ldap_fail(s->d, rc == 0 ? LDAP_TIMEOUT : code, "search", o);
+            return directory_fail(s->d, rc == 0 ? LDAP_TIMEOUT : code, "search",
+                                  o);
         more = take_message(s, m, &state, o);
         ldap_msgfree(m);
     }
@@ -426,8 +424,8 @@ directory_search(struct directory *d, const struct directory_config *c,
                  struct outcome *o)
 {
     struct searching s = {.d = d, .visit = visit, .ctx = ctx};
-    char *wanted[] = {smime_wanted, smime_plain, certificate_wanted,
-                      certificate_plain, NULL};
+    char *wanted[] = {directory_smime_wanted, directory_smime_plain,
+                      directory_certificate_wanted, certificate_plain, NULL};
     struct timeval left = {.tv_sec = deadline_left_ms() / 1000 + 1};
     int msgid = 0;
     int rc = ldap_search_ext(d->ld, base_of(d, c), LDAP_SCOPE_SUBTREE, filter,
@@ -435,7 +433,7 @@ directory_search(struct directory *d, const struct directory_config *c,
                              LIMIT_DIRECTORY_ENTRIES, &msgid);
 
     if (rc != LDAP_SUCCESS)
-        return ldap_fail(d, rc, "search", o);
+        return directory_fail(d, rc, "search", o);
     return take_messages(&s, msgid, o);
 }
 
@@ -451,80 +449,7 @@ directory_ping(struct directory *d, const struct directory_config *c,
                              &msgid);
 
     if (rc == LDAP_SUCCESS)
-        rc = wait_result(d, msgid);
-    return rc == LDAP_SUCCESS ? DIRECTORY_OK : ldap_fail(d, rc, "search", o);
-}
-
-/* ---- writing ------------------------------------------------------------- */
-
-static struct berval
-berval_of(struct slice s)
-{
-    return (struct berval){.bv_len = s.n, .bv_val = (char *)(uintptr_t)s.p};
-}
-
-struct changes {
-    struct berval added;
-    struct berval *one[2];
-    struct berval value[LIMIT_DIRECTORY_VALUES];
-    struct berval *all[LIMIT_DIRECTORY_VALUES + 1];
-    LDAPMod add, replace;
-    LDAPMod *list[3];
-};
-
-/* userSMIMECertificate has no matching rule (RFC 2798), so that a value can
- * be neither added beside others nor taken from them: all are replaced. Both
- * changes are one operation: an entry has both or neither (RFC 4511 4.6). */
-static size_t
-changes_fill(struct changes *c, struct slice certificate,
-             const struct slice *values, size_t n)
-{
-    size_t count = 0;
-
-    if (n > LIMIT_DIRECTORY_VALUES)
-        bug("more values than an entry may have");
-    memset(c, 0, sizeof(*c));
-    c->added = berval_of(certificate);
-    c->one[0] = &c->added;
-    for (size_t i = 0; i < n; i++) {
-        c->value[i] = berval_of(values[i]);
-        c->all[i] = &c->value[i];
-    }
-    c->add = (LDAPMod){.mod_op = LDAP_MOD_ADD | LDAP_MOD_BVALUES,
-                       .mod_type = certificate_wanted,
-                       .mod_vals.modv_bvals = c->one};
-    c->replace = (LDAPMod){.mod_op = LDAP_MOD_REPLACE | LDAP_MOD_BVALUES,
-                           .mod_type = smime_wanted,
-                           .mod_vals.modv_bvals = c->all};
-    if (certificate.n > 0)
-        c->list[count++] = &c->add;
-    if (n > 0)
-        c->list[count++] = &c->replace;
-    return count;
-}
-
-static int
-modify(struct directory *d, const char *dn, struct changes *c)
-{
-    int msgid = 0;
-    int rc = ldap_modify_ext(d->ld, dn, c->list, NULL, NULL, &msgid);
-
-    return rc == LDAP_SUCCESS ? wait_result(d, msgid) : rc;
-}
-
-enum directory_state
-directory_write(struct directory *d, const char *dn, struct slice certificate,
-                const struct slice *values, size_t n, struct outcome *o)
-{
-    struct changes c;
-    int rc;
-
-    if (changes_fill(&c, certificate, values, n) == 0)
-        return DIRECTORY_OK;
-    rc = modify(d, dn, &c);
-    if (rc == LDAP_UNDEFINED_TYPE && n > 0) {
-        c.replace.mod_type = smime_plain;
-        rc = modify(d, dn, &c);
-    }
-    return rc == LDAP_SUCCESS ? DIRECTORY_OK : ldap_fail(d, rc, "modify", o);
+        rc = directory_wait_result(d, msgid);
+    return rc == LDAP_SUCCESS ? DIRECTORY_OK
+                              : directory_fail(d, rc, "search", o);
 }
