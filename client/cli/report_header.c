@@ -32,19 +32,30 @@ say_fields(FILE *to, json_t *header, const char *protection, const char *words)
     fputs(before == words ? "" : "\n", to);
 }
 
-/* What readers without RFC 9788 show as the author. */
+static bool
+is_person(const char *name)
+{
+    return strcasecmp(name, "From") == 0 || strcasecmp(name, "To") == 0 ||
+           strcasecmp(name, "Cc") == 0;
+}
+
+/* What readers without RFC 9788 show as the author and the recipients: who got
+ * the mail may send it on, signed as it is, to somebody it was not meant for.
+ */
 static void
-say_outer_from(FILE *to, json_t *header)
+say_outer(FILE *to, json_t *header)
 {
     json_t *field;
     size_t i;
 
     json_array_foreach(header, i, field)
     {
-        if (strcasecmp(text_of(field, "name"), "From") != 0 ||
+        if (!is_person(text_of(field, "name")) ||
             !json_is_string(json_object_get(field, "outer")))
             continue;
-        fputs("  outside, From says: ", to);
+        fputs("  outside, ", to);
+        show_text(to, text_of(field, "name"));
+        fputs(" says: ", to);
         show_text(to, text_of(field, "outer"));
         fputc('\n', to);
     }
@@ -63,5 +74,5 @@ report_say_header(FILE *to, json_t *report)
     say_fields(to, header, "signed-only", "  header, signed: ");
     say_fields(to, header, "encrypted-only", "  header, encrypted: ");
     say_fields(to, header, "unprotected", "  header, not protected: ");
-    say_outer_from(to, header);
+    say_outer(to, header);
 }
