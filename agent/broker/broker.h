@@ -55,9 +55,6 @@ int broker_run(const char *libexec, struct complaint *c);
 
 /* Watches FD for input; SOURCE and INDEX come back with the event. */
 void broker_watch(struct broker *b, int fd, enum source source, int index);
-/* The same for a descriptor that is watched already under another name. */
-void broker_rewatch(struct broker *b, int fd, enum source source, int index);
-void broker_unwatch(struct broker *b, int fd);
 
 /* A client knocks at the listener. */
 void clients_accept(struct broker *b, int listener);

@@ -44,13 +44,14 @@ broker_watch(struct broker *b, int fd, enum source source, int index)
     watch_change(b, EPOLL_CTL_ADD, fd, event_name(source, index));
 }
 
-void
+/* For a descriptor that is watched already under another name. */
+static void
 broker_rewatch(struct broker *b, int fd, enum source source, int index)
 {
     watch_change(b, EPOLL_CTL_MOD, fd, event_name(source, index));
 }
 
-void
+static void
 broker_unwatch(struct broker *b, int fd)
 {
     watch_change(b, EPOLL_CTL_DEL, fd, 0);

@@ -224,7 +224,9 @@ ber_leave(struct ber *b, struct problem *p)
     return ERR_OK;
 }
 
-enum err
+/* Consumes the peeked header of a primitive element; its LENGTH octets are
+ * then to be taken with ber_octets. */
+static enum err
 ber_begin_primitive(struct ber *b, uint64_t *length, struct problem *p)
 {
     const struct ber_header *h = NULL;

@@ -73,10 +73,6 @@ MUST_USE enum err ber_enter(struct ber *b, uint8_t tag, struct problem *p);
 /* Goes out of the current level, whose end must have been reached. */
 MUST_USE enum err ber_leave(struct ber *b, struct problem *p);
 
-/* Consumes the peeked header of a primitive element; its LENGTH octets are
- * then to be taken with ber_octets. */
-MUST_USE enum err ber_begin_primitive(struct ber *b, uint64_t *length,
-                                      struct problem *p);
 /* Some of the octets, at least one, at most SIZE (not 0). */
 MUST_USE enum err ber_octets(struct ber *b, uint8_t *out, size_t size,
                              size_t *got, struct problem *p);

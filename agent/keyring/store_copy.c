@@ -36,7 +36,8 @@ name_beside(const struct store *s, const char *what)
 }
 
 /* A name that says what and when, and that nothing has yet. Gives. */
-char *
+/* A name beside the store that nothing has. Gives. */
+static char *
 store_name_new(const struct store *s, const char *what)
 {
     time_t now = time(NULL);

@@ -250,8 +250,6 @@ void store_statements_reset(struct store *s);
  * (given). */
 MUST_USE enum err store_copy_beside(struct store *s, const char *what,
                                     char **out, struct problem *p);
-/* A name beside the store that nothing has. Gives. */
-char *store_name_new(const struct store *s, const char *what);
 
 /* ---- store_compare.c ---- */
 

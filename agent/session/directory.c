@@ -23,7 +23,8 @@ static const char *const state_names[DIRECTORY_STATES] = {
     [DIRECTORY_NO_RIGHTS] = "no_rights",
     [DIRECTORY_CREDENTIALS] = "credentials"};
 
-const char *
+/* "silent", "unreachable", ...; of a number that is none: "failed". */
+static const char *
 directory_state_name(uint32_t state)
 {
     return state < DIRECTORY_STATES ? state_names[state] : "failed";

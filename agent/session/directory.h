@@ -44,7 +44,4 @@ MUST_USE enum err directory_ask(struct request *r, const char *address,
 /* The type Directory of io.smimeagent.Agent. */
 json_t *directory_json(const struct directory_told *told);
 
-/* "silent", "unreachable", ...; of a number that is none: "failed". */
-const char *directory_state_name(uint32_t state);
-
 #endif

@@ -74,7 +74,8 @@ where_inside(const struct reading *g, const struct layer *l)
 }
 
 /* What is inside a layer: an entity again, or bytes that are none. */
-enum err
+/* Reads what the layer L holds, to its end. */
+static enum err
 reading_inner(struct reading *g, struct stream *content, const struct layer *l)
 {
     struct where w = where_inside(g, l);

@@ -152,11 +152,7 @@ struct layer *reading_layer_add(struct reading *g, enum layer_kind kind,
                                 const struct where *w);
 enum err reading_too_deep(struct reading *g);
 
-/* Reads what the layer L holds, to its end. */
-MUST_USE enum err reading_inner(struct reading *g, struct stream *content,
-                                const struct layer *l);
-
-/* The same for what the signature of L is over. */
+/* Reads what the signature of L is over, to its end. */
 MUST_USE enum err reading_covered(struct reading *g, struct stream *content,
                                   struct layer *l);
 

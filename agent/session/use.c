@@ -21,7 +21,9 @@ wrong(struct request *r, const char *name, const char *why)
     return ERR_USAGE;
 }
 
-enum err
+/* Appends the bytes of parameter NAME to OUT; nothing when it is absent.
+ * Errors: ERR_USAGE, the subject is the parameter's name. */
+static enum err
 use_bytes(struct request *r, const char *name, struct buf *out)
 {
     const char *text = request_text(r, name);

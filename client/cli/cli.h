@@ -335,9 +335,6 @@ void table_drop(struct table *t);
 /* Columns of the terminal that stdout is; 0: it is none. */
 size_t terminal_width(void);
 
-/* On a terminal, unless NO_COLOR is set (no-color.org). */
-bool colours_are_wanted(void);
-
 /* Flushes stdout: 0, or EXIT_OUTPUT and said. */
 int output_finish(int exit_code);
 

@@ -36,10 +36,6 @@ void setup_fill(struct buf *out, const struct arguments *a, const char *lines);
 /* Appends the folder of our data ($XDG_DATA_HOME/smime-agent). */
 void setup_data_folder(struct buf *out);
 
-/* The person's own address: --from, else that of the only key the agent has;
- * "you@example.org" when neither says it. Gives. */
-char *setup_address(const struct arguments *a);
-
 /* ---- rows ---------------------------------------------------------------- */
 
 /* setup_gpgme.c: the one that can also put something in place. */

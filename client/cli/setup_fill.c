@@ -101,7 +101,9 @@ only_address(json_t *keys)
     return found;
 }
 
-char *
+/* The person's own address: --from, else that of the only key the agent has;
+ * "you@example.org" when neither says it. Gives. */
+static char *
 setup_address(const struct arguments *a)
 {
     AUTO(smime_error) struct smime_error error = {.exit_code = 0};

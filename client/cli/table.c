@@ -46,7 +46,8 @@ terminal_width(void)
     return size.ws_col;
 }
 
-bool
+/* On a terminal, unless NO_COLOR is set (no-color.org). */
+static bool
 colours_are_wanted(void)
 {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");

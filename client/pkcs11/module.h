@@ -158,11 +158,8 @@ void operation_drop(struct operation *op);
 
 /* NULL when it is not there, or not to be seen now. */
 struct object *object_find(CK_OBJECT_HANDLE handle);
-bool object_is_visible(const struct object *o);
 const struct attribute *object_attribute(const struct object *o,
                                          CK_ATTRIBUTE_TYPE type);
-bool object_matches(const struct object *o, const CK_ATTRIBUTE *template,
-                    CK_ULONG count);
 /* A new one, or NULL without memory. */
 struct object *object_new(CK_OBJECT_CLASS class);
 /* Sets or replaces. False without memory or room. */
@@ -173,8 +170,6 @@ bool object_set_ulong(struct object *o, CK_ATTRIBUTE_TYPE type, CK_ULONG value);
 void object_drop(struct object **o);
 /* Takes O into the module, with a handle of its own. */
 CK_RV object_keep(struct object *o, CK_OBJECT_HANDLE *out);
-/* Ends one, or all of a session (0: all there are). */
-void object_end(CK_OBJECT_HANDLE handle);
 void objects_end(CK_SESSION_HANDLE session);
 
 /* ---- list.c -------------------------------------------------------------- */

@@ -81,7 +81,7 @@ is_true(const struct object *o, CK_ATTRIBUTE_TYPE type)
     return a && a->value.n == sizeof(CK_BBOOL) && a->value.p[0] == CK_TRUE;
 }
 
-bool
+static bool
 object_matches(const struct object *o, const CK_ATTRIBUTE *template,
                CK_ULONG count)
 {
@@ -98,7 +98,7 @@ object_matches(const struct object *o, const CK_ATTRIBUTE *template,
 
 /* ---- who is there -------------------------------------------------------- */
 
-bool
+static bool
 object_is_visible(const struct object *o)
 {
     return !o->is_gone && (!o->is_private || session_is_user());
@@ -154,7 +154,8 @@ object_keep(struct object *o, CK_OBJECT_HANDLE *out)
     return CKR_OK;
 }
 
-void
+/* Ends one, or all of a session (0: all there are). */
+static void
 object_end(CK_OBJECT_HANDLE handle)
 {
     for (size_t i = 0; i < module.object_count; i++)
