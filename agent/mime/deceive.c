@@ -108,6 +108,22 @@ has_inner_dot(const struct points *t, size_t from, size_t to)
     return false;
 }
 
+/* "[192.0.2.1" or "[IPv6:", which a bracket of other words is not. */
+static bool
+begins_literal(const struct points *t, size_t at)
+{
+    static const char tag[] = "ipv6:";
+    size_t n = 0;
+
+    if (t->item[at] != '[' || at + 1 == t->count)
+        return false;
+    while (tag[n] != '\0' && at + 1 + n < t->count && t->item[at + 1 + n] > 0 &&
+           t->item[at + 1 + n] < 0x80 &&
+           to_lower((uint8_t)t->item[at + 1 + n]) == tag[n])
+        n++;
+    return tag[n] == '\0' || (t->item[at + 1] >= '0' && t->item[at + 1] <= '9');
+}
+
 /* Looks at the commercial at in T[at]; x@y, and x @ y.z, look like an
  * address to a person. */
 static bool
@@ -123,6 +139,8 @@ is_other_address(const struct points *t, size_t at, const struct mailbox *m)
         from--;
     for (to = right; to < t->count && !is_delimiter(t->item[to]);)
         to++;
+    if (from < left && right < t->count && begins_literal(t, right))
+        return true; /* no mailbox that a certificate can name */
     if (from == left || to == right)
         return false;
     if (left < at || right > at + 1)
