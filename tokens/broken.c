@@ -1,5 +1,6 @@
 /* Half-made objects: what a write that was cut off leaves behind. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 static const CK_OBJECT_CLASS classes[] = {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY,
                                           CKO_CERTIFICATE};

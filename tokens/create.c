@@ -1,6 +1,7 @@
 /* Creating a private key: plainly, or wrapped where the token wants that,
  * and then a look at what it made of it. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>

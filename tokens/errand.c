@@ -4,6 +4,7 @@
  * cache for the next list.
  */
 #include "tokens/internal.h"
+#include "tokens/write.h"
 
 #include <errno.h>
 

@@ -1,5 +1,6 @@
 /* EVP_PKEYs through libp11, which sees nothing but our virtual token. */
 #include "tokens/internal.h"
+#include "tokens/vtoken.h"
 
 #include <libp11.h>
 #include <openssl/evp.h>

@@ -1,5 +1,6 @@
 /* Reads a token's objects and joins them to identities by CKA_ID. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>

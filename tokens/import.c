@@ -1,5 +1,6 @@
 /* An import: what it creates stays only after commit. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>

@@ -1,5 +1,6 @@
 /* Making an empty token ready. A token that is not empty stays as it is. */
 #include "tokens/internal.h"
+#include "tokens/write.h"
 
 struct initializing {
     const char *label;

@@ -18,6 +18,8 @@
 
 #include "tokens/tokens.h"
 
+struct token_remains; /* tokens/write.h */
+
 struct x509_st; /* OpenSSL's X509 */
 
 enum {
@@ -149,47 +151,6 @@ void store_unref(struct token_store *store);
 uint64_t monotonic_ms(void);
 void deadline_after(unsigned ms, struct timespec *out);
 void cond_init_monotonic(pthread_cond_t *c);
-
-/* ---- loading (loading.c, system.c) ------------------------------------------
- */
-
-/* Loading runs under the loader's lock: who hangs in it stops whoever loads
- * anything after him. A thread watches the one that loads. */
-struct loading {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    pthread_t thread;
-    bool watched;    /* there is such a thread */
-    bool ended;      /* these: mutex */
-    uint64_t end_ms; /* what is loaded now may take until then; 0: nothing is */
-    const char *name;
-    struct note *note;
-    const struct token_config *config;
-};
-
-/* A module that is to be loaded: borrowed. */
-struct trial {
-    const char *path;
-    struct note *note;
-    pid_t pid; /* these: trials_run's own */
-    int fd;
-};
-/* Loads each in a process of its own, all at once, and notes those that do
- * not come back within MS. What cannot be tried is left as it is. */
-void trials_run(struct trial *all, size_t n, unsigned ms);
-
-unsigned loading_ms(const struct token_config *c);
-void loading_begin(struct loading *l, const struct token_config *c);
-void loading_end(struct loading *l);
-/* This thread loads the module NAME from now on, until loading_leave. */
-void loading_enter(struct loading *l, struct note *note, const char *name);
-void loading_leave(struct loading *l);
-
-/* p11-kit's configured modules, those that are wanted; NULL: none. Adds those
- * that their notes forbid to the store. */
-CK_FUNCTION_LIST **system_load(struct token_store *store,
-                               const struct token_config *c, struct loading *l);
-struct module *store_add_module(struct token_store *store, const char *name);
 
 /* ---- notes (notes.c) -------------------------------------------------------
  */
@@ -510,126 +471,5 @@ bool identity_load_key(struct evp_pkey_st *key, struct token_identity *out,
                        struct arena **a);
 int curve_nid(const uint8_t *der, size_t len);
 unsigned curve_bits(const uint8_t *der, size_t len);
-
-/* ---- the virtual token (vtoken.c, vobject.c, evp.c)
- * ---------------------------- */
-
-/* One key behind one virtual slot; slot id is its index plus one. */
-struct vkey {
-    struct token *token;
-    struct snapshot *snapshot;
-    size_t index;
-    void *context; /* libp11's, evp.c */
-    void *slots;
-    unsigned slot_count;
-    struct evp_pkey_st *key;
-};
-/* The key of a virtual slot, or NULL. Never moves or goes while its store
- * lives. */
-struct vkey *vkey_find(CK_SLOT_ID slot);
-/* The slot that C_GetSlotList shows in this thread. */
-extern __thread CK_SLOT_ID vtoken_slot;
-/* The PIN for operations of this thread, and how the last one ended. */
-extern __thread const struct pin *vtoken_pin;
-extern __thread enum tokens_err vtoken_result;
-CK_RV vobject_read(const struct vkey *k, CK_ATTRIBUTE *a, CK_ULONG count);
-bool vobject_matches(const struct vkey *k, const CK_ATTRIBUTE *a,
-                     CK_ULONG count);
-/* Drops the virtual keys of a store. */
-void evp_forget_store(struct token_store *store);
-CK_FUNCTION_LIST *smime_vtoken_functions(void);
-
-/* ---- writing (template.c, create.c, wrap.c, ...)
- * -------------------------------- */
-
-/* A template that owns copies of its values; wiped by drop. */
-struct template
-{
-    CK_ATTRIBUTE all[LIMIT_TEMPLATE];
-    size_t count;
-    bool failed;     /* no memory or no room: latched */
-    bool montgomery; /* set before: the token knows CKK_EC_MONTGOMERY */
-};
-void template_add(struct template *t, CK_ATTRIBUTE_TYPE type, const void *p,
-                  size_t n);
-void template_add_ulong(struct template *t, CK_ATTRIBUTE_TYPE type,
-                        CK_ULONG value);
-void template_add_bool(struct template *t, CK_ATTRIBUTE_TYPE type, bool value);
-void template_drop(struct template *t);
-/* Takes what a public key may be used for out again. */
-void template_remove_uses(struct template *t);
-void template_private(struct template *t, const struct token_private_key *k,
-                      struct token_bytes id);
-void template_add_curve(struct template *t, const struct token_private_key *k);
-void template_private_secrets(struct template *t,
-                              const struct token_private_key *k);
-void template_public(struct template *t, const struct token_private_key *k,
-                     struct token_bytes id);
-/* What a public key is, but for its components. */
-void template_public_start(struct template *t,
-                           const struct token_private_key *k,
-                           struct token_bytes id);
-struct token_bytes bytes_trim(struct token_bytes b);
-
-struct import_key {
-    uint8_t id[TOKEN_ID_BYTES];
-    size_t id_len;
-    CK_OBJECT_HANDLE handle;
-    unsigned uses;
-    struct evp_pkey_st *public_key;
-    enum token_key_type type;
-};
-
-struct token_import {
-    struct hold hold;
-    const struct token_journal *journal; /* NULL: none */
-    bool committed;
-    CK_OBJECT_HANDLE created[LIMIT_IMPORT_OBJECTS];
-    size_t created_count;
-    struct import_key keys[LIMIT_IMPORT_OBJECTS];
-    size_t key_count;
-};
-
-/* A certificate's key (match.c), NULL when it cannot be read; gives. A token
- * knows RSA keys only, so one for RSASSA-PSS or RSAES-OAEP alone (RFC 4055) is
- * given as any RSA key. */
-struct evp_pkey_st *certificate_key(struct x509_st *x);
-/* Its SubjectPublicKeyInfo as i2d_PUBKEY gives it. */
-int certificate_spki(struct x509_st *x, unsigned char **out);
-/* The CKA_ID that fits a certificate's own public key (import.c). */
-bool certificate_id(struct x509_st *x, uint8_t out[TOKEN_KEY_ID_BYTES]);
-
-/* Tells the journal; DER is a certificate's, or n 0 (import.c). */
-enum tokens_err import_note(struct token_import *i, enum token_object object,
-                            struct token_bytes id, struct token_bytes der,
-                            bool was_there);
-
-/* Destroys, or with !remove counts, half-made objects (broken.c). */
-enum tokens_err broken_count(struct hold *h, bool remove,
-                             struct token_remains *out);
-
-/* True when the token says that it has Montgomery curves under their own key
- * type; SoftHSM2 keeps X25519 among the Edwards ones. */
-bool token_has_montgomery(struct hold *h);
-
-/* E, or TOKENS_REMOVED when the import's session is dead (import.c). */
-enum tokens_err import_err(struct token_import *i, enum tokens_err e);
-
-/* C_CreateObject, and C_UnwrapKey where the token wants that. */
-enum tokens_err create_private_key(struct hold *h,
-                                   const struct token_private_key *k,
-                                   struct token_bytes id,
-                                   CK_OBJECT_HANDLE *out);
-enum tokens_err create_object(struct hold *h, struct template *t,
-                              CK_OBJECT_HANDLE *out);
-/* Compares what the token stored; TOKENS_DIFFERENT. */
-enum tokens_err create_check(struct hold *h, CK_OBJECT_HANDLE o,
-                             const struct token_private_key *k);
-enum tokens_err wrap_create(struct hold *h, const struct token_private_key *k,
-                            struct template *attributes, CK_OBJECT_HANDLE *out);
-
-/* EVP keys of components; NULL on failure (create.c). */
-struct evp_pkey_st *key_build(const struct token_private_key *k,
-                              bool with_private);
 
 #endif

@@ -3,6 +3,7 @@
  * under the loader's lock: one that does not come back cannot be left behind
  * in this process, only noted, so that the next process does without it.
  */
+#include "tokens/loading.h"
 #include "tokens/internal.h"
 
 #define LOAD_MS 5000 /* a large library from a slow disk takes less */

@@ -1,5 +1,6 @@
 /* Which key of a token a certificate belongs to. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>

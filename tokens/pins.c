@@ -1,6 +1,7 @@
 /* Changing a PIN, and setting a new one with the PUK. Nothing is tried
  * twice. */
 #include "tokens/internal.h"
+#include "tokens/write.h"
 
 /* Some cards report a wrong PIN as any failure; the session lives on. */
 static bool

@@ -1,6 +1,7 @@
 /* The trial operation after an import: the token's private key and the
  * public key we know must belong together. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 #include <openssl/crypto.h>
 #include <openssl/ecdsa.h>

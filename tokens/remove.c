@@ -1,5 +1,6 @@
 /* Removing an identity: every object that carries its CKA_ID. */
 #include "tokens/internal.h"
+#include "tokens/write.h"
 
 /* Certificates, public keys and private keys with the CKA_ID, not data. */
 static enum tokens_err

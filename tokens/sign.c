@@ -1,5 +1,6 @@
 /* Signatures: the four schemes on top of operation_run. */
 #include "tokens/internal.h"
+#include "tokens/vtoken.h"
 
 #include <openssl/crypto.h>
 #include <openssl/ecdsa.h>

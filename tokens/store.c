@@ -1,5 +1,7 @@
 /* The store: modules and tokens, from token_store_new to drop. */
 #include "tokens/internal.h"
+#include "tokens/loading.h"
+#include "tokens/vtoken.h"
 
 #include <errno.h>
 

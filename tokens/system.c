@@ -8,6 +8,7 @@
 #define P11_KIT_FUTURE_UNSTABLE_API /* p11_kit_override_system_files */
 
 #include "tokens/internal.h"
+#include "tokens/loading.h"
 
 #include <dirent.h>
 #include <dlfcn.h>

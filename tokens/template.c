@@ -1,5 +1,6 @@
 /* Templates for new objects. Every value is a copy that is wiped. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 #include <openssl/asn1.h>
 #include <openssl/crypto.h>

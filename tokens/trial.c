@@ -4,6 +4,7 @@
  * one must not find the others that hang one by one, five seconds each.
  */
 #include "tokens/internal.h"
+#include "tokens/loading.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* After a crash: what an import's journal names is taken back. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 #include <openssl/sha.h>
 

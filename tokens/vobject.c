@@ -1,6 +1,7 @@
 /* The one object behind a virtual slot: a private key as its description
  * tells it. */
 #include "tokens/internal.h"
+#include "tokens/vtoken.h"
 
 #include <openssl/asn1.h>
 #include <openssl/crypto.h>

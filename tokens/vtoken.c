@@ -3,6 +3,7 @@
  * handles never die. Each slot holds one private key, is read-only and needs
  * no login; an operation becomes operation_run on the real token.
  */
+#include "tokens/vtoken.h"
 #include "tokens/internal.h"
 
 #include <stddef.h>

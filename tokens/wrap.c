@@ -1,6 +1,7 @@
 /* A private key for tokens that take none in the clear: PKCS#8 under a fresh
  * AES key that lives in this session only, then C_UnwrapKey. */
 #include "tokens/internal.h"
+#include "tokens/writing.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

@@ -10,6 +10,7 @@
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
 #include "agent/keyholder/writing.h"
+#include "tokens/write.h"
 
 static const uint8_t p256[] = {6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7};
 static const uint8_t p384[] = {6, 5, 0x2b, 0x81, 4, 0, 0x22};

@@ -11,6 +11,7 @@
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/writing.h"
+#include "tokens/write.h"
 
 #define TARGETS 2
 

@@ -9,6 +9,7 @@
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/writing.h"
+#include "tokens/write.h"
 
 /* A certificate's key on the token at hand; id_len 0: it has none there. */
 struct match {

@@ -10,6 +10,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
+#include "tokens/write.h"
 
 #define NAME_BYTES  20
 #define TOKEN_BYTES TOKEN_URI_BYTES

@@ -13,7 +13,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/mem.h"
-#include "tokens/tokens.h"
+#include "tokens/write.h"
 
 struct journals {
     char *folder; /* NULL: none is kept (tests of parts) */

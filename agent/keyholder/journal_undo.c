@@ -12,6 +12,7 @@
 #include "agent/base/log.h"
 #include "agent/keyholder/journal.h"
 #include "agent/keyholder/token_problem.h"
+#include "tokens/write.h"
 
 /* What one file says of one token, and whether others have work left. */
 struct unfinished {

@@ -9,6 +9,7 @@
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
+#include "tokens/write.h"
 
 /* Texts follow "... wants to". */
 struct pin_words {

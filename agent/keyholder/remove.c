@@ -8,6 +8,7 @@
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
+#include "tokens/write.h"
 
 /* ---- removing a key ---------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include "agent/base/log.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
+#include "tokens/write.h"
 
 enum err
 writing_check(struct token *t, struct problem *p)

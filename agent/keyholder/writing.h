@@ -9,6 +9,7 @@
 #include "agent/keyholder/journal.h"
 #include "agent/keyholder/keyholder.h"
 #include "agent/keyholder/prompt.h"
+#include "tokens/write.h"
 
 /* ERR_TOKEN_EMPTY, ERR_TOKEN_READ_ONLY. */
 MUST_USE enum err writing_check(struct token *t, struct problem *p);

@@ -1,5 +1,6 @@
 /* Every algorithm on a token, each checked against OpenSSL. */
 #include "tests/unit/tokens_every.h"
+#include "tokens/write.h"
 
 static void
 every_scheme_signs_with_every_hash(void **state)

@@ -6,6 +6,7 @@
 #define TESTS_UNIT_TOKENS_EVERY_H
 
 #include "tests/unit/tokens_fixture.h"
+#include "tokens/write.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

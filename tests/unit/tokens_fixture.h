@@ -26,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tokens/tokens.h"
+#include "tokens/write.h"
 
 #define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
 #define PIN     "123456"

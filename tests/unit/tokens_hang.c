@@ -1,5 +1,6 @@
 /* Modules that hang: whoever asked is told in time, others go on. */
 #include "tests/unit/tokens_two.h"
+#include "tokens/write.h"
 
 static enum tokens_err
 log_out_and_in(struct token *t)

@@ -1,5 +1,6 @@
 /* Import: all or nothing, twice is once, and the token is asked what it did. */
 #include "tests/unit/tokens_fixture.h"
+#include "tokens/write.h"
 
 static struct soft_key rsa, ec;
 

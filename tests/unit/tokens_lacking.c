@@ -1,6 +1,7 @@
 /* What happens where a token lacks a mechanism, or does not tell: another way,
  * or a clear no. */
 #include "tests/unit/tokens_every.h"
+#include "tokens/write.h"
 
 /* ---- tokens that lack something --------------------------------------------
  */

@@ -1,5 +1,6 @@
 /* Initialising, PINs, generating, matching certificates, cleaning up. */
 #include "tests/unit/tokens_fixture.h"
+#include "tokens/write.h"
 
 #define PUK "87654321"
 

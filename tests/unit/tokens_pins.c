@@ -1,6 +1,7 @@
 /* PINs that are given at the token's own pad, and those that a key wants for
  * each of its operations: what the module is asked, and in which order. */
 #include "tests/unit/tokens_fixture.h"
+#include "tokens/write.h"
 
 static struct soft_key rsa, ec;
 

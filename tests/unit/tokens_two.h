@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "tests/unit/tokens_fixture.h"
+#include "tokens/write.h"
 
 static struct soft_key key, second_key;
 static struct token *second;

@@ -1,6 +1,7 @@
 /* What an import's journal names is taken back, and nothing else. Keys on
  * curve 25519, which only SoftHSM's own way of storing them shows. */
 #include "tests/unit/tokens_fixture.h"
+#include "tokens/write.h"
 
 /* SoftHSM2 2.6.1 leaks a few bytes for each use of an Ed25519 key that it
  * generated. */
