@@ -17,32 +17,37 @@ static OSSL_PROVIDER *whole;
 static OSSL_ALGORITHM decoders[KEPT_MOST + 1];
 static OSSL_ALGORITHM keys[KEPT_MOST + 1];
 
+/* Keys that a certificate for mail, or one of its issuers, may have. */
+static bool
+is_public_key(const OSSL_ALGORITHM *a)
+{
+    static const char *const kinds[] = {"RSA",     "RSA-PSS", "EC",     "DSA",
+                                        "ED25519", "ED448",   "X25519", "X448"};
+    size_t n = strcspn(a->algorithm_names, ":");
+
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+        if (slice_is(slice_of(a->algorithm_names, n), kinds[i]))
+            return true;
+    return false;
+}
+
 static bool
 reads_public_keys(const OSSL_ALGORITHM *a)
 {
     return strstr(a->property_definition, "input=der") &&
-           strstr(a->property_definition, "structure=SubjectPublicKeyInfo");
+           strstr(a->property_definition, "structure=SubjectPublicKeyInfo") &&
+           is_public_key(a);
 }
 
-/* One that a SubjectPublicKeyInfo is decoded into. */
-static bool
-is_public_key(const OSSL_ALGORITHM *a)
-{
-    static const char *const others[] = {
-        "HKDF", "HMAC", "POLY1305", "SCRYPT", "CMAC", "SIPHASH", "TLS1-PRF"};
-
-    for (size_t i = 0; i < ARRAY_COUNT(others); i++)
-        if (strstr(a->algorithm_names, others[i]))
-            return false;
-    return true;
-}
-
+/* OUT is filled once: it is asked for with every certificate. */
 static const OSSL_ALGORITHM *
 keep(const OSSL_ALGORITHM *all, bool (*is_wanted)(const OSSL_ALGORITHM *),
      OSSL_ALGORITHM *out)
 {
     size_t n = 0;
 
+    if (out[0].algorithm_names)
+        return out;
     for (; all && all->algorithm_names && n < KEPT_MOST; all++)
         if (is_wanted(all))
             out[n++] = *all;
