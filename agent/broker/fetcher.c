@@ -4,7 +4,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
-#include "agent/broker/spawn.h"
+#include "agent/broker/helper.h"
 #include "agent/fetcher/config.h"
 #include "agent/wire/values.h"
 
@@ -13,28 +13,11 @@ static bool
 fetcher_start(const char *libexec, const struct places *places, pid_t *pid,
               int *out)
 {
-    AUTO(buf) struct buf program = {0};
-    AUTO(fd) int theirs = -1;
-    AUTO(fd) int ours = -1;
-    char option[] = "--config";
+    char name[] = "smime-fetcher", option[] = "--config";
     char *argv[] = {
-        NULL, option, places->config_system, option, places->config_user, NULL};
-    struct spawn_plan s = {
-        .argv = argv, .second = -1, .file = -1, .standard = -1};
-    int pair[2];
+        name, option, places->config_system, option, places->config_user, NULL};
 
-    if (!channel_pair(pair))
-        return false;
-    ours = pair[0];
-    theirs = pair[1];
-    buf_addf(&program, "%s/smime-fetcher", libexec);
-    s.program = buf_text(&program);
-    argv[0] = (char *)program.data;
-    s.channel = theirs;
-    if (!spawn_process(&s, pid))
-        return false;
-    *out = fd_take(&ours);
-    return true;
+    return helper_spawn(libexec, argv, pid, out);
 }
 
 static void

@@ -57,16 +57,17 @@ helpers_room(struct helpers *all)
     return NULL;
 }
 
-static bool
-channel_start(const char *libexec, const char *name, pid_t *pid, int *out)
+bool
+helper_spawn(const char *libexec, char *argv[], pid_t *pid, int *out)
 {
     AUTO(buf) struct buf program = {0};
     AUTO(fd) int theirs = -1;
     AUTO(fd) int ours = -1;
-    char *argv[2] = {NULL, NULL};
     struct spawn_plan s = {
         .argv = argv, .second = -1, .file = -1, .standard = -1};
+    char *name = argv[0];
     int pair[2];
+    bool ok;
 
     if (!channel_pair(pair))
         return false;
@@ -76,10 +77,22 @@ channel_start(const char *libexec, const char *name, pid_t *pid, int *out)
     s.program = buf_text(&program);
     argv[0] = (char *)program.data;
     s.channel = theirs;
-    if (!spawn_process(&s, pid))
+    ok = spawn_process(&s, pid);
+    argv[0] = name;
+    if (!ok)
         return false;
     *out = fd_take(&ours);
     return true;
+}
+
+static bool
+without_arguments(const char *libexec, const char *name, pid_t *pid, int *out)
+{
+    char program[32];
+    char *argv[] = {program, NULL};
+
+    snprintf(program, sizeof(program), "%s", name);
+    return helper_spawn(libexec, argv, pid, out);
 }
 
 static bool
@@ -206,7 +219,7 @@ helper_answer(struct helpers *all, int fd, const struct spawn *request,
     if (!room)
         return helper_refuse_full(fd);
     if (request->helper == HELPER_IMPORTER) {
-        if (!channel_start(libexec, "smime-importer", room, &end)) {
+        if (!without_arguments(libexec, "smime-importer", room, &end)) {
             log_error("smime-importer cannot be started: %s", strerror(errno));
             return helper_refuse(fd, ERR_INTERNAL, "no importer process");
         }
@@ -215,7 +228,7 @@ helper_answer(struct helpers *all, int fd, const struct spawn *request,
             return helper_refuse(fd, ERR_TOKEN_LOCKED, "no pinentry program");
     } else if (request->helper == HELPER_WATCHER) {
         /* An optional part of the build. */
-        if (!channel_start(libexec, "smime-watcher", room, &end))
+        if (!without_arguments(libexec, "smime-watcher", room, &end))
             return helper_refuse(fd, ERR_INTERNAL, "no watcher process");
     } else if (request->helper == HELPER_MODULE) {
         if (!module_start(places, request, frame, room)) {

@@ -27,6 +27,10 @@ MUST_USE bool helper_answer(struct helpers *all, int fd,
                             const struct frame *frame, const char *libexec,
                             const struct places *places);
 
+/* Starts the process ARGV[0] in LIBEXEC with a channel to it, whose end is
+ * *OUT (given). Borrows. False with errno. */
+bool helper_spawn(const char *libexec, char *argv[], pid_t *pid, int *out);
+
 /* Where the number of one more process goes; NULL when there are too many. */
 pid_t *helpers_room(struct helpers *all);
 
