@@ -1,4 +1,5 @@
-foreach(name session_varlink session_serve session_resident session_foreign session_handed_out
+foreach(name session_varlink session_serve session_resident session_foreign
+             session_foreign_text session_handed_out
              session_methods session_pem
              session_shell session_zygote)
   smime_unit_test(${name} smime-session-core Threads::Threads)
