@@ -314,6 +314,8 @@ build(const struct anchors *a, const struct chain_question *q,
     v.revocation = found.revocation;
     v.revoked_at = found.revoked_at;
     v.crl_outdated = found.outdated;
+    v.crl_weak = found.weak;
+    v.weak_digest = found.weak && q->crls_required;
     if (v.chain == CHAIN_UNTRUSTED && leads_to_malformed(found.path, untrusted))
         v = (struct chain_verdict){.chain = CHAIN_INVALID,
                                    .reason = "chain-invalid"};

@@ -23,6 +23,7 @@ struct chain_verdict {
     size_t issuer_count;
     enum revocation revocation;
     bool crl_outdated; /* not checked, although there are CRLs */
+    bool crl_weak;     /* the same */
     /* SHA-256 of the issuer's name, DER, of each certificate on a path that
      * ends before an anchor. */
     uint8_t wanted[LIMIT_CHAIN_DEPTH][32];

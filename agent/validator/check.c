@@ -156,6 +156,8 @@ leaf_judge(struct checking *c, const struct path_policy *policy)
         reason_say(&c->out->reasons, v.reason);
     if (v.crl_outdated && v.chain == CHAIN_OK)
         reason_say(&c->out->reasons, "crl-outdated");
+    if (v.crl_weak)
+        reason_say(&c->out->reasons, "crl-weak");
     if (v.revoked_at != 0 && v.chain == CHAIN_OK)
         reason_say(&c->out->reasons, "revoked-since");
     strength_judge(c, &v);

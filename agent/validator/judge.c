@@ -252,6 +252,8 @@ chain_check(struct judgement *j, int64_t at)
             say(j, "revoked-since");
         if (c.crl_outdated)
             say(j, "crl-outdated");
+        if (c.crl_weak)
+            say(j, "crl-weak");
         if (f->not_after < j->now && j->out->time_source == TIME_SIGNING)
             say(j, "expired-now");
         issuers_tell(&c, j->q->certificates.item, j->certs, &j->v->hashes,

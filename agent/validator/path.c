@@ -2,10 +2,10 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <time.h>
 
 #include "agent/validator/certs.h"
 #include "agent/validator/crls.h"
+#include "agent/validator/named.h"
 
 /* What the callback needs while libcrypto walks along one path. */
 struct walk {
@@ -26,28 +26,6 @@ path_verdict_drop(struct path_verdict *v)
 }
 
 /* ---- revocation ---------------------------------------------------------- */
-
-static int64_t
-time_of(const ASN1_TIME *t, int64_t otherwise)
-{
-    struct tm tm;
-
-    return t && ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : otherwise;
-}
-
-/* When the key can no longer be relied on: the earlier of the revocation and
- * the date the key was lost (RFC 5280 5.3.2). An unreadable date is ever. */
-static int64_t
-revocation_date(X509_REVOKED *r)
-{
-    int64_t date = time_of(X509_REVOKED_get0_revocationDate(r), 1), lost;
-    ASN1_GENERALIZEDTIME *t =
-        X509_REVOKED_get_ext_d2i(r, NID_invalidity_date, NULL, NULL);
-
-    lost = time_of(t, date);
-    ASN1_GENERALIZEDTIME_free(t);
-    return lost < date ? lost : date;
-}
 
 static void
 revocation_note(struct path_verdict *v, int64_t date)
@@ -174,25 +152,14 @@ on_error(int fine, X509_STORE_CTX *ctx)
     return goes_on;
 }
 
-/* libcrypto takes the CRL that was valid at the time judged at; one that is
- * newer may know of a revocation since. It counts as evidence when the
- * issuer on the path has signed it. */
-static void
-newer_crls_ask(const struct path_question *q, X509 *x, X509 *issuer,
-               struct path_verdict *v)
+/* Of certificates of others an indirect CRL alone does. */
+static bool
+may_speak_of(const X509_CRL *crl, X509 *x)
 {
-    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
-        X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
-        X509_REVOKED *r = NULL;
-
-        if (crl_this_update(crl) <= q->at ||
-            X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(x)) !=
-                0 ||
-            X509_CRL_get0_by_cert(crl, &r, x) != 1 || !r ||
-            X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1)
-            continue;
-        revocation_note(v, revocation_date(r));
-    }
+    return X509_CRL_get_ext_by_NID(crl, NID_issuing_distribution_point, -1) >=
+               0 ||
+           X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(x)) ==
+               0;
 }
 
 /* Issuers drop a certificate from their CRLs once it has expired: a CRL from
@@ -203,9 +170,10 @@ is_spoken_of(const struct path_question *q, X509 *x)
     int64_t until = x509_not_after(x);
 
     for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
-        int64_t from = crl_this_update(sk_X509_CRL_value(q->crls, i));
+        X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
+        int64_t from = crl_this_update(crl);
 
-        if (from != 0 && from <= until)
+        if (from != 0 && from <= until && may_speak_of(crl, x))
             return true;
     }
     return false;
@@ -228,13 +196,18 @@ has_outdated(const struct path_question *q, const struct path_verdict *v)
     return false;
 }
 
-/* False when the path is known to hold a revoked certificate. */
+/* libcrypto takes one CRL of those that were valid at the time judged at;
+ * another may name a certificate of the path, or a newer one know of a
+ * revocation since. False when it was revoked by then. */
 static bool
-newer_crls_pass(const struct path_question *q, struct path_verdict *v)
+all_crls_pass(const struct path_question *q, struct path_verdict *v)
 {
     for (int i = 0; i + 1 < sk_X509_num(v->path); i++) {
-        newer_crls_ask(q, sk_X509_value(v->path, i),
-                       sk_X509_value(v->path, i + 1), v);
+        int64_t date;
+
+        if (crls_revoke(q, sk_X509_value(v->path, i),
+                        sk_X509_value(v->path, i + 1), &date))
+            revocation_note(v, date);
         if (v->revoked_at != 0 && v->revoked_at <= q->at) {
             v->error = X509_V_ERR_CERT_REVOKED;
             v->depth = i;
@@ -248,8 +221,22 @@ static void walk_along(const struct path_question *q,
                        STACK_OF(X509) * untrusted, STACK_OF(X509) * only,
                        struct walk *w);
 
+/* The CRLs that may clear a certificate, borrowed. */
+static STACK_OF(X509_CRL) * strong_of(STACK_OF(X509_CRL) * crls)
+{
+    STACK_OF(X509_CRL) *strong = sk_X509_CRL_new_null();
+
+    if (!strong)
+        abort();
+    for (int i = 0; i < sk_X509_CRL_num(crls); i++)
+        if (!crl_is_weak(sk_X509_CRL_value(crls, i)) &&
+            sk_X509_CRL_push(strong, sk_X509_CRL_value(crls, i)) == 0)
+            abort();
+    return strong;
+}
+
 /* The same path as the CRLs see it at q->fresh_at: does one that is current
- * then clear all of it? */
+ * then, and strong, clear all of it? */
 static bool
 is_clear_afresh(const struct path_question *q, struct path_verdict *v)
 {
@@ -260,43 +247,54 @@ is_clear_afresh(const struct path_question *q, struct path_verdict *v)
     bool clear = true;
 
     now.at = q->fresh_at;
+    now.crls = strong_of(q->crls);
     if (!only ||
         sk_X509_push(only, sk_X509_value(v->path, sk_X509_num(v->path) - 1)) ==
             0)
         abort();
     walk_along(&now, v->path, only, &w);
     for (int i = 0; i + 1 < sk_X509_num(v->path) && clear; i++)
-        clear = is_spoken_of(q, sk_X509_value(v->path, i));
+        clear = is_spoken_of(&now, sk_X509_value(v->path, i));
     clear &= again.error == X509_V_OK && !w.unchecked;
     if (again.revoked_at != 0) {
         revocation_note(v, again.revoked_at);
         clear = false;
     }
     sk_X509_free(only);
+    sk_X509_CRL_free(now.crls);
     path_verdict_drop(&again);
     return clear;
+}
+
+static bool
+has_weak(STACK_OF(X509_CRL) * crls)
+{
+    for (int i = 0; i < sk_X509_CRL_num(crls); i++)
+        if (crl_is_weak(sk_X509_CRL_value(crls, i)))
+            return true;
+    return false;
 }
 
 static void
 revocation_conclude(const struct path_question *q, struct walk *w)
 {
     struct path_verdict *v = w->v;
-    int n = sk_X509_num(v->path);
+    bool weak = has_weak(q->crls);
 
-    if (!q->crls || v->error != X509_V_OK)
+    if (!q->crls || v->error != X509_V_OK || !all_crls_pass(q, v))
         return;
-    if (!q->crls_required) {
-        if (!newer_crls_pass(q, v))
-            return;
-        for (int i = 0; i + 1 < n; i++)
+    if (!q->crls_required)
+        for (int i = 0; i + 1 < sk_X509_num(v->path); i++)
             w->unchecked |= !is_spoken_of(q, sk_X509_value(v->path, i));
-    }
     if (v->revoked_at != 0)
         return;
-    if (!w->unchecked && (q->fresh_at == q->at || is_clear_afresh(q, v)))
+    if (!w->unchecked &&
+        ((q->fresh_at == q->at && !weak) || is_clear_afresh(q, v))) {
         v->revocation = REVOCATION_CLEAR;
-    else if (v->revoked_at == 0)
+    } else if (v->revoked_at == 0) {
         v->outdated = has_outdated(q, v);
+        v->weak = weak && !w->unchecked;
+    }
 }
 
 /* ---- one path ------------------------------------------------------------ */

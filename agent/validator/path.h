@@ -40,6 +40,7 @@ struct path_verdict {
     int depth;             /* of the error; 0: the leaf */
     STACK_OF(X509) * path; /* owned; leaf first, as far as it was found */
     enum revocation revocation;
+    bool weak;          /* not clear: a CRL of it has a weak signature */
     bool outdated;      /* not clear, and some CRL of it is out of date */
     int64_t revoked_at; /* also when that was after the time judged at */
 };

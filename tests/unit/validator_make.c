@@ -184,6 +184,23 @@ make_again(struct made *m, EVP_PKEY *issuer)
     m->der = own(&copy);
 }
 
+static void
+crl_add(X509_CRL *crl, const struct crl_spec *spec, bool removal)
+{
+    X509_REVOKED *r = X509_REVOKED_new();
+    ASN1_TIME *t = X509_gmtime_adj(NULL, spec->when);
+    ASN1_ENUMERATED *e = ASN1_ENUMERATED_new();
+
+    X509_REVOKED_set_revocationDate(r, t);
+    X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(spec->revoked->x));
+    need(ASN1_ENUMERATED_set(e, CRL_REASON_REMOVE_FROM_CRL) == 1, "a reason");
+    need(!removal || X509_REVOKED_add1_ext_i2d(r, NID_crl_reason, e, 0, 0) == 1,
+         "a removal");
+    X509_CRL_add0_revoked(crl, r);
+    ASN1_ENUMERATED_free(e);
+    ASN1_TIME_free(t);
+}
+
 struct slice
 make_crl(const struct crl_spec *spec)
 {
@@ -199,15 +216,10 @@ make_crl(const struct crl_spec *spec)
     X509_CRL_set1_lastUpdate(crl, t);
     X509_gmtime_adj(t, usual ? 30 * DAY : spec->until);
     X509_CRL_set1_nextUpdate(crl, t);
-    if (spec->revoked) {
-        X509_REVOKED *r = X509_REVOKED_new();
-
-        X509_gmtime_adj(t, spec->when);
-        X509_REVOKED_set_revocationDate(r, t);
-        X509_REVOKED_set_serialNumber(r,
-                                      X509_get_serialNumber(spec->revoked->x));
-        X509_CRL_add0_revoked(crl, r);
-    }
+    if (spec->revoked && (spec->removed_before || spec->removed_only))
+        crl_add(crl, spec, true);
+    if (spec->revoked && !spec->removed_only)
+        crl_add(crl, spec, false);
     ASN1_TIME_free(t);
     if (spec->scope) {
         X509_EXTENSION *e = X509V3_EXT_conf_nid(
@@ -218,7 +230,7 @@ make_crl(const struct crl_spec *spec)
     }
     need(X509_CRL_sign(crl,
                        spec->forged ? make_key("rsa2048") : spec->issuer->key,
-                       EVP_sha256()) > 0,
+                       spec->md ? spec->md : EVP_sha256()) > 0,
          "a CRL");
     n = i2d_X509_CRL(crl, &der);
     need(n > 0, "DER");

@@ -49,6 +49,9 @@ struct crl_spec {
     long from, until;           /* seconds from now; 0, 0: -1 to 30 days */
     const struct made *revoked; /* NULL: nobody */
     long when;                  /* seconds from now */
+    bool removed_before;        /* it has an entry removeFromCRL, too */
+    bool removed_only;          /* ... and no other */
+    const EVP_MD *md;           /* NULL: SHA-256 */
     const char *scope;          /* issuingDistributionPoint, or NULL */
     bool forged;                /* its signature is not the issuer's */
 };

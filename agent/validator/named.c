@@ -1,0 +1,185 @@
+#include "agent/validator/named.h"
+
+#include <openssl/x509v3.h>
+#include <time.h>
+
+#include "agent/cms/algorithm.h"
+#include "agent/validator/certs.h"
+#include "agent/validator/crls.h"
+
+static int64_t
+time_of(const ASN1_TIME *t, int64_t otherwise)
+{
+    struct tm tm;
+
+    return t && ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : otherwise;
+}
+
+int64_t
+revocation_date(X509_REVOKED *r)
+{
+    int64_t date = time_of(X509_REVOKED_get0_revocationDate(r), 1), lost;
+    ASN1_GENERALIZEDTIME *t =
+        X509_REVOKED_get_ext_d2i(r, NID_invalidity_date, NULL, NULL);
+
+    lost = time_of(t, date);
+    ASN1_GENERALIZEDTIME_free(t);
+    return lost < date ? lost : date;
+}
+
+bool
+crl_is_weak(const X509_CRL *crl)
+{
+    const X509_ALGOR *a = NULL;
+    struct signature_algorithm s = {0};
+    unsigned char *der = NULL;
+    bool known;
+    int n;
+
+    X509_CRL_get0_signature(crl, NULL, &a);
+    n = i2d_X509_ALGOR(a, &der);
+    known = n > 0 &&
+            signature_from_algorithm(slice_of(der, (size_t)n), HASH_NONE, &s);
+    OPENSSL_free(der);
+    return !known || (s.scheme != SCHEME_EDDSA &&
+                      (s.hash == HASH_SHA1 || s.hash == HASH_MD5));
+}
+
+/* ---- one CRL ------------------------------------------------------------- */
+
+/* Only what is known may be critical (RFC 5280 5.2). */
+static bool
+is_understood(const X509_CRL *crl)
+{
+    for (int i = 0; i < X509_CRL_get_ext_count(crl); i++) {
+        X509_EXTENSION *e = X509_CRL_get_ext(crl, i);
+        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(e));
+
+        if (X509_EXTENSION_get_critical(e) &&
+            nid != NID_issuing_distribution_point && nid != NID_delta_crl &&
+            nid != NID_authority_key_identifier && nid != NID_crl_number)
+            return false;
+    }
+    return true;
+}
+
+static bool
+is_delta(const X509_CRL *crl)
+{
+    return X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0;
+}
+
+static bool
+is_of(X509_CRL *crl, X509 *x, X509 *issuer)
+{
+    return X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(x)) ==
+               0 &&
+           is_understood(crl) && (X509_get_key_usage(issuer) & KU_CRL_SIGN) &&
+           X509_CRL_verify(crl, X509_get0_pubkey(issuer)) == 1;
+}
+
+static bool
+is_removal(X509_REVOKED *r)
+{
+    ASN1_ENUMERATED *e =
+        X509_REVOKED_get_ext_d2i(r, NID_crl_reason, NULL, NULL);
+    bool removal = e && ASN1_ENUMERATED_get(e) == CRL_REASON_REMOVE_FROM_CRL;
+
+    ASN1_ENUMERATED_free(e);
+    return removal;
+}
+
+/* What the entries with the certificate's number say, of which there should
+ * be one. */
+struct entries {
+    int64_t date; /* 0: none revokes */
+    bool removal;
+};
+
+/* An entry may speak of another issuer's certificate, all behind it too, and
+ * libcrypto has changed their order: those it alone can read (5.3.3). */
+static struct entries
+entries_of(X509_CRL *crl, X509 *x)
+{
+    STACK_OF(X509_REVOKED) *all = X509_CRL_get_REVOKED(crl);
+    ASN1_INTEGER *serial = X509_get_serialNumber(x);
+    struct entries out = {0};
+    X509_REVOKED *r = NULL;
+    int64_t date;
+
+    if (X509_CRL_get0_by_serial(crl, &r, serial) == 0 || !r)
+        return out;
+    for (int i = sk_X509_REVOKED_find(all, r);
+         i >= 0 && i < sk_X509_REVOKED_num(all); i++) {
+        r = sk_X509_REVOKED_value(all, i);
+        if (ASN1_INTEGER_cmp(X509_REVOKED_get0_serialNumber(r), serial) != 0)
+            break;
+        if (X509_REVOKED_get_ext_by_NID(r, NID_certificate_issuer, -1) >= 0)
+            continue;
+        if (is_removal(r)) {
+            out.removal = true;
+            continue;
+        }
+        date = revocation_date(r);
+        date = date > 0 ? date : 1;
+        if (out.date == 0 || date < out.date)
+            out.date = date;
+    }
+    return out;
+}
+
+/* ---- several ------------------------------------------------------------- */
+
+static bool
+has_scope_of(const X509_CRL *a, const X509_CRL *b)
+{
+    int i = X509_CRL_get_ext_by_NID(a, NID_issuing_distribution_point, -1);
+    int k = X509_CRL_get_ext_by_NID(b, NID_issuing_distribution_point, -1);
+
+    if (i < 0 || k < 0)
+        return i < 0 && k < 0;
+    return ASN1_OCTET_STRING_cmp(
+               X509_EXTENSION_get_data(X509_CRL_get_ext(a, i)),
+               X509_EXTENSION_get_data(X509_CRL_get_ext(b, k))) == 0;
+}
+
+/* A CRL that is complete removes by not naming, before the certificate has
+ * expired; one that is a delta says so (RFC 5280 5.2.4, 5.3.1). */
+static bool
+is_taken_off(const struct path_question *q, X509_CRL *by, X509 *x, X509 *issuer)
+{
+    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
+        X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
+        struct entries e;
+
+        if (crl_this_update(crl) <= crl_this_update(by) ||
+            crl_this_update(crl) > q->fresh_at || !has_scope_of(crl, by))
+            continue;
+        e = entries_of(crl, x);
+        if (e.date != 0 || e.removal != is_delta(crl) ||
+            (!e.removal && crl_this_update(crl) > x509_not_after(x)))
+            continue;
+        if (!crl_is_weak(crl) && is_of(crl, x, issuer))
+            return true;
+    }
+    return false;
+}
+
+bool
+crls_revoke(const struct path_question *q, X509 *x, X509 *issuer, int64_t *out)
+{
+    int64_t earliest = 0;
+
+    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
+        X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
+        struct entries e = entries_of(crl, x);
+
+        if (e.date == 0 || (earliest != 0 && e.date >= earliest) ||
+            !is_of(crl, x, issuer) || is_taken_off(q, crl, x, issuer))
+            continue;
+        earliest = e.date;
+    }
+    if (earliest != 0)
+        *out = earliest;
+    return earliest != 0;
+}

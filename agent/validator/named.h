@@ -1,0 +1,24 @@
+/*
+ * What CRLs say of one certificate, entry by entry, beside what libcrypto
+ * makes of them: that takes one CRL of several, and of its entries the first.
+ * Runs in smime-validator.
+ */
+#ifndef AGENT_VALIDATOR_NAMED_H
+#define AGENT_VALIDATOR_NAMED_H
+
+#include "agent/validator/path.h"
+
+/* When the key can no longer be relied on: the earlier of the revocation and
+ * the date the key was lost (RFC 5280 5.3.2). An unreadable date is ever. */
+int64_t revocation_date(X509_REVOKED *r);
+
+/* Is X named by a CRL that ISSUER has signed, and not taken off again by a
+ * newer one? The date of the earliest such revocation in *out. */
+bool crls_revoke(const struct path_question *q, X509 *x, X509 *issuer,
+                 int64_t *out);
+
+/* Signed with a digest that others can collide: who can do that can leave a
+ * certificate out, and gains nothing from naming one. */
+bool crl_is_weak(const X509_CRL *crl);
+
+#endif
