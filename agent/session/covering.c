@@ -82,11 +82,19 @@ stream_watched_drop(struct stream_watched *w)
     elsewhere_drop(&w->elsewhere);
 }
 
+/* certs-only (RFC 8551 3.8). What stands beside a text claims to sign it. */
+static bool
+is_only_certificates(const struct layer *l)
+{
+    return l->opaque && !l->data.has_content && l->data.certificate_count > 0;
+}
+
 void
 layer_check_object(struct layer *l)
 {
     if (l->data.signer_count == 0)
-        layer_flaw(l, "no-signers");
+        layer_flaw(l, is_only_certificates(l) ? "certificates-only"
+                                              : "no-signers");
     if (oid_find(l->data.content_type) != OID_DATA)
         layer_flaw(l, "content-type-not-data");
     for (size_t i = 0; l->attribute_like && i < l->data.signer_count; i++)

@@ -144,6 +144,13 @@ whole_read(struct stream *from, const struct foreign_sink *to,
                : e;
 }
 
+static enum err
+is_for_harvest(struct problem *p)
+{
+    *p = (struct problem){0};
+    return fail(p, ERR_BAD_CERTIFICATE, "it is mail, for: smime harvest");
+}
+
 /* A certs-only message (RFC 8551 3.8): nobody signed it, so harvest learns
  * nothing from it. */
 static enum err
@@ -157,14 +164,18 @@ mail_read(struct stream *from, const struct foreign_sink *to, struct problem *p)
 
     if (e != ERR_OK)
         return e;
-    if (header_smime_kind(&mail.header, &type) != SMIME_PKCS7 ||
-        !(kind = content_type_find(&type, "smime-type")) ||
-        strcasecmp(kind, "certs-only") != 0)
-        return fail(p, ERR_BAD_CERTIFICATE, "it is mail, for: smime harvest");
-    if (header_transfer(&mail.header) != TRANSFER_BASE64)
-        return list_read(mail.body, to, p);
-    base64 = base64_reader_new(mail.body);
-    return list_read(base64_reader_stream(base64), to, p);
+    if (header_smime_kind(&mail.header, &type) != SMIME_PKCS7)
+        return is_for_harvest(p);
+    kind = content_type_find(&type, "smime-type");
+    if (kind && strcasecmp(kind, "certs-only") != 0)
+        return is_for_harvest(p);
+    if (header_transfer(&mail.header) == TRANSFER_BASE64)
+        base64 = base64_reader_new(mail.body);
+    e = list_read(base64 ? base64_reader_stream(base64) : mail.body, to, p);
+    /* Without smime-type only its content says what it is. */
+    return !kind && (e == ERR_BAD_CERTIFICATE || e == ERR_BAD_MESSAGE)
+               ? is_for_harvest(p)
+               : e;
 }
 
 /* ---- what it is -----------------------------------------------------------

@@ -363,7 +363,7 @@ certificates_without_a_signer_sign_nothing(void **state)
     open_mail(&bare, &p);
     assert_int_equal(p.e, ERR_OK);
     assert_string_equal(verdict_of(&p), "bad");
-    assert_true(has_reason(&p, "no-signers"));
+    assert_true(has_reason(&p, "certificates-only"));
     assert_int_equal(asked_count, 0);
 }
 
