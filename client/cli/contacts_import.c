@@ -101,21 +101,69 @@ answer_say(const char *file, json_t *reply, struct sums *s)
 /* ---- files ----------------------------------------------------------------
  */
 
+/* Whoever holds a pipe's end named it on purpose: - and what the shell makes
+ * of <(...). A FIFO by its own name may have no writer, ever. */
+static bool
+is_held(const char *path)
+{
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0 ||
+           strncmp(path, "/dev/fd/", 8) == 0 ||
+           strncmp(path, "/proc/self/fd/", 14) == 0;
+}
+
+/* NULL: it can be read to an end. */
+static const char *
+kind_refused(const char *path, mode_t mode)
+{
+    if (S_ISDIR(mode))
+        return "a folder";
+    if (S_ISREG(mode) || is_held(path))
+        return NULL;
+    if (S_ISFIFO(mode))
+        return "a FIFO";
+    return S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+/* Never waits for a writer: opening does not, and what it would wait for is
+ * refused. */
+static int
+path_open(const char *path)
+{
+    int fd, flags;
+
+    if (strcmp(path, "-") == 0)
+        return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+    if (flags >= 0)
+        (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    return fd;
+}
+
 static int
 file_open(const char *path, int *out, int64_t *out_date)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    AUTO(fd)
-    int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-                      : open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
+    const char *refused = NULL;
+    struct stat st = {0};
+    AUTO(fd) int fd = -1;
 
-    if (fd < 0 || fstat(fd, &st) != 0)
-        return failure_say(EXIT_INPUT, "check the file and its permissions",
-                           "%s cannot be read: %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return failure_say(EXIT_INPUT, "name the files of it", "%s is a folder",
-                           path);
+    /* A socket cannot even be opened by its name. */
+    if (strcmp(path, "-") != 0 && stat(path, &st) == 0)
+        refused = kind_refused(path, st.st_mode);
+    if (!refused) {
+        fd = path_open(path);
+        if (fd < 0 || fstat(fd, &st) != 0)
+            return failure_say(EXIT_INPUT, "check the file and its permissions",
+                               "%s cannot be read: %s", path, strerror(errno));
+        refused = kind_refused(path, st.st_mode);
+    }
+    if (refused)
+        return failure_say(EXIT_INPUT,
+                           S_ISDIR(st.st_mode)
+                               ? "name the files of it"
+                               : "if it is meant, let a program read it, and "
+                                 "import what that writes: -",
+                           "%s is %s", path, refused);
     *out_date = S_ISREG(st.st_mode) ? (int64_t)st.st_mtime : 0;
     *out = fd_take(&fd);
     return EXIT_DONE;
