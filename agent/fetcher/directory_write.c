@@ -49,13 +49,18 @@ changes_fill(struct changes *c, struct slice certificate,
     return count;
 }
 
+/* *unsure: it was sent, and whether it was done is not known. */
 static int
-modify(struct directory *d, const char *dn, struct changes *c)
+modify(struct directory *d, const char *dn, struct changes *c, bool *unsure)
 {
     int msgid = 0;
     int rc = ldap_modify_ext(d->ld, dn, c->list, NULL, NULL, &msgid);
 
-    return rc == LDAP_SUCCESS ? directory_wait_result(d, msgid) : rc;
+    if (rc != LDAP_SUCCESS)
+        return rc;
+    rc = directory_wait_result(d, msgid);
+    *unsure = rc < 0; /* LDAP's own codes are not: no answer came */
+    return rc;
 }
 
 enum directory_state
@@ -63,15 +68,20 @@ directory_write(struct directory *d, const char *dn, struct slice certificate,
                 const struct slice *values, size_t n, struct outcome *o)
 {
     struct changes c;
+    bool unsure = false;
     int rc;
 
     if (changes_fill(&c, certificate, values, n) == 0)
         return DIRECTORY_OK;
-    rc = modify(d, dn, &c);
+    rc = modify(d, dn, &c, &unsure);
     if (rc == LDAP_UNDEFINED_TYPE && n > 0) {
         c.replace.mod_type = directory_smime_plain;
-        rc = modify(d, dn, &c);
+        rc = modify(d, dn, &c, &unsure);
     }
-    return rc == LDAP_SUCCESS ? DIRECTORY_OK
-                              : directory_fail(d, rc, "modify", o);
+    if (rc == LDAP_SUCCESS)
+        return DIRECTORY_OK;
+    (void)directory_fail(d, rc, "modify", o);
+    if (unsure)
+        o->state = DIRECTORY_UNSURE;
+    return o->state;
 }

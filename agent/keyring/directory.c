@@ -233,6 +233,20 @@ item_keep(struct lookup *l, const struct directory_item *item)
     encoded = (struct buf){0};
 }
 
+/* STATE, unless a write was on its way: it may have been done. */
+static enum directory_state
+state_of_lost(const struct lookup *l, enum directory_state state)
+{
+    union any_record q;
+
+    return l->message == MSG_DIRECTORY_PUBLISH &&
+                   record_decode(RECORD_directory_write, buf_slice(&l->request),
+                                 &q) &&
+                   !q.directory_write.dry
+               ? DIRECTORY_UNSURE
+               : state;
+}
+
 static void
 fetcher_read(struct keyring *k, struct lookup *l)
 {
@@ -242,7 +256,7 @@ fetcher_read(struct keyring *k, struct lookup *l)
 
     frame_init(&frame);
     if (channel_receive(&l->fetcher, &frame, &m, &said) != RECEIVED_REQUEST)
-        answer_state(k, l, DIRECTORY_FAILED,
+        answer_state(k, l, state_of_lost(l, DIRECTORY_FAILED),
                      slice_text("smime-fetcher ended before its answer"));
     else if (m == MSG_DIRECTORY_OUTCOME)
         answer(k, l, &said.directory_outcome);
@@ -277,7 +291,10 @@ directory_events(struct keyring *k, const struct pollfd *fds)
         if (fds[i].revents && fds[i].fd == l->fetcher.fd)
             fetcher_read(k, l);
         else if (now >= l->due_ms)
-            answer_state(k, l, DIRECTORY_SILENT,
+            answer_state(k, l,
+                         l->fetcher.fd >= 0
+                             ? state_of_lost(l, DIRECTORY_SILENT)
+                             : DIRECTORY_SILENT,
                          slice_text("no answer within the deadline"));
     }
 }

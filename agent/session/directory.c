@@ -21,7 +21,8 @@ static const char *const state_names[DIRECTORY_STATES] = {
     [DIRECTORY_REFUSED] = "refused",
     [DIRECTORY_NO_ENTRY] = "no_entry",
     [DIRECTORY_NO_RIGHTS] = "no_rights",
-    [DIRECTORY_CREDENTIALS] = "credentials"};
+    [DIRECTORY_CREDENTIALS] = "credentials",
+    [DIRECTORY_UNSURE] = "unsure"};
 
 /* "silent", "unreachable", ...; of a number that is none: "failed". */
 static const char *

@@ -207,6 +207,8 @@ code_of(enum directory_state state)
         return ERR_DIRECTORY_PASSWORD;
     case DIRECTORY_TLS:
         return ERR_DIRECTORY_TLS;
+    case DIRECTORY_UNSURE:
+        return ERR_DIRECTORY_UNSURE;
     case DIRECTORY_OK:
     case DIRECTORY_MISCONFIGURED:
     case DIRECTORY_CROWDED:

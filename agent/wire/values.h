@@ -195,6 +195,7 @@ enum directory_state {
     DIRECTORY_NO_ENTRY,    /* the base, or the entry to be written */
     DIRECTORY_NO_RIGHTS,   /* must not be read or written by us */
     DIRECTORY_CREDENTIALS, /* wrong password, or no such name */
+    DIRECTORY_UNSURE,      /* a write was sent, and no answer came */
     DIRECTORY_STATES
 };
 enum directory_kind { DIRECTORY_CERTIFICATE, DIRECTORY_SMIME };

@@ -104,6 +104,12 @@ def good(conn, number):
     wait_gone(conn)
 
 
+def modify_unanswered(conn, number):
+    """Finds the entry, and says nothing to the change of it."""
+    conn.send(entry(number, [certificate()]) + done(number))
+    wait_gone(conn)
+
+
 def wait_gone(conn):
     while conn.recv(4096):
         pass
@@ -115,19 +121,29 @@ def serve(way, listening):
         threading.Thread(target=talk, args=(way, conn), daemon=True).start()
 
 
+def request_of(request):
+    """Its number and what it asks for; zeros: there is none."""
+    if not request:
+        return 0, 0
+    at = 2 + (request[1] & 0x7F if request[1] & 0x80 else 0)
+    return request[at + 2], request[at + 3]
+
+
 def talk(way, conn):
     try:
-        request = conn.recv(4096)
-        if request:
-            at = 2 + (request[1] & 0x7F if request[1] & 0x80 else 0)
-            way(conn, request[at + 2])
+        number, op = request_of(conn.recv(4096))
+        if op == 0x60:  # a bind comes first, where there is one
+            conn.send(message(number, 0x61, ber(10, b"\0") + ber(4, b"") + ber(4, b"")))
+            number, op = request_of(conn.recv(4096))
+        if op:
+            way(conn, number)
     except OSError:
         pass
     conn.close()
 
 
 for way in (silent, slow, half, no_end, error_at_the_end, garbage, huge, other_ids,
-            referral, strange_text, many_entries, junk_values, good):
+            referral, strange_text, many_entries, junk_values, modify_unanswered, good):
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(32)
