@@ -187,7 +187,9 @@ keyring_describe_stored(struct keyring *k, const struct stored *row,
     if (reply.records.n == 0 || reply.records.item[0].n == 0)
         return ERR_OK;
     buf_add_slice(out, reply.records.item[0]);
-    if (!record_decode(RECORD_description, buf_slice(out), about)) {
+    /* Bytes that changed on the disk may still read as a certificate. */
+    if (!record_decode(RECORD_description, buf_slice(out), about) ||
+        !slice_equal(about->fingerprint, row->fingerprint)) {
         buf_clear(out);
         *about = (struct description){.chain = CHAIN_NOT_ASKED};
     }

@@ -135,7 +135,7 @@ static const char *
 words_of(const struct choice *one, const struct description *about)
 {
     if (one->described.len == 0)
-        return "certificate cannot be read";
+        return "its stored bytes are damaged, a signed mail of theirs mends it";
     if (one->row.state == CONTACT_REVOKED && !keyring_is_cleared(about))
         return words_of_chain(CHAIN_REVOKED);
     if (keyring_is_vouched(&one->row, (enum chain)about->chain))

@@ -211,6 +211,7 @@ row_take_back(struct store *s, const struct step *one, int64_t now,
 {
     const struct before *b = &one->before;
     sqlite3_stmt *st;
+    enum err e;
 
     if (b->there)
         return store_contact_set(s, one->contact, b->state, b->person,
@@ -218,6 +219,12 @@ row_take_back(struct store *s, const struct step *one, int64_t now,
     st = store_statement(s, STATEMENT_REMOVE_ROW);
     sqlite3_bind_int64(st, 1, one->contact);
     sqlite3_bind_int64(st, 2, now);
+    e = store_run(s, st, p);
+    if (e != ERR_OK)
+        return e;
+    /* With its last row goes what the same mail said of the certificate. */
+    st = store_statement(s, STATEMENT_FORGET_DATES);
+    sqlite3_bind_int64(st, 1, one->contact);
     return store_run(s, st, p);
 }
 

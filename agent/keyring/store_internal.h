@@ -20,7 +20,8 @@
     X(COMMIT, "COMMIT")                                                        \
     X(ROLLBACK, "ROLLBACK")                                                    \
     X(FIND_CERTIFICATE,                                                        \
-      "SELECT id, capabilities_time, capabilities, preferred FROM certificate" \
+      "SELECT id, capabilities_time, capabilities, preferred, der = ?2"        \
+      " FROM certificate"                                                      \
       " WHERE fingerprint = ?1")                                               \
     X(ADD_CERTIFICATE,                                                         \
       "INSERT INTO certificate(fingerprint, der, not_before, not_after,"       \
@@ -30,6 +31,7 @@
     X(SET_CAPABILITIES,                                                        \
       "UPDATE certificate SET capabilities = ?2, capabilities_time = ?3"       \
       " WHERE id = ?1")                                                        \
+    X(SET_DER, "UPDATE certificate SET der = ?2 WHERE id = ?1")                \
     X(PREFER, "UPDATE certificate SET preferred = ?2"                          \
               " WHERE id = ?1 AND preferred < ?2")                             \
     X(ADD_ISSUER, "INSERT INTO issuer(der, name) VALUES(?1, ?2)"               \
@@ -103,6 +105,11 @@
       " c.sender_seen FROM contact c JOIN certificate k"                       \
       " ON k.id = c.certificate WHERE k.id = ?1 AND c.removed = 0")            \
     X(REMOVE_ROW, "UPDATE contact SET removed = ?2 WHERE id = ?1")             \
+    X(FORGET_DATES,                                                            \
+      "UPDATE certificate SET preferred = 0, capabilities = x'',"              \
+      " capabilities_time = 0 WHERE id = (SELECT certificate FROM contact"     \
+      " WHERE id = ?1) AND NOT EXISTS (SELECT 1 FROM contact c"                \
+      " WHERE c.certificate = certificate.id AND c.removed = 0)")              \
     X(RESTORE_CAPABILITIES,                                                    \
       "UPDATE certificate SET capabilities = ?2, capabilities_time = ?3"       \
       " WHERE fingerprint = ?1")                                               \
@@ -234,6 +241,20 @@ MUST_USE enum err store_pin(struct store *s, struct slice address,
                             struct slice fingerprint, int64_t now,
                             struct problem *p);
 
+/* ---- store_certificate.c ---- */
+
+/* Within a transaction. Adds the certificate's row; *id is its. */
+MUST_USE enum err store_certificate_add(struct store *s, const struct lesson *l,
+                                        int64_t *id, struct problem *p);
+/* Replaces bytes that are no longer those of their fingerprint: the validator
+ * has taken it from the lesson's. */
+MUST_USE enum err store_certificate_mend(struct store *s,
+                                         const struct lesson *l, int64_t id,
+                                         struct problem *p);
+/* The issuers that were good last time, when the lesson has any. */
+MUST_USE enum err store_issuers_set(struct store *s, const struct lesson *l,
+                                    int64_t id, struct problem *p);
+
 /* ---- store_open.c ---- */
 
 /* Closes the file; store_reopen opens what is there then. */
@@ -271,6 +292,9 @@ bool store_index_step(struct store *s);
 
 /* From now on nothing is answered, nor written: WHAT is wrong. */
 void store_damage(struct store *s, const char *what);
+/* False, with the fault set, when what has its name is no file, or was
+ * emptied: SQLite would not say so. */
+MUST_USE bool store_is_file(struct store *s);
 /* False, with the fault set, when the file is not whole. */
 MUST_USE bool store_check_begin(struct store *s);
 /* Reads some rows; false: all were. */

@@ -17,6 +17,7 @@ struct known {
     int64_t capabilities_time;
     struct buf capabilities;
     int64_t preferred;
+    bool rotten; /* its bytes are no longer those of the fingerprint */
 };
 
 static void
@@ -34,6 +35,7 @@ find_certificate(struct store *s, const struct lesson *l, struct known *out,
     int rc;
 
     bind_blob(st, 1, l->about->fingerprint);
+    bind_blob(st, 2, l->der);
     rc = sqlite3_step(st);
     out->found = rc == SQLITE_ROW;
     if (out->found) {
@@ -42,6 +44,7 @@ find_certificate(struct store *s, const struct lesson *l, struct known *out,
         buf_clear(&out->capabilities);
         buf_add_slice(&out->capabilities, column(st, 2));
         out->preferred = sqlite3_column_int64(st, 3);
+        out->rotten = sqlite3_column_int(st, 4) == 0;
     } else if (rc != SQLITE_DONE) {
         e = store_fail(s, p);
     }
@@ -118,7 +121,7 @@ is_known(struct store *s, const struct lesson *l, bool *out, struct problem *p)
     *out = known.found;
     if (e != ERR_OK || !*out)
         return e;
-    *out = !l->pin && !capabilities_are_newer(l, known.capabilities_time) &&
+    *out = !l->pin && !known.rotten && !capabilities_are_newer(l, known.capabilities_time) &&
            !is_preferred_anew(l, known.preferred);
     for (size_t i = 0; i < l->addresses->n && *out; i++) {
         e = find_contact(s, l->addresses->item[i], known.id, &seen, p);
@@ -130,34 +133,6 @@ is_known(struct store *s, const struct lesson *l, bool *out, struct problem *p)
 }
 
 /* ---- writing ------------------------------------------------------------ */
-
-static enum err
-add_certificate(struct store *s, const struct lesson *l, int64_t *id,
-                struct problem *p)
-{
-    sqlite3_stmt *st = store_statement(s, STATEMENT_ADD_CERTIFICATE);
-    const struct description *d = l->about;
-    enum err e;
-
-    bind_blob(st, 1, d->fingerprint);
-    bind_blob(st, 2, l->der);
-    sqlite3_bind_int64(st, 3, (int64_t)d->not_before);
-    sqlite3_bind_int64(st, 4, (int64_t)d->not_after);
-    sqlite3_bind_int64(st, 5, d->uses);
-    sqlite3_bind_int64(st, 6, d->type);
-    sqlite3_bind_int64(st, 7, d->bits);
-    bind_blob(st, 8, d->key_hash);
-    bind_text(st, 9, d->subject);
-    bind_text(st, 10, d->issuer);
-    bind_text(st, 11, d->name);
-    bind_text(st, 12, d->serial);
-    bind_blob(st, 13, l->capabilities);
-    sqlite3_bind_int64(st, 14, l->capabilities.n ? l->capabilities_time : 0);
-    e = store_run(s, st, p);
-    if (e == ERR_OK)
-        *id = sqlite3_last_insert_rowid(s->db);
-    return e;
-}
 
 static enum err
 set_capabilities(struct store *s, const struct lesson *l,
@@ -195,35 +170,6 @@ set_preferred(struct store *s, const struct lesson *l, int64_t id,
     sqlite3_bind_int64(st, 1, id);
     sqlite3_bind_int64(st, 2, l->capabilities_time);
     return store_run(s, st, p);
-}
-
-/* The issuers that were good last time. */
-static enum err
-set_issuers(struct store *s, const struct lesson *l, int64_t id,
-            struct problem *p)
-{
-    sqlite3_stmt *st = store_statement(s, STATEMENT_CLEAR_ISSUERS);
-    enum err e;
-
-    if (l->issuers->n == 0)
-        return ERR_OK;
-    sqlite3_bind_int64(st, 1, id);
-    e = store_run(s, st, p);
-    for (size_t i = 0; i < l->issuers->n && e == ERR_OK; i++) {
-        st = store_statement(s, STATEMENT_ADD_ISSUER);
-        bind_blob(st, 1, l->issuers->item[i]);
-        if (l->issuer_names && i < l->issuer_names->n)
-            bind_blob(st, 2, l->issuer_names->item[i]);
-        e = store_run(s, st, p);
-        if (e != ERR_OK)
-            break;
-        st = store_statement(s, STATEMENT_LINK_ISSUER);
-        sqlite3_bind_int64(st, 1, id);
-        sqlite3_bind_int64(st, 2, (int64_t)i);
-        bind_blob(st, 3, l->issuers->item[i]);
-        e = store_run(s, st, p);
-    }
-    return e;
 }
 
 /* ---- a row for each address --------------------------------------------- */
@@ -415,14 +361,16 @@ learn_one(struct store *s, const struct lesson *l, enum learned *out,
     AUTO(known) struct known known = {0};
     enum err e = find_certificate(s, l, &known, p);
 
+    if (e == ERR_OK && known.found && known.rotten)
+        e = store_certificate_mend(s, l, known.id, p);
     if (e == ERR_OK && !known.found)
-        e = add_certificate(s, l, &known.id, p);
+        e = store_certificate_add(s, l, &known.id, p);
     else if (e == ERR_OK && capabilities_are_newer(l, known.capabilities_time))
         e = set_capabilities(s, l, &known, p);
     if (e == ERR_OK)
         e = set_preferred(s, l, known.id, p);
     if (e == ERR_OK)
-        e = set_issuers(s, l, known.id, p);
+        e = store_issuers_set(s, l, known.id, p);
     return e == ERR_OK ? learn_addresses(s, l, known.id, out, p) : e;
 }
 

@@ -298,30 +298,10 @@ temporary_folder_set(const char *path)
 /* ---- opening and closing --------------------------------------------------
  */
 
-/* SQLite would say no more than that it cannot be opened. */
-static bool
-is_file(struct store *s)
-{
-    struct stat st;
-
-    if (stat(s->path, &st) != 0) {
-        if (errno != ENOENT || lstat(s->path, &st) != 0)
-            return true; /* a new one, or opening it will say why */
-        store_damage(s, "it is a link to nothing: take it away");
-        return false;
-    }
-    if (S_ISREG(st.st_mode))
-        return true;
-    store_damage(s, S_ISDIR(st.st_mode)
-                        ? "it is a folder"
-                        : "it is a FIFO or a device: take it away");
-    return false;
-}
-
 static void
 open_file(struct store *s, bool copied_first)
 {
-    if (!is_file(s))
+    if (!store_is_file(s))
         return;
     if (sqlite3_open_v2(s->path, &s->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |

@@ -37,6 +37,40 @@ what_is_no_file_is_told(void **state)
     assert_true(S_ISLNK(st.st_mode));
 }
 
+static void
+file_write(const char *name, const char *text)
+{
+    AUTO(fd) int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+/* Of 0 bytes SQLite makes a new one, and deletes the log beside it. */
+static void
+an_emptied_file_is_damage_where_something_is_left_of_it(void **state)
+{
+    char log[160], kept[160];
+    struct store *s;
+    struct stat st;
+
+    (void)state;
+    snprintf(log, sizeof(log), "%s-wal", path);
+    snprintf(kept, sizeof(kept), "%s.version3-20260101T000000Z", path);
+    file_write(path, "");
+    file_write(log, "what was not yet in contacts.db");
+    is_told("empty (0 bytes)");
+    assert_int_equal(stat(log, &st), 0);
+    assert_true(st.st_size > 0);
+    assert_int_equal(unlink(log), 0);
+    file_write(kept, "a copy");
+    is_told("contacts.db.version3-20260101T000000Z");
+    assert_int_equal(unlink(kept), 0);
+    file_write(log, ""); /* tells nothing */
+    s = store_open(path);
+    assert_null(store_fault(s));
+    store_drop(&s);
+}
+
 /* Byte 44 is the number of the schema's format: SQLite itself calls this no
  * damage. */
 static void
@@ -111,14 +145,94 @@ what_was_kept_is_in_the_file_itself_when_idle(void **state)
     store_drop(&s);
 }
 
+/* Bytes that flip within a row's value are no damage to SQLite. */
+static void
+a_certificate_that_rotted_is_replaced_when_it_comes_again(void **state)
+{
+    struct store *s = store_open(path);
+    struct taught t;
+    sqlite3 *db = NULL;
+
+    (void)state;
+    lesson_make(&t, 7, "alice@example.org");
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    store_drop(&s);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE certificate SET der = x'0809'",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    s = store_open(path);
+    assert_int_equal(rows_of(s, "alice@example.org").first_byte[0], 8);
+    assert_int_equal(learn(s, &t), LEARNED_KNOWN);
+    assert_int_equal(rows_of(s, "alice@example.org").n, 1);
+    assert_int_equal(rows_of(s, "alice@example.org").first_byte[0], 7);
+    store_drop(&s);
+}
+
+static bool
+dates_note(void *ctx, const struct stored *row)
+{
+    *(int64_t *)ctx = row->preferred + row->capabilities_time +
+                      (int64_t)row->capabilities.n;
+    return false;
+}
+
+static int64_t
+dates_of(struct store *s, const char *address)
+{
+    struct problem p = {0};
+    int64_t sum = -1;
+
+    assert_int_equal(
+        store_contact(s, slice_text(address), dates_note, &sum, &p), ERR_OK);
+    return sum;
+}
+
+static bool
+happened_pass(void *ctx, const struct happened *h)
+{
+    (void)ctx;
+    return h != NULL;
+}
+
+static void
+what_a_taken_back_mail_said_of_its_certificate_goes_too(void **state)
+{
+    struct store *s = store_open(path);
+    struct problem p = {0};
+    struct taught t;
+    bool found = false;
+
+    (void)state;
+    lesson_make(&t, 1, "alice@example.org");
+    t.lesson.capabilities = slice_text("can much");
+    t.lesson.capabilities_time = NOW;
+    t.lesson.preferred = true;
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    assert_int_equal(dates_of(s, "alice@example.org"), 2 * NOW + 8);
+    assert_int_equal(store_undo(s, NOW, happened_pass, NULL, &found, &p),
+                     ERR_OK);
+    assert_true(found);
+    assert_int_equal(dates_of(s, "alice@example.org"), -1);
+    t.lesson.capabilities = slice_of(NULL, 0);
+    t.lesson.preferred = false;
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    assert_int_equal(dates_of(s, "alice@example.org"), 0);
+    store_drop(&s);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         T(what_is_no_file_is_told),
+        T(an_emptied_file_is_damage_where_something_is_left_of_it),
         T(a_header_that_makes_no_sense_is_damage),
         T(a_link_to_a_file_is_one),
+        T(a_certificate_that_rotted_is_replaced_when_it_comes_again),
+        T(what_a_taken_back_mail_said_of_its_certificate_goes_too),
         T(what_was_kept_is_in_the_file_itself_when_idle),
     };
 

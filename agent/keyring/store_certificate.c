@@ -1,0 +1,71 @@
+/*
+ * Writing the row of a certificate, and its issuers.
+ */
+#include "agent/keyring/store_internal.h"
+
+enum err
+store_certificate_add(struct store *s, const struct lesson *l, int64_t *id,
+                      struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_ADD_CERTIFICATE);
+    const struct description *d = l->about;
+    enum err e;
+
+    bind_blob(st, 1, d->fingerprint);
+    bind_blob(st, 2, l->der);
+    sqlite3_bind_int64(st, 3, (int64_t)d->not_before);
+    sqlite3_bind_int64(st, 4, (int64_t)d->not_after);
+    sqlite3_bind_int64(st, 5, d->uses);
+    sqlite3_bind_int64(st, 6, d->type);
+    sqlite3_bind_int64(st, 7, d->bits);
+    bind_blob(st, 8, d->key_hash);
+    bind_text(st, 9, d->subject);
+    bind_text(st, 10, d->issuer);
+    bind_text(st, 11, d->name);
+    bind_text(st, 12, d->serial);
+    bind_blob(st, 13, l->capabilities);
+    sqlite3_bind_int64(st, 14, l->capabilities.n ? l->capabilities_time : 0);
+    e = store_run(s, st, p);
+    if (e == ERR_OK)
+        *id = sqlite3_last_insert_rowid(s->db);
+    return e;
+}
+
+enum err
+store_certificate_mend(struct store *s, const struct lesson *l, int64_t id,
+                       struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_SET_DER);
+
+    sqlite3_bind_int64(st, 1, id);
+    bind_blob(st, 2, l->der);
+    return store_run(s, st, p);
+}
+
+enum err
+store_issuers_set(struct store *s, const struct lesson *l, int64_t id,
+                  struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_CLEAR_ISSUERS);
+    enum err e;
+
+    if (l->issuers->n == 0)
+        return ERR_OK;
+    sqlite3_bind_int64(st, 1, id);
+    e = store_run(s, st, p);
+    for (size_t i = 0; i < l->issuers->n && e == ERR_OK; i++) {
+        st = store_statement(s, STATEMENT_ADD_ISSUER);
+        bind_blob(st, 1, l->issuers->item[i]);
+        if (l->issuer_names && i < l->issuer_names->n)
+            bind_blob(st, 2, l->issuer_names->item[i]);
+        e = store_run(s, st, p);
+        if (e != ERR_OK)
+            break;
+        st = store_statement(s, STATEMENT_LINK_ISSUER);
+        sqlite3_bind_int64(st, 1, id);
+        sqlite3_bind_int64(st, 2, (int64_t)i);
+        bind_blob(st, 3, l->issuers->item[i]);
+        e = store_run(s, st, p);
+    }
+    return e;
+}
