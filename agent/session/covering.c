@@ -5,6 +5,7 @@
 #include "agent/cms/der.h"
 #include "agent/cms/oid.h"
 #include "agent/mime/elsewhere.h"
+#include "agent/mime/misread.h"
 #include "agent/session/reading.h"
 
 void
@@ -116,7 +117,13 @@ note_inner_from(struct reading *g, const struct entity *inner)
 {
     const struct header_field *f;
 
-    if (!inner->is_entity || g->author.from.count == 0)
+    if (g->author.from.count == 0)
+        return;
+    /* Outside it would be refused. */
+    if (inner->is_entity ? inner->header.ambiguous
+                         : text_passes_for_header(buf_slice(&inner->rest)))
+        g->author.header_flags |= HEADER_AMBIGUOUS;
+    if (!inner->is_entity)
         return;
     for (size_t n = 0; (f = header_find(&inner->header, "From", n)); n++) {
         struct mailbox_list l = {0};

@@ -1,5 +1,6 @@
 """Who a mail says it is from: RFC 5322, 5321, 6532, 2047, and the ID attacks
 of "Johnny, you are fired" and of Mailsploit."""
+from cms import signed_data, signer
 from mails import BOUNDARY, TEXT, encoded, header, multipart_type
 
 
@@ -31,6 +32,14 @@ HONEST = {
     "encoded-two": "=?utf-8?q?Max?= =?utf-8?q?_Muster?= <max@example.org>",
     "at-work-brackets": '"Max @ [IP Work]" <max@example.org>',
     "at-work": '"Max @ Work" <max@example.org>',
+    "at-company": '"Max @ Example Inc." <max@example.org>',
+    "at-company-dots": '"Max @ Example Inc. Berlin" <max@example.org>',
+    "at-letters": '"Max @ A B C" <max@example.org>',
+    "at-initials": '"Max @ E. Muster & Co." <max@example.org>',
+    "bracketed-at": '"Max (at) Example Inc." <max@example.org>',
+    "bracketed-at-alone": '"Max (AT)" <max@example.org>',
+    "bracketed-at-other": '"Max [at work]" <max@example.org>',
+    "blank-dot-blank": '"Max . Muster" <max@example.org>',
     "emoji": '"Max \U0001f469\u200d\U0001f4bb" <max@example.org>',
     "apostrophe": "O'Max <max@example.org>",
 }
@@ -88,6 +97,31 @@ OTHER = {
                            "deceiving-name"),
     "name-own-zero-width": ('"max\u200b@example.org" <max@example.org>',
                             "deceiving-name"),
+    "name-letters-spaced": ('"b o s s @ e x a m p l e . o r g" '
+                            "<max@example.org>", "deceiving-name"),
+    "name-letters-spaced-wide": (
+        '"b\u2003o\u2003s\u2003s\u2003@\u2003e\u2003x\u2003.\u2003d\u2003e" '
+        "<max@example.org>", "deceiving-name"),
+    "name-spaced-dot": ('"boss @example .org" <max@example.org>',
+                        "deceiving-name"),
+    "name-spaced-dots": ('"boss @ example . org" <max@example.org>',
+                         "deceiving-name"),
+    "name-blank-behind-dot": ('"boss @ example. org" <max@example.org>',
+                              "deceiving-name"),
+    "name-hidden-words": ('"boss \u2060 @ \u2060 example.org" '
+                          "<max@example.org>", "deceiving-name"),
+    "name-hidden-dot": ('"boss @ example \u200b. org" <max@example.org>',
+                        "deceiving-name"),
+    "name-hidden-inside": ('"b\u200bo\u200bs\u200bs@\u200bexample.org" '
+                           "<max@example.org>", "deceiving-name"),
+    "name-bracketed-at": ('"boss(at)example.org" <max@example.org>',
+                          "deceiving-name"),
+    "name-bracketed-at-spaced": ('"boss [At] example.org" <max@example.org>',
+                                 "deceiving-name"),
+    "name-bracketed-dot": ('"boss{at}example(dot)org" <max@example.org>',
+                           "deceiving-name"),
+    "name-bracketed-hidden": ('"boss(a\u200bt)example.org" '
+                              "<max@example.org>", "deceiving-name"),
     "name-ideographic-dot": ('"boss @ example\u3002org" <max@example.org>',
                              "deceiving-name"),
     "name-encoded-boss": ("=?utf-8?q?boss=40example.org?= <max@example.org>",
@@ -381,6 +415,7 @@ def inner(c):
         b"From: Max <max@example.org>\nSubject: Invoice\n" + mime + TEXT))
     c.good("inner-from-same-protected", c.opaque(
         b"From: Max Muster <MAX@example.org>\n" + protected))
+    misread(c)
     wrapped(c)
     boss = (b"Content-Type: message/rfc822\n\nFrom: boss@example.org\n"
             b"Subject: x\n\nForwarded.\n")
@@ -388,6 +423,40 @@ def inner(c):
     c.bad("inner-is-a-message-opaque", c.opaque(boss), "inner-from")
     c.good("inner-forwarded", c.detached(boss.replace(
         b"rfc822", b"rfc822; forwarded=yes")))
+
+
+def misread(c):
+    """What is a header inside to some readers, and none to others."""
+    boss = "From: boss@example.org\n"
+    odd = {
+        "bare-cr": "X-A: b\r" + boss, "bare-cr-first": "\r" + boss,
+        "bare-cr-behind-text": "Hello\r" + boss,
+        "nul": "X-A: b\0\n" + boss, "nul-first": "\0" + boss,
+        "nul-before": "X-A: b\n\0" + boss,
+        "no-field": "X-A: b\nrubbish\n" + boss,
+        "no-field-first": "rubbish\n" + boss,
+        "blank-first": " X: y\n" + boss, "bom-first": "\ufeff" + boss,
+        "vertical-tab": "X-A: b\n\v" + boss,
+        "blank-before-colon": "rubbish\nFROM \t: boss@example.org\n",
+        "own": "X-A: b\rFrom: max@example.org\n",
+        "content": "rubbish\nContent-Type: text/html\n",
+        "mixed-ends-hide": "X-A: b\n\r\n" + boss,
+        "white-line": "X-A: b\n \n",
+    }
+    for name, text in odd.items():
+        text = text.encode() + TEXT
+        c.bad("misread-" + name, c.detached(text), "malformed-header")
+        c.bad("misread-" + name + "-opaque", c.opaque(
+            der=signed_data(text, [signer(c.world.max, text)],
+                            [c.world.max, c.world.ca])), "malformed-header")
+    for name, text in {
+            "text": b"Hello Elena,\nplease pay.\n",
+            "behind-empty-line": b"Hello Elena,\n\nFrom: boss@example.org\n",
+            "behind-empty-crlf": b"Hello,\r\n\r\nFrom: boss@example.org\r\n",
+            "words": b"Dear Elena: please pay.\nFrom now on: more.\n"}.items():
+        c.good("misread-no-" + name, c.opaque(
+            der=signed_data(text, [signer(c.world.max, text)],
+                            [c.world.max, c.world.ca])))
 
 
 def wrapped(c):
