@@ -124,6 +124,53 @@ begins_literal(const struct points *t, size_t at)
     return tag[n] == '\0' || (t->item[at + 1] >= '0' && t->item[at + 1] <= '9');
 }
 
+static bool
+ends_word(const struct points *t, size_t at)
+{
+    return at == t->count || is_delimiter(t->item[at]);
+}
+
+/* Does the word that begins at NEXT go on with T[from, to), to a person who
+ * reads an address: "e x . o r g", "x .org", "x . org", "x. org"? */
+static bool
+goes_on(const struct points *t, size_t from, size_t to, size_t next)
+{
+    bool lower = t->item[next] >= 'a' && t->item[next] <= 'z';
+
+    if (is_dot(t->item[next]))
+        return true;
+    if (to - from == 1 && (is_dot(t->item[from]) || ends_word(t, next + 1)))
+        return true;
+    return lower && is_dot(t->item[to - 1]);
+}
+
+/* The words from T[at] on that a person reads as one, without blanks. */
+static void
+join_words(const struct points *t, size_t at, struct points *out)
+{
+    out->item = mem_new((t->count + 1) * sizeof(out->item[0]));
+    for (size_t from = at, to = at;;) {
+        while (!ends_word(t, to))
+            out->item[out->count++] = t->item[to++];
+        at = to;
+        while (at < t->count && is_space(t->item[at]))
+            at++;
+        if (ends_word(t, at) || !goes_on(t, from, to, at))
+            return;
+        from = to = at;
+    }
+}
+
+/* "x @ y.z", however it is spaced: only an address has that dot. */
+static bool
+is_spaced_address(const struct points *t, size_t right)
+{
+    AUTO(points) struct points domain = {0};
+
+    join_words(t, right, &domain);
+    return has_inner_dot(&domain, 0, domain.count);
+}
+
 /* Looks at the commercial at in T[at]; x@y, and x @ y.z, look like an
  * address to a person. */
 static bool
@@ -144,8 +191,68 @@ is_other_address(const struct points *t, size_t at, const struct mailbox *m)
     if (from == left || to == right)
         return false;
     if (left < at || right > at + 1)
-        return has_inner_dot(t, right, to);
+        return is_spaced_address(t, right);
     return !is_own_address(t, from, to, m);
+}
+
+static bool
+has_other_address(const struct points *t, const struct mailbox *m)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (is_commercial_at(t->item[i]) && is_other_address(t, i, m))
+            return true;
+    return false;
+}
+
+/* As it is shown. */
+static void
+drop_hidden(struct points *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->count; i++)
+        if (!is_hidden_character(t->item[i]))
+            t->item[n++] = t->item[i];
+    t->count = n;
+}
+
+/* Is "(WORD)" at T[at], in any brackets? */
+static bool
+is_bracketed(const struct points *t, size_t at, const char *word)
+{
+    size_t n = strlen(word);
+
+    if (t->count - at < n + 2 || t->item[at] <= 0 || t->item[at] > '{' ||
+        !strchr("([{<", t->item[at]) || t->item[at + n + 1] <= 0 ||
+        t->item[at + n + 1] > '}' || !strchr(")]}>", t->item[at + n + 1]))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (t->item[at + 1 + i] <= 0 || t->item[at + 1 + i] > 'z' ||
+            to_lower((uint8_t)t->item[at + 1 + i]) != (uint8_t)word[i])
+            return false;
+    return true;
+}
+
+/* "boss(at)example(dot)org" as "boss @ example . org", which takes no more
+ * room. */
+static void
+resolve_brackets(struct points *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->count; i++) {
+        bool at = is_bracketed(t, i, "at"), dot = is_bracketed(t, i, "dot");
+
+        if (at || dot) {
+            t->item[n++] = ' ';
+            t->item[n++] = at ? '@' : '.';
+            t->item[n++] = ' ';
+            i += at ? 3 : 4;
+        } else {
+            t->item[n++] = t->item[i];
+        }
+    }
+    t->count = n;
 }
 
 static bool
@@ -157,10 +264,11 @@ text_deceives(struct slice text, const struct mailbox *m)
     for (size_t i = 0; i < t.count; i++)
         if (t.item[i] < 0 || is_deceptive_character(t.item[i]))
             return true;
-    for (size_t i = 0; i < t.count; i++)
-        if (is_commercial_at(t.item[i]) && is_other_address(&t, i, m))
-            return true;
-    return false;
+    if (has_other_address(&t, m))
+        return true;
+    drop_hidden(&t);
+    resolve_brackets(&t);
+    return has_other_address(&t, m);
 }
 
 /* The length of a character reference at TEXT ("&#64;", "&#x40", "&commat;"),

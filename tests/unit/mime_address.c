@@ -192,6 +192,9 @@ honest_names_are_honest(void **state)
         "\"a\xef\xbc\xa0x.org\" <a@x.org>",
         "=?utf-8?q?a=40x.org?= <a@x.org>",
         "\"Bob @ Work\" <b@x>",
+        "\"Bob @ Work Ltd. Leeds\" <b@x>",
+        "\"Bob (at) Work Ltd.\" <b@x>",
+        "\"Bob @ A B C\" <b@x>",
         "\"@home\" <b@x>",
         "\"M\xc3\xbcller \xf0\x9f\x98\x80\" <m@x>"};
 
@@ -209,6 +212,12 @@ names_that_look_like_another_address_deceive(void **state)
         "a@x (ceo@bank.com)",
         "\"a@x ceo@bank.com\" <a@x>",
         "\"ceo @ bank.com\" <a@x>",
+        "\"c e o @ b a n k . c o m\" <a@x>",
+        "\"ceo @bank .com\" <a@x>",
+        "\"ceo @ bank. com\" <a@x>",
+        "\"ceo(at)bank.com\" <a@x>",
+        "\"ceo [AT] bank {dot} com\" <a@x>",
+        "\"ceo \xe2\x80\x8b@ bank \xe2\x80\x8b.com\" <a@x>",
         "\"Bob @ home ceo@bank\" <a@x>",
         "\"Bob @ b@c\" <a@x>",
         "\"a@x.evil\" <a@x>",
