@@ -121,7 +121,8 @@ is_known(struct store *s, const struct lesson *l, bool *out, struct problem *p)
     *out = known.found;
     if (e != ERR_OK || !*out)
         return e;
-    *out = !l->pin && !known.rotten && !capabilities_are_newer(l, known.capabilities_time) &&
+    *out = !l->pin && !known.rotten &&
+           !capabilities_are_newer(l, known.capabilities_time) &&
            !is_preferred_anew(l, known.preferred);
     for (size_t i = 0; i < l->addresses->n && *out; i++) {
         e = find_contact(s, l->addresses->item[i], known.id, &seen, p);

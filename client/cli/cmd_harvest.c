@@ -17,6 +17,7 @@
 
 #define LIMIT_SHOWN_FAILURES 10
 #define LANES                4
+#define TRIES_ALONE          3 /* of a message whose batch was lost */
 #define GOES_ON                                                                \
     "  next: the same command goes on from here; --again begins anew\n"
 
@@ -179,6 +180,25 @@ poisonous_take(struct harvest *h, struct lane *one)
     return result_take(h, told, &one->mail[0]);
 }
 
+/* Whoever read it may have ended for a reason of his own: only a message that
+ * does it each time is to blame. */
+static bool
+alone_read(struct harvest *h, struct lane *one, int tries)
+{
+    lane_send(one);
+    lane_wait(one);
+    if (lane_is_lost(one) && tries > 1) {
+        AUTO(lane) struct lane again = lane_split(one, 0);
+
+        return lane_await_agent(one) ? alone_read(h, &again, tries - 1)
+                                     : failed_say(h, &one->error);
+    }
+    if (lane_is_lost(one))
+        return poisonous_take(h, one);
+    return one->failed != 0 ? failed_say(h, &one->error)
+                            : results_take(h, one);
+}
+
 /* A batch whose processes ended, by one of its messages or by themselves. */
 static bool
 each_alone(struct harvest *h, struct lane *l)
@@ -189,17 +209,8 @@ each_alone(struct harvest *h, struct lane *l)
         return failed_say(h, &l->error);
     for (int i = 0; i < count && !interrupted; i++) {
         AUTO(lane) struct lane one = lane_split(l, i);
-        bool well;
 
-        lane_send(&one);
-        lane_wait(&one);
-        if (lane_is_lost(&one))
-            well = poisonous_take(h, &one);
-        else if (one.failed != 0)
-            well = failed_say(h, &one.error);
-        else
-            well = results_take(h, &one);
-        if (!well)
+        if (!alone_read(h, &one, TRIES_ALONE))
             return false;
     }
     return true;
