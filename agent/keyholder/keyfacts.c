@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "agent/address/same.h"
 #include "agent/base/log.h"
 
 /* ---- what the token says -------------------------------------------------
@@ -16,7 +17,7 @@ add_address(struct key_facts *f, const char *address)
         strlen(address) > LIMIT_ADDRESS_BYTES)
         return;
     for (size_t i = 0; i < f->addresses; i++)
-        if (strcasecmp(f->address[i], address) == 0)
+        if (address_equal(slice_text(f->address[i]), slice_text(address)))
             return;
     strcpy(f->address[f->addresses++], address);
 }
@@ -158,7 +159,7 @@ key_facts_match(const struct key_facts *f, const char *which)
     if (!strchr(which, '@'))
         return strncasecmp(f->id, which, strlen(which)) == 0;
     for (size_t i = 0; i < f->addresses; i++)
-        if (strcasecmp(f->address[i], which) == 0)
+        if (address_equal(slice_text(f->address[i]), slice_text(which)))
             return true;
     return false;
 }

@@ -26,7 +26,7 @@ struct key_facts {
 bool key_facts_load(struct token *t, struct slice id, struct key_facts *out);
 
 /* Does a rule with this text (hex beginning of the id, address, or URI) mean
- * this key? A part of a URI that cannot be compared does not exclude it. */
+ * this key? An address means it in each of its forms (address_equal). A part of a URI that cannot be compared does not exclude it. */
 bool key_facts_match(const struct key_facts *f, const char *which);
 
 /* Must somebody agree to each use? */

@@ -123,6 +123,35 @@ the_nearest_program_with_a_rule_counts(void **state)
     assert_int_equal(program_rule_find(&c, "git")->use, PROGRAM_ASK);
 }
 
+/* The form of the rule is the person's, that of the certificate its CA's. */
+static void
+an_address_means_its_key_in_either_form_of_its_domain(void **state)
+{
+    static const char *const forms[] = {
+        "max@b\u00fccher.example", "max@xn--bcher-kva.example",
+        "MAX@XN--BCHER-KVA.example", "max@B\u00dcCHER.example"};
+    struct key_facts facts = {.addresses = 1};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+        AUTO(config) struct config c;
+        AUTO(buf) struct buf text = {0};
+
+        buf_addf(&text, "[key %s]\nconfirm = yes\n", forms[i]);
+        config_init(&c);
+        load(&c, buf_text(&text));
+        config_check_keys(&c);
+        for (size_t k = 0; k < ARRAY_COUNT(forms); k++) {
+            strcpy(facts.address[0], forms[k]);
+            assert_true(key_facts_confirm(&facts, &c));
+        }
+        strcpy(facts.address[0], "max@bucher.example");
+        assert_false(key_facts_confirm(&facts, &c));
+        strcpy(facts.address[0], "maxi@xn--bcher-kva.example");
+        assert_false(key_facts_confirm(&facts, &c));
+    }
+}
+
 static void
 add_rules(struct buf *text, size_t count)
 {
@@ -201,6 +230,8 @@ main(void)
         cmocka_unit_test(a_later_file_overrides_an_earlier_one),
         cmocka_unit_test(what_is_wrong_is_passed_over),
         cmocka_unit_test(the_nearest_program_with_a_rule_counts),
+        cmocka_unit_test(
+            an_address_means_its_key_in_either_form_of_its_domain),
         cmocka_unit_test(
             one_program_too_many_and_those_without_a_rule_are_asked_about),
         cmocka_unit_test(a_module_that_should_run_elsewhere_never_runs_here),
