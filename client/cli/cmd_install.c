@@ -6,8 +6,14 @@ static const struct option_row options[] = {
 static int
 make(struct call *c, const struct arguments *a)
 {
+    const char *file = a->operand_count > 0 ? a->operand[0] : NULL;
+    int e = call_set_input(c, file);
+    json_t *index = json_object_get(c->parameters, "input");
+
     call_set_text(c, "token", arguments_value(a, "token"));
-    return call_set_input(c, a->operand_count > 0 ? a->operand[0] : NULL);
+    return e == EXIT_DONE
+               ? file_want_issued(file, c->fds[json_integer_value(index)])
+               : e;
 }
 
 static void

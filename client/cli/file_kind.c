@@ -103,24 +103,80 @@ kind_of_pem(struct slice s, enum kind want)
 static bool
 is_der(struct slice s)
 {
-    return s.n > 6 && s.p[0] == 0x30 && s.p[1] >= 0x80 && s.p[1] <= 0x84;
+    return s.n > 6 && s.p[0] == 0x30 &&
+           (s.p[1] < 0x80 ? s.p[1] + 2U == s.n
+                          : s.p[1] <= 0x84 && s.n > 2U + (s.p[1] & 0x7f));
 }
 
-/* PFX begins with version 3, keys with 0 or 1, ContentInfo with its type. A
- * certificate and a CRL are a SEQUENCE in one, as much else is. */
+/* Takes the element that *S begins with off it; its content ends with the
+ * bytes where those were cut. 0: there is none. */
+static uint8_t
+element_take(struct slice *s, struct slice *content)
+{
+    size_t head = 2, n;
+    uint8_t tag;
+
+    if (s->n < head)
+        return 0;
+    tag = s->p[0];
+    n = s->p[1];
+    if (n >= 0x80) {
+        size_t digits = n & 0x7f;
+
+        if (digits > 4 || s->n - head < digits)
+            return 0;
+        for (n = 0; digits > 0; digits--)
+            n = n << 8 | s->p[head++];
+    }
+    if (n > s->n - head)
+        n = s->n - head;
+    *content = slice_of(s->p + head, n);
+    *s = slice_of(content->p + n, s->n - head - n);
+    return tag;
+}
+
+/* What is signed. A request (RFC 2986) is version 0 and a Name, a CRL (RFC
+ * 5280 5.1) has a time where a certificate has a SEQUENCE of two. */
+static enum kind
+kind_of_signed(struct slice s)
+{
+    static const uint8_t version_0[] = {2, 1, 0};
+    bool zero = starts(s, version_0, sizeof(version_0));
+    struct slice one = {0};
+    uint8_t tag = element_take(&s, &one);
+
+    if (tag == 0x02)
+        tag = element_take(&s, &one);
+    if (tag == 0x30 && zero && (one.n == 0 || one.p[0] == 0x31))
+        return KIND_REQUEST;
+    if (tag != 0x30 || element_take(&s, &one) != 0x30)
+        return KIND_UNKNOWN;
+    tag = element_take(&s, &one);
+    return tag == 0x17 || tag == 0x18 ? KIND_CRL : KIND_UNKNOWN;
+}
+
+/* PFX begins with version 3, keys with 0 or 1 or, encrypted, with PBES (RFC
+ * 8018), ContentInfo with its type. A certificate, a CRL and a request are a
+ * SEQUENCE in one, as much else is. */
 static enum kind
 kind_of_der(struct slice s)
 {
     static const uint8_t p12[] = {2, 1, 3}, pkcs8[] = {2, 1, 0},
-                         ec[] = {2, 1, 1, 4}, p7[] = {6, 9, 0x2a, 0x86, 0x48};
-    size_t n = 2 + (s.p[1] & 0x7f);
-    struct slice in = slice_of(s.p + n, s.n - n);
+                         ec[] = {2, 1, 1, 4}, p7[] = {6, 9, 0x2a, 0x86, 0x48},
+                         pbes[] = {6,    9,    0x2a, 0x86, 0x48,
+                                   0x86, 0xf7, 0x0d, 1,    5};
+    struct slice in = {0}, first = {0};
 
+    (void)element_take(&s, &in);
     if (starts(in, p12, sizeof(p12)))
         return KIND_P12;
     if (starts(in, pkcs8, sizeof(pkcs8)) || starts(in, ec, sizeof(ec)))
         return KIND_KEY;
-    return starts(in, p7, sizeof(p7)) ? KIND_P7 : KIND_UNKNOWN;
+    if (starts(in, p7, sizeof(p7)))
+        return KIND_P7;
+    if (element_take(&in, &first) != 0x30)
+        return KIND_UNKNOWN;
+    return starts(first, pbes, sizeof(pbes)) ? KIND_KEY : kind_of_signed(first);
 }
 
 /* False for a stream, and for what cannot be read. */
@@ -194,4 +250,25 @@ file_want(const char *path, int fd, bool crl)
                            : "name a certificate as PEM or DER",
                        "%s %s %s", named(path),
                        s.n == 0 ? "is empty, not" : "does not hold", wanted);
+}
+
+int
+file_want_issued(const char *path, int fd)
+{
+    AUTO(buf) struct buf bytes = {0};
+    struct slice s;
+    enum kind k;
+    bool whole;
+
+    if (!look(fd, &bytes, &whole))
+        return EXIT_DONE;
+    s = buf_slice(&bytes);
+    k = is_der(s) ? kind_of_der(s) : kind_of_pem(s, KIND_CERTIFICATE);
+    if (k == KIND_CERTIFICATE || k == KIND_P7 || k == KIND_UNKNOWN)
+        return EXIT_DONE;
+    return say(path, k, "the certificate that a CA issued",
+               k == KIND_REQUEST ? "send it to a CA, then install what the CA "
+                                   "returns: smime install CERT"
+               : k == KIND_CRL   ? "name the certificate that the CA returned"
+                                 : NULL);
 }
