@@ -70,7 +70,6 @@ static const struct {
     {CKR_DEVICE_MEMORY, TOKENS_FULL},
     {CKR_SLOT_ID_INVALID, TOKENS_ABSENT},
     {CKR_TOKEN_NOT_PRESENT, TOKENS_ABSENT},
-    {CKR_TOKEN_NOT_RECOGNIZED, TOKENS_ABSENT},
     {CKR_DEVICE_REMOVED, TOKENS_REMOVED},
     {CKR_USER_NOT_LOGGED_IN, TOKENS_LOCKED},
     {CKR_PIN_INCORRECT, TOKENS_PIN_WRONG},
@@ -111,15 +110,31 @@ rv_err(CK_RV rv)
     return TOKENS_FAILED;
 }
 
+/* Only what stays on the token fills it; another call lacks the memory to
+ * work, and no key that is removed helps it. */
+static bool
+call_stores(const char *call)
+{
+    static const char *const names[] = {"C_CreateObject", "C_GenerateKeyPair",
+                                        "C_UnwrapKey", "C_SetAttributeValue"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (strcmp(names[i], call) == 0)
+            return true;
+    return false;
+}
+
 enum tokens_err
 rv_note(const char *call, CK_RV rv)
 {
+    enum tokens_err e = rv_err(rv);
+
     if (rv != CKR_OK) {
         last_rv = rv;
         last_call = call;
         last_mechanism = about;
     }
-    return rv_err(rv);
+    return e == TOKENS_FULL && !call_stores(call) ? TOKENS_FAILED : e;
 }
 
 static const struct {

@@ -156,6 +156,28 @@ a_device_error_costs_a_new_session_and_one_retry(void **state)
     assert_int_equal(fault_count("C_Sign"), 2);
 }
 
+/* Neither says that a key should be removed, or that no token is there. */
+static void
+a_token_that_cannot_work_is_neither_full_nor_absent(void **state)
+{
+    static const char *const plans[] = {
+        "C_Sign 0x31 -1\n", "C_SignInit 0x31 -1\n", "C_Sign 0xe1 -1\n",
+        "C_SignInit 0xe1 -1\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(plans) / sizeof(*plans); i++) {
+        bool memory = strstr(plans[i], "0x31") != NULL;
+
+        faults(plans[i]);
+        assert_int_equal(sign_with(&ec, NULL), TOKENS_FAILED);
+        assert_int_equal(tokens_last_rv(), memory ? 0x31 : 0xe1);
+        assert_memory_equal(tokens_last_call(), plans[i],
+                            strlen(tokens_last_call()));
+    }
+    faults("");
+    assert_int_equal(sign_with(&ec, NULL), TOKENS_OK);
+}
+
 static void
 a_stale_key_handle_is_found_anew(void **state)
 {
@@ -287,6 +309,7 @@ main(void)
         THEN_AGAIN(a_stuck_operation_costs_one_session_and_one_retry),
         THEN_AGAIN(a_card_reset_behind_us_needs_a_real_login),
         THEN_AGAIN(a_device_error_costs_a_new_session_and_one_retry),
+        THEN_AGAIN(a_token_that_cannot_work_is_neither_full_nor_absent),
         THEN_AGAIN(a_stale_key_handle_is_found_anew),
         THEN_AGAIN(a_removed_token_is_told_from_a_bad_message),
         THEN_AGAIN(a_key_that_authenticates_each_time_asks_each_time),
