@@ -23,6 +23,8 @@ check(const struct token_info *i, const struct initializing *w)
     return e ? e : pin_check_form(i, w->pin, w->pin_len);
 }
 
+/* Whatever fails in here: the token takes no second C_InitToken from us, and
+ * its SO PIN is the one that was given. */
 static enum tokens_err
 set_first_pin(struct hold *h, const struct initializing *w)
 {
@@ -30,11 +32,11 @@ set_first_pin(struct hold *h, const struct initializing *w)
     CK_SESSION_HANDLE s = 0;
 
     if (CALL(h, C_OpenSession, h->slot, flags, NULL, NULL, &s))
-        return h->result;
+        return TOKENS_NO_PIN;
     enum tokens_err e =
         puk_set_pin(h, s, w->so_pin, w->so_pin_len, w->pin, w->pin_len);
     QUIETLY(h, C_CloseSession, s);
-    return e;
+    return e == TOKENS_OK ? e : TOKENS_NO_PIN;
 }
 
 /* The turn is held, without a session: C_InitToken wants none. What the token

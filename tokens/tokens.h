@@ -53,6 +53,7 @@ enum tokens_err {
     TOKENS_PUK_BLOCKED,   /* the PUK is locked after too many tries */
     TOKENS_AT_PAD,        /* it takes PINs at its own pad only */
     TOKENS_HUNG,          /* a call of the module does not come back */
+    TOKENS_NO_PIN,        /* initialised, but its first PIN could not be set */
     TOKENS_ERR_COUNT
 };
 

@@ -19,8 +19,8 @@
  * initialised is TOKENS_INITIALIZED and left as it is. PINs as in token_login
  * (NULL with 0: the token's own pad); lengths are checked before anything is
  * done. label: 1 to 32 bytes of UTF-8. *out is the token as it is found
- * afterwards. When the PIN cannot be set after C_InitToken, the token is
- * initialised and token_unblock_pin sets its PIN. TOKENS_ARGUMENT,
+ * afterwards. TOKENS_NO_PIN, when the PIN cannot be set after C_InitToken: the
+ * token is initialised, and token_unblock_pin sets its PIN. TOKENS_ARGUMENT,
  * TOKENS_PIN_INVALID, TOKENS_ABSENT, TOKENS_BUSY, TOKENS_READ_ONLY,
  * TOKENS_PUK_WRONG, TOKENS_FAILED. */
 enum tokens_err token_initialize(struct token *t, const char *label,

@@ -76,6 +76,8 @@ code_of(enum tokens_err e)
         return ERR_PIN_AT_PAD;
     case TOKENS_HUNG:
         return ERR_TOKEN_HUNG;
+    case TOKENS_NO_PIN:
+        return ERR_TOKEN_NO_PIN;
     case TOKENS_ERR_COUNT:
         break;
     }
@@ -87,7 +89,7 @@ static bool
 shows_detail(enum tokens_err e)
 {
     return e == TOKENS_MEMORY || e == TOKENS_FAILED || e == TOKENS_DIFFERENT ||
-           e == TOKENS_CANNOT || e == TOKENS_ARGUMENT;
+           e == TOKENS_CANNOT || e == TOKENS_ARGUMENT || e == TOKENS_NO_PIN;
 }
 
 /* What a token cannot, in the words of whoever asked for it. */
@@ -121,9 +123,10 @@ add_detail(enum tokens_err e, struct problem *p)
     unsigned long rv = tokens_last_rv();
     const char *about = tokens_last_mechanism();
     const char *name = tokens_rv_name(rv);
-    const char *text = e == TOKENS_CANNOT   ? what_it_lacks(tokens_last_call())
-                       : e == TOKENS_FAILED ? NULL
-                                            : tokens_err_text(e);
+    bool is_said = e == TOKENS_FAILED || e == TOKENS_NO_PIN;
+    const char *text = e == TOKENS_CANNOT ? what_it_lacks(tokens_last_call())
+                       : is_said          ? NULL
+                                          : tokens_err_text(e);
     AUTO(buf) struct buf detail = {0};
 
     if (text)

@@ -89,6 +89,25 @@ what_cannot_be_a_pin_or_label_changes_nothing(void **state)
 }
 
 static void
+a_token_whose_first_pin_fails_gets_it_with_the_puk(void **state)
+{
+    struct token *made = NULL;
+
+    (void)state;
+    faults("C_InitPIN 0x6 1\n");
+    assert_int_equal(initialize(blank_token(), "fresh", "2468", &made),
+                     TOKENS_NO_PIN);
+    assert_string_equal(tokens_last_call(), "C_InitPIN");
+    faults("");
+    assert_null(made);
+    assert_int_equal(token_store_find(store, "fresh", &made), TOKENS_OK);
+    assert_int_equal(
+        token_unblock_pin(made, text("12345678"), 8, text("2468"), 4),
+        TOKENS_OK);
+    assert_int_equal(token_login(made, text("2468"), 4), TOKENS_OK);
+}
+
+static void
 a_pin_is_changed_and_the_login_stays(void **state)
 {
     (void)state;
@@ -379,6 +398,7 @@ main(void)
         TEST(an_empty_token_is_initialised_and_takes_its_pin),
         TEST(an_initialised_token_is_never_initialised_again),
         TEST(what_cannot_be_a_pin_or_label_changes_nothing),
+        TEST(a_token_whose_first_pin_fails_gets_it_with_the_puk),
         TEST(a_pin_is_changed_and_the_login_stays),
         TEST(a_wrong_old_pin_is_tried_once_and_a_short_new_one_not_at_all),
         TEST(a_pin_that_must_be_changed_can_be_changed),
