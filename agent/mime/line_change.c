@@ -71,10 +71,13 @@ put_aside(struct line_change *w, uint8_t c, struct problem *p)
 {
     enum err e;
 
-    if (w->column >= SAFE_LINE_BYTES - FOLD_AT &&
-        (e = line_change_end(w, "\r\n", p)) != ERR_OK)
-        return e;
-    if (w->column == 0 && w->goes_on && c == '-')
+    if (w->column >= SAFE_LINE_BYTES - FOLD_AT) {
+        if ((e = line_change_end(w, "\r\n", p)) != ERR_OK)
+            return e;
+        w->wrapped = true;
+    }
+    /* No line of our making is a delimiter. */
+    if (w->column == 0 && w->wrapped && c == '-')
         c = '?';
     if (c > 0x7e || (c < ' ' && c != '\t'))
         c = '?';

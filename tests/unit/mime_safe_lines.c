@@ -194,6 +194,16 @@ what_nobody_reads_becomes_safe(void **state)
     (void)state;
     assert_written(slice_text("x \xe4\nFrom me\n.\n--b \t\n"), UNSAFE_ASIDE,
                    "x ?\r\n>From me\r\n\r\n--b\r\n", true);
+    /* What begins a line of ours is no delimiter; a line's own begin stays. */
+    assert_written(
+        slice_text("--" A900 A100 "\n"), UNSAFE_ASIDE,
+        "--" A900 "aaaaaaaaaaaaaaaaaaaa\r\n"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaa\r\n",
+        true);
+    assert_written(slice_text(A900 "aaaaaaaaaaaaaaaaaaaaaa--b" A100 "\n"),
+                   UNSAFE_ASIDE,
+                   A900 "aaaaaaaaaaaaaaaaaaaaaa\r\n?-b" A100 "\r\n", true);
     for (size_t i = 0; i < ARRAY_COUNT(piece_sizes); i++) {
         AUTO(buf) struct buf text = {0};
         AUTO(buf) struct buf out = {0};
