@@ -145,6 +145,7 @@ load(struct anchors *a)
     list_clear(a);
     faulty_clear(&a->faulty);
     folders_each(&a->set, file_load, a);
+    folders_name_passed(&a->set, &a->faulty);
     builtin_load(a);
     ERR_clear_error();
     store_fill(a);
@@ -156,7 +157,10 @@ anchors_new(const char *const *folders)
 {
     struct anchors *a = mem_new(sizeof(*a));
 
-    a->set = (struct folder_set){.folders = folders, .endings = endings};
+    a->set = (struct folder_set){
+        .folders = folders,
+        .endings = endings,
+        .passed = "its name does not end in .pem, .crt, .cer or .der"};
     a->seen = folders_look(&a->set);
     a->looked_ms = clock_ms();
     load(a);

@@ -229,6 +229,7 @@ load(struct crls *c)
     c->count = c->files = c->bytes = 0;
     c->faulty.n = 0;
     folders_each(&c->set, file_visit, &l);
+    folders_name_passed(&c->set, &c->faulty);
     contents_clear(&before);
     c->generation = ++last;
     log_debug("CRLs: %zu", c->count);
@@ -239,7 +240,10 @@ crls_new(const char *const *folders)
 {
     struct crls *c = mem_new(sizeof(*c));
 
-    c->set = (struct folder_set){.folders = folders, .endings = endings};
+    c->set =
+        (struct folder_set){.folders = folders,
+                            .endings = endings,
+                            .passed = "its name does not end in .crl or .pem"};
     c->seen = folders_look(&c->set);
     c->looked_ms = clock_ms();
     load(c);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "agent/base/log.h"
@@ -120,6 +121,56 @@ folders_each(const struct folder_set *s, folder_visit *visit, void *ctx)
 {
     for (size_t i = 0; s->folders[i]; i++)
         folder_each(s, s->folders[i], visit, ctx);
+}
+
+/* ---- what is passed over ------------------------------------------------ */
+
+static bool
+ends_in(const char *name, const char *end)
+{
+    size_t n = strlen(name), k = strlen(end);
+
+    return n >= k && strcasecmp(name + n - k, end) == 0;
+}
+
+/* Nobody means a certificate by it. */
+static bool
+is_bystander(const char *name)
+{
+    static const char *const ends[] = {".txt", ".md", ".key", "~"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(ends); i++)
+        if (ends_in(name, ends[i]))
+            return true;
+    return name[0] == '.' || strncasecmp(name, "readme", 6) == 0;
+}
+
+static void
+folder_name_passed(const struct folder_set *s, const char *folder,
+                   struct faulty_list *l)
+{
+    AUTO(dir) DIR *d = opendir(folder);
+    struct dirent *e;
+    struct stat st;
+    char path[4096];
+    int files = 0;
+
+    while (d && (e = readdir(d)) && files < LIMIT_FOLDER_FILES) {
+        files++;
+        if (fits(s, e->d_name) || is_bystander(e->d_name) ||
+            fstatat(dirfd(d), e->d_name, &st, 0) != 0 || !S_ISREG(st.st_mode) ||
+            (size_t)snprintf(path, sizeof(path), "%s/%s", folder, e->d_name) >=
+                sizeof(path))
+            continue;
+        faulty_add(l, path, s->passed);
+    }
+}
+
+void
+folders_name_passed(const struct folder_set *s, struct faulty_list *l)
+{
+    for (size_t i = 0; s->folders[i]; i++)
+        folder_name_passed(s, s->folders[i], l);
 }
 
 /* ---- what cannot be read ------------------------------------------------- */

@@ -16,6 +16,7 @@
 struct folder_set {
     const char *const *folders; /* borrowed; NULL ends the list */
     const char *const *endings;
+    const char *passed; /* what is said of a file with another ending */
 };
 
 /* How all of it looks; equal as long as nothing came, went or changed. */
@@ -38,5 +39,9 @@ struct faulty_list {
 /* Logs it too. */
 void faulty_add(struct faulty_list *l, const char *path, const char *why);
 void faulty_clear(struct faulty_list *l);
+
+/* Adds the files with another ending: whoever put one there means it. Hidden
+ * ones, keys and texts for people are left out. */
+void folders_name_passed(const struct folder_set *s, struct faulty_list *l);
 
 #endif

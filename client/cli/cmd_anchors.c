@@ -116,7 +116,7 @@ const struct command command_anchors = {
         "One line for each: name, end of validity, the beginning of its\n"
         "fingerprint (SHA-256), where it is from, and the day after which it\n"
         "is distrusted. Then the lists of revoked certificates that are\n"
-        "kept, and the files that cannot be read.\n"
+        "kept, and the files there that do not count.\n"
         "\n"
         "  --json   with all that the certificates say\n",
     .options = options,

@@ -172,9 +172,11 @@ look_at_trust(json_t *trust, json_t *findings)
         AUTO(buf) struct buf about = {0};
 
         buf_addf(&about, "%s: %s", text_of(one, "source"), text_of(one, "why"));
-        finding_add(findings,
-                    "replace it by a whole one, as PEM or DER, or remove it",
-                    "this file does not count: ", buf_text(&about));
+        finding_add(
+            findings,
+            "replace it by a whole one, as PEM or DER, with a name that "
+            "is looked for, or remove it",
+            "this file does not count: ", buf_text(&about));
     }
     json_array_foreach(json_object_get(trust, "crls"), i, one)
     {

@@ -298,6 +298,30 @@ a_damaged_anchor_is_named_and_the_others_count(void **state)
 }
 
 static void
+a_file_with_another_ending_is_named(void **state)
+{
+    static const char *const names[] = {"root.p7b",  "README",   ".root",
+                                        "notes.txt", "root.key", "root.pem~"};
+    char path[ARRAY_COUNT(names)][160];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        snprintf(path[i], sizeof(path[i]), "%s/%s", folders[0], names[i]);
+        make_pem(path[i], &stranger, 1);
+    }
+    wait_for_look();
+    judge((struct message_spec){0});
+    is_good();
+    assert_int_equal(anchors_faulty(v.anchors)->n, 1);
+    assert_string_equal(anchors_faulty(v.anchors)->item[0].path, path[0]);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        assert_int_equal(unlink(path[i]), 0);
+    wait_for_look();
+    judge((struct message_spec){0});
+    assert_int_equal(anchors_faulty(v.anchors)->n, 0);
+}
+
+static void
 an_issuing_authority_alone_can_be_the_anchor(void **state)
 {
     struct made other = make_cert(&(struct cert_spec){
@@ -408,6 +432,7 @@ main(void)
         cmocka_unit_test(a_forged_list_in_the_folder_says_nothing),
         cmocka_unit_test(a_damaged_file_is_named_and_the_others_count),
         cmocka_unit_test(a_damaged_anchor_is_named_and_the_others_count),
+        cmocka_unit_test(a_file_with_another_ending_is_named),
         cmocka_unit_test(an_issuing_authority_alone_can_be_the_anchor),
         cmocka_unit_test(
             an_expired_certificate_is_judged_when_it_was_first_seen),
