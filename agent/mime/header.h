@@ -92,6 +92,10 @@ enum transfer {
     TRANSFER_QUOTED,
     TRANSFER_UNKNOWN
 };
+/* Is the entity OpenPGP's: by its type (RFC 3156), or because BODY, how it
+ * begins, is an armoured block (RFC 9580 6.2)? */
+bool header_is_openpgp(const struct header *h, struct slice body);
+
 /* Of an entity's Content-Transfer-Encoding; absent is identity. */
 enum transfer header_transfer(const struct header *h);
 

@@ -83,6 +83,30 @@ has_pkcs7_name(const struct header *h, const struct content_type *t)
            is_pkcs7_file_name(content_type_find(&disposition, "filename"));
 }
 
+bool
+header_is_openpgp(const struct header *h, struct slice body)
+{
+    static const char *const blocks[] = {"-----BEGIN PGP SIGNED MESSAGE-----",
+                                         "-----BEGIN PGP MESSAGE-----"};
+    static const char *const protocols[] = {"application/pgp-signature",
+                                            "application/pgp-encrypted"};
+    struct content_type t;
+    const char *protocol;
+
+    header_content_type(h, &t);
+    protocol = content_type_find(&t, "protocol");
+    if (strcmp(t.type, "multipart/signed") == 0 ||
+        strcmp(t.type, "multipart/encrypted") == 0)
+        return protocol && is_one_of(protocol, protocols, 2);
+    while (body.n > 0 && is_white(body.p[0]))
+        body = slice_of(body.p + 1, body.n - 1);
+    for (size_t i = 0; i < ARRAY_COUNT(blocks); i++)
+        if (body.n >= strlen(blocks[i]) &&
+            memcmp(body.p, blocks[i], strlen(blocks[i])) == 0)
+            return true;
+    return false;
+}
+
 enum smime_kind
 header_smime_kind(const struct header *h, struct content_type *out_type)
 {

@@ -292,6 +292,8 @@ judge_layers(struct reading *g, const struct judging *how, struct verdict *v,
     }
     if (!v->any_signed && !v->part_signed)
         add_reason(v->reasons, "not-signed");
+    if (!v->any_signed && g->openpgp)
+        add_reason(v->reasons, "openpgp");
     /* Of a signed one its signers' judge says so. Somebody else's ciphertext
      * under one's own name asks for an answer that quotes the text. */
     if (!v->any_signed && (g->author.header_flags & HEADER_INNER_FROM))

@@ -109,6 +109,7 @@ struct reading {
     bool more;                      /* a limit was met: not all is told */
     struct stream_passing *passing; /* NULL: the reading is in the spine */
     bool all_hashes;                /* the second pass */
+    bool openpgp;                   /* the message is OpenPGP's */
     off_t begins;                   /* in the input; -1: read once only */
 };
 

@@ -105,6 +105,8 @@ reading_open(struct request *r, enum verb verb, int fd, struct reading *out)
     stream_joined_init(&out->top.joined, buf_slice(&out->top.rest),
                        &out->input.stream.s);
     out->top.body = &out->top.joined.s;
+    out->openpgp =
+        header_is_openpgp(&out->top.header, buf_slice(&out->top.rest));
     author_read(&out->top.header, &out->author);
     return ERR_OK;
 }

@@ -142,13 +142,15 @@ certs_read(struct trust *t, enum trust_kind kind, struct problem *p)
     AUTO(armour) struct armour_reader r = {0};
     struct slice der;
     size_t before = t->cert_count;
+    const char *which =
+        kind == TRUST_CHAIN ? "in the chain" : "the one asked about";
 
     armour_init(&r, ARMOURED_CERTIFICATE, buf_slice(&t->bytes[kind]));
     while (armour_next(&r, &der)) {
         AUTO(x509) X509 *x = x509_read(der);
 
         if (!x || der.n > LIMIT_CERT_BYTES)
-            return fail(p, ERR_BAD_CERTIFICATE, NULL);
+            return fail(p, ERR_BAD_CERTIFICATE, "%s", which);
         if (t->cert_count == ARRAY_COUNT(t->cert_end))
             return fail(p, ERR_LIMIT, "more than %d certificates",
                         LIMIT_TRUST_CERTS + 1);
@@ -156,7 +158,7 @@ certs_read(struct trust *t, enum trust_kind kind, struct problem *p)
         t->cert_end[t->cert_count++] = t->certs.len;
     }
     if (r.broken || t->cert_count == before)
-        return fail(p, ERR_BAD_CERTIFICATE, NULL);
+        return fail(p, ERR_BAD_CERTIFICATE, "%s", which);
     return ERR_OK;
 }
 

@@ -280,7 +280,15 @@ def types(c):
         "signed;", "alternative;")))
     c.plain("type-report-not-signed", wrong(signed.replace(
         "signed;", "report;")))
-    c.plain("protocol-pgp", wrong(signed.replace("pkcs7", "pgp")))
+    c.plain("protocol-pgp", wrong(signed.replace("pkcs7", "pgp")), "openpgp")
+    c.plain("openpgp-encrypted", header() + (
+        b'Content-Type: multipart/encrypted; boundary=b; '
+        b'protocol="application/pgp-encrypted"\n\n--b\n'
+        b"Content-Type: application/pgp-encrypted\n\nVersion: 1\n--b\n"
+        b"Content-Type: application/octet-stream\n\n"
+        b"-----BEGIN PGP MESSAGE-----\n--b--\n"), "openpgp")
+    c.plain("openpgp-inline", header() + b"\n-----BEGIN PGP SIGNED MESSAGE"
+            b"-----\nHash: SHA256\n\nPlease pay.\n", "openpgp")
     c.plain("protocol-text", wrong(signed.replace(
         "application/pkcs7-signature", "text/plain")))
     c.plain("protocol-prefix", wrong(signed.replace(
