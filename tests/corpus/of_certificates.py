@@ -58,6 +58,12 @@ def addresses(c):
     c.bad("names-dn-bmp", mail(c, w.issue(key, subject=(
         email_rdn("max@example.org".encode("utf-16-be"), 0x1E),))),
         "bad-address")
+    for name, (tag, code) in {"universal": (0x1C, "utf-32-be"),
+                              "t61": (0x14, "ascii")}.items():
+        c.bad("names-dn-" + name, mail(c, w.issue(key, subject=(email_rdn(
+            "max@example.org".encode(code), tag),))), "bad-address")
+    c.bad("names-percent-encoded", mail(c, w.issue(
+        key, "max%40example.org")), "bad-address")
     c.bad("names-utf8-as-ia5", mail(c, w.issue(key, names=(
         smtp_utf8("max@example.org", 0x16),))), "bad-address")
     good = {
@@ -67,6 +73,11 @@ def addresses(c):
                                rfc822("max@example.org"))),
         "dn": dict(subject=(email_rdn("max@example.org"),)),
         "dn-utf8": dict(subject=(email_rdn("max@example.org", 0x0C),)),
+        "dn-printable": dict(subject=(email_rdn("max@example.org", 0x13),)),
+        "dn-two": dict(subject=(email_rdn("info@example.org"),
+                                email_rdn("max@example.org"))),
+        "dn-beside-dns": dict(names=(tlv(0x82, b"example.org"),),
+                              subject=(email_rdn("max@example.org"),)),
         "dn-beside-other": dict(names=(rfc822("info@example.org"),),
                                 subject=(email_rdn("max@example.org"),)),
         "quoted": dict(names=(rfc822('"max"@example.org'),)),
@@ -224,6 +235,9 @@ def constrained(c):
             "dn-utf8": dict(subject=(email_rdn("max@example.org", 0x0C),)),
             "dn-beside": dict(names=(eve,), subject=(dn,)),
             "second": dict(names=(eve, mine)),
+            "dn-second": dict(subject=(email_rdn("eve@evil.example"), dn)),
+            "dn-printable": dict(subject=(email_rdn("max@example.org",
+                                                    0x13),)),
             "utf8": dict(names=(smtp_utf8("max@example.org"),)),
             "utf8-beside": dict(names=(eve, smtp_utf8("max@example.org"))),
             "upper": dict(names=(rfc822("max@EXAMPLE.org"),)),
@@ -323,6 +337,16 @@ def broken(c):
     short = w.issue(P256(), None, name="Short", eku=(), ca=True, usage=4,
                     pathlen=0)
     c.bad("odd-path-length", under(issuer=short), "path-length")
+    # One that it has issued to itself does not count (RFC 5280 4.2.1.9).
+    again = Certificate(P256(), short, "Short", eku=(), usage=4, ca=True,
+                        more=(extension("2.5.29.35", seq(tlv(
+                            0x80, short.key_id))),))
+    leaf = Certificate(w.max_key, again, names=names)
+    c.good("odd-path-length-self-issued", with_chain(c, leaf, again, short))
+    below = Certificate(P256(), again, "Below", eku=(), usage=4, ca=True)
+    leaf = Certificate(w.max_key, below, names=names)
+    c.bad("odd-path-length-below-self-issued", with_chain(
+        c, leaf, below, again, short), "path-length")
     c.bad("odd-version-1", mail(c, issue(version=0)), "no-address")
     c.bad("odd-issuer-version-1", under(version=0, subject=(email_rdn(
         "ca@example.org"),)), "not-an-authority")

@@ -177,6 +177,12 @@ def attribute_games(c):
         "time-octets": [kind, digest, attribute(SIGNING_TIME, octets(b"x"))],
         "time-text": [kind, digest, attribute(SIGNING_TIME, tlv(
             0x17, b"260231000000Z"))],
+        "time-leap-second": [kind, digest, attribute(SIGNING_TIME, tlv(
+            0x17, b"161231235960Z"))],
+        "time-fraction": [kind, digest, attribute(SIGNING_TIME, tlv(
+            0x18, b"20260302100000.5Z"))],
+        "time-no-seconds": [kind, digest, attribute(SIGNING_TIME, tlv(
+            0x17, b"2603021000Z"))],
         "time-offset": [kind, digest, attribute(SIGNING_TIME, tlv(
             0x17, b"2603020000+0100"))],
     }
@@ -198,6 +204,20 @@ def attribute_games(c):
         w.max, CONTENT, attrs=[kind, digest, attribute("1.2.3.4", NULL)])])
     both(c, "attributes-no-time", "good", "",
          [signer(w.max, CONTENT, attrs=[kind, digest])])
+    old = w.issue(w.max_key, "max@example.org", begins=NOW - 90 * DAY,
+                  ends=NOW - 60 * DAY)
+    for name, (tag, text) in {
+            "1950": (0x17, b"500101000000Z"), "2049": (0x17, b"491231235959Z"),
+            "2050": (0x18, b"20500101000000Z"),
+            "9999": (0x18, b"99991231235959Z"),
+            "year-0": (0x18, b"00000101000000Z"),
+            "general": (0x18, b"20260302100000Z")}.items():
+        attrs = [kind, digest, attribute(SIGNING_TIME, tlv(tag, text))]
+        both(c, "attributes-time-" + name, "good", "",
+             [signer(w.max, CONTENT, attrs=attrs)])
+        # No such time excuses a certificate that has expired.
+        both(c, "attributes-time-expired-" + name, "bad", "expired",
+             [signer(old, CONTENT, attrs=attrs)], [old])
     both(c, "attributes-time-odd-by-other", "bad", "from-mismatch", [signer(
         w.eve, CONTENT, attrs=attributes(CONTENT, time=NOW + 400 * DAY))],
         [w.eve])
