@@ -49,7 +49,7 @@ judging_of(const struct request *r, bool learn, const char *origin)
     const char *told = request_text(r, "origin");
 
     return (struct judging){.learn = learn,
-                            .at = (uint64_t)request_number(r, "at", 0),
+                            .at = request_time(r, "at"),
                             .origin = told ? told : origin};
 }
 

@@ -217,7 +217,7 @@ judging_of(const struct request *r)
     const char *origin = request_text(r, "origin");
 
     return (struct judging){.learn = request_flag(r, "learn"),
-                            .at = (uint64_t)request_number(r, "at", 0),
+                            .at = request_time(r, "at"),
                             .whole = true,
                             .origin = origin ? origin : "verify"};
 }

@@ -155,6 +155,14 @@ request_number(const struct request *r, const char *name, int64_t fallback)
                                   : fallback;
 }
 
+uint64_t
+request_time(const struct request *r, const char *name)
+{
+    int64_t at = request_number(r, name, -1);
+
+    return at < 0 ? 0 : at == 0 ? 1 : (uint64_t)at;
+}
+
 enum err
 request_fd(struct request *r, const char *name, int *out)
 {

@@ -112,6 +112,9 @@ const char *request_text(const struct request *r, const char *name);
 bool request_flag(const struct request *r, const char *name);
 int64_t request_number(const struct request *r, const char *name,
                        int64_t fallback);
+/* 0 when absent. The first second of 1970 is a time too: told as the second
+ * after it. */
+uint64_t request_time(const struct request *r, const char *name);
 /* The descriptor that parameter NAME indexes, taken out of the request
  * (caller owns). Errors: ERR_USAGE when missing or out of range. */
 MUST_USE enum err request_fd(struct request *r, const char *name, int *out);

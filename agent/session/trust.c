@@ -90,7 +90,7 @@ question_read(struct request *r, struct check_request *q)
     q->purpose =
         purpose && strcmp(purpose, "any") == 0 ? PURPOSE_ANY : PURPOSE_EMAIL;
     q->address = slice_text(request_text(r, "address"));
-    q->at = (uint64_t)request_number(r, "at", 0);
+    q->at = request_time(r, "at");
     for (size_t i = 0; i < json_array_size(policies); i++)
         q->policies.item[q->policies.n++] =
             slice_text(json_string_value(json_array_get(policies, i)));
