@@ -4,6 +4,7 @@
  * mistake is told with the file's name. A guess by the first bytes; what
  * is unknown is for the agent to judge. Streams are not looked at.
  */
+#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -179,6 +180,52 @@ kind_of_der(struct slice s)
     return starts(first, pbes, sizeof(pbes)) ? KIND_KEY : kind_of_signed(first);
 }
 
+/* A block without its end, or of what is no base64 (RFC 7468 3). One with
+ * headers of its own is let be. */
+static bool
+pem_is_damaged(struct slice s)
+{
+    static const char begin[] = "-----BEGIN ", end[] = "-----END ";
+    const uint8_t *at;
+
+    while ((at = memmem(s.p, s.n, begin, sizeof(begin) - 1))) {
+        const uint8_t *line, *stop;
+        size_t letters = 0, others = 0;
+
+        s = slice_of(at, s.n - (size_t)(at - s.p));
+        line = memchr(s.p, '\n', s.n);
+        stop = memmem(s.p, s.n, end, sizeof(end) - 1);
+        if (!line || !stop || stop < line)
+            return true;
+        for (const uint8_t *p = line; p < stop; p++) {
+            bool letter = isalnum(*p) || strchr("+/=", *p);
+
+            letters += letter && *p != 0;
+            others += !letter && !isspace(*p);
+        }
+        if (!memchr(line, ':', (size_t)(stop - line)) &&
+            (letters % 4 != 0 || others > 0))
+            return true;
+        s = slice_of(stop, s.n - (size_t)(stop - s.p));
+    }
+    return false;
+}
+
+/* A length that goes beyond the end. */
+static bool
+der_is_cut(struct slice s)
+{
+    size_t head = 2, n = s.p[1];
+
+    if (n >= 0x80) {
+        size_t digits = n & 0x7f;
+
+        for (n = 0; digits > 0; digits--)
+            n = n << 8 | s.p[head++];
+    }
+    return n > s.n - head;
+}
+
 /* False for a stream, and for what cannot be read. */
 static bool
 look(int fd, struct buf *out, bool *whole)
@@ -240,6 +287,11 @@ file_want(const char *path, int fd, bool crl)
         return EXIT_DONE;
     s = buf_slice(&bytes);
     k = is_der(s) ? kind_of_der(s) : kind_of_pem(s, want);
+    if (whole && (k == want || k == KIND_UNKNOWN) &&
+        (is_der(s) ? der_is_cut(s) : pem_is_damaged(s)))
+        return failure_say(EXIT_INPUT, "get it again, whole",
+                           "%s is damaged: no %s can be read in it",
+                           named(path), wanted + 2);
     if (k == want || (k == KIND_UNKNOWN && (is_der(s) || !whole)))
         return EXIT_DONE;
     if (k != KIND_UNKNOWN)
