@@ -224,6 +224,15 @@ percent_add(struct slice value, struct buf *out)
     }
 }
 
+/* Where a value without quotes ends. Of a file's name people mean all of it;
+ * of a boundary only what readers take finds the parts. */
+static bool
+ends_value(struct slice name, uint8_t c)
+{
+    return slice_is_nocase(name, "boundary") &&
+           (c <= ' ' || c == 0x7f || c == '"' || c == '(');
+}
+
 /* "name=value" or "name=\"value\"", the value beyond ASCII. */
 static void
 extended_add(struct slice segment, struct buf *out)
@@ -238,7 +247,7 @@ extended_add(struct slice segment, struct buf *out)
            : slice_of(NULL, 0);
     quoted = value.n > 0 && value.p[0] == '"';
     for (size_t i = quoted; i < value.n; i++) {
-        if (quoted && value.p[i] == '"')
+        if (quoted ? value.p[i] == '"' : ends_value(name, value.p[i]))
             break; /* readers take no more */
         if (quoted && value.p[i] == '\\' && i + 1 < value.n)
             i++;

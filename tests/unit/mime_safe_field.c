@@ -101,6 +101,10 @@ parameters_beyond_ascii_become_extended(void **state)
                  "Content-Type: a/b;\r\n name*=iso-8859-1''%E4.txt\r\n", true);
     assert_field("Content-Type: a/b; x=\"a;\\\"\xc3\xa4\"\n",
                  "Content-Type: a/b;\r\n x*=utf-8''a%3B%22%C3%A4\r\n", true);
+    assert_field("Content-Type: a/b; name=\xc3\xa4 b\n",
+                 "Content-Type: a/b;\r\n name*=utf-8''%C3%A4%20b\r\n", true);
+    assert_field("Content-Type: a/b; boundary=x\xc3\xa4 y\n",
+                 "Content-Type: a/b;\r\n boundary*=utf-8''x%C3%A4\r\n", true);
     /* What stands behind the quotes no reader takes. */
     assert_field("Content-Type: a/b; boundary=\"=_m\"\xd1\n",
                  "Content-Type: a/b;\r\n boundary*=utf-8''%3D_m\r\n", true);
