@@ -191,6 +191,17 @@ read_identities(struct token *t, struct snapshot **out,
     return hold_run(t, identities_held, out);
 }
 
+/* One that never was holds nothing, and would be asked for each list anew:
+ * SoftHSM has an empty slot at all times. */
+static bool
+is_initialized(struct token *t)
+{
+    struct token_info info;
+
+    token_get_info(t, &info);
+    return info.initialized;
+}
+
 enum tokens_err
 token_identities_read(struct token *t, const struct token_identities **out)
 {
@@ -201,6 +212,8 @@ token_identities_read(struct token *t, const struct token_identities **out)
         *out = &s->view;
         return TOKENS_OK;
     }
+    if (!is_initialized(t))
+        return TOKENS_UNINITIALIZED;
     AUTO(snapshot) struct snapshot *old = snapshot_cached(t, UINT64_MAX);
     struct errand *e = errand_begin(t, read_identities, true);
     if (!e)
@@ -239,8 +252,9 @@ token_store_read_ahead(struct token_store *store)
     for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
         AUTO(snapshot)
         struct snapshot *s = snapshot_cached(all[i], store->cache_ms);
-        struct errand *e =
-            s ? NULL : errand_begin(all[i], read_identities, true);
+        struct errand *e = s || !is_initialized(all[i])
+                               ? NULL
+                               : errand_begin(all[i], read_identities, true);
 
         if (e)
             errand_unref(e);
