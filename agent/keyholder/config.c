@@ -208,7 +208,7 @@ set_events(struct config_lock *lock, const char *value)
             lock->on_screen = true;
         else if (slice_is(word, "suspend"))
             lock->on_suspend = true;
-        else if (n > 0 && !slice_is(word, "none") && !slice_is(word, "idle"))
+        else if (n > 0 && !slice_is(word, "none"))
             return false;
         value += n;
         value += strspn(value, " ,\t");

@@ -15,7 +15,8 @@
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 
-bool
+/* Does the client use the key by itself, outside any mail? */
+static bool
 client_is_raw(const struct client *c)
 {
     return (c->served.rights & RIGHT_RAW) != 0;

@@ -25,9 +25,6 @@ struct operation {
                             const struct token_prompt *prompt);
 };
 
-/* Does the client use the key by itself, outside any mail? */
-bool client_is_raw(const struct client *c);
-
 /* Gives ERR_OK with TOKENS_OK or TOKENS_MESSAGE in *out_result; everything
  * else is a problem of the token or the person. A bad message is no failure
  * of the key: it is audited as done. */

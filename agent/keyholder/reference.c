@@ -5,7 +5,8 @@
 
 #include "agent/base/limits.h"
 
-void
+/* The first bytes of SHA-256 over manufacturer, model, serial, label. */
+static void
 reference_of_token(const struct token_info *info,
                    uint8_t out[REFERENCE_TOKEN_BYTES])
 {

@@ -11,10 +11,6 @@
 
 #define REFERENCE_TOKEN_BYTES 8
 
-/* The first bytes of SHA-256 over manufacturer, model, serial, label. */
-void reference_of_token(const struct token_info *info,
-                        uint8_t out[REFERENCE_TOKEN_BYTES]);
-
 /* Appends the reference of a key to OUT. */
 void reference_add(struct buf *out, const struct token_info *info,
                    struct slice id);

@@ -136,6 +136,31 @@ a_warm_signature_is_two_calls(void **state)
     assert_int_equal(fault_count(NULL), 2);
 }
 
+/* SoftHSM has such a token at all times. */
+static void
+a_token_that_never_was_initialised_is_not_read(void **state)
+{
+    const struct token_identities *list = NULL;
+    struct token *all[8];
+    size_t n = token_store_list(store, all, 8), found = 0;
+
+    (void)state;
+    fault_reset();
+    token_store_read_ahead(store);
+    for (size_t i = 0; i < n && i < 8; i++) {
+        struct token_info info;
+
+        token_get_info(all[i], &info);
+        if (info.initialized)
+            continue;
+        found++;
+        assert_int_equal(token_identities_read(all[i], &list),
+                         TOKENS_UNINITIALIZED);
+    }
+    assert_true(found > 0);
+    assert_int_equal(fault_count("C_OpenSession"), 0);
+}
+
 static size_t
 wrap(const struct token_padding *p, const EVP_MD *md, uint8_t *out, size_t room)
 {
@@ -272,6 +297,7 @@ main(void)
         cmocka_unit_test(pss_goes_through_raw_rsa_when_the_token_refuses_it),
         cmocka_unit_test(a_digest_of_the_wrong_length_or_key_is_refused),
         cmocka_unit_test(a_warm_signature_is_two_calls),
+        cmocka_unit_test(a_token_that_never_was_initialised_is_not_read),
         cmocka_unit_test(
             content_keys_unwrap_and_bad_padding_is_the_messages_fault),
         cmocka_unit_test(ecdh_agrees_with_openssl),
