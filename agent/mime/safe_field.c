@@ -191,15 +191,27 @@ name_of_segment(struct slice segment)
     return slice_of(segment.p, n);
 }
 
-/* Not "x name=value", which readers take for this or that. */
+/* All of it is one for readers: no comment, string or control before it. */
+static bool
+is_whole_name(struct slice name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (is_control(name.p[i]) || name.p[i] == '(' || name.p[i] == '"')
+            return false;
+    return name.n > 0;
+}
+
+/* Not "x name=value" or "(x)name=value": readers take them for this or that. */
 static bool
 is_parameter(struct slice segment)
 {
-    size_t n = name_of_segment(segment).n;
+    struct slice name = name_of_segment(segment);
+    size_t n = name.n;
 
     while (n < segment.n && is_white(segment.p[n]))
         n++;
-    return n == segment.n || segment.p[n] == '=' || segment.p[n] == '*';
+    return is_whole_name(name) &&
+           (n == segment.n || segment.p[n] == '=' || segment.p[n] == '*');
 }
 
 static bool
@@ -253,7 +265,7 @@ extended_add(struct slice segment, struct buf *out)
             i++;
         buf_add_byte(&plain, value.p[i]);
     }
-    if (!is_ascii(name) || name.n == 0)
+    if (!is_ascii(name))
         return;
     buf_add_slice(out, name);
     buf_add_text(out,

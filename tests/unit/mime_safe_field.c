@@ -121,6 +121,18 @@ what_can_be_no_parameter_goes_and_no_blank_line_stays(void **state)
                  true);
     assert_field("Content-Type: a/b; x c=\xc3\xa4\n",
                  "Content-Type: a/b; x c=\xc3\xa4\r\n", false);
+    assert_field("Content-Type: a/b; (\xc3\xa4)boundary=d\n",
+                 "Content-Type: a/b; (\xc3\xa4)boundary=d\r\n", false);
+    assert_field("Content-Type: a/b; =boundary=d; x=\xc3\xa4\n",
+                 "Content-Type: a/b;\r\n =boundary=d;\r\n x*=utf-8''%C3%A4\r\n",
+                 true);
+    assert_field("Content-Type: a/b; =boundary=\xc3\xa4\n",
+                 "Content-Type: a/b; =boundary=\xc3\xa4\r\n", false);
+    assert_field("Content-Type: a/b; \x1c"
+                 "boundary=\xc3\xa4\n",
+                 "Content-Type: a/b; \x1c"
+                 "boundary=\xc3\xa4\r\n",
+                 false);
     assert_field("Content-Type: \xc3\xa4/b; c=d\n",
                  "Content-Type: \xc3\xa4/b; c=d\r\n", false);
 }
