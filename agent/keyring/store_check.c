@@ -3,7 +3,6 @@
  * would take seconds: it is read row by row, a little whenever nothing else
  * is to be done, and answers meanwhile.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,51 +30,6 @@ store_damage(struct store *s, const char *what)
 
 /* ---- before it is opened ------------------------------------------------- */
 
-/* What is beside an empty contacts.db and says that there was more in it: a
- * log, which SQLite would delete, or a copy that was kept. Gives, or NULL. */
-static char *
-trace_find(const struct store *s)
-{
-    const char *slash = strrchr(s->path, '/');
-    const char *name = slash ? slash + 1 : s->path;
-    AUTO(buf) struct buf folder = {0}, log = {0};
-    size_t n = strlen(name);
-    struct dirent *one;
-    char *found = NULL;
-    struct stat st;
-    DIR *list;
-
-    buf_addf(&log, "%s-wal", s->path);
-    if (stat(buf_text(&log), &st) == 0 && st.st_size > 0)
-        return mem_text(buf_slice(&log));
-    buf_addf(&folder, "%.*s", slash ? (int)(slash - s->path + 1) : 1,
-             slash ? s->path : ".");
-    list = opendir(buf_text(&folder));
-    while (list && !found && (one = readdir(list)))
-        if (strncmp(one->d_name, name, n) == 0 && one->d_name[n] == '.' &&
-            strchr(one->d_name + n, '-'))
-            found = mem_text(slice_text(one->d_name));
-    if (list)
-        closedir(list);
-    return found;
-}
-
-/* A disk that was full, or a copy that ended early, leaves such a file; so
- * does the very first start when it is killed. */
-static bool
-is_emptied(struct store *s)
-{
-    char *trace = trace_find(s), text[LIMIT_FACT_BYTES];
-
-    if (!trace)
-        return false;
-    snprintf(text, sizeof(text),
-             "it is empty (0 bytes) and was not: there is %.300s", trace);
-    store_damage(s, text);
-    free(trace);
-    return true;
-}
-
 bool
 store_is_file(struct store *s)
 {
@@ -87,11 +41,15 @@ store_is_file(struct store *s)
         store_damage(s, "it is a link to nothing: take it away");
         return false;
     }
-    if (S_ISREG(st.st_mode))
-        return st.st_size > 0 || !is_emptied(s);
-    store_damage(s, S_ISDIR(st.st_mode)
-                        ? "it is a folder"
-                        : "it is a FIFO or a device: take it away");
+    if (S_ISREG(st.st_mode) && st.st_size > 0)
+        return true;
+    /* SQLite would begin anew in an empty one, and delete the log beside it.
+     * A new one has its name when it is whole (store_make.c): this one lost
+     * what was in it, to a crash, a full disk or a copy that ended early. */
+    store_damage(s, S_ISREG(st.st_mode)   ? "it is empty (0 bytes) and was not"
+                    : S_ISDIR(st.st_mode) ? "it is a folder"
+                                          : "it is a FIFO or a device: take it "
+                                            "away");
     return false;
 }
 

@@ -17,26 +17,7 @@
 #define COPY_PAGES 256
 #define COPY_BYTES ((size_t)64 * 1024)
 
-/* For AUTO(name). */
-static void
-name_drop(char **name)
-{
-    free(*name);
-    *name = NULL;
-}
-
-/* The store's path with something behind it. Gives. */
-static char *
-name_beside(const struct store *s, const char *what)
-{
-    AUTO(buf) struct buf text = {0};
-
-    buf_addf(&text, "%s.%s", s->path, what);
-    return mem_text(buf_slice(&text));
-}
-
 /* A name that says what and when, and that nothing has yet. Gives. */
-/* A name beside the store that nothing has. Gives. */
 static char *
 store_name_new(const struct store *s, const char *what)
 {
@@ -54,7 +35,7 @@ store_name_new(const struct store *s, const char *what)
             snprintf(text, sizeof(text), "%s-%s", what, date);
         else
             snprintf(text, sizeof(text), "%s-%s-%d", what, date, i);
-        name = name_beside(s, text);
+        name = store_name_beside(s, text);
         if (lstat(name, &st) != 0)
             return name;
         free(name);
@@ -83,10 +64,13 @@ pages_copy(sqlite3 *from, sqlite3 *to, struct problem *p)
 static enum err
 copy_to(struct store *s, const char *name, struct problem *p)
 {
-    AUTO(name) char *half = name_beside(s, "copying");
+    AUTO(name) char *half = store_name_beside(s, "copying");
+    AUTO(fd) int lock = -1;
     sqlite3 *to = NULL;
-    enum err e;
+    enum err e = store_folder_lock(s, &lock, p);
 
+    if (e != ERR_OK)
+        return e;
     (void)unlink(half);
     if (sqlite3_open_v2(half, &to,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
@@ -263,7 +247,7 @@ enum err
 store_restore(struct store *s, int from, struct store_counts *out, char **aside,
               struct problem *p)
 {
-    AUTO(name) char *name = name_beside(s, "restoring");
+    AUTO(name) char *name = store_name_beside(s, "restoring");
     struct problem ignored = {0};
     enum err e = ERR_OK;
 

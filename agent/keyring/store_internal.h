@@ -264,6 +264,26 @@ void store_reopen(struct store *s);
  * date. Never gives NULL; store_drop. */
 struct store *store_open_copy(const char *path);
 void store_statements_reset(struct store *s);
+/* Brings the form of what is open up to date. COPIED_FIRST: a file that has
+ * something in it is copied before. False, with the fault set, on failure. */
+MUST_USE bool store_migrate(struct store *s, bool copied_first);
+/* Set the fault, and give false. */
+bool store_fault_set(struct store *s, const char *what);
+bool store_fault_of_sqlite(struct store *s);
+
+/* ---- store_make.c ---- */
+
+/* Makes the file when there is none: whole, or not at all. False, with the
+ * fault set, when it cannot. */
+MUST_USE bool store_make(struct store *s);
+/* The only one who makes a file beside the store, until *out (given) is
+ * closed. Errors: ERR_STORE when another agent is at it for long. */
+MUST_USE enum err store_folder_lock(const struct store *s, int *out,
+                                    struct problem *p);
+/* The store's path with ".WHAT" behind it. Gives. */
+char *store_name_beside(const struct store *s, const char *what);
+/* For AUTO(name). */
+void name_drop(char **name);
 
 /* ---- store_copy.c ---- */
 

@@ -98,16 +98,16 @@ damaged(int rc)
            (rc & 0xff) == SQLITE_ERROR;
 }
 
-static bool
-fault(struct store *s, const char *what)
+bool
+store_fault_set(struct store *s, const char *what)
 {
     snprintf(s->fault, sizeof(s->fault), "%s", what);
     log_error("%s: %s", s->path, s->fault);
     return false;
 }
 
-static bool
-fault_of_sqlite(struct store *s)
+bool
+store_fault_of_sqlite(struct store *s)
 {
     int why = sqlite3_system_errno(s->db);
     char text[LIMIT_FACT_BYTES];
@@ -118,14 +118,14 @@ fault_of_sqlite(struct store *s)
     }
     snprintf(text, sizeof(text), "%.300s%s%s", sqlite3_errmsg(s->db),
              why ? ": " : "", why ? strerror(why) : "");
-    return fault(s, text);
+    return store_fault_set(s, text);
 }
 
 static bool
 run_script(struct store *s, const char *sql)
 {
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ||
-           fault_of_sqlite(s);
+           store_fault_of_sqlite(s);
 }
 
 /* One value of a PRAGMA as text, or NULL. */
@@ -165,11 +165,11 @@ version_read(struct store *s, long *out)
     char *answer = pragma_read(s, "PRAGMA user_version");
 
     if (!answer)
-        return fault_of_sqlite(s);
+        return store_fault_of_sqlite(s);
     *out = strtol(answer, NULL, 10);
     free(answer);
     if (*out < 0 || *out > (long)ARRAY_COUNT(migrations))
-        return fault(s, "contacts.db was made by a newer version");
+        return store_fault_set(s, "contacts.db was made by a newer version");
     return true;
 }
 
@@ -194,8 +194,8 @@ migrate_once(struct store *s, bool *done)
 }
 
 /* A file that has something in it is copied first. */
-static bool
-migrate(struct store *s, bool copied_first)
+bool
+store_migrate(struct store *s, bool copied_first)
 {
     struct problem p = {0};
     char *name = NULL, what[32];
@@ -209,8 +209,9 @@ migrate(struct store *s, bool copied_first)
     snprintf(what, sizeof(what), "version%ld", version);
     if (version > 0 && copied_first &&
         store_copy_beside(s, what, &name, &p) != ERR_OK)
-        return fault(s, "there is no room for a copy of contacts.db, which is "
-                        "kept before its form changes");
+        return store_fault_set(
+            s, "there is no room for a copy of contacts.db, which is "
+               "kept before its form changes");
     free(name);
     while (!done)
         if (!migrate_once(s, &done))
@@ -269,7 +270,7 @@ is_local(struct store *s)
              "contacts.db cannot be on a network file system (%s): set "
              "XDG_DATA_HOME to a local folder",
              type);
-    return fault(s, text);
+    return store_fault_set(s, text);
 }
 
 static bool
@@ -278,7 +279,7 @@ statements_prepare(struct store *s)
     for (int i = 0; i < STATEMENT_COUNT; i++)
         if (sqlite3_prepare_v3(s->db, sql_of[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &s->statement[i], NULL) != SQLITE_OK)
-            return fault_of_sqlite(s);
+            return store_fault_of_sqlite(s);
     return true;
 }
 
@@ -301,16 +302,16 @@ temporary_folder_set(const char *path)
 static void
 open_file(struct store *s, bool copied_first)
 {
-    if (!store_is_file(s))
+    if (!store_make(s) || !store_is_file(s))
         return;
     if (sqlite3_open_v2(s->path, &s->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                            SQLITE_OPEN_NOMUTEX,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK) {
-        fault_of_sqlite(s);
+        store_fault_of_sqlite(s);
         return;
     }
-    if (settings_apply(s) && store_check_begin(s) && migrate(s, copied_first))
+    if (settings_apply(s) && store_check_begin(s) &&
+        store_migrate(s, copied_first))
         statements_prepare(s);
 }
 
@@ -358,7 +359,7 @@ is_keyring(struct store *s)
     bool is = answer && strcmp(answer, "4") == 0;
 
     free(answer);
-    return is || fault(s, "it is no copy of a contact keyring");
+    return is || store_fault_set(s, "it is no copy of a contact keyring");
 }
 
 struct store *
@@ -371,9 +372,9 @@ store_open_copy(const char *path)
     if (sqlite3_open_v2(path, &s->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
-        fault_of_sqlite(s);
+        store_fault_of_sqlite(s);
     else if (is_whole(s) && is_keyring(s) && settings_apply(s) &&
-             migrate(s, false) &&
+             store_migrate(s, false) &&
              run_script(s, "PRAGMA journal_mode = DELETE;"))
         statements_prepare(s);
     return s;

@@ -1,8 +1,10 @@
 /* What lies where contacts.db should be, and what contacts.db has itself. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/fd.h"
@@ -47,27 +49,97 @@ file_write(const char *name, const char *text)
 
 /* Of 0 bytes SQLite makes a new one, and deletes the log beside it. */
 static void
-an_emptied_file_is_damage_where_something_is_left_of_it(void **state)
+an_emptied_file_is_damage(void **state)
 {
-    char log[160], kept[160];
-    struct store *s;
+    char log[160];
     struct stat st;
 
     (void)state;
     snprintf(log, sizeof(log), "%s-wal", path);
-    snprintf(kept, sizeof(kept), "%s.version3-20260101T000000Z", path);
     file_write(path, "");
+    is_told("empty (0 bytes)");
     file_write(log, "what was not yet in contacts.db");
     is_told("empty (0 bytes)");
     assert_int_equal(stat(log, &st), 0);
     assert_true(st.st_size > 0);
-    assert_int_equal(unlink(log), 0);
-    file_write(kept, "a copy");
-    is_told("contacts.db.version3-20260101T000000Z");
-    assert_int_equal(unlink(kept), 0);
-    file_write(log, ""); /* tells nothing */
+}
+
+#define KILLS 30
+
+static int64_t
+first_start_us(void)
+{
+    int64_t begun = clock_ms();
+    struct store *s = store_open(path);
+
+    assert_null(store_fault(s));
+    store_drop(&s);
+    assert_int_equal(unlink(path), 0);
+    return (clock_ms() - begun + 1) * 1000;
+}
+
+static void
+first_start_kill(int64_t after_us)
+{
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)store_open(path);
+        for (;;)
+            pause();
+    }
+    usleep((useconds_t)after_us);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* So that it is certain that an empty one is not a new one. */
+static void
+a_first_start_that_is_killed_leaves_no_empty_file(void **state)
+{
+    int64_t whole_us = first_start_us();
+
+    (void)state;
+    for (int i = 0; i < KILLS; i++) {
+        struct store *s;
+
+        first_start_kill(whole_us * i / KILLS);
+        s = store_open(path);
+        assert_null(store_fault(s));
+        store_drop(&s);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
+/* SQLite adds the log that it finds beside a file, whosever it was. */
+static void
+what_an_earlier_one_left_is_no_part_of_a_new_one(void **state)
+{
+    char log[160], kept[160];
+    struct store *s = store_open(path), *other;
+    struct taught t;
+
+    (void)state;
+    snprintf(log, sizeof(log), "%s-wal", path);
+    snprintf(kept, sizeof(kept), "%s/log", folder);
+    lesson_make(&t, 1, "alice@example.org");
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    assert_int_equal(link(log, kept), 0);
+    other = store_open(path);
+    assert_null(store_fault(other));
+    store_drop(&other);
+    assert_int_equal(unlink(path), 0);
+    other = store_open(path);
+    assert_null(store_fault(other));
+    assert_int_equal(rows_of(other, "alice@example.org").n, 0);
+    store_drop(&other);
+    store_drop(&s);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rename(kept, log), 0);
     s = store_open(path);
     assert_null(store_fault(s));
+    assert_int_equal(rows_of(s, "alice@example.org").n, 0);
     store_drop(&s);
 }
 
@@ -95,8 +167,11 @@ a_link_to_a_file_is_one(void **state)
 
     (void)state;
     snprintf(real, sizeof(real), "%s/real", folder);
+    s = store_open(path);
+    assert_null(store_fault(s));
+    store_drop(&s);
+    assert_int_equal(rename(path, real), 0);
     assert_int_equal(symlink("real", path), 0);
-    assert_int_equal(close(open(real, O_WRONLY | O_CREAT, 0600)), 0);
     s = store_open(path);
     assert_null(store_fault(s));
     store_drop(&s);
@@ -228,7 +303,9 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         T(what_is_no_file_is_told),
-        T(an_emptied_file_is_damage_where_something_is_left_of_it),
+        T(an_emptied_file_is_damage),
+        T(a_first_start_that_is_killed_leaves_no_empty_file),
+        T(what_an_earlier_one_left_is_no_part_of_a_new_one),
         T(a_header_that_makes_no_sense_is_damage),
         T(a_link_to_a_file_is_one),
         T(a_certificate_that_rotted_is_replaced_when_it_comes_again),
