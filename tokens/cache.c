@@ -17,6 +17,7 @@ snapshot_drop(struct snapshot **s)
     }
     free(p->all);
     free(p->handles);
+    free(p->objects);
     free(p);
 }
 
@@ -76,6 +77,12 @@ find_in(const struct snapshot *s, const uint8_t *id, size_t id_len,
             return true;
         }
     }
+    for (size_t i = 0; i < s->view.count; i++)
+        if (s->all[i].has_private &&
+            identity_was_named(&s->all[i], id, id_len)) {
+            *out_index = i;
+            return true;
+        }
     return false;
 }
 

@@ -1,36 +1,10 @@
 /* Reads a token's objects and joins them to identities by CKA_ID. */
-#include "tokens/internal.h"
+#include "tokens/objects.h"
 #include "tokens/writing.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-
-#ifndef CKK_EC_EDWARDS
-#define CKK_EC_EDWARDS 0x40UL
-#endif
-#ifndef CKK_EC_MONTGOMERY
-#define CKK_EC_MONTGOMERY 0x41UL
-#endif
-
-enum {
-    A_ID,
-    A_LABEL,
-    A_KEY_TYPE,
-    A_MODULUS,
-    A_EXPONENT,
-    A_PARAMS,
-    A_POINT,
-    A_PUBLIC_COUNT,
-    A_SIGN = A_PUBLIC_COUNT,
-    A_DECRYPT,
-    A_UNWRAP,
-    A_DERIVE,
-    A_ALWAYS,
-    A_COUNT,
-    A_VALUE = A_KEY_TYPE, /* of a certificate */
-    A_CERTIFICATE_COUNT
-};
 
 static const CK_ATTRIBUTE_TYPE key_attributes[A_COUNT] = {
     CKA_ID,
@@ -50,17 +24,6 @@ static const CK_ATTRIBUTE_TYPE certificate_attributes[] = {
     CKA_ID,
     CKA_LABEL,
     CKA_VALUE,
-};
-
-struct object {
-    CK_OBJECT_HANDLE handle;
-    CK_ATTRIBUTE a[A_COUNT];
-    bool joined;
-};
-
-struct objects {
-    struct object *all;
-    size_t count;
 };
 
 static void
@@ -122,16 +85,17 @@ load_class(struct hold *h, CK_OBJECT_CLASS class,
 }
 
 static bool
-same_bytes(const void *a, size_t an, const void *b, size_t bn)
+same_id(const struct object *a, const struct object *b)
 {
-    return a && b && an == bn && memcmp(a, b, an) == 0;
+    return bytes_equal(a->a[A_ID].pValue, a->a[A_ID].ulValueLen,
+                       b->a[A_ID].pValue, b->a[A_ID].ulValueLen);
 }
 
 static bool
-same_id(const struct object *a, const struct object *b)
+same_type(const struct object *a, const struct object *b)
 {
-    return same_bytes(a->a[A_ID].pValue, a->a[A_ID].ulValueLen,
-                      b->a[A_ID].pValue, b->a[A_ID].ulValueLen);
+    return attribute_ulong(&a->a[A_KEY_TYPE], 0) ==
+           attribute_ulong(&b->a[A_KEY_TYPE], 1);
 }
 
 static bool
@@ -140,109 +104,6 @@ key_is_whole(const struct object *o)
     return attribute_has(&o->a[A_ID]) &&
            o->a[A_ID].ulValueLen <= TOKEN_ID_BYTES &&
            (attribute_has(&o->a[A_MODULUS]) || attribute_has(&o->a[A_PARAMS]));
-}
-
-/* The point of CKA_EC_POINT: an OCTET STRING by the book, bare on some
- * tokens. size: what a bare one is long. */
-static void
-load_point(const CK_ATTRIBUTE *a, size_t size, struct token_identity *k,
-           struct arena **arena)
-{
-    const unsigned char *p = a->pValue;
-    ASN1_OCTET_STRING *s = NULL;
-
-    if (!attribute_has(a))
-        return;
-    if (a->ulValueLen == size)
-        k->point = arena_add(arena, a->pValue, k->point_len = size);
-    else if ((s = d2i_ASN1_OCTET_STRING(NULL, &p, (long)a->ulValueLen)))
-        k->point = arena_add(arena, ASN1_STRING_get0_data(s),
-                             k->point_len = (size_t)ASN1_STRING_length(s));
-    ASN1_OCTET_STRING_free(s);
-}
-
-/* 1.3.101.110 and 112, or the names PKCS#11 3.0 allows instead. */
-static enum token_key_type
-montgomery_or_edwards(const CK_ATTRIBUTE *params)
-{
-    static const uint8_t x25519[] = {6, 3, 0x2b, 0x65, 0x6e};
-    static const uint8_t ed25519[] = {6, 3, 0x2b, 0x65, 0x70};
-    const uint8_t *p = params->pValue;
-    size_t n = params->ulValueLen;
-
-    if (same_bytes(p, n, x25519, 5) || same_bytes(p, n,
-                                                  "\x13\x0a"
-                                                  "curve25519",
-                                                  12))
-        return TOKEN_KEY_X25519;
-    if (same_bytes(p, n, ed25519, 5) || same_bytes(p, n,
-                                                   "\x13\x0c"
-                                                   "edwards25519",
-                                                   14))
-        return TOKEN_KEY_ED25519;
-    return TOKEN_KEY_UNKNOWN;
-}
-
-static void
-load_rsa(const struct object *o, struct token_identity *k, struct arena **a)
-{
-    struct token_bytes n = bytes_trim((struct token_bytes){
-        o->a[A_MODULUS].pValue, o->a[A_MODULUS].ulValueLen});
-
-    k->type = TOKEN_KEY_RSA;
-    if (n.n)
-        k->modulus = arena_add(a, n.p, k->modulus_len = n.n);
-    if (n.n && attribute_has(&o->a[A_EXPONENT]))
-        k->exponent = arena_add(a, o->a[A_EXPONENT].pValue,
-                                k->exponent_len = o->a[A_EXPONENT].ulValueLen);
-    unsigned top = n.n ? n.p[0] : 0, bits = n.n ? (unsigned)(n.n - 1) * 8 : 0;
-    for (; top; top >>= 1)
-        bits++;
-    k->bits = bits;
-}
-
-/* Fills what is not known yet from a key object. */
-static void
-load_components(const struct object *o, struct token_identity *k,
-                struct arena **a)
-{
-    const CK_ATTRIBUTE *params = &o->a[A_PARAMS];
-    CK_ULONG type = attribute_ulong(&o->a[A_KEY_TYPE], CKK_VENDOR_DEFINED);
-
-    if (type == CKK_RSA && !k->exponent)
-        load_rsa(o, k, a);
-    if (type == CKK_EC && attribute_has(params)) {
-        k->type = TOKEN_KEY_EC;
-        if (!k->curve)
-            k->curve =
-                arena_add(a, params->pValue, k->curve_len = params->ulValueLen);
-        k->bits = curve_bits(params->pValue, params->ulValueLen);
-        if (!k->point && k->bits)
-            load_point(&o->a[A_POINT], 1 + 2 * ((k->bits + 7) / 8), k, a);
-    }
-    if ((type == CKK_EC_EDWARDS || type == CKK_EC_MONTGOMERY) &&
-        attribute_has(params)) {
-        k->type = montgomery_or_edwards(params);
-        k->bits = k->type == TOKEN_KEY_UNKNOWN ? 0 : 253;
-        if (!k->point)
-            load_point(&o->a[A_POINT], 32, k, a);
-    }
-}
-
-static void
-load_uses(const struct object *o, struct token_identity *k)
-{
-    k->has_private = true;
-    k->always_authenticate = attribute_true(&o->a[A_ALWAYS]);
-    k->uses = 0;
-    if (attribute_true(&o->a[A_SIGN]))
-        k->uses |= TOKEN_USE_SIGN;
-    if (attribute_true(&o->a[A_DECRYPT]))
-        k->uses |= TOKEN_USE_DECRYPT;
-    if (attribute_true(&o->a[A_UNWRAP]))
-        k->uses |= TOKEN_USE_UNWRAP;
-    if (attribute_true(&o->a[A_DERIVE]))
-        k->uses |= TOKEN_USE_DERIVE;
 }
 
 static void
@@ -266,8 +127,8 @@ load_certificate(const struct object *o, struct token_identity *k,
     if (!x)
         return false;
     int n = certificate_spki(x, &spki);
-    bool fits = n > 0 &&
-                (!k->spki || same_bytes(k->spki, k->spki_len, spki, (size_t)n));
+    bool fits = n > 0 && (!k->spki ||
+                          bytes_equal(k->spki, k->spki_len, spki, (size_t)n));
     if (fits) {
         EVP_PKEY *key = certificate_key(x);
 
@@ -298,6 +159,16 @@ build_spki(struct token_identity *k, struct arena **a)
     EVP_PKEY_free(key);
 }
 
+/* What each object belongs to, for whoever removes a key. */
+static void
+keep_owners(const struct objects *all, struct snapshot *s)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->all[i].joined)
+            s->objects[s->object_count++] = (struct owned){
+                .handle = all->all[i].handle, .owner = all->all[i].owner};
+}
+
 /* What one reading of a token is joined from, and into. */
 struct join {
     struct objects certificates, publics, privates;
@@ -315,6 +186,69 @@ join_drop(struct join *j)
     snapshot_drop(&j->s);
 }
 
+/* How many of the keys in ALL the id and type of O could mean. */
+static size_t
+count_alike(const struct objects *all, const struct object *o)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < all->count; i++)
+        n += same_id(&all->all[i], o) && same_type(&all->all[i], o);
+    return n;
+}
+
+/* Is PUBLIC (borrowed, may be NULL) the other half of the private key O? Where
+ * keys share an id, those that don't show it are asked. */
+static bool
+is_half_of(struct join *j, const struct object *o,
+           const struct token_identity *k, EVP_PKEY *public)
+{
+    if (count_alike(&j->privates, o) < 2 && count_alike(&j->publics, o) < 2)
+        return true;
+    EVP_PKEY *own = identity_public_key(k);
+    bool is = !public ? false
+              : own   ? EVP_PKEY_eq(own, public) == 1
+                      : key_may_be(j->h, o->handle, k, public);
+
+    EVP_PKEY_free(own);
+    return is;
+}
+
+static bool
+is_public_of(struct join *j, const struct object *o,
+             const struct token_identity *k, const struct object *p)
+{
+    struct token_identity other = {0};
+
+    if (!same_id(o, p) || !same_type(p, o))
+        return false;
+    object_add_components(p, &other, &j->s->arena);
+    EVP_PKEY *public = identity_public_key(&other);
+    bool is = is_half_of(j, o, k, public);
+
+    EVP_PKEY_free(public);
+    return is;
+}
+
+/* Only asked where the public key is not known yet. */
+static bool
+is_certificate_of(struct join *j, const struct object *o,
+                  const struct token_identity *k, const struct object *c)
+{
+    const CK_ATTRIBUTE *v = &c->a[A_VALUE];
+    const unsigned char *p = v->pValue;
+
+    if (k->spki || !k->has_private)
+        return true;
+    X509 *x = attribute_has(v) ? d2i_X509(NULL, &p, (long)v->ulValueLen) : NULL;
+    EVP_PKEY *public = x ? certificate_key(x) : NULL;
+    bool is = is_half_of(j, o, k, public);
+
+    EVP_PKEY_free(public);
+    X509_free(x);
+    return is;
+}
+
 static void
 emit(struct join *j, const struct token_identity *k, CK_OBJECT_HANDLE private)
 {
@@ -328,20 +262,24 @@ emit(struct join *j, const struct token_identity *k, CK_OBJECT_HANDLE private)
 
 /* One identity for each certificate of the key, or one without. */
 static void
-emit_key(struct join *j, const struct token_identity *key,
-         const struct object *by, CK_OBJECT_HANDLE private)
+emit_key(struct join *j, const struct token_identity *key, struct object *by,
+         CK_OBJECT_HANDLE private)
 {
     bool any = false;
+
+    by->owner = j->s->view.count;
+    by->joined = true;
 
     for (size_t i = 0; i < j->certificates.count; i++) {
         struct object *c = &j->certificates.all[i];
         struct token_identity k = *key;
 
         k.label = NULL;
-        if (!c->joined && same_id(c, by) &&
+        if (!c->joined && same_id(c, by) && is_certificate_of(j, by, key, c) &&
             load_certificate(c, &k, &j->s->arena)) {
             load_label(by, &k, &j->s->arena);
             c->joined = any = true;
+            c->owner = by->owner;
             emit(j, &k, private);
         }
     }
@@ -358,19 +296,21 @@ join_key(struct join *j, struct object *o, bool private)
     if (!key_is_whole(o))
         return;
     k.id = arena_add(a, o->a[A_ID].pValue, k.id_len = o->a[A_ID].ulValueLen);
-    load_components(o, &k, a);
+    k.token_id = k.id;
+    k.token_id_len = k.id_len;
+    object_add_components(o, &k, a);
+    if (private) {
+        object_add_uses(o, &k);
+        k.uses &= uses_possible(j->h, k.type);
+    }
     for (size_t i = 0; private && i < j->publics.count; i++) {
         struct object *p = &j->publics.all[i];
 
-        if (same_id(o, p) && attribute_ulong(&p->a[A_KEY_TYPE], 0) ==
-                                 attribute_ulong(&o->a[A_KEY_TYPE], 1)) {
+        if (is_public_of(j, o, &k, p)) {
             p->joined = true;
-            load_components(p, &k, a);
+            p->owner = j->s->view.count;
+            object_add_components(p, &k, a);
         }
-    }
-    if (private) {
-        load_uses(o, &k);
-        k.uses &= uses_possible(j->h, k.type);
     }
     k.private_unknown = !private && j->unknown;
     load_label(o, &k, a);
@@ -396,9 +336,17 @@ join_all(struct join *j)
             c->a[A_ID].ulValueLen <= TOKEN_ID_BYTES)
             k.id = arena_add(&j->s->arena, c->a[A_ID].pValue,
                              k.id_len = c->a[A_ID].ulValueLen);
-        if (load_certificate(c, &k, &j->s->arena))
-            emit(j, &k, 0);
+        k.token_id = k.id;
+        k.token_id_len = k.id_len;
+        if (!load_certificate(c, &k, &j->s->arena))
+            continue;
+        c->owner = j->s->view.count;
+        c->joined = true;
+        emit(j, &k, 0);
     }
+    keep_owners(&j->privates, j->s);
+    keep_owners(&j->publics, j->s);
+    keep_owners(&j->certificates, j->s);
 }
 
 static enum tokens_err
@@ -431,13 +379,16 @@ snapshot_read(struct hold *h, struct snapshot **out)
     j.s->refs = 1;
     j.s->all = calloc(most, sizeof(*j.s->all));
     j.s->handles = calloc(most, sizeof(*j.s->handles));
-    if (!j.s->all || !j.s->handles)
+    j.s->objects = calloc(most, sizeof(*j.s->objects));
+    if (!j.s->all || !j.s->handles || !j.s->objects)
         return TOKENS_MEMORY;
     token_get_info(h->token, &info);
     j.unknown =
         session_probe(h, h->session) != SESSION_USER && info.login_required;
     join_all(&j);
     j.s->view.all = j.s->all;
+    if (!snapshot_tell_apart(j.s))
+        return TOKENS_MEMORY;
     *out = j.s;
     j.s = NULL;
     return TOKENS_OK;

@@ -348,13 +348,19 @@ attribute_has(const CK_ATTRIBUTE *a)
 bool attribute_true(const CK_ATTRIBUTE *a);
 CK_ULONG attribute_ulong(const CK_ATTRIBUTE *a, CK_ULONG otherwise);
 
-/* ---- identities (identity.c, cache.c)
- * ---------------------------------------- */
+/* ---- identities (identity.c, apart.c, cache.c) -------------------------- */
+/* An object, and which identity it belongs to (the first of a key's). */
+struct owned {
+    CK_OBJECT_HANDLE handle;
+    size_t owner;
+};
 
 struct snapshot {
     struct token_identities view; /* first: drop goes back from it */
     struct token_identity *all;
     CK_OBJECT_HANDLE *handles; /* the private key of each, or 0 */
+    struct owned *objects;
+    size_t object_count;
     unsigned refs;
     uint64_t generation;
     uint64_t read_ms;
@@ -370,6 +376,24 @@ struct arena {
 /* Reads what is on the token. */
 enum tokens_err snapshot_read(struct hold *h, struct snapshot **out);
 void *arena_add(struct arena **a, const void *p, size_t n);
+
+/* Identities that share a CKA_ID get ids of their own (apart.c). False: no
+ * memory. */
+bool snapshot_tell_apart(struct snapshot *s);
+
+/* Another key has its CKA_ID. */
+bool identity_has_twin(const struct snapshot *s,
+                       const struct token_identity *k);
+
+/* ID, which nothing has now, was its id before a login showed what else has
+ * its CKA_ID, or that nothing has. */
+bool identity_was_named(const struct token_identity *k, const uint8_t *id,
+                        size_t id_len);
+
+/* False: the private key O, that K describes, is not the one of PUBLIC. True
+ * when it is, or the token cannot tell (prove.c). Leaves h->rv as it was. */
+bool key_may_be(struct hold *h, CK_OBJECT_HANDLE o,
+                const struct token_identity *k, struct evp_pkey_st *public);
 
 /* The cached snapshot of at most this age, referenced, or NULL. */
 struct snapshot *snapshot_cached(struct token *t, uint64_t max_ms);
@@ -387,18 +411,17 @@ enum tokens_err snapshot_take(struct hold *h, uint64_t max_ms,
                               struct snapshot **out);
 void snapshot_drop(struct snapshot **s);
 
-/* The identity with a private key of this CKA_ID: TOKENS_NO_KEY, or
- * TOKENS_LOCKED when a login might show it. */
+/* The identity with a private key of this id: TOKENS_NO_KEY, or TOKENS_LOCKED
+ * when a login might show it. */
 enum tokens_err snapshot_find_key(struct hold *h, const uint8_t *id,
                                   size_t id_len, struct snapshot **out,
                                   size_t *out_index);
 
-/* A copy of a key's description, taken in a turn of its own. */
+/* A key's description, taken in a turn of its own. */
 enum tokens_err key_describe(struct token *t, const uint8_t *id, size_t id_len,
                              struct snapshot **out, size_t *out_index);
 
-/* ---- operations (operation.c)
- * ------------------------------------------------- */
+/* ---- operations (operation.c) ------------------------------------------- */
 
 /* The PIN of one operation. Wiped by drop. */
 struct pin {

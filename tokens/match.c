@@ -64,19 +64,18 @@ wanted_read(const uint8_t *der, size_t der_len, struct wanted *out)
 static bool
 is_key_of(const struct token_identity *k, const struct wanted *w)
 {
-    if (k->id_len == 0 || !(k->has_private || k->private_unknown))
+    if (k->token_id_len == 0 || !(k->has_private || k->private_unknown))
         return false;
     if (k->spki)
         return k->spki_len == w->spki_len &&
                memcmp(k->spki, w->spki, w->spki_len) == 0;
-    return k->id_len == sizeof(w->id) &&
-           memcmp(k->id, w->id, sizeof(w->id)) == 0;
+    return k->token_id_len == sizeof(w->id) &&
+           memcmp(k->token_id, w->id, sizeof(w->id)) == 0;
 }
 
 enum tokens_err
 token_find_key_of_certificate(struct token *t, const uint8_t *der,
-                              size_t der_len, uint8_t *out_id,
-                              size_t *out_id_len, bool *out_has_private)
+                              size_t der_len, struct token_match *out)
 {
     const struct token_identities *list = NULL;
     const struct token_identity *found = NULL;
@@ -91,9 +90,11 @@ token_find_key_of_certificate(struct token *t, const uint8_t *der,
     if (e == TOKENS_OK && !found)
         e = TOKENS_NO_KEY;
     if (e == TOKENS_OK) {
-        memcpy(out_id, found->id, found->id_len);
-        *out_id_len = found->id_len;
-        *out_has_private = found->has_private;
+        *out = (struct token_match){.id_len = found->id_len,
+                                    .token_id_len = found->token_id_len,
+                                    .has_private = found->has_private};
+        memcpy(out->id, found->id, found->id_len);
+        memcpy(out->token_id, found->token_id, found->token_id_len);
     }
     token_identities_drop(&list);
     OPENSSL_free(w.spki);

@@ -204,6 +204,21 @@ prove_key(struct hold *h, const struct import_key *k)
     return e;
 }
 
+bool
+key_may_be(struct hold *h, CK_OBJECT_HANDLE o, const struct token_identity *k,
+           EVP_PKEY *public)
+{
+    struct import_key trial = {
+        .handle = o, .uses = k->uses, .public_key = public, .type = k->type};
+    CK_RV before = h->rv;
+
+    if (k->always_authenticate)
+        return true;
+    bool may = prove_key(h, &trial) != TOKENS_DIFFERENT;
+    h->rv = before;
+    return may;
+}
+
 enum tokens_err
 token_import_prove(struct token_import *import)
 {

@@ -329,15 +329,22 @@ enum token_key_use {
     TOKEN_USE_DERIVE = 8   /* CKA_DERIVE */
 };
 
-#define TOKEN_ID_BYTES 64 /* longest CKA_ID that is read or written */
+#define TOKEN_ID_BYTES    64 /* longest CKA_ID that is read or written */
+#define TOKEN_APART_BYTES 8
 
-/* Certificate, public and private key that share a CKA_ID. A key with
- * several certificates is several identities, a certificate without key is
- * one too. All pointers live as long as the list. */
+/* Certificate, public and private key that share a CKA_ID and belong
+ * together. A key with several certificates is several identities, a
+ * certificate without key is one too. All pointers live as long as the list.
+ *
+ * id is what every function here takes. It is the CKA_ID, but where that is
+ * shared by different keys: then TOKEN_APART_BYTES of the hash of the public
+ * key come before it. */
 struct token_identity {
     const uint8_t *id;
-    size_t id_len;     /* 1..TOKEN_ID_BYTES, 0 for a certificate only */
-    const char *label; /* the certificate's, else the key's; "" */
+    size_t id_len;           /* 1..TOKEN_ID_BYTES, 0 for a certificate only */
+    const uint8_t *token_id; /* CKA_ID */
+    size_t token_id_len;
+    const char *label;          /* the certificate's, else the key's; "" */
     const uint8_t *certificate; /* DER, or NULL */
     size_t certificate_len;
     const uint8_t *spki; /* DER SubjectPublicKeyInfo, or NULL if unknown */
@@ -420,7 +427,7 @@ struct token_prompt {
 
 #define TOKEN_SIGNATURE_BYTES 1024 /* room that is enough for any signature */
 
-/* Signs with the private key CKA_ID. out has room bytes. Warm, this is
+/* Signs with the private key ID. out has room bytes. Warm, this is
  * C_SignInit and C_Sign, nothing else. prompt may be NULL (then a key that
  * authenticates each time is TOKENS_LOCKED). Errors: TOKENS_NO_KEY,
  * TOKENS_LOCKED, TOKENS_ABSENT, TOKENS_REMOVED, TOKENS_BUSY, TOKENS_CANNOT,

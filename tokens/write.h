@@ -175,23 +175,31 @@ enum tokens_err token_import_rollback(struct token_import *import);
 /* Rolls back unless committed; frees. NULL is fine. */
 void token_import_drop(struct token_import **import);
 
-/* Destroys private key, public key and certificates with this CKA_ID;
- * *out_count objects. TOKENS_NO_KEY when there is none, TOKENS_LOCKED without
- * a login, TOKENS_FAILED when a fresh look still finds one. */
+/* Destroys private key, public key and certificates with this CKA_ID, or,
+ * where different keys share it, those of the one with this id; *out_count
+ * objects. TOKENS_NO_KEY when there is none, TOKENS_LOCKED without a login,
+ * TOKENS_FAILED when a fresh look still finds one. */
 enum tokens_err token_remove_identity(struct token *t, const uint8_t *id,
                                       size_t id_len, size_t *out_count);
 
+/* The key of a certificate. */
+struct token_match {
+    uint8_t id[TOKEN_ID_BYTES];
+    size_t id_len;
+    uint8_t token_id[TOKEN_ID_BYTES]; /* the CKA_ID to store it under */
+    size_t token_id_len;
+    bool
+        has_private; /* false: perhaps out of sight while the token is locked */
+};
+
 /* Finds the key that this certificate (DER) belongs to: by its public key,
- * and where the token does not tell that, by the CKA_ID of token_key_id. The
- * private key may be out of sight while the token is locked
- * (*out_has_private). Writes the CKA_ID to out_id (room for TOKEN_ID_BYTES).
+ * and where the token does not tell that, by the CKA_ID of token_key_id.
  * TOKENS_NO_KEY when there is none, TOKENS_ARGUMENT when DER does not parse,
  * and the errors of token_identities_read. */
 enum tokens_err token_find_key_of_certificate(struct token *t,
                                               const uint8_t *der,
-                                              size_t der_len, uint8_t *out_id,
-                                              size_t *out_id_len,
-                                              bool *out_has_private);
+                                              size_t der_len,
+                                              struct token_match *out);
 
 /* What lies on a token and serves for nothing. */
 struct token_remains {

@@ -11,18 +11,12 @@
 #include "agent/keyholder/writing.h"
 #include "tokens/write.h"
 
-/* A certificate's key on the token at hand; id_len 0: it has none there. */
-struct match {
-    uint8_t id[TOKEN_ID_BYTES];
-    size_t id_len;
-    bool has_private;
-};
-
 struct installing {
     struct client *client;
     const struct slice_list *certificates;
     struct token *token;
-    struct match match[LIMIT_INSTALL_CERTIFICATES];
+    /* the key of each on the token at hand; id_len 0: it has none there */
+    struct token_match match[LIMIT_INSTALL_CERTIFICATES];
     size_t matches;
     bool already[LIMIT_INSTALL_CERTIFICATES];
     struct token_import *transaction;
@@ -44,10 +38,8 @@ match_all(struct installing *w, size_t *out_bad)
     memset(w->match, 0, sizeof(w->match));
     w->matches = 0;
     for (size_t i = 0; i < l->n; i++) {
-        struct match *m = &w->match[i];
-        enum tokens_err e =
-            token_find_key_of_certificate(w->token, l->item[i].p, l->item[i].n,
-                                          m->id, &m->id_len, &m->has_private);
+        enum tokens_err e = token_find_key_of_certificate(
+            w->token, l->item[i].p, l->item[i].n, &w->match[i]);
 
         if (e == TOKENS_NO_KEY)
             continue;
@@ -83,12 +75,12 @@ match_unlocked(struct installing *w, struct problem *p)
 static enum tokens_err
 add_one(struct installing *w, size_t i)
 {
-    const struct match *m = &w->match[i];
+    const struct token_match *m = &w->match[i];
     struct slice der = w->certificates->item[i];
-    struct token_bytes id = {m->id, m->id_len};
+    struct token_bytes id = {0};
 
-    if (m->id_len == 0)
-        id = (struct token_bytes){0};
+    if (m->id_len > 0)
+        id = (struct token_bytes){m->token_id, m->token_id_len};
     return token_import_add_certificate(w->transaction, der.p, der.n, id, NULL,
                                         &w->already[i]);
 }

@@ -81,15 +81,20 @@ key_facts_load(struct token *t, struct slice id, struct key_facts *out)
     if (id.n > TOKEN_ID_BYTES)
         return false;
     text_hex(id, out->id);
+    text_hex(id, out->token_id);
     token_get_info(t, &info);
     make_uri(out, &info, id);
     if (token_identities_read(t, &list) != TOKENS_OK)
         return false;
     for (size_t i = 0; i < list->count; i++) {
         const struct token_identity *k = &list->all[i];
+        struct slice token_id = slice_of(k->token_id, k->token_id_len);
 
-        if (!slice_equal(slice_of(k->id, k->id_len), id))
+        if (!slice_equal(slice_of(k->id, k->id_len), id) &&
+            !slice_equal(token_id, id))
             continue;
+        text_hex(token_id, out->token_id);
+        make_uri(out, &info, token_id);
         snprintf(out->label, sizeof(out->label), "%s", k->label);
         out->always_authenticate |= k->always_authenticate;
         if (k->certificate_len > 0)
@@ -157,7 +162,8 @@ key_facts_match(const struct key_facts *f, const char *which)
     if (strncmp(which, "pkcs11:", 7) == 0)
         return uri_matches(f->uri, which);
     if (!strchr(which, '@'))
-        return strncasecmp(f->id, which, strlen(which)) == 0;
+        return strncasecmp(f->id, which, strlen(which)) == 0 ||
+               strncasecmp(f->token_id, which, strlen(which)) == 0;
     for (size_t i = 0; i < f->addresses; i++)
         if (address_equal(slice_text(f->address[i]), slice_text(which)))
             return true;

@@ -14,7 +14,9 @@
 
 struct key_facts {
     char label[LIMIT_LABEL_BYTES + 1];
-    char id[2 * TOKEN_ID_BYTES + 1]; /* hex */
+    char id[2 * TOKEN_ID_BYTES + 1];       /* hex */
+    char token_id[2 * TOKEN_ID_BYTES + 1]; /* its CKA_ID, where other keys
+                                            * share that; else the same */
     char address[LIMIT_KEY_ADDRESSES][LIMIT_ADDRESS_BYTES + 1];
     size_t addresses;
     char uri[TOKEN_URI_BYTES + 4 + 3 * TOKEN_ID_BYTES + 1];
@@ -25,8 +27,10 @@ struct key_facts {
  * False then. */
 bool key_facts_load(struct token *t, struct slice id, struct key_facts *out);
 
-/* Does a rule with this text (hex beginning of the id, address, or URI) mean
- * this key? An address means it in each of its forms (address_equal). A part of a URI that cannot be compared does not exclude it. */
+/* Does a rule with this text (hex beginning of the id, or of the CKA_ID that it
+ * shares, address, or URI) mean this key? An address means it in each of its
+ * forms (address_equal). A part of a URI that cannot be compared does not
+ * exclude it. */
 bool key_facts_match(const struct key_facts *f, const char *which);
 
 /* Must somebody agree to each use? */

@@ -390,7 +390,7 @@ add_key(struct page_room *page, const struct token_info *info,
     if (record.spki.n > LIMIT_SPKI_BYTES)
         record.spki = slice_of(NULL, 0);
     reference_add(&ref, info, id);
-    add_key_uri(&uri, info, id);
+    add_key_uri(&uri, info, slice_of(i->token_id, i->token_id_len));
     record.ref = buf_slice(&ref);
     record.uri = buf_slice(&uri);
     return page_add(page, RECORD_key_record, &record);

@@ -55,8 +55,7 @@ keys_narrow(struct own_keys *keys, const char *wanted)
     for (size_t i = 0; wanted && i < keys->count; i++) {
         struct own_key *k = &keys->item[i];
 
-        if (strncasecmp(k->id, wanted, strlen(wanted)) != 0 &&
-            strcmp(k->uri, wanted) != 0)
+        if (!own_key_is_wanted(keys, k, wanted))
             k->about.uses = 0;
     }
 }

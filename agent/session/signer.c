@@ -90,28 +90,12 @@ is_readier(const struct own_key *k, const struct own_key *than)
            (than->flags & KEY_TOKEN_UNLOCKED) == 0;
 }
 
-/* A token is asked for a key by its id and takes the first: a second one's
- * certificate would go with a signature that is not its key's. */
-static bool
-is_hidden(const struct own_keys *keys, const struct own_key *k)
-{
-    for (const struct own_key *o = keys->item; o < k; o++)
-        if ((o->flags & KEY_HAS_PRIVATE) != 0 &&
-            slice_equal(buf_slice(&o->ref), buf_slice(&k->ref)) &&
-            !own_key_is_same(o, k))
-            return true;
-    return false;
-}
-
 static void
-choice_consider(struct choice *c, const struct own_keys *keys,
-                struct own_key *k, const char *from, bool by_id)
+choice_consider(struct choice *c, struct own_key *k, const char *from,
+                bool by_id)
 {
     char text[128];
-    const char *why = is_hidden(keys, k)
-                          ? "another key of its token has the same id and is "
-                            "used in its place; see: smime doctor"
-                          : obstacle(k, text);
+    const char *why = obstacle(k, text);
     bool binds = !why && !by_id && (k->about.uses & USE_COMMIT) != 0;
 
     c->matching++;
@@ -175,7 +159,7 @@ choose(struct request *r, struct signer *s, const char *wanted,
 
         if (wanted ? own_key_is_wanted(&s->keys, k, wanted)
                    : !from || has_address(k, from))
-            choice_consider(&c, &s->keys, k, from, wanted != NULL);
+            choice_consider(&c, k, from, wanted != NULL);
     }
     if (!c.best)
         return no_key(r, wanted, from, &c, s->keys.count > 0);

@@ -288,40 +288,6 @@ key_name_add(json_t *one, struct buf *out)
         buf_addf(out, "%s", id[0] ? id : "(no name)");
 }
 
-/* The token finds a key by its id: of two that share it one is never used. */
-static void
-look_for_twins(json_t *keys, json_t *findings)
-{
-    json_t *key, *other;
-    size_t i, k;
-
-    json_array_foreach(keys, i, key)
-    {
-        json_array_foreach(keys, k, other)
-        {
-            AUTO(buf) struct buf about = {0};
-
-            if (k >= i)
-                break;
-            if (strcmp(text_of(key, "uri"), text_of(other, "uri")) != 0 ||
-                is_same_key(key, other))
-                continue;
-            key_name_add(other, &about);
-            buf_addf(&about, " and ");
-            key_name_add(key, &about);
-            buf_addf(&about, ", id %s, on token %s", text_of(key, "id"),
-                     text_of(key, "token"));
-            finding_add(findings,
-                        "give one of them, and its certificate, an id of its "
-                        "own with the program that made it; pkcs11-tool has "
-                        "--set-id",
-                        "two keys have the same id, so only one of them can "
-                        "be used: ",
-                        buf_text(&about));
-        }
-    }
-}
-
 /* "max@example.org on token card" */
 static void
 keyless_name(json_t *one, struct buf *out)
@@ -357,18 +323,15 @@ keyless_word_add(json_t *one, json_t *keys, struct buf *out)
         buf_addf(out, "%.16s", id);
 }
 
-/* What to do with a certificate or public key without a private one. Removing
- * goes by the id, and would take a key of the same id along. */
+/* What to do with a certificate or public key without a private one. */
 static void
 keyless_next(json_t *one, json_t *keys, struct buf *out)
 {
-    bool is_removable =
-        text_of(one, "id")[0] && !any_key_has(keys, "uri", text_of(one, "uri"));
     bool certified = strcmp(text_of(one, "state"), "no_certificate") != 0;
     AUTO(buf) struct buf word = {0};
 
     keyless_word_add(one, keys, &word);
-    if (!is_removable)
+    if (!text_of(one, "id")[0])
         buf_addf(out, "remove it with the program that put it there");
     else if (certified && text_of(one, "key")[0])
         buf_addf(out,
@@ -428,7 +391,6 @@ doctor_look_at_keys(json_t *keys, json_t *tokens, json_t *check,
 {
     look_at_keys(keys, tokens, findings);
     look_for_copies(keys, findings);
-    look_for_twins(keys, findings);
     look_for_remains(json_object_get(check, "half_made"), findings);
     look_for_nameless(json_object_get(check, "nameless"), findings);
     look_for_keyless(json_object_get(check, "keyless"), keys, findings);

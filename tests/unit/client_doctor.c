@@ -230,7 +230,6 @@ keys_that_cards_number_alike_are_no_copies(void **state)
     look_at_keys(
         KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:b", "bb", "d@b.c"), "");
     assert_non_null(strstr(output, "so is the mail: a@b.c, d@b.c\n"));
-    assert_null(strstr(output, "same id"));
     look_at_keys(
         KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:b", "aa", "a@b.c"), "");
     assert_string_equal(output, "All is well.\n");
@@ -238,21 +237,6 @@ keys_that_cards_number_alike_are_no_copies(void **state)
     look_at_keys(
         KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:b", "bb", "a@b.c"), "");
     assert_non_null(strstr(output, "so is the mail: a@b.c\n"));
-}
-
-static void
-two_keys_with_one_id_on_one_token_are_told(void **state)
-{
-    (void)state;
-    look_at_keys(
-        KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:a", "bb", "d@b.c"), "");
-    assert_non_null(strstr(output, "two keys have the same id, so only one of "
-                                   "them can be used: a@b.c and d@b.c, id 01, "
-                                   "on token card\n  next: give one of them"));
-    /* Two certificates of one key. */
-    look_at_keys(
-        KEY("pkcs11:a", "aa", "a@b.c") "," KEY("pkcs11:a", "aa", "d@b.c"), "");
-    assert_null(strstr(output, "same id"));
 }
 
 static void
@@ -312,7 +296,6 @@ main(void)
         cmocka_unit_test(each_state_of_a_token_has_its_way_out),
         cmocka_unit_test(doctor_tells_of_a_decryption_key_that_exists_once),
         cmocka_unit_test(keys_that_cards_number_alike_are_no_copies),
-        cmocka_unit_test(two_keys_with_one_id_on_one_token_are_told),
         cmocka_unit_test(a_certificate_is_named_so_that_the_key_is_not_meant),
         cmocka_unit_test(a_certificate_that_was_renewed_is_no_trouble),
     };

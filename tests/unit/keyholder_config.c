@@ -123,6 +123,23 @@ the_nearest_program_with_a_rule_counts(void **state)
     assert_int_equal(program_rule_find(&c, "git")->use, PROGRAM_ASK);
 }
 
+/* A second key with its CKA_ID must not take a key out of its rule. */
+static void
+a_shared_id_means_every_key_that_has_it(void **state)
+{
+    AUTO(config) struct config c;
+    struct key_facts facts = {.id = "c0ffee0a", .token_id = "0a"};
+
+    (void)state;
+    config_init(&c);
+    load(&c, "[key 0a]\nconfirm = yes\n");
+    assert_true(key_facts_confirm(&facts, &c));
+    strcpy(facts.token_id, "0b");
+    assert_false(key_facts_confirm(&facts, &c));
+    load(&c, "[key c0ff]\nconfirm = yes\n");
+    assert_true(key_facts_confirm(&facts, &c));
+}
+
 /* The form of the rule is the person's, that of the certificate its CA's. */
 static void
 an_address_means_its_key_in_either_form_of_its_domain(void **state)
@@ -230,8 +247,8 @@ main(void)
         cmocka_unit_test(a_later_file_overrides_an_earlier_one),
         cmocka_unit_test(what_is_wrong_is_passed_over),
         cmocka_unit_test(the_nearest_program_with_a_rule_counts),
-        cmocka_unit_test(
-            an_address_means_its_key_in_either_form_of_its_domain),
+        cmocka_unit_test(a_shared_id_means_every_key_that_has_it),
+        cmocka_unit_test(an_address_means_its_key_in_either_form_of_its_domain),
         cmocka_unit_test(
             one_program_too_many_and_those_without_a_rule_are_asked_about),
         cmocka_unit_test(a_module_that_should_run_elsewhere_never_runs_here),

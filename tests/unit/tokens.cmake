@@ -14,8 +14,8 @@ add_library(smime-hangmod MODULE ${CMAKE_SOURCE_DIR}/tests/doubles/hangmod.c)
 set_target_properties(smime-hangmod PROPERTIES
   COMPILE_OPTIONS "" LINK_OPTIONS "" PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/doubles)
 
-foreach(name store keys algorithms lacking import undo faults hang survive
-             loading together manage pins)
+foreach(name store keys apart algorithms lacking import undo faults hang
+             survive loading together manage pins)
   smime_unit_test(tokens_${name} smime-tokens ${CMAKE_DL_LIBS})
   if(TARGET test_tokens_${name})
     target_include_directories(test_tokens_${name} PRIVATE

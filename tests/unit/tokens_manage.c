@@ -299,34 +299,31 @@ static void
 a_certificate_finds_its_key(void **state)
 {
     struct soft_key k, other;
-    uint8_t *der = NULL, id[TOKEN_ID_BYTES];
-    size_t n = 0;
-    bool private = false;
+    struct token_match found = {0};
+    uint8_t *der = NULL;
 
     (void)state;
     soft_ec(&k);
     soft_ec(&other);
     import_key(&k);
     size_t len = soft_certificate(&k, "mine", &der);
-    assert_int_equal(
-        token_find_key_of_certificate(token, der, len, id, &n, &private),
-        TOKENS_OK);
-    assert_true(private);
-    assert_int_equal(n, sizeof(k.id));
-    assert_memory_equal(id, k.id, n);
-    assert_int_equal(
-        token_find_key_of_certificate(token, der, len - 1, id, &n, &private),
-        TOKENS_ARGUMENT);
+    assert_int_equal(token_find_key_of_certificate(token, der, len, &found),
+                     TOKENS_OK);
+    assert_true(found.has_private);
+    assert_int_equal(found.id_len, sizeof(k.id));
+    assert_memory_equal(found.id, k.id, found.id_len);
+    assert_int_equal(found.token_id_len, sizeof(k.id));
+    assert_memory_equal(found.token_id, k.id, found.token_id_len);
+    assert_int_equal(token_find_key_of_certificate(token, der, len - 1, &found),
+                     TOKENS_ARGUMENT);
     assert_int_equal(token_logout(token), TOKENS_OK);
-    assert_int_equal(
-        token_find_key_of_certificate(token, der, len, id, &n, &private),
-        TOKENS_OK);
-    assert_false(private);
+    assert_int_equal(token_find_key_of_certificate(token, der, len, &found),
+                     TOKENS_OK);
+    assert_false(found.has_private);
     OPENSSL_free(der);
     len = soft_certificate(&other, "hers", &der);
-    assert_int_equal(
-        token_find_key_of_certificate(token, der, len, id, &n, &private),
-        TOKENS_NO_KEY);
+    assert_int_equal(token_find_key_of_certificate(token, der, len, &found),
+                     TOKENS_NO_KEY);
     OPENSSL_free(der);
     soft_drop(&k);
     soft_drop(&other);
