@@ -9,8 +9,8 @@
 #include "agent/cms/algorithm.h"
 #include "agent/validator/address.h"
 #include "agent/validator/attributes.h"
+#include "agent/validator/evidence.h"
 #include "agent/validator/signature.h"
-#include "agent/validator/validator.h"
 
 static const char ID_DATA[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
 
@@ -18,15 +18,13 @@ struct judgement {
     struct validator *v;
     const struct verify_request *q;
     struct verify_reply *out;
-    struct cert *certs[LIMIT_LIST_ITEMS];
-    size_t cert_count;
-    struct cert *signer;
+    struct evidence e;
+    struct cert *signer; /* NULL: it is not there */
     size_t signer_at;
     struct signed_attributes attributes;
     enum hash hash; /* of the content */
     struct signature_algorithm algorithm;
     bool algorithm_known;
-    int64_t now;
 };
 
 void
@@ -54,43 +52,6 @@ static void
 say(struct judgement *j, const char *word)
 {
     reason_say(&j->out->reasons, word);
-}
-
-/* ---- the signer's certificate ------------------------------------------- */
-
-static bool
-is_signer(const struct verify_request *q, X509 *x)
-{
-    if (q->sid_key_id.n > 0)
-        return x509_has_key_id(x, q->sid_key_id);
-    return q->sid_serial.n > 0 &&
-           x509_is_named(x, q->sid_issuer, q->sid_serial);
-}
-
-static bool
-fits(const struct judgement *j, size_t i)
-{
-    return attributes_fit_certificate(j->q->signed_attrs, j->now,
-                                      j->certs[i]->x509,
-                                      j->q->certificates.item[i]);
-}
-
-/* The first that fits; if none does, the first. */
-static void
-certificates_read(struct judgement *j)
-{
-    j->cert_count = j->q->certificates.n;
-    for (size_t i = 0; i < j->cert_count; i++) {
-        struct cert *c = certs_find(j->v->certs, j->q->certificates.item[i]);
-
-        j->certs[i] = c;
-        if (!c || !is_signer(j->q, c->x509) || c == j->signer ||
-            (j->signer && (fits(j, j->signer_at) || !fits(j, i))))
-            continue;
-        j->signer = c;
-        j->signer_at = i;
-    }
-    ERR_clear_error();
 }
 
 /* ---- integrity ---------------------------------------------------------- */
@@ -167,9 +128,9 @@ has_signing_time(struct judgement *j)
 
     if (!a->has_signing_time || j->out->integrity != INTEGRITY_OK)
         return false;
-    if (a->signing_time <= j->now && a->signing_time >= least)
+    if (a->signing_time <= j->e.now && a->signing_time >= least)
         return true;
-    if (a->signing_time > j->now + 600 || a->signing_time < least - 600)
+    if (a->signing_time > j->e.now + 600 || a->signing_time < least - 600)
         say(j, "odd-signing-time");
     return false;
 }
@@ -183,8 +144,8 @@ was_seen_valid(const struct judgement *j)
     int64_t seen = j->q->first_seen > INT64_MAX ? 0 : (int64_t)j->q->first_seen;
 
     return j->out->integrity == INTEGRITY_OK && seen != 0 &&
-           f->not_after < j->now && seen <= j->now && seen >= f->not_before &&
-           seen <= f->not_after;
+           f->not_after < j->e.now && seen <= j->e.now &&
+           seen >= f->not_before && seen <= f->not_after;
 }
 
 /* The signing time is the signer's word, and only what is signed counts: it
@@ -211,32 +172,16 @@ time_choose(struct judgement *j)
         return (int64_t)j->q->first_seen;
     }
     out->time_source = TIME_NOW;
-    return j->now;
+    return j->e.now;
 }
 
 /* ---- chain -------------------------------------------------------------- */
-
-static struct chain_verdict
-chain_of(struct judgement *j, struct cert *cert, int64_t at)
-{
-    const struct chain_question q = {.leaf = cert,
-                                     .others = j->certs,
-                                     .n = j->cert_count,
-                                     .at = at,
-                                     .fresh_at = j->q->at ? at : j->now,
-                                     .crls =
-                                         j->q->trust ? j->v->trust.crls : NULL,
-                                     .stored = j->v->crls};
-
-    return chain_judge(j->v->chains, validator_anchors(j->v, j->q->trust), &q,
-                       NULL);
-}
 
 static void
 chain_check(struct judgement *j, int64_t at)
 {
     const struct facts *f = cert_facts(j->signer);
-    struct chain_verdict c = chain_of(j, j->signer, at);
+    struct chain_verdict c = evidence_chain(&j->e, j->signer, at);
 
     if (c.chain == CHAIN_OK && !(f->uses & USE_SIGN)) {
         c.chain = CHAIN_PURPOSE;
@@ -254,9 +199,9 @@ chain_check(struct judgement *j, int64_t at)
             say(j, "crl-outdated");
         if (c.crl_weak)
             say(j, "crl-weak");
-        if (f->not_after < j->now && j->out->time_source == TIME_SIGNING)
+        if (f->not_after < j->e.now && j->out->time_source == TIME_SIGNING)
             say(j, "expired-now");
-        issuers_tell(&c, j->q->certificates.item, j->certs, &j->v->hashes,
+        issuers_tell(&c, j->q->certificates.item, j->e.certs, &j->v->hashes,
                      &j->out->issuers, &j->out->issuer_names);
     }
     if (j->out->integrity == INTEGRITY_OK)
@@ -379,8 +324,8 @@ encryption_find(struct judgement *j, int64_t at)
         j->out->preference = PREFERENCE_SIGNER;
     if (!named && (cert_facts(j->signer)->uses & encrypts))
         return;
-    for (size_t i = 0; i < j->cert_count; i++) {
-        struct cert *c = j->certs[i];
+    for (size_t i = 0; i < j->e.count; i++) {
+        struct cert *c = j->e.certs[i];
         struct slice der = j->q->certificates.item[i];
 
         if (!c || c == j->signer || der.n > LIMIT_CERT_BYTES / 2)
@@ -390,7 +335,8 @@ encryption_find(struct judgement *j, int64_t at)
                                   X509_get_subject_name(j->signer->x509)) != 0)
             continue;
         if (!(cert_facts(c)->uses & encrypts) || cert_facts(c)->weak_key ||
-            !shares_address(c, j->signer) || !is_fine(chain_of(j, c, at)))
+            !shares_address(c, j->signer) ||
+            !is_fine(evidence_chain(&j->e, c, at)))
             continue;
         j->out->encryption_certificate = der;
         if (named)
@@ -447,7 +393,7 @@ nobody_judge(struct judgement *j)
     out->integrity =
         wrong(j, INTEGRITY_NO_CERTIFICATE, "no-signer-certificate");
     out->chain = CHAIN_NOT_ASKED;
-    out->judged_at = j->q->at ? j->q->at : (uint64_t)j->now;
+    out->judged_at = j->q->at ? j->q->at : (uint64_t)j->e.now;
     out->time_source = j->q->at ? TIME_GIVEN : TIME_NOW;
     strength_check(j);
     out->sender = sender_check(j);
@@ -469,13 +415,15 @@ validator_judge(struct validator *v, const struct verify_request *q,
 
     *out = (struct verify_reply){.revocation = REVOCATION_NOT_CHECKED,
                                  .learned = LEARNED_NOTHING};
-    j.now = (int64_t)time(NULL);
     buf_clear(&v->described);
     buf_clear(&v->encryption_described);
     buf_clear(&v->hashes);
     validator_refresh(v);
     algorithms_read(&j);
-    certificates_read(&j);
+    evidence_init(&j.e, v, q, (int64_t)time(NULL));
+    if (evidence_signer(&j.e, j.algorithm_known ? &j.algorithm : NULL,
+                        &j.signer_at))
+        j.signer = j.e.certs[j.signer_at];
     if (j.signer)
         signer_judge(&j);
     else

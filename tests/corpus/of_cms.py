@@ -101,6 +101,7 @@ def signers_of(c):
         both(c, "signer-by-key-id-other-" + name, "bad", "signature-invalid",
              [signer(w.max, CONTENT, key=w.ec_key, signed_with=algorithm(
                  "1.2.840.10045.4.3.2"), sid=tlv(0x80, w.max.key_id))], certs)
+    decoys(c)
     both(c, "signers-two-mine", "good", "",
          [good, signer(w.ec, CONTENT)], [w.max, w.ec, w.ca])
     both(c, "signers-mine-and-other", "good", "other-signature", [good, eve],
@@ -112,6 +113,36 @@ def signers_of(c):
     both(c, "signers-mine-old-and-other", "bad", "weak-digest",
          [signer(w.max, CONTENT, md="sha1"), eve], everybody,
          md=("sha1", "sha256"))
+
+
+def decoys(c):
+    """Others that fit the signer's name, which anybody can add."""
+    w = c.world
+    named = (rfc822("max@example.org"),)
+    false_ca = dict(issuer=w.other_ca, issuer_name=w.ca.name)
+    others = {
+        "key": w.issue(w.eve_key, names=named, serial=w.max.serial,
+                       key_id=w.max.key_id, **false_ca),
+        "issuer": w.issue(w.max_key, names=named, serial=w.max.serial,
+                          **false_ca),
+        "self": Certificate(w.max_key, None, names=named, serial=w.max.serial,
+                            issuer_name=w.ca.name),
+        "nobody": w.issue(w.max_key, serial=w.max.serial),
+        "address": w.issue(w.max_key, "info@example.org",
+                           serial=w.max.serial),
+    }
+    for name, other in others.items():
+        for by, sid in {"number": None,
+                        "key-id": tlv(0x80, w.max.key_id)}.items():
+            info = signer(w.max, CONTENT, sid=sid)
+            both(c, f"signer-decoy-{name}-by-{by}", "good", "", [info],
+                 [other, w.max])
+            both(c, f"signer-decoy-{name}-by-{by}-last", "good", "", [info],
+                 [w.max, other])
+            both(c, f"signer-decoy-{name}-by-{by}-alone", "bad", {
+                "key": "signature-invalid", "nobody": "no-address",
+                "address": "from-mismatch", "issuer": "untrusted-issuer",
+                "self": "chain-signature"}[name], [info], [other])
 
 
 def crowds(c):

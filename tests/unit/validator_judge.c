@@ -133,6 +133,38 @@ a_signer_that_is_not_there_is_named_so(void **state)
     assert_int_equal(r.good, 0);
 }
 
+/* Whoever sends a mail on can add certificates to it. */
+static void
+another_of_the_same_issuer_and_number_takes_nothing(void **state)
+{
+    struct made fake = make_cert(
+        &(struct cert_spec){.name = "CA", .key = "p256c", .ca = true});
+    struct made signer =
+        person((struct cert_spec){.email = ALICE, .serial = 7});
+    struct cert_spec specs[] = {
+        {.email = ALICE, .serial = 7, .issuer = &fake, .key = "p256b"},
+        {.email = ALICE, .serial = 7, .issuer = &fake},
+        {.email = "bob@example.org", .serial = 7},
+        {.email = ALICE, .serial = 7, .from = -20 * DAY, .until = -10 * DAY}};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_COUNT(specs); i++) {
+        struct made decoy = person(specs[i / 2]);
+
+        make_request(&(struct message_spec){.signer = &signer,
+                                            .others = {&decoy, &ca},
+                                            .from = ALICE},
+                     &q);
+        if (i % 2 == 0) {
+            q.certificates.item[0] = signer.der;
+            q.certificates.item[2] = decoy.der;
+        }
+        validator_judge(&v, &q, &r);
+        is_good();
+        assert_true(slice_equal(r.certificate, signer.der));
+    }
+}
+
 static void
 unknown_algorithms_are_unsupported(void **state)
 {
@@ -281,6 +313,7 @@ main(void)
         cmocka_unit_test(a_signing_certificate_attribute_must_name_the_signer),
         cmocka_unit_test(another_content_type_needs_attributes),
         cmocka_unit_test(a_signer_that_is_not_there_is_named_so),
+        cmocka_unit_test(another_of_the_same_issuer_and_number_takes_nothing),
         cmocka_unit_test(unknown_algorithms_are_unsupported),
         cmocka_unit_test(weak_is_valid_but_not_good),
         cmocka_unit_test(a_part_of_a_message_is_not_the_message),
