@@ -42,7 +42,8 @@ is_commercial_at(int32_t c)
 static bool
 is_dot(int32_t c)
 {
-    return c == '.' || c == 0x3002 || c == 0xff0e || c == 0xff61;
+    return c == '.' || c == 0x2024 || c == 0x3002 || c == 0xfe52 ||
+           c == 0xff0e || c == 0xff61;
 }
 
 static bool
@@ -161,14 +162,48 @@ join_words(const struct points *t, size_t at, struct points *out)
     }
 }
 
-/* "x @ y.z", however it is spaced: only an address has that dot. */
+/* T[from, to) @ T[right...: "x @ y.z", however it is spaced. Only an address
+ * has that dot. */
 static bool
-is_spaced_address(const struct points *t, size_t right)
+is_spaced_address(const struct points *t, size_t from, size_t to, size_t right,
+                  const struct mailbox *m)
 {
     AUTO(points) struct points domain = {0};
+    AUTO(points) struct points whole = {0};
 
     join_words(t, right, &domain);
-    return has_inner_dot(&domain, 0, domain.count);
+    if (!has_inner_dot(&domain, 0, domain.count))
+        return false;
+    whole.item =
+        mem_new((to - from + 1 + domain.count) * sizeof(whole.item[0]));
+    while (from < to)
+        whole.item[whole.count++] = t->item[from++];
+    whole.item[whole.count++] = '@';
+    for (size_t i = 0; i < domain.count; i++)
+        whole.item[whole.count++] = domain.item[i];
+    return !is_own_address(&whole, 0, whole.count, m);
+}
+
+/* Where the local part begins that ends before T[end]: a word, also one in
+ * quotes or with one of CLOSERS behind it ("\"x y\"@z", "x)@z"); END when
+ * there is none. */
+static size_t
+local_part_begin(const struct points *t, size_t end, const char *closers)
+{
+    size_t from = end;
+
+    while (from > 0 && t->item[from - 1] > 0 && t->item[from - 1] < 0x80 &&
+           strchr(closers, t->item[from - 1]))
+        from--;
+    if (from == 0 || is_delimiter(t->item[from - 1]))
+        return end;
+    if (from < end && t->item[end - 1] == '"')
+        for (size_t i = end - 1; i > 0; i--)
+            if (t->item[i - 1] == '"')
+                return i - 1;
+    while (from > 0 && !is_delimiter(t->item[from - 1]))
+        from--;
+    return from;
 }
 
 /* Looks at the commercial at in T[at]; x@y, and x @ y.z, look like an
@@ -182,8 +217,8 @@ is_other_address(const struct points *t, size_t at, const struct mailbox *m)
         left--;
     while (right < t->count && is_space(t->item[right]))
         right++;
-    for (from = left; from > 0 && !is_delimiter(t->item[from - 1]);)
-        from--;
+    /* "Max (Sales) @ Example" is no more than a name. */
+    from = local_part_begin(t, left, left == at ? "\"')]>" : "\"");
     for (to = right; to < t->count && !is_delimiter(t->item[to]);)
         to++;
     if (from < left && right < t->count && begins_literal(t, right))
@@ -191,7 +226,7 @@ is_other_address(const struct points *t, size_t at, const struct mailbox *m)
     if (from == left || to == right)
         return false;
     if (left < at || right > at + 1)
-        return is_spaced_address(t, right);
+        return is_spaced_address(t, from, left, right, m);
     return !is_own_address(t, from, to, m);
 }
 

@@ -195,6 +195,11 @@ honest_names_are_honest(void **state)
         "\"Bob @ Work Ltd. Leeds\" <b@x>",
         "\"Bob (at) Work Ltd.\" <b@x>",
         "\"Bob @ A B C\" <b@x>",
+        "\"A @ X.org\" <a@x.org>",
+        "\"\\\"b..c\\\"@x.org\" <\"b..c\"@x.org>",
+        "\"Bob (Sales) @ Work Ltd.\" <b@x>",
+        "\"Bob (@work.org)\" <b@x>",
+        "\"Bob '@work.org'\" <b@x>",
         "\"@home\" <b@x>",
         "\"M\xc3\xbcller \xf0\x9f\x98\x80\" <m@x>"};
 
@@ -221,6 +226,15 @@ names_that_look_like_another_address_deceive(void **state)
         "\"Bob @ home ceo@bank\" <a@x>",
         "\"Bob @ b@c\" <a@x>",
         "\"a@x.evil\" <a@x>",
+        "\"a @ x.org .evil\" <a@x.org>",
+        "\"\\\"ceo\\\"@bank.com\" <a@x>",
+        "\"\\\"c e o\\\" @ bank.com\" <a@x>",
+        "\"ceo\\\"@bank.com\" <a@x>",
+        "\"(ceo)@bank.com\" <a@x>",
+        "\"'ceo'@bank.com\" <a@x>",
+        "\"[ceo]@bank.com\" <a@x>",
+        "\"ceo @ bank\xe2\x80\xa4"
+        "com\" <a@x>",
         "=?utf-8?q?ceo=40bank.com?= <a@x>",
         "=?utf-8?b?Y2Vv?= =?utf-8?b?QGJhbmsuY29t?= <a@x>",
         "\"=?utf-8?q?ceo=40bank.com?=\" <a@x>",
