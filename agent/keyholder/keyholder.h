@@ -18,8 +18,8 @@
 #include "agent/keyholder/consent.h"
 #include "agent/keyholder/failures.h"
 #include "agent/keyholder/journal.h"
-#include "agent/keyholder/keyfacts.h"
 #include "agent/keyholder/kept.h"
+#include "agent/keyholder/keyfacts.h"
 #include "agent/keyholder/oracle.h"
 #include "agent/wire/channel.h"
 #include "agent/wire/values.h"
@@ -83,6 +83,9 @@ struct client {
     /* A module does not come back: the client was told, and another thread
      * serves its channel. Set while the token is held. */
     bool is_abandoned;
+    struct token *prompt_token; /* that a prompt is about, or waits to be;
+                                 * guarded by the keyholder's mutex */
+    bool prompt_locked;         /* atomic: the token was locked meanwhile */
     int64_t notice_ms; /* when to tell of a long operation; 0: not at all.
                         * Guarded by the keyholder's mutex, as the next */
     char notice_token[TOKEN_LABEL_BYTES];

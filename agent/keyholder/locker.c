@@ -6,6 +6,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/keyholder/keeper.h"
+#include "agent/keyholder/prompt.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
 
@@ -41,6 +42,7 @@ lock_every(struct keyholder *k, const char *reason)
     size_t n = token_store_list(k->store, all, LIMIT_TOKENS);
 
     /* First what needs no token: one of them may take long. */
+    prompt_lock(k, NULL);
     unlock_forget(k, NULL);
     for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++)
         if (unlock_end(k, all[i]))

@@ -63,7 +63,7 @@ confirm(struct operation *op, bool was_asked, struct problem *p)
     about.program = client_program(c);
     if (consent_use(&c->keyholder->consents, &about, NULL))
         return ERR_OK;
-    e = prompt_begin(&prompt, c, p);
+    e = prompt_begin(&prompt, c, op->token, p);
     /* The one before may have said yes for this one too. */
     if (e == ERR_OK && consent_use(&c->keyholder->consents, &about, NULL))
         return ERR_OK;

@@ -17,15 +17,16 @@
 
 #define LINE_BYTES 900 /* an Assuan line takes 1000 */
 #define GRACE_MS   2000
+#define GLANCE_MS  200 /* at the watch that is no descriptor */
 
 struct pinentry {
     assuan_context_t assuan;
-    int watch;
+    struct pinentry_watch watch;
     int timeout_ms;
     bool nowhere;   /* neither terminal nor display is known */
     char shown[80]; /* the display when there is no terminal, escaped; or "" */
     pid_t pid;      /* as it says itself; 0: unknown */
-    bool left;      /* the client went away */
+    bool left;      /* the client went away, or its token was locked */
     bool abandoned; /* nobody waits for its answer any more */
 };
 
@@ -105,27 +106,38 @@ hook_close(assuan_context_t ctx, assuan_fd_t fd)
     return close(fd);
 }
 
-/* The one reason for hooks of our own: a prompt ends with its client. */
+static bool
+is_locked(const struct pinentry *pinentry)
+{
+    const bool *locked = pinentry->watch.locked;
+
+    return locked && __atomic_load_n(locked, __ATOMIC_ACQUIRE);
+}
+
+/* The one reason for hooks of our own: a prompt ends with its client, and when
+ * its token is locked. */
 static ssize_t
 hook_read(assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size)
 {
     struct pinentry *pinentry = assuan_get_pointer(ctx);
     struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
-                            {.fd = pinentry->watch, .events = POLLRDHUP}};
+                            {.fd = pinentry->watch.fd, .events = POLLRDHUP}};
     int64_t end = clock_ms() + pinentry->timeout_ms;
 
     for (;;) {
         int64_t left = end - clock_ms();
-        int n = left > 0 ? poll(fds, 2, (int)left) : 0;
+        int n = left > 0
+                    ? poll(fds, 2, left < GLANCE_MS ? (int)left : GLANCE_MS)
+                    : 0;
 
-        if (n > 0 && fds[1].revents != 0) {
+        if ((n > 0 && fds[1].revents != 0) || is_locked(pinentry)) {
             pinentry->left = pinentry->abandoned = true;
             errno = ECANCELED;
             return -1;
         }
         if (n > 0)
             return read(fd, buffer, size);
-        if (n < 0 && errno == EINTR)
+        if ((n < 0 && errno == EINTR) || (n == 0 && left > 0))
             continue;
         pinentry->abandoned = true;
         errno = n == 0 ? ETIMEDOUT : errno;
@@ -161,7 +173,9 @@ assuan_problem(const struct pinentry *pinentry, gpg_error_t error,
     char text[128];
 
     if (pinentry->left)
-        return fail(p, ERR_CANCELLED, "the client went away");
+        return fail(p, ERR_CANCELLED,
+                    is_locked(pinentry) ? "the token was locked meanwhile"
+                                        : "the client went away");
     if (code == GPG_ERR_CANCELED || code == GPG_ERR_FULLY_CANCELED ||
         code == GPG_ERR_NOT_CONFIRMED)
         return fail(p, ERR_CANCELLED, NULL);
@@ -258,8 +272,9 @@ take_pid(void *arg, const void *bytes, size_t n)
 }
 
 enum err
-pinentry_open(int fd, int watch, const struct pinentry_place *place,
-              struct pinentry **out, struct problem *p)
+pinentry_open(int fd, const struct pinentry_watch *watch,
+              const struct pinentry_place *place, struct pinentry **out,
+              struct problem *p)
 {
     static struct assuan_malloc_hooks memory = {piece_new, piece_resize,
                                                 piece_free};
@@ -272,7 +287,7 @@ pinentry_open(int fd, int watch, const struct pinentry_place *place,
     AUTO(pinentry) struct pinentry *pinentry = mem_new(sizeof(*pinentry));
     gpg_error_t error;
 
-    pinentry->watch = watch;
+    pinentry->watch = *watch;
     pinentry->timeout_ms =
         1000 *
         (int)(place->timeout_s ? place->timeout_s : LIMIT_PINENTRY_SECONDS);

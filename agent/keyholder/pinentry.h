@@ -32,13 +32,19 @@ struct pinentry_question {
     const char *error;
 };
 
+/* What ends a prompt, and pinentry's process, before it is answered: the other
+ * end of FD going away, or that *LOCKED becomes true (atomic; NULL: nothing).
+ * Both are borrowed. */
+struct pinentry_watch {
+    int fd;
+    const bool *locked;
+};
+
 /*
- * Takes FD. WATCH (borrowed): when its other end goes away, so does the
- * prompt, and pinentry's process is ended. Errors of all three: ERR_CANCELLED
- * (the person, or WATCH), ERR_TOKEN_LOCKED (pinentry cannot ask; detail says
- * why).
+ * Takes FD. Errors of all three: ERR_CANCELLED (the person, or WATCH),
+ * ERR_TOKEN_LOCKED (pinentry cannot ask; detail says why).
  */
-MUST_USE enum err pinentry_open(int fd, int watch,
+MUST_USE enum err pinentry_open(int fd, const struct pinentry_watch *watch,
                                 const struct pinentry_place *place,
                                 struct pinentry **out, struct problem *p);
 
@@ -51,7 +57,7 @@ MUST_USE enum err pinentry_ask(struct pinentry *pinentry,
 MUST_USE enum err pinentry_confirm(struct pinentry *pinentry,
                                    const char *description, struct problem *p);
 
-/* Did a prompt end because WATCH went away? */
+/* Did a prompt end because its WATCH did? */
 bool pinentry_is_left(const struct pinentry *pinentry);
 
 void pinentry_drop(struct pinentry **pinentry);

@@ -124,7 +124,7 @@ ask_missing(struct client *c, struct token *t, const char *label,
         return token_problem(loaded, t, p);
     if ((pins->first && pins->second) || info.protected_path)
         return ERR_OK;
-    e = prompt_begin(&prompt, c, p);
+    e = prompt_begin(&prompt, c, t, p);
     if (w->first_is_puk) {
         info.pin_final_try = info.puk_final_try;
         info.tries_left = info.puk_final_try ? 1 : -1;

@@ -19,10 +19,42 @@ client_left(const struct client *c)
            (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+static void
+set_token(struct client *c, struct token *token)
+{
+    pthread_mutex_lock(&c->keyholder->mutex);
+    c->prompt_token = token;
+    __atomic_store_n(&c->prompt_locked, false, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&c->keyholder->mutex);
+}
+
+void
+prompt_lock(struct keyholder *k, struct token *token)
+{
+    pthread_mutex_lock(&k->mutex);
+    for (size_t i = 0; i < LIMIT_CLIENTS; i++) {
+        struct client *c = k->client[i];
+
+        if (c && c->prompt_token && (!token || c->prompt_token == token))
+            __atomic_store_n(&c->prompt_locked, true, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&k->mutex);
+}
+
+bool
+prompt_was_locked(const struct prompt *prompt, struct problem *p)
+{
+    if (!__atomic_load_n(&prompt->client->prompt_locked, __ATOMIC_ACQUIRE))
+        return false;
+    (void)fail(p, ERR_CANCELLED, "the token was locked meanwhile");
+    return true;
+}
+
 /* The turn is a name, not a mutex: when a token hangs in a login, the thread
  * that asked for the PIN cannot give it back itself. */
 enum err
-prompt_begin(struct prompt *prompt, struct client *c, struct problem *p)
+prompt_begin(struct prompt *prompt, struct client *c, struct token *token,
+             struct problem *p)
 {
     struct keyholder *k = c->keyholder;
     struct timespec end;
@@ -32,6 +64,7 @@ prompt_begin(struct prompt *prompt, struct client *c, struct problem *p)
     prompt->client = c;
     if (c->is_abandoned)
         return fail(p, ERR_CANCELLED, "the client was told already");
+    set_token(c, token);
     while (!mine) {
         clock_gettime(CLOCK_MONOTONIC, &end);
         end.tv_nsec += TURN_CHECK_MS * 1000000L;
@@ -48,7 +81,7 @@ prompt_begin(struct prompt *prompt, struct client *c, struct problem *p)
             return fail(p, ERR_CANCELLED, "the client went away");
     }
     prompt->held = true;
-    return ERR_OK;
+    return prompt_was_locked(prompt, p) ? p->code : ERR_OK;
 }
 
 void
@@ -57,6 +90,9 @@ prompt_drop(struct prompt *prompt)
     struct keyholder *k;
 
     pinentry_drop(&prompt->pinentry);
+    if (!prompt->client)
+        return;
+    set_token(prompt->client, NULL);
     if (!prompt->held)
         return;
     k = prompt->client->keyholder;
@@ -183,6 +219,7 @@ static enum err
 start_pinentry(struct prompt *prompt, struct problem *p)
 {
     struct client *c = prompt->client;
+    const struct pinentry_watch watch = {c->served.fd, &c->prompt_locked};
     const struct pinentry_place place = {c->tty, c->term, c->display, c->locale,
                                          c->keyholder->config.prompt_s};
     int fd = -1;
@@ -192,7 +229,7 @@ start_pinentry(struct prompt *prompt, struct problem *p)
         return ERR_OK;
     e = broker_spawn(&c->keyholder->broker, HELPER_PINENTRY, &fd, p);
     if (e == ERR_OK)
-        e = pinentry_open(fd, c->served.fd, &place, &prompt->pinentry, p);
+        e = pinentry_open(fd, &watch, &place, &prompt->pinentry, p);
     return e;
 }
 
@@ -291,7 +328,7 @@ ask_secret(struct client *c, const struct pinentry_question *question,
            struct secret **out, struct problem *p)
 {
     AUTO(prompt) struct prompt prompt;
-    enum err e = prompt_begin(&prompt, c, p);
+    enum err e = prompt_begin(&prompt, c, NULL, p);
 
     if (e == ERR_OK)
         e = start_pinentry(&prompt, p);

@@ -28,10 +28,19 @@ struct prompt {
     bool held;
 };
 
-/* Waits for the process's turn to ask; ERR_CANCELLED when the client goes
- * away meanwhile. prompt_drop gives the turn back. */
+/* Waits for the process's turn to ask about TOKEN (NULL: about none);
+ * ERR_CANCELLED when the client goes away or the token is locked meanwhile.
+ * prompt_drop gives the turn back. */
 MUST_USE enum err prompt_begin(struct prompt *prompt, struct client *c,
-                               struct problem *p);
+                               struct token *token, struct problem *p);
+
+/* The token is being locked: prompts about it (NULL: about any) end, and so do
+ * those that wait for their turn. */
+void prompt_lock(struct keyholder *k, struct token *token);
+
+/* True, and a problem, when that happened since prompt_begin: an answer that
+ * came first must not unlock what was locked after it. */
+bool prompt_was_locked(const struct prompt *prompt, struct problem *p);
 
 /* Asks for the token's PIN (or what WHY says); starts pinentry when that was
  * not done yet. ERROR is shown, or NULL. LAST: the token says that a wrong PIN
@@ -45,7 +54,8 @@ MUST_USE enum err prompt_pin(struct prompt *prompt, const struct purpose *why,
 MUST_USE enum err prompt_confirm(struct prompt *prompt,
                                  const struct purpose *why, struct problem *p);
 
-/* True when the last question ended because the client went away. */
+/* True when the last question ended because the client went away or the token
+ * was locked. */
 bool prompt_is_left(const struct prompt *prompt);
 
 void prompt_drop(struct prompt *prompt);

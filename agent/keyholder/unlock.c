@@ -196,6 +196,11 @@ login_now(struct prompt *prompt, const struct purpose *why, bool *out_asked,
     } else {
         e = try_prompts(prompt, why, p);
     }
+    if (e == ERR_OK && prompt_was_locked(prompt, p)) {
+        e = p->code;
+        if (unlock_end(c->keyholder, why->token))
+            client_audit(c, "lock", why->token, slice_of(NULL, 0), ERR_OK);
+    }
     if (e != ERR_OK && e != ERR_TOKEN_LOCKED && !prompt_is_left(prompt))
         note_refusal(c->keyholder, why->token, p);
     return e;
@@ -207,7 +212,7 @@ login_in_turn(struct client *c, const struct purpose *why, bool *out_asked,
 {
     uint64_t before = logins_count(c->keyholder);
     AUTO(prompt) struct prompt prompt;
-    enum err e = prompt_begin(&prompt, c, p);
+    enum err e = prompt_begin(&prompt, c, why->token, p);
 
     if (e == ERR_OK && !token_is_logged_in(why->token)) {
         if (was_refused(c->keyholder, why->token, before, p))
@@ -248,7 +253,7 @@ ask_now(struct ask_each_time *ask, struct token *t)
     why.lasts = true;
     if (ask->facts && ask->facts->id[0] == '\0')
         (void)key_facts_load(t, ask->id, ask->facts);
-    if (prompt_begin(&prompt, ask->client, &ask->problem) != ERR_OK)
+    if (prompt_begin(&prompt, ask->client, t, &ask->problem) != ERR_OK)
         return TOKENS_CANCELLED;
     if (token_load_info(t, &info) != TOKENS_OK)
         token_get_info(t, &info);
@@ -391,9 +396,11 @@ token_unlock(struct client *c, const struct token_choice *request,
     return ERR_OK;
 }
 
+/* First what may be about to log in. */
 static uint32_t
 lock_one(struct client *c, struct token *t)
 {
+    prompt_lock(c->keyholder, t);
     if (!unlock_end(c->keyholder, t))
         return 0;
     client_audit(c, "lock", t, slice_of(NULL, 0), ERR_OK);

@@ -52,6 +52,7 @@ talk(const char *const *says, struct other *o, int watch,
      struct secret **out, struct problem *p)
 {
     const struct pinentry_place place = {"/dev/pts/9", "xterm", "", "", 0};
+    const struct pinentry_watch both = {watch, NULL};
     AUTO(pinentry) struct pinentry *pinentry = NULL;
     pthread_t thread;
     int pair[2];
@@ -63,7 +64,7 @@ talk(const char *const *says, struct other *o, int watch,
     o->fd = pair[1];
     o->says = says;
     pthread_create(&thread, NULL, other_thread, o);
-    e = pinentry_open(pair[0], watch, &place, &pinentry, p);
+    e = pinentry_open(pair[0], &both, &place, &pinentry, p);
     if (e == ERR_OK)
         e = ask(pinentry, out, p);
     pinentry_drop(&pinentry);
