@@ -30,6 +30,18 @@ action_begin(struct store *s, struct problem *p)
     return e;
 }
 
+/* Of the event that was added last. */
+static enum err
+row_keep(struct store *s, const struct event *event, struct problem *p)
+{
+    int64_t number = sqlite3_last_insert_rowid(s->db);
+    sqlite3_stmt *st = store_statement(s, STATEMENT_KEEP_FORMER);
+
+    sqlite3_bind_int64(st, 1, number);
+    sqlite3_bind_int64(st, 2, event->contact);
+    return store_run(s, st, p);
+}
+
 enum err
 store_event(struct store *s, const struct event *event, struct problem *p)
 {
@@ -48,7 +60,8 @@ store_event(struct store *s, const struct event *event, struct problem *p)
     bind_before(st, 8, &event->before);
     bind_blob(st, 11, event->saved);
     sqlite3_bind_int64(st, 12, event->saved_time);
-    return store_run(s, st, p);
+    e = store_run(s, st, p);
+    return e == ERR_OK && event->keeps_row ? row_keep(s, event, p) : e;
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -104,7 +117,7 @@ store_history(struct store *s, uint32_t cursor, struct slice address,
 
 /* A copy of what an event says, since the statement moves on. */
 struct step {
-    int64_t contact;
+    int64_t event, contact;
     struct before before;
     int64_t saved_time;
     struct buf bytes;
@@ -133,6 +146,7 @@ step_add(struct steps *steps, sqlite3_stmt *st)
     steps->item = mem_resize(steps->item, (steps->n + 1) * sizeof(*one));
     one = &steps->item[steps->n++];
     *one = (struct step){
+        .event = sqlite3_column_int64(st, 0),
         .contact = sqlite3_column_int64(st, 7),
         .before = {.there = sqlite3_column_type(st, 8) != SQLITE_NULL,
                    .state = sqlite3_column_int64(st, 8),
@@ -206,16 +220,39 @@ capabilities_take_back(struct store *s, const struct step *one,
 }
 
 static enum err
+preference_take_back(struct store *s, const struct step *one, struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_RESTORE_PREFERRED);
+
+    bind_blob(st, 1, between(one, one->address, one->fingerprint));
+    sqlite3_bind_int64(st, 2, one->saved_time);
+    return store_run(s, st, p);
+}
+
+static enum err
+row_restore(struct store *s, const struct step *one, struct problem *p)
+{
+    const struct before *b = &one->before;
+    enum err e =
+        store_contact_set(s, one->contact, b->state, b->person, b->removed, p);
+    sqlite3_stmt *st = store_statement(s, STATEMENT_RESTORE_FORMER);
+
+    if (e != ERR_OK)
+        return e;
+    sqlite3_bind_int64(st, 1, one->contact);
+    sqlite3_bind_int64(st, 2, one->event);
+    return store_run(s, st, p);
+}
+
+static enum err
 row_take_back(struct store *s, const struct step *one, int64_t now,
               struct problem *p)
 {
-    const struct before *b = &one->before;
     sqlite3_stmt *st;
     enum err e;
 
-    if (b->there)
-        return store_contact_set(s, one->contact, b->state, b->person,
-                                 b->removed, p);
+    if (one->before.there)
+        return row_restore(s, one, p);
     st = store_statement(s, STATEMENT_REMOVE_ROW);
     sqlite3_bind_int64(st, 1, one->contact);
     sqlite3_bind_int64(st, 2, now);
@@ -236,6 +273,8 @@ step_take_back(struct store *s, const struct step *one, int64_t now,
 
     if (slice_is(what, "capabilities"))
         return capabilities_take_back(s, one, p);
+    if (slice_is(what, "preferred"))
+        return preference_take_back(s, one, p);
     if (one->contact != 0)
         return row_take_back(s, one, now, p);
     return slice_is(what, "blocked") || slice_is(what, "unblocked")

@@ -34,6 +34,16 @@
     X(SET_DER, "UPDATE certificate SET der = ?2 WHERE id = ?1")                \
     X(PREFER, "UPDATE certificate SET preferred = ?2"                          \
               " WHERE id = ?1 AND preferred < ?2")                             \
+    X(RESTORE_PREFERRED,                                                       \
+      "UPDATE certificate SET preferred = ?2 WHERE fingerprint = ?1")          \
+    X(MOVED, "SELECT 1 FROM certificate own JOIN contact c ON c.certificate"   \
+             " = own.id JOIN contact o ON o.address_key = c.address_key"       \
+             " JOIN certificate k ON k.id = o.certificate WHERE own.id = ?1"   \
+             " AND c.removed = 0 AND o.removed = 0 AND k.id <> own.id"         \
+             " AND (k.uses & own.uses & 6) <> 0"                               \
+             " AND max(k.not_before, k.preferred) <= ?3"                       \
+             " AND max(k.not_before, k.preferred) > max(own.not_before, ?2)"   \
+             " LIMIT 1")                                                       \
     X(ADD_ISSUER, "INSERT INTO issuer(der, name) VALUES(?1, ?2)"               \
                   " ON CONFLICT(der) DO UPDATE SET name = excluded.name")      \
     X(ISSUERS_NAMED, "SELECT der FROM issuer WHERE name = ?1"                  \
@@ -51,8 +61,8 @@
       "SELECT i.der FROM certificate_issuer l JOIN issuer i"                   \
       " ON i.id = l.issuer WHERE l.certificate = ?1 ORDER BY l.position")      \
     X(FIND_CONTACT,                                                            \
-      "SELECT id, last_seen, sender_seen, state, person, removed FROM contact" \
-      " WHERE address_key = ?1 AND certificate = ?2")                          \
+      "SELECT id, last_seen, sender_seen, state, person, removed, source"      \
+      " FROM contact WHERE address_key = ?1 AND certificate = ?2")             \
     X(FIND_OTHERS,                                                             \
       "SELECT k.not_before, k.not_after, k.type, k.bits, k.issuer"             \
       " FROM contact c JOIN certificate k ON k.id = c.certificate"             \
@@ -80,6 +90,14 @@
       "INSERT INTO event(time, address_key, fingerprint, what, origin,"        \
       " action, contact, before_state, before_person, before_removed, saved,"  \
       " saved_time) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")           \
+    X(KEEP_FORMER,                                                             \
+      "INSERT INTO former SELECT ?1, source, sender_seen, origin, message_id," \
+      " verdict, date, first_seen FROM contact WHERE id = ?2")                 \
+    X(RESTORE_FORMER,                                                          \
+      "UPDATE contact SET (source, sender_seen, origin, message_id, verdict,"  \
+      " date, first_seen) = (SELECT source, sender_seen, origin, message_id,"  \
+      " verdict, date, first_seen FROM former WHERE event = ?2)"               \
+      " WHERE id = ?1 AND EXISTS (SELECT 1 FROM former WHERE event = ?2)")     \
     X(LAST_ACTION, "SELECT max(action) FROM event")                            \
     X(LAST_DONE, "SELECT action FROM event WHERE action > 0 AND undone = 0"    \
                  " AND what <> 'undone' ORDER BY action DESC LIMIT 1")         \
@@ -222,8 +240,9 @@ struct event {
     int64_t contact; /* the row; 0: none */
     struct before before;
     struct slice saved; /* capabilities before */
-    int64_t saved_time;
-    bool is_news; /* nobody's change: there is nothing to take back */
+    int64_t saved_time; /* their date, or that of the preference */
+    bool keeps_row;     /* what the row rests on is kept, to be as it is now */
+    bool is_news;       /* nobody's change: there is nothing to take back */
 };
 
 /* Appends it to the history, under the number of this transaction. */
@@ -254,6 +273,43 @@ MUST_USE enum err store_certificate_mend(struct store *s,
 /* The issuers that were good last time, when the lesson has any. */
 MUST_USE enum err store_issuers_set(struct store *s, const struct lesson *l,
                                     int64_t id, struct problem *p);
+
+/* ---- store_renew.c ---- */
+
+/* What the row of a certificate says before a lesson. */
+struct known {
+    bool found;
+    int64_t id;
+    int64_t capabilities_time;
+    struct buf capabilities;
+    int64_t preferred;
+    bool rotten; /* its bytes are no longer those of the fingerprint */
+};
+
+/* What a mail renewed of a certificate that is known, and how it was. A mail
+ * that only dates anew what is known would fill the history: it is written
+ * down where it goes with what is news, or moves another certificate away. */
+struct renewal {
+    bool announced, preferred;
+    int64_t announced_before, preferred_before;
+};
+
+bool store_announces(const struct lesson *l, const struct known *known);
+bool store_prefers(const struct lesson *l, const struct known *known);
+/* Within a transaction: write what is newer; OUT is what they renewed. */
+MUST_USE enum err store_capabilities_set(struct store *s,
+                                         const struct lesson *l,
+                                         const struct known *known,
+                                         struct renewal *out,
+                                         struct problem *p);
+MUST_USE enum err store_preferred_set(struct store *s, const struct lesson *l,
+                                      const struct known *known,
+                                      struct renewal *out, struct problem *p);
+/* After all N lessons: only then it is known whether anything was news. */
+MUST_USE enum err store_renewals_note(struct store *s,
+                                      const struct lesson *lessons,
+                                      const struct renewal *renewed, size_t n,
+                                      struct problem *p);
 
 /* ---- store_open.c ---- */
 

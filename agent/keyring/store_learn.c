@@ -11,15 +11,6 @@
 
 /* ---- what is there already ---------------------------------------------- */
 
-struct known {
-    bool found;
-    int64_t id;
-    int64_t capabilities_time;
-    struct buf capabilities;
-    int64_t preferred;
-    bool rotten; /* its bytes are no longer those of the fingerprint */
-};
-
 static void
 known_drop(struct known *k)
 {
@@ -57,6 +48,7 @@ struct seen {
     int64_t id;
     int64_t last_seen;
     bool sender_seen;
+    enum contact_source source;
     struct before before;
 };
 
@@ -80,24 +72,12 @@ find_contact(struct store *s, struct slice address, int64_t certificate,
                                       .state = sqlite3_column_int64(st, 3),
                                       .person = sqlite3_column_int64(st, 4),
                                       .removed = sqlite3_column_int64(st, 5)};
+        out->source = (enum contact_source)sqlite3_column_int(st, 6);
     } else if (rc != SQLITE_DONE) {
         e = store_fail(s, p);
     }
     sqlite3_reset(st);
     return e;
-}
-
-static bool
-capabilities_are_newer(const struct lesson *l, int64_t stored_time)
-{
-    return l->capabilities.n > 0 && l->capabilities_time > stored_time;
-}
-
-/* Of a directory's answer the time itself counts: it is its age. */
-static bool
-is_preferred_anew(const struct lesson *l, int64_t stored_time)
-{
-    return l->preferred && l->capabilities_time > stored_time;
 }
 
 static bool
@@ -121,9 +101,8 @@ is_known(struct store *s, const struct lesson *l, bool *out, struct problem *p)
     *out = known.found;
     if (e != ERR_OK || !*out)
         return e;
-    *out = !l->pin && !known.rotten &&
-           !capabilities_are_newer(l, known.capabilities_time) &&
-           !is_preferred_anew(l, known.preferred);
+    *out = !l->pin && !known.rotten && !store_announces(l, &known) &&
+           !store_prefers(l, &known);
     for (size_t i = 0; i < l->addresses->n && *out; i++) {
         e = find_contact(s, l->addresses->item[i], known.id, &seen, p);
         if (e != ERR_OK)
@@ -131,46 +110,6 @@ is_known(struct store *s, const struct lesson *l, bool *out, struct problem *p)
         *out = is_seen_again(l, &seen);
     }
     return ERR_OK;
-}
-
-/* ---- writing ------------------------------------------------------------ */
-
-static enum err
-set_capabilities(struct store *s, const struct lesson *l,
-                 const struct known *known, struct problem *p)
-{
-    sqlite3_stmt *st = store_statement(s, STATEMENT_SET_CAPABILITIES);
-    const struct event event = {
-        .time = l->now,
-        .address = l->addresses->n ? l->addresses->item[0] : slice_of(NULL, 0),
-        .fingerprint = l->about->fingerprint,
-        .what = "capabilities",
-        .origin = l->origin,
-        .saved = buf_slice(&known->capabilities),
-        .saved_time = known->capabilities_time};
-    enum err e;
-
-    sqlite3_bind_int64(st, 1, known->id);
-    bind_blob(st, 2, l->capabilities);
-    sqlite3_bind_int64(st, 3, l->capabilities_time);
-    e = store_run(s, st, p);
-    if (e != ERR_OK ||
-        slice_equal(l->capabilities, buf_slice(&known->capabilities)))
-        return e;
-    return store_event(s, &event, p);
-}
-
-static enum err
-set_preferred(struct store *s, const struct lesson *l, int64_t id,
-              struct problem *p)
-{
-    sqlite3_stmt *st = store_statement(s, STATEMENT_PREFER);
-
-    if (!l->preferred)
-        return ERR_OK;
-    sqlite3_bind_int64(st, 1, id);
-    sqlite3_bind_int64(st, 2, l->capabilities_time);
-    return store_run(s, st, p);
 }
 
 /* ---- a row for each address --------------------------------------------- */
@@ -197,6 +136,7 @@ add_event(struct store *s, const struct lesson *l, struct slice address,
                                 .what = what,
                                 .origin = l->origin,
                                 .contact = contact,
+                                .keeps_row = before->there,
                                 .before = *before};
 
     return store_event(s, &event, p);
@@ -244,6 +184,7 @@ add_contact(struct store *s, const struct lesson *l, struct slice address,
             struct problem *p)
 {
     int64_t contact = seen->id, state;
+    const char *what;
     bool changed;
     enum err e = store_has_changed(s, l, address, id, &changed, p);
 
@@ -252,72 +193,59 @@ add_contact(struct store *s, const struct lesson *l, struct slice address,
     state = changed          ? CONTACT_CHANGED
             : l->sender_seen ? CONTACT_VERIFIED
                              : CONTACT_SEEN;
-    e = seen->found ? revive_row(s, l, contact, state, p)
-                    : insert_row(s, l, address, id, state, &contact, p);
-    if (e != ERR_OK)
-        return e;
+    what = changed ? "changed" : l->sender_seen ? "verified" : "seen";
     *out = changed ? LEARNED_CHANGED : LEARNED_NEW;
-    return add_event(s, l, address, contact, &seen->before,
-                     changed          ? "changed"
-                     : l->sender_seen ? "verified"
-                                      : "seen",
-                     p);
+    if (!seen->found)
+        e = insert_row(s, l, address, id, state, &contact, p);
+    if (e == ERR_OK)
+        e = add_event(s, l, address, contact, &seen->before, what, p);
+    return e == ERR_OK && seen->found ? revive_row(s, l, contact, state, p) : e;
 }
 
-/* Known from elsewhere, and now a good message of its holder proves it. */
+/* From now on the row rests on what L says. */
 static enum err
 prove_contact(struct store *s, const struct lesson *l, struct slice address,
-              const struct seen *seen, struct problem *p)
+              const struct seen *seen, int64_t state, const char *what,
+              struct problem *p)
 {
+    enum err e = add_event(s, l, address, seen->id, &seen->before, what, p);
     sqlite3_stmt *st = store_statement(s, STATEMENT_PROVE_CONTACT);
-    bool changed = seen->before.state == CONTACT_CHANGED;
-    enum err e;
 
+    if (e != ERR_OK)
+        return e;
     sqlite3_bind_int64(st, 1, seen->id);
-    sqlite3_bind_int64(st, 2, changed ? CONTACT_CHANGED : CONTACT_VERIFIED);
+    sqlite3_bind_int64(st, 2, state);
     sqlite3_bind_int64(st, 3, l->source);
     bind_text(st, 4, l->origin);
     bind_text(st, 5, l->message_id);
     bind_text(st, 6, l->verdict);
     sqlite3_bind_int64(st, 7, l->date);
-    e = store_run(s, st, p);
-    return e == ERR_OK ? add_event(s, l, address, seen->id, &seen->before,
-                                   "verified", p)
-                       : e;
+    return store_run(s, st, p);
 }
 
+/* Known from elsewhere, and now a good message of its holder proves it; or it
+ * is there on the person's word. */
 static enum err
 see_contact(struct store *s, const struct lesson *l, struct slice address,
             const struct seen *seen, struct problem *p)
 {
-    sqlite3_stmt *st = store_statement(s, STATEMENT_SEE_CONTACT);
-    enum err e;
+    bool changed = seen->before.state == CONTACT_CHANGED;
+    sqlite3_stmt *st;
+    enum err e = ERR_OK;
 
+    if (l->sender_seen && !seen->sender_seen)
+        e = prove_contact(s, l, address, seen,
+                          changed ? CONTACT_CHANGED : CONTACT_VERIFIED,
+                          "verified", p);
+    else if (l->pin && l->source == CONTACT_PERSON && seen->source != l->source)
+        e = prove_contact(s, l, address, seen, seen->before.state, "vouched",
+                          p);
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, STATEMENT_SEE_CONTACT);
     sqlite3_bind_int64(st, 1, seen->id);
     sqlite3_bind_int64(st, 2, l->now);
     sqlite3_bind_int64(st, 3, l->sender_seen);
-    e = store_run(s, st, p);
-    return e == ERR_OK && l->sender_seen && !seen->sender_seen
-               ? prove_contact(s, l, address, seen, p)
-               : e;
-}
-
-/* One that is known is from now on there on the person's word. */
-static enum err
-vouch_contact(struct store *s, const struct lesson *l, const struct seen *seen,
-              struct problem *p)
-{
-    sqlite3_stmt *st = store_statement(s, STATEMENT_PROVE_CONTACT);
-
-    if (l->source != CONTACT_PERSON)
-        return ERR_OK;
-    sqlite3_bind_int64(st, 1, seen->id);
-    sqlite3_bind_int64(st, 2, seen->before.state);
-    sqlite3_bind_int64(st, 3, l->source);
-    bind_text(st, 4, l->origin);
-    bind_text(st, 5, l->message_id);
-    bind_text(st, 6, l->verdict);
-    sqlite3_bind_int64(st, 7, l->date);
     return store_run(s, st, p);
 }
 
@@ -346,8 +274,6 @@ learn_addresses(struct store *s, const struct lesson *l, int64_t id,
         e = seen.found && seen.before.removed == 0
                 ? see_contact(s, l, address, &seen, p)
                 : add_contact(s, l, address, id, &seen, &one, p);
-        if (e == ERR_OK && l->pin && one == LEARNED_KNOWN)
-            e = vouch_contact(s, l, &seen, p);
         if (e == ERR_OK && l->pin)
             e = store_pin(s, address, l->about->fingerprint, l->now, p);
         *out = more_noteworthy(*out, one);
@@ -357,7 +283,7 @@ learn_addresses(struct store *s, const struct lesson *l, int64_t id,
 
 static enum err
 learn_one(struct store *s, const struct lesson *l, enum learned *out,
-          struct problem *p)
+          struct renewal *renewed, struct problem *p)
 {
     AUTO(known) struct known known = {0};
     enum err e = find_certificate(s, l, &known, p);
@@ -366,10 +292,10 @@ learn_one(struct store *s, const struct lesson *l, enum learned *out,
         e = store_certificate_mend(s, l, known.id, p);
     if (e == ERR_OK && !known.found)
         e = store_certificate_add(s, l, &known.id, p);
-    else if (e == ERR_OK && capabilities_are_newer(l, known.capabilities_time))
-        e = set_capabilities(s, l, &known, p);
+    else if (e == ERR_OK)
+        e = store_capabilities_set(s, l, &known, renewed, p);
     if (e == ERR_OK)
-        e = set_preferred(s, l, known.id, p);
+        e = store_preferred_set(s, l, &known, renewed, p);
     if (e == ERR_OK)
         e = store_issuers_set(s, l, known.id, p);
     return e == ERR_OK ? learn_addresses(s, l, known.id, out, p) : e;
@@ -392,10 +318,14 @@ static enum err
 learn_all(struct store *s, const struct lesson *lessons, size_t n,
           enum learned *out, struct problem *p)
 {
+    struct renewal *renewed = mem_new((n + 1) * sizeof(*renewed));
     enum err e = ERR_OK;
 
     for (size_t i = 0; i < n && e == ERR_OK; i++)
-        e = learn_one(s, &lessons[i], &out[i], p);
+        e = learn_one(s, &lessons[i], &out[i], &renewed[i], p);
+    if (e == ERR_OK)
+        e = store_renewals_note(s, lessons, renewed, n, p);
+    free(renewed);
     return e == ERR_OK ? store_index_backlog(s, p) : e;
 }
 

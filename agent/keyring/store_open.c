@@ -82,6 +82,11 @@ static const char *const migrations[] = {
     /* How the address reads (alike.h), where that is not its key. */
     "ALTER TABLE contact ADD COLUMN alike TEXT;"
     "CREATE INDEX contact_alike ON contact(alike) WHERE alike IS NOT NULL;",
+    /* What a contact's row rested on before an event. */
+    "CREATE TABLE former(event INTEGER PRIMARY KEY, source INTEGER NOT NULL,"
+    " sender_seen INTEGER NOT NULL, origin TEXT NOT NULL,"
+    " message_id TEXT NOT NULL, verdict TEXT NOT NULL, date INTEGER NOT NULL,"
+    " first_seen INTEGER NOT NULL);",
 };
 
 static const char *const sql_of[STATEMENT_COUNT] = {

@@ -22,6 +22,8 @@ sentence_of(const char *what)
                 {"verified", "learned from their own mail"},
                 {"changed", "learned, differs from before"},
                 {"capabilities", "new capabilities"},
+                {"preferred", "named to encrypt to"},
+                {"vouched", "from now on by your word"},
                 {"settled", "decided by a pin"},
                 {"undone", "taken back"}};
 
