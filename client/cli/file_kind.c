@@ -136,16 +136,24 @@ element_take(struct slice *s, struct slice *content)
     return tag;
 }
 
-/* What is signed. A request (RFC 2986) is version 0 and a Name, a CRL (RFC
- * 5280 5.1) has a time where a certificate has a SEQUENCE of two. */
+static bool
+is_time(uint8_t tag)
+{
+    return tag == 0x17 || tag == 0x18;
+}
+
+/* What is signed. A request (RFC 2986) is version 0 and a Name; in a CRL (RFC
+ * 5280 5.1) a time stands where a certificate has a SEQUENCE of two. */
 static enum kind
 kind_of_signed(struct slice s)
 {
     static const uint8_t version_0[] = {2, 1, 0};
     bool zero = starts(s, version_0, sizeof(version_0));
-    struct slice one = {0};
+    struct slice one = {0}, in = {0};
     uint8_t tag = element_take(&s, &one);
 
+    if (tag == 0xa0)
+        tag = element_take(&s, &one);
     if (tag == 0x02)
         tag = element_take(&s, &one);
     if (tag == 0x30 && zero && (one.n == 0 || one.p[0] == 0x31))
@@ -153,7 +161,10 @@ kind_of_signed(struct slice s)
     if (tag != 0x30 || element_take(&s, &one) != 0x30)
         return KIND_UNKNOWN;
     tag = element_take(&s, &one);
-    return tag == 0x17 || tag == 0x18 ? KIND_CRL : KIND_UNKNOWN;
+    if (is_time(tag))
+        return KIND_CRL;
+    return tag == 0x30 && is_time(element_take(&one, &in)) ? KIND_CERTIFICATE
+                                                           : KIND_UNKNOWN;
 }
 
 /* PFX begins with version 3, keys with 0 or 1 or, encrypted, with PBES (RFC
@@ -292,7 +303,7 @@ file_want(const char *path, int fd, bool crl)
         return failure_say(EXIT_INPUT, "get it again, whole",
                            "%s is damaged: no %s can be read in it",
                            named(path), wanted + 2);
-    if (k == want || (k == KIND_UNKNOWN && (is_der(s) || !whole)))
+    if (k == want || (k == KIND_UNKNOWN && !is_der(s) && !whole))
         return EXIT_DONE;
     if (k != KIND_UNKNOWN)
         return say(path, k, wanted,
