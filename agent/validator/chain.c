@@ -311,6 +311,8 @@ build(const struct anchors *a, const struct chain_question *q,
 
     path_judge(&pq, &found);
     v = verdict_of_error(found.error, found.depth);
+    if (found.error == X509_V_ERR_UNSPECIFIED && !q->leaf->key)
+        v.reason = "weak-key"; /* libcrypto has no word for it */
     v.revocation = found.revocation;
     v.revoked_at = found.revoked_at;
     v.crl_outdated = found.outdated;

@@ -1,9 +1,21 @@
 """Who the certificate names, and who vouches for it (RFC 8550, 9598)."""
 from cms import canonical, signed_data, signer
-from der import P256, Rsa, octets, oid, seq, tlv
+from der import P256, Rsa, algorithm, integer, octets, oid, seq, tlv
 from mails import TEXT, encoded, header
 from pki import (DAY, ENCIPHERS, NON_REPUDIATION, NOW, SERVER_AUTH, SIGNS,
                  Certificate, email_rdn, extension, rfc822, smtp_utf8)
+
+
+class OtherKind(Rsa):
+    """Says of its key that it is of another kind."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def spki(self):
+        key = seq(integer(self.n), integer(self.e))
+        return seq(algorithm(self.kind), tlv(3, b"\0", key))
 
 
 def mail(c, cert, sender=None):
@@ -359,6 +371,10 @@ def broken(c):
             one.dp = one.dq = 1
         c.bad("odd-exponent-" + name, mail(c, w.issue(
             one, "max@example.org")), "weak-key")
+    for name, kind in {"oaep": "1.2.840.113549.1.1.7",
+                       "unknown": "1.2.3.4"}.items():
+        c.bad("odd-key-" + name, mail(c, w.issue(
+            OtherKind(kind), "max@example.org")), "bad-certificate")
     wide = Rsa()
     wide.e = (1 << 200) + 1
     c.bad("odd-exponent-wide", mail(c, w.issue(wide, "max@example.org")),

@@ -71,7 +71,7 @@ a_note_is_not_why_it_is_bad(void **state)
         "NOT GOOD: the certificate was not yet valid at the time judged.\n"
         "  note: the signing time is in the future or before the "
         "certificate\n"
-        "  also: a key in use is too short\n"
+        "  also: a key in use is too short, or of a weak or unknown kind\n"
         "  note: there is more in the message than was looked at\n");
 }
 

@@ -165,6 +165,29 @@ another_of_the_same_issuer_and_number_takes_nothing(void **state)
     }
 }
 
+/* id-RSAES-OAEP (RFC 4055 1.2) is for encryption alone. */
+static void
+a_key_that_is_not_for_signing_is_said_to_be(void **state)
+{
+    struct made oaep = person((struct cert_spec){.email = ALICE});
+    X509_PUBKEY *spki = X509_get_X509_PUBKEY(oaep.x);
+    const unsigned char *bits;
+    int n;
+
+    (void)state;
+    assert_int_equal(X509_PUBKEY_get0_param(NULL, &bits, &n, NULL, spki), 1);
+    assert_int_equal(X509_PUBKEY_set0_param(spki, OBJ_nid2obj(NID_rsaesOaep),
+                                            V_ASN1_UNDEF, NULL,
+                                            OPENSSL_memdup(bits, (size_t)n), n),
+                     1);
+    make_again(&oaep, ca.key);
+    judge((struct message_spec){.signer = &oaep});
+    assert_int_equal(r.integrity, INTEGRITY_UNSUPPORTED);
+    assert_true(says("bad-certificate") && says("weak-key"));
+    assert_false(says("chain-invalid"));
+    assert_int_equal(r.good, 0);
+}
+
 static void
 unknown_algorithms_are_unsupported(void **state)
 {
@@ -314,6 +337,7 @@ main(void)
         cmocka_unit_test(another_content_type_needs_attributes),
         cmocka_unit_test(a_signer_that_is_not_there_is_named_so),
         cmocka_unit_test(another_of_the_same_issuer_and_number_takes_nothing),
+        cmocka_unit_test(a_key_that_is_not_for_signing_is_said_to_be),
         cmocka_unit_test(unknown_algorithms_are_unsupported),
         cmocka_unit_test(weak_is_valid_but_not_good),
         cmocka_unit_test(a_part_of_a_message_is_not_the_message),
