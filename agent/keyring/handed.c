@@ -186,7 +186,9 @@ candidate_judge(struct handed *h, struct candidate *c, struct problem *p)
     e = keyring_judge_path(h->k, NULL, &q, &h->known, &v, p);
     if (e != ERR_OK)
         return e;
-    c->reason = fault_of_verdict(&v);
+    c->reason = v.chain == CHAIN_INVALID && c->about.type == KEY_UNKNOWN
+                    ? "its key cannot be read, or is of an unknown kind"
+                    : fault_of_verdict(&v);
     c->unvouched = c->pin && v.chain == CHAIN_UNTRUSTED;
     if (c->unvouched)
         c->reason = v.strength == STRENGTH_OK ? fault_of_vouched(h, c)

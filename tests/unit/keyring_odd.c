@@ -84,6 +84,22 @@ of_its_own_making(void **state)
 }
 
 static void
+with_a_key_of_another_kind(void **state)
+{
+    struct made odd = make_cert(&(struct cert_spec){
+        .name = "Odd", .key = "p256d", .issuer = &ca, .email = ALICE});
+    X509_PUBKEY *spki = X509_get_X509_PUBKEY(odd.x);
+    uint8_t *bits = OPENSSL_memdup("key", 3);
+
+    (void)state;
+    assert_int_equal(X509_PUBKEY_set0_param(spki, OBJ_nid2obj(NID_rsaesOaep),
+                                            V_ASN1_UNDEF, NULL, bits, 3),
+                     1);
+    make_again(&odd, ca.key);
+    is_refused(odd.der, "its key cannot be read");
+}
+
+static void
 of_an_authority_or_of_nothing(void **state)
 {
     uint8_t rubbish[300];
@@ -188,7 +204,7 @@ main(void)
         T(without_an_address),         T(with_a_nul_in_its_address),
         T(of_its_own_making),          T(of_an_authority_or_of_nothing),
         T(with_hundreds_of_addresses), T(with_a_name_that_has_no_end),
-        T(with_the_serial_of_another),
+        T(with_the_serial_of_another), T(with_a_key_of_another_kind),
     };
 
     return cmocka_run_group_tests(tests, begin_all, end_all);
