@@ -33,7 +33,15 @@ static const struct family_row {
     {"sjis", FAMILY_PAIRS},        {"windows-31j", FAMILY_PAIRS},
     {"ks_c_5601", FAMILY_PAIRS},   {"cp949", FAMILY_PAIRS},
     {"windows-949", FAMILY_PAIRS}, {"windows-936", FAMILY_PAIRS},
-    {"iso-2022-", FAMILY_SHIFTS},
+    {"windows-932", FAMILY_PAIRS}, {"cp932", FAMILY_PAIRS},
+    {"ms932", FAMILY_PAIRS},       {"x-sjis", FAMILY_PAIRS},
+    {"cp936", FAMILY_PAIRS},       {"ms936", FAMILY_PAIRS},
+    {"x-gbk", FAMILY_PAIRS},       {"windows-950", FAMILY_PAIRS},
+    {"cp950", FAMILY_PAIRS},       {"x-euc-", FAMILY_PAIRS},
+    {"iso_8859-", FAMILY_BYTES},   {"macintosh", FAMILY_BYTES},
+    {"x-mac-roman", FAMILY_BYTES}, {"x-mac-ce", FAMILY_BYTES},
+    {"cp437", FAMILY_BYTES},       {"cp85", FAMILY_BYTES},
+    {"cp866", FAMILY_BYTES},       {"iso-2022-", FAMILY_SHIFTS},
 };
 
 /* A name with a control or UTF-8 in it fits none. */

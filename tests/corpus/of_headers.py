@@ -28,6 +28,8 @@ HONEST = {
     "encoded-latin2": "=?iso-8859-2?q?Ma=BEx?= <max@example.org>",
     "encoded-iso-2022-jp": "=?ISO-2022-JP?B?GyRCOzNFRBsoQg==?= "
                            "<max@example.org>",
+    "encoded-cp932": "=?cp932?B?jlKTYw==?= <max@example.org>",
+    "encoded-macintosh": "=?macintosh?Q?M=9Fller?= <max@example.org>",
     "encoded-gbk": "=?gb2312?B?1cXI/Q==?= <max@example.org>",
     "encoded-two": "=?utf-8?q?Max?= =?utf-8?q?_Muster?= <max@example.org>",
     "at-work-brackets": '"Max @ [IP Work]" <max@example.org>',

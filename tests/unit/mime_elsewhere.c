@@ -185,14 +185,23 @@ words_of_foreign_charsets_are_searched(void **state)
                                       "=?x?q?b?=",
                                       "=?gbk?q?b=A3=C0c?=",
                                       "=?shift_jis?q?b=81=97c?=",
+                                      "=?cp932?q?b=81=97c?=",
+                                      "=?CP936?q?b=A3=C0c?=",
+                                      "=?macintosh?q?b=40c=9F?=",
+                                      "=?x-mac-arabic?q?bc?=",
                                       "=?big5?q?b=A2=49c?=",
                                       "=?euc-jp?q?b=A1=F7c?=",
                                       "=?iso-2022-jp?q?b=1B$B!w=1B(Bc?=",
                                       "=?iso-2022-kr?q?b=0E#=40=0Fc?="};
-    static const char *const no[] = {
-        "=?koi8-r?q?=C1=C2?=",      "=?gbk?q?b=81=40c?=",
-        "=?shift_jis?q?b=83=40c?=", "=?iso-2022-jp?q?b=1B$B$=40=1B(Bc?=",
-        "=?iso-8859-15?q?b=C0c?=",  "=?big5?q?=A4=40b?="};
+    static const char *const no[] = {"=?koi8-r?q?=C1=C2?=",
+                                     "=?gbk?q?b=81=40c?=",
+                                     "=?cp932?q?b=83=40c?=",
+                                     "=?macintosh?q?M=9Fller?=",
+                                     "=?iso_8859-1:1987?q?b=A3c?=",
+                                     "=?shift_jis?q?b=83=40c?=",
+                                     "=?iso-2022-jp?q?b=1B$B$=40=1B(Bc?=",
+                                     "=?iso-8859-15?q?b=C0c?=",
+                                     "=?big5?q?=A4=40b?="};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
