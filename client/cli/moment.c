@@ -25,6 +25,18 @@ offset_read(const char *text, long *out_seconds)
     return true;
 }
 
+/* Not 30 February, of which timegm would make another day. */
+static bool
+is_day(const struct tm *parts)
+{
+    struct tm day = {.tm_year = parts->tm_year,
+                     .tm_mon = parts->tm_mon,
+                     .tm_mday = parts->tm_mday};
+
+    (void)timegm(&day);
+    return day.tm_mday == parts->tm_mday;
+}
+
 /* RFC 3339, section 5.6. A bare date is its first second in UTC. */
 bool
 moment_read(const char *text, int64_t *out)
@@ -33,7 +45,7 @@ moment_read(const char *text, int64_t *out)
     const char *rest = strptime(text, "%Y-%m-%d", &parts);
     long offset = 0;
 
-    if (!rest)
+    if (!rest || !is_day(&parts))
         return false;
     if (*rest != '\0') {
         if (*rest != 'T' && *rest != 't' && *rest != ' ')
