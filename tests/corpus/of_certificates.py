@@ -3,7 +3,7 @@ from cms import canonical, signed_data, signer
 from der import P256, Rsa, algorithm, integer, octets, oid, seq, tlv
 from mails import TEXT, encoded, header
 from pki import (DAY, ENCIPHERS, NON_REPUDIATION, NOW, SERVER_AUTH, SIGNS,
-                 Certificate, email_rdn, extension, rfc822, smtp_utf8)
+                 Certificate, email_rdn, extension, rdn, rfc822, smtp_utf8)
 
 
 class OtherKind(Rsa):
@@ -371,6 +371,9 @@ def broken(c):
             one.dp = one.dq = 1
         c.bad("odd-exponent-" + name, mail(c, w.issue(
             one, "max@example.org")), "weak-key")
+    c.bad("odd-subject-not-utf8", mail(c, w.issue(
+        key, "max@example.org", subject=(rdn("2.5.4.11", tlv(
+            0x0C, b"\xff\xfe")),))), "no-signer-certificate")
     for name, kind in {"oaep": "1.2.840.113549.1.1.7",
                        "unknown": "1.2.3.4"}.items():
         c.bad("odd-key-" + name, mail(c, w.issue(
