@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/base/fd.h"
@@ -226,20 +228,42 @@ call_set_fd_option(struct call *c, const struct arguments *a,
 /* ---- the caller
  * ------------------------------------------------------------------ */
 
+/* The terminal whose device number is DEV, under one of the usual names. */
+static bool
+terminal_named(dev_t dev, char *out, size_t size)
+{
+    static const struct {
+        const char *name;
+        unsigned first;
+    } kinds[] = {{"/dev/pts/%u", 0}, {"/dev/tty%u", 0}, {"/dev/ttyS%u", 64}};
+
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        struct stat s;
+
+        (void)snprintf(out, size, kinds[i].name, minor(dev) - kinds[i].first);
+        if (stat(out, &s) == 0 && S_ISCHR(s.st_mode) && s.st_rdev == dev)
+            return true;
+    }
+    return false;
+}
+
+/* mutt and git run commands with all three in pipes: then it is the one of
+ * their session, for whose name /dev/tty itself is no word to another
+ * process. */
 static const char *
 terminal_find(char *out, size_t size)
 {
     AUTO(fd) int fd = -1;
+    unsigned dev;
 
     for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
         if (ttyname_r(i, out, size) == 0)
             return out;
-    /* Its own name says nothing to another process: the session's does. */
     fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (fd >= 0 && ttyname_r(fd, out, size) == 0 &&
-        strcmp(out, "/dev/tty") != 0)
-        return out;
-    return NULL;
+    return fd >= 0 && ioctl(fd, TIOCGDEV, &dev) == 0 &&
+                   terminal_named(dev, out, size)
+               ? out
+               : NULL;
 }
 
 static void
