@@ -230,20 +230,6 @@ store_unref(struct token_store *store)
     free(store);
 }
 
-bool
-token_store_module_status(struct token_store *store, size_t index,
-                          const char **out_name,
-                          enum token_module_state *out_state)
-{
-    if (index >= store->module_count)
-        return false;
-    pthread_mutex_lock(&store->mutex);
-    *out_name = store->modules[index].name;
-    *out_state = store->modules[index].state;
-    pthread_mutex_unlock(&store->mutex);
-    return true;
-}
-
 /* A token of M that hangs in it. */
 static bool
 token_hangs(struct token_store *store, const struct module *m,

@@ -177,7 +177,7 @@ void tokens_request_begin(void *request);
 /* Loads the modules, initialises each in a thread of its own and looks for
  * tokens. Returns when all are ready or after start_timeout_ms; a module that
  * is late appears when it is ready, one that fails is left out (see
- * token_store_module_status). Gives *out. TOKENS_MEMORY; TOKENS_ARGUMENT when
+ * token_store_module_info). Gives *out. TOKENS_MEMORY; TOKENS_ARGUMENT when
  * a module has no name or absolute path, or there are more than 64. */
 enum tokens_err token_store_new(const struct token_config *config,
                                 struct token_store **out);
@@ -195,12 +195,6 @@ enum token_module_state {
     TOKEN_MODULE_SKIPPED /* see tokens_note_crash */
 };
 
-/* The state of module INDEX (from 0) and its name, borrowed from the store.
- * False when there is no such module. */
-bool token_store_module_status(struct token_store *store, size_t index,
-                               const char **out_name,
-                               enum token_module_state *out_state);
-
 /* What there is to say about a module. */
 struct token_module_info {
     char name[64];
@@ -214,6 +208,7 @@ struct token_module_info {
                        * failed with; 0 with nothing */
     const char *call; /* where; "" where rv is 0 */
 };
+/* Of module INDEX (from 0). False when there is no such module. */
 bool token_store_module_info(struct token_store *store, size_t index,
                              struct token_module_info *out);
 

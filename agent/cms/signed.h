@@ -124,8 +124,4 @@ struct abilities {
 };
 void capabilities_write(const struct abilities *a, struct buf *out);
 
-/* certs-only message (RFC 8551 3.8), DER; at most LIMIT_CERTIFICATES. */
-void signed_write_certs_only(const struct slice *certificates, size_t count,
-                             struct buf *out);
-
 #endif

@@ -45,26 +45,18 @@ list_add(struct certificate_list *l, struct slice certificate)
         l->item[l->n++] = certificate;
 }
 
-/* Each once. */
+/* The signer's, that to encrypt to, and the chain; each once. */
 static void
-put_certificates(const struct slice *certificates, size_t count,
-                 struct certificate_list *l, struct buf *out)
-{
-    for (size_t i = 0; i < count; i++)
-        list_add(l, certificates[i]);
-    if (l->n > 0)
-        der_put_set(out, CERTIFICATES_FIELD, l->item, l->n);
-}
-
-/* The signer's, that to encrypt to, and the chain. */
-static void
-put_certificates_of(const struct signer_spec *spec, struct buf *out)
+put_certificates(const struct signer_spec *spec, struct buf *out)
 {
     struct certificate_list l = {.n = 0};
 
     list_add(&l, spec->certificate);
     list_add(&l, spec->encryption);
-    put_certificates(spec->chain, spec->chain_count, &l, out);
+    for (size_t i = 0; i < spec->chain_count; i++)
+        list_add(&l, spec->chain[i]);
+    if (l.n > 0)
+        der_put_set(out, CERTIFICATES_FIELD, l.item, l.n);
 }
 
 /* SignerInfo version 1: issuerAndSerialNumber (RFC 5652 section 5.3). */
@@ -94,59 +86,31 @@ put_signer(const struct signer_spec *spec, struct slice signed_attrs,
     return ERR_OK;
 }
 
-/* From ContentInfo to encapContentInfo without content; the marks are to be
- * closed inside out. */
-static void
-open_detached(size_t mark[3], struct buf *out)
-{
-    mark[0] = der_open(out, TAG_SEQUENCE);
-    der_put_oid(out, OID_SIGNED_DATA);
-    mark[1] = der_open(out, TAG_CONTEXT_CONSTRUCTED);
-    mark[2] = der_open(out, TAG_SEQUENCE);
-    der_put_number(out, 1);
-}
-
-static void
-close_detached(const size_t mark[3], struct buf *out)
-{
-    for (int i = 2; i >= 0; i--)
-        der_close(out, mark[i]);
-}
-
 enum err
 signed_write_detached(const struct signer_spec *spec, struct slice signed_attrs,
                       struct slice signature, struct buf *out,
                       struct problem *p)
 {
     AUTO(buf) struct buf object = {0};
-    size_t mark[3];
+    size_t info, content, data;
     enum err e;
 
-    open_detached(mark, &object);
+    info = der_open(&object, TAG_SEQUENCE);
+    der_put_oid(&object, OID_SIGNED_DATA);
+    content = der_open(&object, TAG_CONTEXT_CONSTRUCTED);
+    data = der_open(&object, TAG_SEQUENCE);
+    der_put_number(&object, 1);
     put_digest_algorithms(spec->hash, &object);
     der_put_algorithm(&object, OID_DATA); /* encapContentInfo looks alike */
-    put_certificates_of(spec, &object);
+    put_certificates(spec, &object);
     e = put_signer(spec, signed_attrs, signature, &object, p);
     if (e != ERR_OK)
         return e;
-    close_detached(mark, &object);
+    der_close(&object, data);
+    der_close(&object, content);
+    der_close(&object, info);
     buf_add_slice(out, buf_slice(&object));
     return ERR_OK;
-}
-
-void
-signed_write_certs_only(const struct slice *certificates, size_t count,
-                        struct buf *out)
-{
-    struct certificate_list l = {.n = 0};
-    size_t mark[3];
-
-    open_detached(mark, out);
-    der_put(out, TAG_SET, slice_of(NULL, 0));
-    der_put_algorithm(out, OID_DATA);
-    put_certificates(certificates, count, &l, out);
-    der_put(out, TAG_SET, slice_of(NULL, 0));
-    close_detached(mark, out);
 }
 
 /* ---- with the content inside ----------------------------------------------
@@ -194,7 +158,7 @@ signed_writer_end(struct signed_writer *w, const struct signer_spec *spec,
         return e;
     /* Out of the string, [0] and encapContentInfo. */
     buf_add(&tail, end_of_contents, 6);
-    put_certificates_of(spec, &tail);
+    put_certificates(spec, &tail);
     if ((e = put_signer(spec, signed_attrs, signature, &tail, p)) != ERR_OK)
         return e;
     buf_add(&tail, end_of_contents, 6);

@@ -1,6 +1,7 @@
 #include "agent/cms/certview.h"
 #include "agent/cms/der.h"
 #include "agent/cms/signed.h"
+#include "tests/unit/certs_only.h"
 #include "tests/unit/cms_fixture.h"
 
 /* The value of the attribute OID in a SET OF Attribute, or empty. */
@@ -243,7 +244,7 @@ certificates_alone_travel_without_signers(void **state)
     AUTO(buf) struct buf content = {0};
 
     (void)state;
-    signed_write_certs_only(both, 2, &object);
+    certs_only_make(both, 2, &object);
     assert_int_equal(
         read_signed(buf_slice(&object), 4096, &read, &content, NULL), ERR_OK);
     assert_int_equal(read.certificate_count, 2);

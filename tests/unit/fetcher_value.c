@@ -7,6 +7,7 @@
 
 #include "agent/cms/oid.h"
 #include "agent/fetcher/value.h"
+#include "tests/unit/certs_only.h"
 #include "validator_make.h"
 
 static struct made root, ca, alice;
@@ -16,7 +17,7 @@ certs_only(struct buf *out)
 {
     const struct slice all[] = {ca.der, alice.der};
 
-    signed_write_certs_only(all, 2, out);
+    certs_only_make(all, 2, out);
     return buf_slice(out);
 }
 
@@ -140,7 +141,7 @@ what_is_no_signed_data_is_refused(void **state)
 
     (void)state;
     assert_int_equal(value_smime(alice.der, &room, &item, &p), ERR_BAD_MESSAGE);
-    signed_write_certs_only(NULL, 0, &none);
+    certs_only_make(NULL, 0, &none);
     assert_int_equal(value_smime(buf_slice(&none), &room, &item, &p),
                      ERR_BAD_MESSAGE);
 }

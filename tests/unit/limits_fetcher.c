@@ -2,8 +2,8 @@
  * more. */
 #include <openssl/obj_mac.h>
 
-#include "agent/cms/signed.h"
 #include "fetcher_double.h"
+#include "tests/unit/certs_only.h"
 #include "validator_make.h"
 
 static struct made root, small, large, larges[6];
@@ -113,10 +113,8 @@ bytes_of_one_value(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(all); i++)
         all[i] = larges[i].der;
-    signed_write_certs_only(all, LIMIT_DIRECTORY_VALUE_BYTES / large.der.n,
-                            &fits);
-    signed_write_certs_only(all, LIMIT_DIRECTORY_VALUE_BYTES / large.der.n + 1,
-                            &over);
+    certs_only_make(all, LIMIT_DIRECTORY_VALUE_BYTES / large.der.n, &fits);
+    certs_only_make(all, LIMIT_DIRECTORY_VALUE_BYTES / large.der.n + 1, &over);
     assert_true(fits.len <= LIMIT_DIRECTORY_VALUE_BYTES);
     assert_true(over.len > LIMIT_DIRECTORY_VALUE_BYTES);
     c = asked(1, 1, "userSMIMECertificate;binary", buf_slice(&fits));

@@ -78,27 +78,6 @@ a_message_of_certificates_is_read(void **state)
 }
 
 static void
-what_is_written_is_what_the_other_writer_writes(void **state)
-{
-    const struct slice both[] = {slice_of(one, sizeof(one)),
-                                 slice_of(two, sizeof(two))};
-    AUTO(buf) struct buf ours = {0};
-    AUTO(buf) struct buf theirs = {0};
-    struct problem p = {0};
-    struct sink_buf to;
-
-    (void)state;
-    sink_buf_init(&to, &ours, SIZE_MAX);
-    assert_int_equal(certs_only_begin(&to.s, sizeof(one) + sizeof(two), &p),
-                     ERR_OK);
-    buf_add(&ours, one, sizeof(one));
-    buf_add(&ours, two, sizeof(two));
-    assert_int_equal(certs_only_end(&to.s, &p), ERR_OK);
-    signed_write_certs_only(both, 2, &theirs);
-    assert_true(slice_equal(buf_slice(&ours), buf_slice(&theirs)));
-}
-
-static void
 der_and_bare_base64_are_handed_on(void **state)
 {
     static const uint8_t der[] = {0x30, 0x05, 0x30, 0x03, 2, 1, 1};
@@ -313,7 +292,6 @@ main(void)
         cmocka_unit_test(pem_of_any_number_is_read),
         cmocka_unit_test(a_list_of_more_than_a_mail_may_have_is_read),
         cmocka_unit_test(a_message_of_certificates_is_read),
-        cmocka_unit_test(what_is_written_is_what_the_other_writer_writes),
         cmocka_unit_test(der_and_bare_base64_are_handed_on),
         cmocka_unit_test(what_is_something_else_is_named),
         cmocka_unit_test(an_error_of_the_sink_ends_it),

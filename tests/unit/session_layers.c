@@ -5,6 +5,7 @@
 #include "agent/session/reading.h"
 
 #include "agent/cms/der.h"
+#include "tests/unit/certs_only.h"
 #include "tests/unit/session_mail.h"
 
 #define HEAD "From: A <a@example.org>\nTo: b@example.org\nSubject: s\n"
@@ -353,7 +354,7 @@ certificates_without_a_signer_sign_nothing(void **state)
 
     (void)state;
     alone();
-    signed_write_certs_only(&certificate, 1, &der);
+    certs_only_make(&certificate, 1, &der);
     signed_by_hand(PART, buf_slice(&der), &mail);
     open_mail(&mail, &o);
     assert_string_equal(verdict_of(&o), "bad");

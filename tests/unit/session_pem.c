@@ -3,8 +3,8 @@
 
 #include <openssl/evp.h>
 
-#include "agent/cms/signed.h"
 #include "agent/session/pem.h"
+#include "tests/unit/certs_only.h"
 
 /* All that is looked at is the outermost element. */
 static const uint8_t one[] = {0x30, 0x05, 0x30, 0x03, 2, 1, 1};
@@ -47,7 +47,7 @@ der_and_pem_and_certs_only_are_read(void **state)
     add_pem(&pem, "PRIVATE KEY", both[1]);
     add_pem(&pem, "CERTIFICATE", both[1]);
     assert_int_equal(count_of(buf_slice(&pem), ERR_OK), 2);
-    signed_write_certs_only(both, 2, &p7c);
+    certs_only_make(both, 2, &p7c);
     assert_int_equal(count_of(buf_slice(&p7c), ERR_OK), 2);
     add_pem(&p7b, "PKCS7", buf_slice(&p7c));
     assert_int_equal(count_of(buf_slice(&p7b), ERR_OK), 2);
@@ -71,7 +71,7 @@ what_is_damaged_is_refused(void **state)
              ERR_BAD_CERTIFICATE);
     add_pem(&pem, "PRIVATE KEY", der);
     count_of(buf_slice(&pem), ERR_BAD_CERTIFICATE);
-    signed_write_certs_only(&der, 1, &p7c);
+    certs_only_make(&der, 1, &p7c);
     for (size_t n = 0; n < p7c.len; n++)
         count_of(slice_of(p7c.data, n), ERR_BAD_CERTIFICATE);
     for (size_t n = 0; n < sizeof(one); n++)

@@ -108,19 +108,18 @@ a_module_that_hangs_in_its_start_hides_no_other(void **state)
         {.name = "none", .path = "/none.so"}};
     struct token_config c = {
         .modules = modules, .module_count = 3, .start_timeout_ms = 100};
-    enum token_module_state s;
-    const char *name = NULL;
+    struct token_module_info info;
     struct token *t = NULL;
 
     (void)state;
     faults("C_Initialize ~1500 1\n");
     assert_int_equal(open_store_with(c), TOKENS_OK);
-    assert_true(token_store_module_status(store, 0, &name, &s));
-    assert_string_equal(name, "fault");
-    assert_int_equal(s, TOKEN_MODULE_STARTING);
-    assert_true(token_store_module_status(store, 2, &name, &s));
-    assert_int_equal(s, TOKEN_MODULE_FAILED);
-    assert_false(token_store_module_status(store, 3, &name, &s));
+    assert_true(token_store_module_info(store, 0, &info));
+    assert_string_equal(info.name, "fault");
+    assert_int_equal(info.state, TOKEN_MODULE_STARTING);
+    assert_true(token_store_module_info(store, 2, &info));
+    assert_int_equal(info.state, TOKEN_MODULE_FAILED);
+    assert_false(token_store_module_info(store, 3, &info));
     assert_int_equal(token_store_find(store, "one", &t), TOKENS_OK);
     /* When the late one is there, its tokens are the same tokens. */
     assert_int_equal(token_store_refresh(store, 5000), TOKENS_OK);
@@ -134,8 +133,7 @@ one_token_behind_two_modules_is_one(void **state)
         {.name = "fault", .path = FAULTMOD_PATH}};
     struct token_config c = {.modules = modules, .module_count = 2};
     struct token *all[16], *t = NULL;
-    enum token_module_state s;
-    const char *name = NULL;
+    struct token_module_info module;
 
     (void)state;
     /* The second C_Initialize says that it was done. SoftHSM's own does not
@@ -143,8 +141,8 @@ one_token_behind_two_modules_is_one(void **state)
     faults("C_Initialize ~200 1\n");
     assert_int_equal(open_store_with(c), TOKENS_OK);
     for (size_t i = 0; i < 2; i++) {
-        assert_true(token_store_module_status(store, i, &name, &s));
-        assert_int_equal(s, TOKEN_MODULE_READY);
+        assert_true(token_store_module_info(store, i, &module));
+        assert_int_equal(module.state, TOKEN_MODULE_READY);
     }
     assert_int_equal(token_store_find(store, "one", &t), TOKENS_OK);
     size_t n = token_store_list(store, all, 16);
