@@ -38,6 +38,21 @@ change_held(struct hold *h, const uint8_t *old_pin, size_t old_len,
     return rv == CKR_OK ? TOKENS_OK : change_err(h);
 }
 
+/* Holds T, which has a PIN or could have one; nothing is held on an error. */
+static enum tokens_err
+hold_initialized(struct token *t, struct hold *h, struct token_info *out)
+{
+    rv_forget();
+    enum tokens_err e = hold_begin(t, true, h);
+    if (e)
+        return e;
+    token_get_info(t, out);
+    if (out->initialized)
+        return TOKENS_OK;
+    hold_drop(h);
+    return TOKENS_UNINITIALIZED;
+}
+
 enum tokens_err
 token_change_pin(struct token *t, const uint8_t *old_pin, size_t old_len,
                  const uint8_t *pin, size_t pin_len)
@@ -45,17 +60,11 @@ token_change_pin(struct token *t, const uint8_t *old_pin, size_t old_len,
     struct token_info info;
     struct hold h;
 
-    rv_forget();
-    enum tokens_err e = hold_begin(t, true, &h);
+    enum tokens_err e = hold_initialized(t, &h, &info);
     if (e)
         return e;
-    token_get_info(t, &info);
-    if (!info.initialized)
-        e = TOKENS_UNINITIALIZED;
-    else if (info.pin_locked)
-        e = TOKENS_PIN_BLOCKED;
-    if (e == TOKENS_OK)
-        e = pin_check_form(&info, old_pin, old_len);
+    e = info.pin_locked ? TOKENS_PIN_BLOCKED
+                        : pin_check_form(&info, old_pin, old_len);
     if (e == TOKENS_OK)
         e = pin_check_form(&info, pin, pin_len);
     if (!pin || !old_pin)
@@ -103,14 +112,10 @@ token_unblock_pin(struct token *t, const uint8_t *puk, size_t puk_len,
     struct token_info info;
     struct hold h;
 
-    rv_forget();
-    enum tokens_err e = hold_begin(t, true, &h);
+    enum tokens_err e = hold_initialized(t, &h, &info);
     if (e)
         return e;
-    token_get_info(t, &info);
-    if (!info.initialized)
-        e = TOKENS_UNINITIALIZED;
-    else if (info.puk_locked)
+    if (info.puk_locked)
         e = TOKENS_PUK_BLOCKED;
     else if (puk ? puk_len == 0 || puk_len > LIMIT_PIN_BYTES
                  : puk_len || !info.protected_path)

@@ -159,22 +159,13 @@ token_json(const struct token_record *t)
 }
 
 static enum err
-read_tokens(struct request *r, uint32_t *cursor, json_t *list)
+token_add(struct request *r, struct slice record, void *list)
 {
-    struct page page = {.cursor = *cursor};
-    struct list_reply reply;
-    enum err e = keyholder_call(r, MSG_TOKENS, &page, NULL, 0, &reply);
+    struct token_record t;
 
-    if (e != ERR_OK)
-        return e;
-    for (size_t i = 0; i < reply.records.n; i++) {
-        struct token_record t;
-
-        if (!record_decode(RECORD_token_record, reply.records.item[i], &t))
-            return fail(&r->problem, ERR_INTERNAL, "a malformed token record");
-        json_array_append_new(list, token_json(&t));
-    }
-    *cursor = reply.next;
+    if (!record_decode(RECORD_token_record, record, &t))
+        return fail(&r->problem, ERR_INTERNAL, "a malformed token record");
+    json_array_append_new(list, token_json(&t));
     return ERR_OK;
 }
 
@@ -184,18 +175,12 @@ keys_tokens(struct request *r, json_t **out)
     struct empty nothing;
     enum err e = session_narrow(r, VERB_LOOK, 0, slice_of(NULL, 0));
     json_t *list = json_array();
-    uint32_t cursor = 0;
 
     *out = json_object();
     json_object_set_new(*out, "tokens", list);
     if (e == ERR_OK)
         e = keyholder_call(r, MSG_LOOK, NULL, NULL, 0, &nothing);
-    if (e != ERR_OK)
-        return e;
-    do
-        e = read_tokens(r, &cursor, list);
-    while (e == ERR_OK && cursor != 0);
-    return e;
+    return e == ERR_OK ? keyholder_list(r, MSG_TOKENS, token_add, list) : e;
 }
 
 enum err

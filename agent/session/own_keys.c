@@ -5,6 +5,7 @@
 #include "agent/base/key_name.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
+#include "agent/session/channels.h"
 #include "agent/session/describe.h"
 
 static void
@@ -55,41 +56,19 @@ own_keys_add(struct own_keys *keys, const struct key_record *record)
     copy_text(record->uri, k->uri);
 }
 
-/* Reads one page; *cursor is set to the next, 0 after the last. */
 static enum err
-read_page(struct request *r, enum message m, uint32_t *cursor,
-          struct own_keys *keys)
+key_add(struct request *r, struct slice bytes, void *arg)
 {
-    struct page page = {.cursor = *cursor};
-    struct list_reply reply;
-    enum err e = keyholder_call(r, m, &page, NULL, 0, &reply);
+    struct own_keys *keys = arg;
+    struct key_record record;
 
-    if (e != ERR_OK)
-        return e;
-    for (size_t i = 0; i < reply.records.n; i++) {
-        struct key_record record;
-
-        if (!record_decode(RECORD_key_record, reply.records.item[i], &record))
-            return fail(&r->problem, ERR_INTERNAL, "a malformed key record");
-        if (keys->count >= LIMIT_OWN_KEYS)
-            return fail(&r->problem, ERR_LIMIT, "more than %d keys",
-                        LIMIT_OWN_KEYS);
-        own_keys_add(keys, &record);
-    }
-    *cursor = reply.next;
+    if (!record_decode(RECORD_key_record, bytes, &record))
+        return fail(&r->problem, ERR_INTERNAL, "a malformed key record");
+    if (keys->count >= LIMIT_OWN_KEYS)
+        return fail(&r->problem, ERR_LIMIT, "more than %d keys",
+                    LIMIT_OWN_KEYS);
+    own_keys_add(keys, &record);
     return ERR_OK;
-}
-
-static enum err
-read_pages(struct request *r, enum message m, struct own_keys *keys)
-{
-    uint32_t cursor = 0;
-    enum err e;
-
-    do
-        e = read_page(r, m, &cursor, keys);
-    while (e == ERR_OK && cursor != 0);
-    return e;
 }
 
 static enum err
@@ -119,7 +98,7 @@ enum err
 own_keys_read(struct request *r, struct own_keys *out)
 {
     struct own_keys keys = {0};
-    enum err e = read_pages(r, MSG_KEYS, &keys);
+    enum err e = keyholder_list(r, MSG_KEYS, key_add, &keys);
 
     if (e != ERR_OK) {
         own_keys_drop(&keys);
@@ -164,7 +143,7 @@ enum err
 keyless_load(struct request *r, struct own_keys *out)
 {
     struct own_keys keys = {0};
-    enum err e = read_pages(r, MSG_KEYLESS, &keys);
+    enum err e = keyholder_list(r, MSG_KEYLESS, key_add, &keys);
 
     if (e == ERR_OK)
         e = describe(r, false, &keys);

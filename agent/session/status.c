@@ -26,40 +26,29 @@ login_json(const struct token_record *t)
 }
 
 static enum err
-count_tokens(struct request *r, uint32_t *cursor, struct counts *out)
+token_count(struct request *r, struct slice record, void *arg)
 {
-    struct page page = {.cursor = *cursor};
-    struct list_reply reply;
-    enum err e = keyholder_call(r, MSG_TOKENS, &page, NULL, 0, &reply);
+    struct counts *counts = arg;
+    struct token_record t;
 
-    if (e != ERR_OK)
-        return e;
-    for (size_t i = 0; i < reply.records.n; i++) {
-        struct token_record t;
-
-        if (!record_decode(RECORD_token_record, reply.records.item[i], &t))
-            return fail(&r->problem, ERR_INTERNAL, "a malformed token record");
-        out->tokens++;
-        if (!(t.flags & TOKEN_UNLOCKED))
-            continue;
-        out->unlocked++;
-        json_array_append_new(out->logins, login_json(&t));
+    if (!record_decode(RECORD_token_record, record, &t))
+        return fail(&r->problem, ERR_INTERNAL, "a malformed token record");
+    counts->tokens++;
+    if (t.flags & TOKEN_UNLOCKED) {
+        counts->unlocked++;
+        json_array_append_new(counts->logins, login_json(&t));
     }
-    *cursor = reply.next;
     return ERR_OK;
 }
 
 static enum err
-count_keys(struct request *r, uint32_t *cursor, struct counts *out)
+key_count(struct request *r, struct slice record, void *arg)
 {
-    struct page page = {.cursor = *cursor};
-    struct list_reply reply;
-    enum err e = keyholder_call(r, MSG_KEYS, &page, NULL, 0, &reply);
+    struct counts *counts = arg;
 
-    if (e != ERR_OK)
-        return e;
-    out->keys += (json_int_t)reply.records.n;
-    *cursor = reply.next;
+    (void)r;
+    (void)record;
+    counts->keys++;
     return ERR_OK;
 }
 
@@ -67,19 +56,12 @@ count_keys(struct request *r, uint32_t *cursor, struct counts *out)
 static bool
 ask_keyholder(struct request *r, struct counts *out)
 {
-    uint32_t cursor = 0;
-    enum err e = keyholder_narrow(r, VERB_LOOK);
-
-    if (e != ERR_OK)
+    if (keyholder_narrow(r, VERB_LOOK) != ERR_OK)
         return false;
-    do
-        e = count_tokens(r, &cursor, out);
-    while (e == ERR_OK && cursor != 0);
-    cursor = 0;
-    while (e == ERR_OK && (e = count_keys(r, &cursor, out)) == ERR_OK &&
-           cursor != 0)
-        continue;
-    return r->session->keyholder >= 0;
+    if (keyholder_list(r, MSG_TOKENS, token_count, out) != ERR_OK ||
+        keyholder_list(r, MSG_KEYS, key_count, out) != ERR_OK)
+        return r->session->keyholder >= 0;
+    return true;
 }
 
 static bool

@@ -231,6 +231,13 @@ bool tokens_are_several(json_t *tokens);
 /* "unlocked", and until when. */
 void login_text(json_t *login, struct buf *out);
 
+/* ---- stored.c ------------------------------------------------------------ */
+
+/* The reply of Keys.Import or Keys.Install: DONE ("Imported") to each of LIST,
+ * with its warnings; as JSON where that is asked for. Gives the exit code. */
+int stored_say(const struct arguments *a, json_t *reply, const char *list,
+               const char *done);
+
 /* ---- call_asking.c
  * ----------------------------------------------------------- */
 

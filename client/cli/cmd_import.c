@@ -127,48 +127,13 @@ import_asking(const struct arguments *a, json_t **out)
     }
 }
 
-static void
-imported_say(json_t *one)
-{
-    char addresses[1024], date[TIME_TEXT_BYTES];
-    int64_t end = number_of(one, "not_after");
-
-    texts_join(json_object_get(one, "addresses"), addresses, sizeof(addresses));
-    fputs(flag_of(one, "already") ? "Already there: " : "Imported: ", stdout);
-    if (addresses[0] != '\0')
-        fputs(addresses, stdout);
-    else
-        show_text(stdout, text_of(one, "label"));
-    fputs(", on token ", stdout);
-    show_text(stdout, text_of(one, "token"));
-    if (end != 0)
-        printf(", until %s", date_text(end, date));
-    fputs(", id ", stdout);
-    show_text(stdout, text_of(one, "id"));
-    putchar('\n');
-}
-
 static int
 run(const struct arguments *a)
 {
     AUTO(json) json_t *reply = NULL;
-    json_t *list, *one;
-    long long chain;
-    size_t i;
     int e = import_asking(a, &reply);
 
-    if (e != EXIT_DONE)
-        return e;
-    warnings_say(reply);
-    if (arguments_flag(a, "json"))
-        return show_json(stdout, reply);
-    list = json_object_get(reply, "imported");
-    json_array_foreach(list, i, one) imported_say(one);
-    chain = (long long)number_of(reply, "chain");
-    if (chain > 0)
-        printf("With %lld certificate%s of issuers.\n", chain,
-               chain == 1 ? "" : "s");
-    return output_finish(EXIT_DONE);
+    return e == EXIT_DONE ? stored_say(a, reply, "imported", "Imported") : e;
 }
 
 const struct command command_import = {
