@@ -432,7 +432,7 @@ say_unsigned(FILE *to, json_t *report, const char *first, const char *own)
 static void
 say_unseen(FILE *to, json_t *report)
 {
-    fputs("Valid signature, but the message names no sender to compare.\n", to);
+    fputs("Valid signature, but no sender came with it to compare.\n", to);
     signers_each(to, report, true, "  signed by ", say_holder_line, 4);
     signers_each(to, report, false, "  signed by ", say_holder_line, 4);
 }
@@ -491,7 +491,7 @@ warnings_say(json_t *reply)
 
     json_array_foreach(json_object_get(reply, "warnings"), i, warning)
     {
-        fputs("smime: note: ", stderr);
+        fprintf(stderr, "%s: note: ", cli_program);
         show_text(stderr,
                   json_string_value(warning) ? json_string_value(warning) : "");
         fputc('\n', stderr);

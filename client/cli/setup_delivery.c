@@ -21,8 +21,7 @@ const char setup_procmail[] =
     "| formail -I \"X-Smime-Verdict: $SMIME_VERDICT\"\n"
     "\n"
     "# To keep mail decrypted, which is for a disk that is encrypted itself,\n"
-    "# take the # away. What cannot be opened, or has a bad signature, stays\n"
-    "# as it came.\n"
+    "# take the # away. What cannot be decrypted stays as it came.\n"
     "#:0 fw\n"
     "#* ^Content-Type:.*application/(x-)?pkcs7-mime\n"
     "#| {smime} decrypt 2>/dev/null\n";

@@ -196,8 +196,9 @@ static const struct {
     [OUTCOME_BAD] = {"BADSIG", NULL, "BAD signature by"},
 };
 
+/* But for SAID, which was told already. */
 static void
-reasons_say(json_t *signer)
+reasons_say(json_t *signer, const char *said)
 {
     json_t *reason;
     size_t i;
@@ -206,6 +207,8 @@ reasons_say(json_t *signer)
     {
         const char *word = json_string_value(reason);
 
+        if (word && strcmp(word, said) == 0)
+            continue;
         fputs("  ", stderr);
         show_text(stderr, reason_sentence(word ? word : ""));
         fputc('\n', stderr);
@@ -236,7 +239,7 @@ signer_tell(const struct git_options *o, json_t *signer, enum outcome outcome)
         fprintf(stderr, ", %s",
                 time_text(number_of(signer, "signing_time"), when));
     fputc('\n', stderr);
-    reasons_say(signer);
+    reasons_say(signer, outcome == OUTCOME_OTHER ? "from-mismatch" : "");
     return outcome == OUTCOME_GOOD ? EXIT_DONE : EXIT_NO;
 }
 
