@@ -22,6 +22,8 @@ enum key_name {
 enum key_name key_name_of(const char *wanted, const char *id, const char *uri,
                           const char *label);
 
+/* It begins like a pkcs11: URI; whether it is one that can be read is for
+ * key_name_of. */
 bool key_name_is_uri(const char *wanted);
 
 #endif

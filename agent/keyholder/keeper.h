@@ -11,6 +11,7 @@
 /* An operation that takes longer than this is told of. */
 #define NOTICE_DELAY_MS 2000
 
+/* Starts it; false when no thread is to be had. */
 MUST_USE bool keeper_start(struct keyholder *k);
 
 /* Something will end earlier than was known: looks at the limits again. */

@@ -123,7 +123,9 @@ void client_audit_use(struct client *c, const char *operation,
 void client_audit_no_key(struct client *c, struct slice wanted);
 
 /* ---- what sessions ask for; each answers with its problem or its reply ----
- */
+ * REQUEST is borrowed, slices of *out from ROOM. Errors are those that the
+ * session is told, err.h. What the session's mark does not allow was refused
+ * before. */
 
 /* Slices of a reply borrow from here. */
 struct reply_room {

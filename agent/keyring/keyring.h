@@ -121,6 +121,9 @@ MUST_USE enum err keyring_judge_path(struct keyring *k, const struct brought *b,
                                      struct check_reply *out,
                                      struct problem *p);
 
+/* The certificate that mail to ADDRESS is encrypted to today. That there is
+ * none is no error: the state says it, with a reason. OUT borrows from BYTES.
+ * Errors: those of the store and of the validator. */
 MUST_USE enum err keyring_recipient(struct keyring *k, struct slice address,
                                     struct answer_bytes *bytes,
                                     struct recipient_reply *out,

@@ -22,6 +22,8 @@ struct packet_header {
     uint16_t code; /* of a problem: enum err */
 };
 
+/* One packet; BODY and FDS (at most LIMIT_FRAME_FDS) are borrowed. Waits until
+ * there is room for it. False: errno. */
 bool packet_send(int fd, struct packet_header header, struct slice body,
                  const int *fds, int fd_count);
 

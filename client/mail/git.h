@@ -25,7 +25,11 @@ struct git_options {
 void git_status(const struct git_options *o, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* From stdin: the signature, PEM, to stdout. Gives the exit code; what was
+ * wrong has been said. */
 int git_sign(const struct git_options *o);
+/* What git hands over on stdin, against o->signature. Gives EXIT_DONE only when
+ * the signature is good, and its maker the committer or tagger. */
 int git_verify(const struct git_options *o);
 
 #endif
