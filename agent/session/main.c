@@ -12,6 +12,7 @@
 #include "agent/base/harden.h"
 #include "agent/base/log.h"
 #include "agent/session/policy.h"
+#include "agent/session/rehearsal.h"
 #include "agent/session/resident.h"
 #include "agent/session/zygote.h"
 
@@ -49,6 +50,7 @@ main(int argc, char **argv)
     }
     harden_process(true);
     zygote_warm_up();
+    (void)rehearsal_hold();
     resident_find();
     sandbox_files(NULL);
     sandbox_prepare(SANDBOX_SESSION);

@@ -9,6 +9,7 @@
 #include "agent/base/err.h"
 #include "agent/base/fd.h"
 #include "agent/base/mem.h"
+#include "agent/session/rehearsal.h"
 
 #define PAGE_BYTES         ((uintptr_t)4096)
 #define RANGES             16
@@ -144,6 +145,8 @@ resident_settle(void)
     forget(here - GROWN_STACK_BYTES, here - STACK_SPARED_BYTES);
 }
 
+/* Writes to each page too: one that is there by the kernel's tables alone
+ * faults once more where a hypervisor has its own. */
 static void
 populate(uintptr_t from, uintptr_t to)
 {
@@ -151,6 +154,11 @@ populate(uintptr_t from, uintptr_t to)
     to = (to + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     if (from < to)
         (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+    for (; from < to; from += PAGE_BYTES) {
+        volatile uint8_t *first = (uint8_t *)from;
+
+        *first = *first;
+    }
 }
 
 void
@@ -164,5 +172,6 @@ resident_take(void)
         populate(data[i].from, data[i].to);
     populate(here - STACK_BYTES, here - STACK_SPARED_BYTES);
     free(fresh);
+    rehearsal_recall();
     (void)clock_ms(); /* maps the vDSO */
 }
