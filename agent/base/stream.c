@@ -165,8 +165,10 @@ stream_pump(struct stream *from, struct sink *to, struct problem *p)
         size_t got = 0;
         enum err e;
 
-        buf_reserve(&chunk, size);
-        e = stream_read(from, chunk.data, size, &got, p);
+        e = stream_read(from, buf_room(&chunk, size), size, &got, p);
+        /* What failed may have filled all of it. */
+        buf_written(&chunk, e == ERR_OK ? got : size);
+        chunk.len = 0;
         if (e != ERR_OK || got == 0)
             return e;
         if ((e = sink_write(to, chunk.data, got, p)) != ERR_OK)

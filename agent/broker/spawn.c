@@ -28,6 +28,10 @@ static const char *const kept_variables[] = {"LANG",
                                              "SMIME_AGENT_DEBUG",
                                              "DBUS_SYSTEM_BUS_ADDRESS"};
 
+/* Libraries that look for their functions when they first call them would do
+ * so again in every forked session. */
+static char bind_now[] = "LD_BIND_NOW=1";
+
 static bool
 is_kept(const char *entry)
 {
@@ -130,11 +134,11 @@ spawn_with(const struct spawn_plan *s, char *const *environment, pid_t *out)
 bool
 spawn_process(const struct spawn_plan *s, pid_t *out)
 {
-    char *kept[ARRAY_COUNT(kept_variables) + 1] = {NULL};
-    size_t n = 0;
+    char *kept[ARRAY_COUNT(kept_variables) + 2] = {bind_now};
+    size_t n = 1;
 
     for (char **e = environ; !s->whole_environment && *e; e++)
-        if (n < ARRAY_COUNT(kept_variables) && is_kept(*e))
+        if (n < ARRAY_COUNT(kept_variables) + 1 && is_kept(*e))
             kept[n++] = *e;
     errno = spawn_with(s, s->whole_environment ? environ : kept, out);
     return errno == 0;

@@ -181,7 +181,7 @@ compressed_reader_begin(struct cms_object *o, struct compressed_reader **out,
     if ((e = read_head(b, p)) != ERR_OK ||
         (e = open_content(r, b, p)) != ERR_OK)
         return e;
-    r->in = mem_new(STREAM_CHUNK_BYTES);
+    r->in = mem_raw(STREAM_CHUNK_BYTES);
     r->z_is_open = inflateInit(&r->z) == Z_OK;
     if (!r->z_is_open)
         bug("zlib does not begin");

@@ -23,6 +23,7 @@ struct decryption {
     uint8_t *plain;
     size_t at;
     size_t len;
+    size_t most; /* of PLAIN was ever filled: what has to be wiped */
     bool ended;
     enum err failed;
 };
@@ -35,7 +36,7 @@ cannot_decrypt(struct decryption *d, enum err e, struct problem *p)
                       e == ERR_UNSUPPORTED || e == ERR_CANNOT_DECRYPT;
 
     d->failed = of_message ? ERR_CANNOT_DECRYPT : e;
-    wipe(d->plain, STREAM_CHUNK_BYTES + 2 * LIMIT_BLOCK_BYTES);
+    wipe(d->plain, d->most);
     buf_clear(&d->whole);
     return of_message ? fail(p, ERR_CANNOT_DECRYPT, NULL) : e;
 }
@@ -261,6 +262,8 @@ refill(struct decryption *d, struct problem *p)
         return e;
     if (got == 0)
         return finish(d, p);
+    if (d->most < left + got + LIMIT_BLOCK_BYTES)
+        d->most = left + got + LIMIT_BLOCK_BYTES;
     if (EVP_DecryptUpdate(d->ctx, d->plain + left, &n, d->cipher, (int)got) !=
         1)
         return ERR_CANNOT_DECRYPT;
@@ -347,8 +350,8 @@ decryption_new(struct cms_object *o, const struct ber_string *string,
     d->first = first;
     d->algorithm = *a;
     d->key = secret_copy(key.p, key.n);
-    d->cipher = mem_new(STREAM_CHUNK_BYTES);
-    d->plain = mem_new(STREAM_CHUNK_BYTES + 2 * LIMIT_BLOCK_BYTES);
+    d->cipher = mem_raw(STREAM_CHUNK_BYTES);
+    d->plain = mem_raw(STREAM_CHUNK_BYTES + 2 * LIMIT_BLOCK_BYTES);
     d->ctx = EVP_CIPHER_CTX_new();
     if (!d->ctx || !cipher_begin(d->ctx, a, key))
         return fail(p, ERR_UNSUPPORTED, "%s", cipher_name(a->cipher));
@@ -390,7 +393,7 @@ decryption_drop(struct decryption **d)
     if (!*d)
         return;
     if ((*d)->plain)
-        wipe((*d)->plain, STREAM_CHUNK_BYTES + 2 * LIMIT_BLOCK_BYTES);
+        wipe((*d)->plain, (*d)->most);
     EVP_CIPHER_CTX_free((*d)->ctx);
     secret_drop(&(*d)->key);
     buf_drop(&(*d)->whole);

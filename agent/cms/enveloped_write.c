@@ -109,11 +109,12 @@ enveloped_writer_begin(struct sink *to, enum cipher cipher,
                        size_t count, struct enveloped_writer **out,
                        struct problem *p)
 {
-    AUTO(enveloped_writer) struct enveloped_writer *w = mem_new(sizeof(*w));
+    AUTO(enveloped_writer) struct enveloped_writer *w = mem_raw(sizeof(*w));
     AUTO(secret) struct secret *key = secret_new();
     AUTO(buf) struct buf head = {0};
     enum err e;
 
+    memset(w, 0, offsetof(struct enveloped_writer, encrypted));
     if (count == 0 || !cipher_is_written(cipher))
         bug("an envelope for nobody or with a cipher not to be written");
     if (count > LIMIT_RECIPIENTS)

@@ -147,7 +147,7 @@ resident_settle(void)
 
 /* Writes to each page too: one that is there by the kernel's tables alone
  * faults once more where a hypervisor has its own. */
-static void
+UNCHECKED static void
 populate(uintptr_t from, uintptr_t to)
 {
     from &= ~(PAGE_BYTES - 1);
@@ -162,12 +162,19 @@ populate(uintptr_t from, uintptr_t to)
 }
 
 void
+resident_take_part(const void *from, size_t bytes)
+{
+    populate((uintptr_t)from, (uintptr_t)from + bytes);
+}
+
+void
 resident_take(void)
 {
     uint8_t *fresh = mem_raw(FRESH_HEAP_BYTES);
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
     populate((uintptr_t)fresh, (uintptr_t)fresh + FRESH_HEAP_BYTES);
+    populate(heap.from, heap.from + 1); /* what malloc knows of it */
     for (size_t i = 0; i < data_count; i++)
         populate(data[i].from, data[i].to);
     populate(here - STACK_BYTES, here - STACK_SPARED_BYTES);

@@ -7,6 +7,8 @@
 #ifndef AGENT_SESSION_RESIDENT_H
 #define AGENT_SESSION_RESIDENT_H
 
+#include <stddef.h>
+
 /* In the zygote, when it is warm and before its sandbox: looks where its
  * data lies and has its code copied by fork. Without /proc, or on a kernel before 5.14, nothing is gained
  * and nothing is lost. */
@@ -17,5 +19,8 @@ void resident_settle(void);
 
 /* In a session that was just forked. */
 void resident_take(void);
+
+/* The same for the first BYTES at FROM, which is the session's. */
+void resident_take_part(const void *from, size_t bytes);
 
 #endif

@@ -15,6 +15,8 @@
 #include "agent/session/resident.h"
 #include "agent/session/serve.h"
 
+#define REPLY_BYTES ((size_t)8 * 1024) /* most replies have less */
+
 /* ---- a session's life -----------------------------------------------------
  */
 
@@ -28,6 +30,14 @@ session_init(struct session *s, int broker)
                           .scratch = {.fd = -1, .broker = broker}};
     frame_init(&s->keyholder_frame);
     frame_init(&s->keyring_frame);
+}
+
+/* Room for the largest reply, of which most use a page or two: behind it
+ * the heap is used from end to end. */
+static void
+frame_take(struct frame *f)
+{
+    resident_take_part(buf_room(&f->bytes, LIMIT_FRAME_BYTES), REPLY_BYTES);
 }
 
 static bool
@@ -71,6 +81,8 @@ session_run(int ctl, int broker)
         _exit(err_exit_code(ERR_INTERNAL));
     sandbox_calls(SANDBOX_SESSION);
     session_init(&s, broker);
+    frame_take(&s.keyholder_frame);
+    frame_take(&s.keyring_frame);
     resident_take();
     if (!session_wait(&s))
         _exit(0);
