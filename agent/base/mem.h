@@ -18,9 +18,6 @@
  * A type that is a pointer drops through a pointer to the pointer. */
 #define AUTO(type) __attribute__((cleanup(type##_drop)))
 
-/* A function that touches memory nobody gave it: its own process's pages. */
-#define UNCHECKED __attribute__((no_sanitize_address))
-
 /* Hands a pointer over: its value, leaving NULL behind. */
 #define TAKE(p)                                                                \
     __extension__({                                                            \

@@ -149,6 +149,14 @@ session_hear(struct broker *b, struct connection *c)
     return scratch_answer(c->ctl, b->places.cache) ? SAID_ENOUGH : SAID_NOTHING;
 }
 
+/* Forking competes with the request that took the spare, which often is not
+ * the last one of its client. */
+static int
+refill_delay(const struct broker *b)
+{
+    return spares_count(&b->spares) >= 2 ? REFILL_QUIET_MS : REFILL_DELAY_MS;
+}
+
 static void
 client_take_back(struct broker *b, int index, bool unused)
 {
@@ -161,6 +169,7 @@ client_take_back(struct broker *b, int index, bool unused)
     clients_input(b, index);
     c->served += unused ? 0 : 1;
     b->busy_at = clock_ms();
+    spares_want(&b->spares, b->busy_at + refill_delay(b));
     if (c->state == CONNECTION_IDLE && !unused)
         session_send_ahead(b, c);
 }
@@ -263,6 +272,8 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
     children_probe(b);
     if (a_child_is_coming(b))
         return SERVING_LATER;
+    if (spares_are_full(&b->spares))
+        b->full_at = clock_ms();
     /* The session first: it reads its request while the others are told. */
     if (!channel_send(ctl, MSG_SERVE, &serve,
                       (int[]){c->fd, w->keyholder[1], w->keyring[1]}, 3))
@@ -278,14 +289,6 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
     log_debug("session %llu: process %d, rights %u",
               (unsigned long long)mark.session, (int)c->pid, mark.rights);
     return SERVING_BEGUN;
-}
-
-/* Forking competes with the request that took the spare, which often is not
- * the last one of its client. */
-static int
-refill_delay(const struct broker *b)
-{
-    return spares_count(&b->spares) >= 2 ? REFILL_QUIET_MS : REFILL_DELAY_MS;
 }
 
 /* Who has asked twice asks again soon: a fresh session waits for that on the
@@ -328,6 +331,7 @@ serve_waiting(struct broker *b)
             return;
         switch (session_serve(b, c, place, false)) {
         case SERVING_BEGUN:
+            b->asked_at = clock_ms();
             spares_want(&b->spares, clock_ms() + refill_delay(b));
             break;
         case SERVING_LATER:
@@ -339,15 +343,17 @@ serve_waiting(struct broker *b)
     }
 }
 
-/* While requests follow one another closely and there is one to spare. */
+/* While one is at work, or they follow one another closely, and there is one
+ * to spare. Its answer asks again. */
 static bool
 refill_can_wait(const struct broker *b)
 {
     int64_t now = clock_ms();
 
     return spares_count(&b->spares) >= 2 &&
-           now - b->busy_at <= REFILL_QUIET_MS &&
-           now - b->filled_at < REFILL_LEISURE_MS;
+           (b->asked_at > b->busy_at ||
+            now - b->busy_at <= REFILL_QUIET_MS) &&
+           now - b->full_at < REFILL_LEISURE_MS;
 }
 
 static void
@@ -373,7 +379,6 @@ refill(struct broker *b)
         }
         broker_watch(b, b->spares.ctl[place], SOURCE_SPARE, place);
     }
-    b->filled_at = clock_ms();
 }
 
 /* ---- a full house

@@ -147,7 +147,7 @@ resident_settle(void)
 
 /* Writes to each page too: one that is there by the kernel's tables alone
  * faults once more where a hypervisor has its own. */
-UNCHECKED static void
+__attribute__((no_sanitize_address)) static void
 populate(uintptr_t from, uintptr_t to)
 {
     from &= ~(PAGE_BYTES - 1);

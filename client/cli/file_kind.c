@@ -244,11 +244,11 @@ look(int fd, struct buf *out, bool *whole)
     off_t at = lseek(fd, 0, SEEK_CUR);
     ssize_t n;
 
-    buf_reserve(out, LOOKED_AT_BYTES);
-    n = at < 0 ? -1 : pread(fd, out->data, LOOKED_AT_BYTES, at);
+    n = at < 0 ? -1
+               : pread(fd, buf_room(out, LOOKED_AT_BYTES), LOOKED_AT_BYTES, at);
     if (n < 0)
         return false;
-    out->len = (size_t)n;
+    buf_written(out, (size_t)n);
     *whole = n < LOOKED_AT_BYTES;
     return true;
 }
