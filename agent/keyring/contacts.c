@@ -327,27 +327,3 @@ keyring_stored(struct keyring *k, const struct stored_request *q,
                               LIMIT_CONTACTS_PAGE_BYTES, &bytes->a,
                               &out->certificates, &out->next, p);
 }
-
-/* ---- issuers ------------------------------------------------------------ */
-
-static bool
-certificate_note(void *ctx, const struct stored *row)
-{
-    *(int64_t *)ctx = row->certificate;
-    return false;
-}
-
-enum err
-keyring_issuers(struct keyring *k, struct slice fingerprint,
-                struct answer_bytes *bytes, struct list_reply *out,
-                struct problem *p)
-{
-    int64_t certificate = 0;
-    enum err e =
-        store_holders(k->store, fingerprint, certificate_note, &certificate, p);
-
-    *out = (struct list_reply){0};
-    if (e != ERR_OK || certificate == 0)
-        return e;
-    return store_issuers(k->store, certificate, &bytes->a, &out->records, p);
-}

@@ -168,7 +168,7 @@ keyring_describe_stored(struct keyring *k, const struct stored *row,
                         struct buf *out, struct description *about,
                         struct problem *p)
 {
-    struct describe_request q = {.purpose = 1};
+    struct describe_request q = {.purpose = 1, .wanted = 1};
     AUTO(buf) struct buf bytes = {0};
     struct slice_list issuers = {0};
     struct describe_reply reply;
@@ -258,9 +258,9 @@ handle(struct keyring *k, struct brought *b, enum message m,
     if (m == MSG_CONTACT_HISTORY)
         return keyring_history(k, &q->history_request, bytes, &out->list_reply,
                                p);
-    if (m == MSG_CONTACT_ISSUERS)
-        return keyring_issuers(k, q->fingerprint.fingerprint, bytes,
-                               &out->list_reply, p);
+    if (m == MSG_CONTACTS_EXPORT)
+        return keyring_export(k, &q->export_request, bytes, &out->export_reply,
+                              p);
     if (m == MSG_KEYRING_STATUS)
         return keyring_status(k, bytes, &out->keyring_status, p);
     return fail(p, ERR_NOT_ALLOWED, "not a message of a session");

@@ -161,11 +161,11 @@ MUST_USE enum err keyring_stored(struct keyring *k,
 MUST_USE enum err keyring_contact(struct keyring *k, struct slice address,
                                   bool judged, struct answer_bytes *bytes,
                                   struct list_reply *out, struct problem *p);
-/* The issuers that were kept with a certificate, nearest first: to hand them
- * out with it. */
-MUST_USE enum err keyring_issuers(struct keyring *k, struct slice fingerprint,
-                                  struct answer_bytes *bytes,
-                                  struct list_reply *out, struct problem *p);
+/* In export.c: the next addresses with all that is handed out of them. */
+MUST_USE enum err keyring_export(struct keyring *k,
+                                 const struct export_request *q,
+                                 struct answer_bytes *bytes,
+                                 struct export_reply *out, struct problem *p);
 MUST_USE enum err keyring_contact_remove(struct keyring *k,
                                          struct slice address,
                                          struct count_reply *out,

@@ -256,6 +256,20 @@ store_contact(struct store *s, struct slice address, store_visit *visit,
 }
 
 enum err
+store_by_address(struct store *s, uint32_t cursor, store_visit *visit,
+                 void *ctx, struct problem *p)
+{
+    enum err e = store_check(s, p);
+    sqlite3_stmt *st;
+
+    if (e != ERR_OK)
+        return e;
+    st = store_statement(s, STATEMENT_CONTACTS_BY_ADDRESS);
+    sqlite3_bind_int64(st, 1, cursor);
+    return store_visit_rows(s, st, visit, ctx, p);
+}
+
+enum err
 store_holders(struct store *s, struct slice fingerprint, store_visit *visit,
               void *ctx, struct problem *p)
 {

@@ -109,6 +109,12 @@ MUST_USE enum err store_contact(struct store *s, struct slice address,
                                 store_visit *visit, void *ctx,
                                 struct problem *p);
 
+/* The rows of every address behind that of the row CURSOR (0: of all), in the
+ * order of the addresses, those of one as store_contact gives them. */
+MUST_USE enum err store_by_address(struct store *s, uint32_t cursor,
+                                   store_visit *visit, void *ctx,
+                                   struct problem *p);
+
 /* The rows of one certificate, by its SHA-256: one for each address. */
 MUST_USE enum err store_holders(struct store *s, struct slice fingerprint,
                                 store_visit *visit, void *ctx,

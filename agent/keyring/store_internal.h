@@ -139,6 +139,12 @@
                            " AND c.person = 4 AND c.removed = 0 LIMIT 1")      \
     X(CONTACTS, STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"             \
                                " ORDER BY c.id")                               \
+    X(CONTACTS_BY_ADDRESS,                                                     \
+      STORED_COLUMNS "WHERE c.address_key > coalesce((SELECT address_key"      \
+                     " FROM contact WHERE id = ?1), '') AND c.removed = 0"     \
+                     " ORDER BY c.address_key, c.person = 2 DESC,"             \
+                     " c.source = 2, max(k.not_before, k.preferred) DESC,"     \
+                     " c.id DESC")                                             \
     X(CONTACTS_SHORT,                                                          \
       STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"                       \
                      " AND instr(c.address_key, lower(?2)) > 0 ORDER BY c.id") \

@@ -79,6 +79,43 @@ seen_add(struct seen *s, struct slice bytes)
     return true;
 }
 
+/* ---- what the keyring gives -----------------------------------------------
+ */
+
+struct row {
+    struct buf address, name, der, path;
+    bool is_first; /* of its address */
+};
+
+struct batch {
+    struct row row[LIMIT_LIST_ITEMS];
+    size_t n;
+    struct buf issuer[LIMIT_LIST_ITEMS];
+    size_t issuer_count;
+};
+
+static void
+batch_clear(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        buf_drop(&batch->row[i].address);
+        buf_drop(&batch->row[i].name);
+        buf_drop(&batch->row[i].der);
+        buf_drop(&batch->row[i].path);
+    }
+    for (size_t i = 0; i < batch->issuer_count; i++)
+        buf_drop(&batch->issuer[i]);
+    batch->n = batch->issuer_count = 0;
+}
+
+static void
+batch_drop(struct batch **batch)
+{
+    batch_clear(*batch);
+    free(*batch);
+    *batch = NULL;
+}
+
 /* ---- an export ------------------------------------------------------------
  */
 
@@ -89,7 +126,7 @@ struct exporting {
     bool is_counting; /* p7c begins with how long it is */
     uint64_t bytes;
     struct sink *to;
-    struct seen certificates, addresses;
+    struct seen certificates;
     struct buf text;
     size_t contact_count, certificate_count;
 };
@@ -98,7 +135,6 @@ static void
 exporting_drop(struct exporting *x)
 {
     free(x->certificates.slot);
-    free(x->addresses.slot);
     buf_drop(&x->text);
 }
 
@@ -153,25 +189,17 @@ issuer_write(struct exporting *x, struct slice der)
     return text_flush(x);
 }
 
-/* The reply borrows from the frame of the next call: a copy. */
 static enum err
-issuers_write(struct exporting *x, struct slice fingerprint)
+path_write(struct exporting *x, const struct batch *batch,
+           const struct row *row)
 {
-    struct fingerprint q = {.fingerprint = fingerprint};
-    AUTO(buf) struct buf bytes = {0};
-    size_t n[LIMIT_LIST_ITEMS], at = 0;
-    struct list_reply reply;
+    for (size_t i = 0; i < row->path.len && x->with_issuers; i++) {
+        uint8_t at = row->path.data[i];
+        struct slice der;
 
-    if (!x->with_issuers)
-        return ERR_OK;
-    TRY(keyring_call(x->r, MSG_CONTACT_ISSUERS, &q, &reply));
-    for (size_t i = 0; i < reply.records.n; i++) {
-        n[i] = reply.records.item[i].n;
-        buf_add_slice(&bytes, reply.records.item[i]);
-    }
-    for (size_t i = 0, count = reply.records.n; i < count; at += n[i++]) {
-        struct slice der = slice_of(bytes.data + at, n[i]);
-
+        if (at >= batch->issuer_count)
+            return fail(&x->r->problem, ERR_INTERNAL, "an issuer that is none");
+        der = buf_slice(&batch->issuer[at]);
         if (seen_add(&x->certificates, der))
             TRY(issuer_write(x, der));
     }
@@ -181,88 +209,17 @@ issuers_write(struct exporting *x, struct slice fingerprint)
 /* ---- contacts -------------------------------------------------------------
  */
 
-struct row {
-    struct buf address, name, der;
-    uint8_t fingerprint[32];
-    bool is_blocked;
-};
-
-struct rows {
-    struct row item[LIMIT_LIST_ITEMS];
-    size_t n;
-};
-
-static void
-rows_clear(struct rows *rows)
-{
-    for (size_t i = 0; i < rows->n; i++) {
-        buf_drop(&rows->item[i].address);
-        buf_drop(&rows->item[i].name);
-        buf_drop(&rows->item[i].der);
-    }
-    rows->n = 0;
-}
-
-/* Copies a reply, for the next call takes it away. */
-static enum err
-rows_take(struct exporting *x, const struct list_reply *reply, struct rows *out)
-{
-    rows_clear(out);
-    for (size_t i = 0; i < reply->records.n; i++) {
-        struct row *row = &out->item[out->n];
-        struct contact_record c;
-        unsigned n = sizeof(row->fingerprint);
-
-        if (!record_decode(RECORD_contact_record, reply->records.item[i], &c))
-            return fail(&x->r->problem, ERR_INTERNAL,
-                        "a malformed contact record");
-        *row = (struct row){.is_blocked = c.state == CONTACT_BLOCKED ||
-                                          c.state == CONTACT_REVOKED};
-        buf_add_slice(&row->address, c.address);
-        buf_add_slice(&row->name, c.name);
-        buf_add_slice(&row->der, c.certificate);
-        if (EVP_Digest(c.certificate.p, c.certificate.n, row->fingerprint, &n,
-                       EVP_sha256(), NULL) != 1)
-            bug("SHA-256 is there");
-        out->n++;
-    }
-    return ERR_OK;
-}
-
-static enum err
-row_issuers(struct exporting *x, const struct row *row)
-{
-    return issuers_write(x,
-                         slice_of(row->fingerprint, sizeof(row->fingerprint)));
-}
-
-/* As the keyring tells addresses apart, as far as ASCII goes. */
-static bool
-address_is_new(struct exporting *x, const struct row *row)
-{
-    AUTO(buf) struct buf folded = {0};
-
-    for (size_t i = 0; i < row->address.len; i++) {
-        uint8_t c = row->address.data[i];
-
-        buf_add_byte(&folded, c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c);
-    }
-    return seen_add(&x->addresses, buf_slice(&folded));
-}
-
 /* PEM, p7c: each certificate once, however many addresses it has. */
 static enum err
-certificates_write(struct exporting *x, const struct rows *rows, bool all)
+certificates_write(struct exporting *x, const struct batch *batch, size_t first,
+                   size_t end)
 {
-    for (size_t i = 0; i < rows->n; i++) {
-        const struct row *row = &rows->item[i];
+    for (size_t i = first; i < end; i++) {
+        const struct row *row = &batch->row[i];
 
-        if (row->is_blocked && !all)
-            continue;
-        x->contact_count += address_is_new(x, row);
         if (!seen_add(&x->certificates, buf_slice(&row->der)))
             continue;
-        TRY(row_issuers(x, row));
+        TRY(path_write(x, batch, row));
         TRY(der_write(x, buf_slice(&row->der)));
     }
     return ERR_OK;
@@ -270,23 +227,16 @@ certificates_write(struct exporting *x, const struct rows *rows, bool all)
 
 /* vCard, LDIF: one entry for an address, with all its certificates. */
 static enum err
-entry_write(struct exporting *x, const struct rows *rows, bool all)
+entry_write(struct exporting *x, const struct batch *batch, size_t start,
+            size_t end)
 {
+    const struct row *first = &batch->row[start];
     struct slice_list certificates = {0};
-    const struct row *first = NULL;
 
-    for (size_t i = 0; i < rows->n; i++) {
-        const struct row *row = &rows->item[i];
-
-        if (row->is_blocked && !all)
-            continue;
-        TRY(row_issuers(x, row));
-        first = first ? first : row;
-        certificates.item[certificates.n++] = buf_slice(&row->der);
+    for (size_t i = start; i < end; i++) {
+        TRY(path_write(x, batch, &batch->row[i]));
+        certificates.item[certificates.n++] = buf_slice(&batch->row[i].der);
     }
-    if (!first)
-        return ERR_OK;
-    x->contact_count++;
     x->certificate_count += certificates.n;
     if (x->form == FORM_VCARD)
         vcard_write(&x->text, buf_slice(&first->address),
@@ -298,65 +248,91 @@ entry_write(struct exporting *x, const struct rows *rows, bool all)
 }
 
 static enum err
-address_write(struct exporting *x, struct slice address, bool all)
+batch_write(struct exporting *x, const struct batch *batch)
 {
-    struct address q = {.address = address};
-    struct rows *rows;
-    struct list_reply reply;
-    enum err e = keyring_call(x->r, MSG_CONTACT_FIND, &q, &reply);
+    size_t end;
 
-    if (e != ERR_OK)
-        return e;
-    if (reply.records.n == 0) {
-        char shown[LIMIT_ADDRESS_BYTES * 4 + 1];
-
-        text_escape(address, shown, sizeof(shown));
-        e = fail(&x->r->problem, ERR_NO_CONTACT, NULL);
-        problem_set_subject(&x->r->problem, shown);
-        return e;
+    for (size_t i = 0; i < batch->n; i = end) {
+        for (end = i + 1; end < batch->n && !batch->row[end].is_first; end++)
+            continue;
+        x->contact_count++;
+        TRY(x->form == FORM_PEM || x->form == FORM_P7C
+                ? certificates_write(x, batch, i, end)
+                : entry_write(x, batch, i, end));
     }
-    rows = mem_new(sizeof(*rows));
-    e = rows_take(x, &reply, rows);
-    if (e == ERR_OK)
-        e = x->form == FORM_PEM || x->form == FORM_P7C
-                ? certificates_write(x, rows, all)
-                : entry_write(x, rows, all);
-    rows_clear(rows);
-    free(rows);
-    return e;
+    return ERR_OK;
 }
 
-static enum err
-page_write(struct exporting *x, const struct rows *page)
+/* ---- asking the keyring ---------------------------------------------------
+ */
+
+static bool
+is_left_out(const struct export_record *c, bool all)
 {
-    if (x->form == FORM_PEM || x->form == FORM_P7C)
-        return certificates_write(x, page, false);
-    for (size_t i = 0; i < page->n; i++)
-        if (address_is_new(x, &page->item[i]))
-            TRY(address_write(x, buf_slice(&page->item[i].address), false));
+    return c->certificate.n == 0 || (!all && (c->state == CONTACT_BLOCKED ||
+                                              c->state == CONTACT_REVOKED));
+}
+
+/* Copies a reply, for the next call takes it away. ALL: also blocked ones. */
+static enum err
+batch_take(struct exporting *x, const struct export_reply *reply, bool all,
+           struct batch *out)
+{
+    bool is_first = false;
+
+    batch_clear(out);
+    for (size_t i = 0; i < reply->records.n; i++) {
+        struct row *row = &out->row[out->n];
+        struct export_record c;
+
+        if (!record_decode(RECORD_export_record, reply->records.item[i], &c))
+            return fail(&x->r->problem, ERR_INTERNAL,
+                        "a malformed export record");
+        is_first = is_first || c.first;
+        if (is_left_out(&c, all))
+            continue;
+        *row = (struct row){.is_first = is_first};
+        is_first = false;
+        buf_add_slice(&row->address, c.address);
+        buf_add_slice(&row->name, c.name);
+        buf_add_slice(&row->der, c.certificate);
+        buf_add_slice(&row->path, c.path);
+        out->n++;
+    }
+    for (size_t i = 0; i < reply->issuers.n; i++)
+        buf_add_slice(&out->issuer[out->issuer_count++],
+                      reply->issuers.item[i]);
     return ERR_OK;
 }
 
 static enum err
-all_write(struct exporting *x)
+contact_missing(struct exporting *x, struct slice address)
 {
-    struct contacts_request q = {.cursor = 0};
-    struct rows *page = mem_new(sizeof(*page));
-    struct list_reply reply;
-    enum err e;
+    char shown[LIMIT_ADDRESS_BYTES * 4 + 1];
+    enum err e = fail(&x->r->problem, ERR_NO_CONTACT, NULL);
+
+    text_escape(address, shown, sizeof(shown));
+    problem_set_subject(&x->r->problem, shown);
+    return e;
+}
+
+/* One address, or (empty) all. */
+static enum err
+batches_write(struct exporting *x, struct slice address)
+{
+    struct export_request q = {.address = address};
+    AUTO(batch) struct batch *batch = mem_new(sizeof(*batch));
+    struct export_reply reply;
 
     do {
-        e = keyring_call(x->r, MSG_CONTACTS, &q, &reply);
-        if (e == ERR_OK) {
-            q.cursor = reply.next;
-            e = rows_take(x, &reply, page);
-        }
-        if (e == ERR_OK)
-            e = page_write(x, page);
-    } while (e == ERR_OK && q.cursor != 0);
-    rows_clear(page);
-    free(page);
-    return e;
+        TRY(keyring_call(x->r, MSG_CONTACTS_EXPORT, &q, &reply));
+        if (address.n > 0 && reply.records.n == 0)
+            return contact_missing(x, address);
+        q.cursor = reply.next;
+        TRY(batch_take(x, &reply, address.n > 0, batch));
+        TRY(batch_write(x, batch));
+    } while (q.cursor != 0);
+    return ERR_OK;
 }
 
 static enum err
@@ -367,13 +343,9 @@ wanted_write(struct exporting *x)
     size_t i;
 
     if (json_array_size(list) == 0)
-        return all_write(x);
+        return batches_write(x, slice_of(NULL, 0));
     json_array_foreach(list, i, one)
-    {
-        struct slice address = slice_text(json_string_value(one));
-
-        TRY(address_write(x, address, true));
-    }
+        TRY(batches_write(x, slice_text(json_string_value(one))));
     return ERR_OK;
 }
 

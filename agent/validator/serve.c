@@ -114,13 +114,14 @@ validator_describe(struct validator *v, const struct describe_request *q,
         q->at == 0 || q->at > INT64_MAX ? (int64_t)time(NULL) : (int64_t)q->at;
     struct cert *certs[LIMIT_LIST_ITEMS];
     size_t end[LIMIT_LIST_ITEMS], start = 0, n = q->certificates.n;
+    size_t wanted = q->wanted > 0 && q->wanted < n ? q->wanted : n;
 
     *out = (struct describe_reply){0};
     buf_clear(store);
     validator_refresh(v);
     for (size_t i = 0; i < n; i++)
         certs[i] = certs_find(v->certs, q->certificates.item[i]);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < wanted; i++) {
         size_t before = store->len;
 
         if (certs[i]) {
@@ -134,9 +135,9 @@ validator_describe(struct validator *v, const struct describe_request *q,
         end[i] = store->len;
     }
     /* Only now: growing moves the bytes. */
-    for (size_t i = 0; i < n; start = end[i], i++)
+    for (size_t i = 0; i < wanted; start = end[i], i++)
         out->records.item[i] = slice_of(store->data + start, end[i] - start);
-    out->records.n = n;
+    out->records.n = wanted;
 }
 
 static void

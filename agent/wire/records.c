@@ -166,6 +166,15 @@ static const struct field stored_reply_fields[] = {ROWS(stored_reply)};
 #define THIS contacts_request
 static const struct field contacts_request_fields[] = {ROWS(contacts_request)};
 #undef THIS
+#define THIS export_request
+static const struct field export_request_fields[] = {ROWS(export_request)};
+#undef THIS
+#define THIS export_reply
+static const struct field export_reply_fields[] = {ROWS(export_reply)};
+#undef THIS
+#define THIS export_record
+static const struct field export_record_fields[] = {ROWS(export_record)};
+#undef THIS
 #define THIS contact_record
 static const struct field contact_record_fields[] = {ROWS(contact_record)};
 #undef THIS

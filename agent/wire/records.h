@@ -386,11 +386,11 @@ struct slice_list {
     U32(more_addresses) U32(cleared)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
- * description record for each certificate; empty for one that cannot be
- * read. */
+ * description record for each of the first `wanted` certificates (0: of all);
+ * empty for one that cannot be read. The others are only issuers. */
 #define FIELDS_describe_request(U32, U64, BYTES, TEXT, LIST)                   \
     LIST(certificates, LIMIT_CERT_BYTES, LIMIT_LIST_ITEMS)                     \
-    U64(at) U32(purpose)
+    U64(at) U32(purpose) U32(wanted)
 #define FIELDS_describe_reply(U32, U64, BYTES, TEXT, LIST)                     \
     LIST(records, LIMIT_RECORD_BYTES, LIMIT_LIST_ITEMS)
 
@@ -458,6 +458,24 @@ struct slice_list {
     BYTES(described, LIMIT_RECORD_BYTES)                                       \
     U32(source) TEXT(verdict, LIMIT_LABEL_BYTES) U64(date)                       \
         TEXT(resembles, LIMIT_ADDRESS_BYTES) U32(mixed)
+
+/* Contacts to hand out, in the order of their addresses. cursor: behind this
+ * row; address: or only this one. */
+#define FIELDS_export_request(U32, U64, BYTES, TEXT, LIST)                     \
+    U32(cursor) TEXT(address, LIMIT_ADDRESS_BYTES)
+/* Whole addresses: an export_record for each certificate, and the issuers kept
+ * with any of them, each once. next: the cursor, 0 after the last. */
+#define FIELDS_export_reply(U32, U64, BYTES, TEXT, LIST)                       \
+    LIST(records, LIMIT_RECORD_BYTES, LIMIT_LIST_ITEMS)                        \
+    LIST(issuers, LIMIT_CERT_BYTES, LIMIT_LIST_ITEMS) U32(next)
+/* first: 1 when it is the first of its address. state: enum contact_state.
+ * certificate: empty when its stored bytes are damaged. path: an octet for
+ * each issuer kept with it, nearest first: which one of the reply's. */
+#define FIELDS_export_record(U32, U64, BYTES, TEXT, LIST)                      \
+    U32(first)                                                                 \
+    TEXT(address, LIMIT_ADDRESS_BYTES)                                         \
+    TEXT(name, LIMIT_LABEL_BYTES)                                              \
+    U32(state) BYTES(certificate, LIMIT_CERT_BYTES) BYTES(path, LIMIT_LIST_ITEMS)
 
 /*
  * Certificates that were handed over, to be judged by the validator and
@@ -618,6 +636,9 @@ struct slice_list {
     X(why_reply)                                                               \
     X(choice_record)                                                           \
     X(change_request)                                                          \
+    X(export_request)                                                          \
+    X(export_reply)                                                            \
+    X(export_record)                                                           \
     X(undo_request)                                                            \
     X(history_request)                                                         \
     X(event_record)
