@@ -83,5 +83,8 @@ directory_write(struct directory *d, const char *dn, struct slice certificate,
     (void)directory_fail(d, rc, "modify", o);
     if (unsure)
         o->state = DIRECTORY_UNSURE;
+    /* A replica that names nobody to change it at (RFC 4511 4.1.9). */
+    else if (rc == LDAP_UNWILLING_TO_PERFORM)
+        o->state = DIRECTORY_REFERRED;
     return o->state;
 }

@@ -110,6 +110,12 @@ def modify_unanswered(conn, number):
     wait_gone(conn)
 
 
+def modify_dies(conn, number):
+    """Finds the entry, and ends when the change of it comes."""
+    conn.send(entry(number, [certificate()]) + done(number))
+    conn.recv(4096)
+
+
 def wait_gone(conn):
     while conn.recv(4096):
         pass
@@ -143,7 +149,8 @@ def talk(way, conn):
 
 
 for way in (silent, slow, half, no_end, error_at_the_end, garbage, huge, other_ids,
-            referral, strange_text, many_entries, junk_values, modify_unanswered, good):
+            referral, strange_text, many_entries, junk_values, modify_unanswered,
+            modify_dies, good):
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(32)
