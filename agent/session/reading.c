@@ -107,6 +107,14 @@ reading_covered(struct reading *g, struct stream *content, struct layer *l)
     return e;
 }
 
+/* Under encryption the limits are told no more than the rest: see there. */
+const char *
+reading_damage_word(const struct layer *l, enum err e)
+{
+    return e == ERR_LIMIT && l->at.encryption < 0 ? "too-large"
+                                                  : "signature-damaged";
+}
+
 /* Of a signature that cannot be read: is it told, instead of refused? Where
  * there is another inside, that one is told too. */
 bool
@@ -134,7 +142,7 @@ finish_opaque(struct reading *g, struct cms_object *o,
     if (l->finished || g->layer_count == (size_t)(l - g->layer) + 1 ||
         !reading_tells_damage(g, l, e))
         return e;
-    l->flaw = "signature-damaged";
+    l->flaw = reading_damage_word(l, e);
     *p = (struct problem){0};
     return ERR_OK;
 }

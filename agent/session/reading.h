@@ -157,6 +157,8 @@ enum err reading_too_deep(struct reading *g);
 MUST_USE enum err reading_covered(struct reading *g, struct stream *content,
                                   struct layer *l);
 
+/* The word for E, met in L's signature. */
+const char *reading_damage_word(const struct layer *l, enum err e);
 /* Is E, met in a signature, told as a flaw of its layer instead of refused?
  * Where there is another signature inside, that one is told too. */
 bool reading_tells_damage(const struct reading *g, const struct layer *l,

@@ -90,7 +90,7 @@ read_signature_part(struct reading *g, struct multipart *m, struct layer *l)
     entity_drop(&part);
     if (!reading_tells_damage(g, l, e))
         return e;
-    l->flaw = "signature-damaged"; /* stronger than any other */
+    l->flaw = reading_damage_word(l, e); /* stronger than any other */
     *p = (struct problem){0};
     return ERR_OK;
 }

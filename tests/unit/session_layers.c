@@ -368,6 +368,42 @@ certificates_without_a_signer_sign_nothing(void **state)
     assert_int_equal(asked_count, 0);
 }
 
+/* No signers, and N certificates that are none. */
+static void
+only_certificates(size_t n, struct buf *out)
+{
+    static const uint8_t head[] = {
+        6,    9,    0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1,    7,    2,   0xa0,
+        0x80, 0x30, 0x80, 2,    1,    1,    0x31, 0,    0x30, 11,   6,   9,
+        0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1,    7,    1,    0xa0, 0x80};
+
+    buf_add(out, "\x30\x80", 2);
+    buf_add(out, head, sizeof(head));
+    for (size_t i = 0; i < n; i++)
+        buf_add(out, "\x30\0", 2);
+    buf_add(out, "\0\0\x31\0\0\0\0\0\0", 10);
+}
+
+static void
+a_signature_over_a_limit_is_told_as_such(void **state)
+{
+    (void)state;
+    alone();
+    for (size_t over = 0; over < 2; over++) {
+        AUTO(buf) struct buf mail = {0};
+        AUTO(buf) struct buf der = {0};
+        AUTO(outcome) struct outcome o;
+
+        only_certificates(LIMIT_CERTIFICATES + over, &der);
+        signed_by_hand(PART, buf_slice(&der), &mail);
+        open_mail(&mail, &o);
+        assert_string_equal(verdict_of(&o), "bad");
+        assert_int_equal(has_reason(&o, "too-large"), over);
+        assert_int_equal(has_reason(&o, "no-signers"), !over);
+        assert_false(has_reason(&o, "signature-damaged"));
+    }
+}
+
 static void
 a_signature_without_its_content_is_refused(void **state)
 {
@@ -434,6 +470,7 @@ main(void)
         cmocka_unit_test(
             a_detached_signature_with_a_text_of_its_own_is_not_good),
         cmocka_unit_test(certificates_without_a_signer_sign_nothing),
+        cmocka_unit_test(a_signature_over_a_limit_is_told_as_such),
         cmocka_unit_test(a_signature_without_its_content_is_refused),
         cmocka_unit_test(further_parts_are_text_outside),
     };
