@@ -152,8 +152,9 @@ populate(uintptr_t from, uintptr_t to)
 {
     from &= ~(PAGE_BYTES - 1);
     to = (to + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
-    if (from < to)
-        (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+    if (from >= to ||
+        madvise((void *)from, to - from, MADV_POPULATE_WRITE) != 0)
+        return;
     for (; from < to; from += PAGE_BYTES) {
         volatile uint8_t *first = (uint8_t *)from;
 
@@ -174,7 +175,8 @@ resident_take(void)
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
     populate((uintptr_t)fresh, (uintptr_t)fresh + FRESH_HEAP_BYTES);
-    populate(heap.from, heap.from + 1); /* what malloc knows of it */
+    if (heap.from < heap.to) /* what malloc knows of it */
+        populate(heap.from, heap.from + 1);
     for (size_t i = 0; i < data_count; i++)
         populate(data[i].from, data[i].to);
     populate(here - STACK_BYTES, here - STACK_SPARED_BYTES);
