@@ -167,9 +167,12 @@ run(const struct arguments *a)
 const struct command command_check = {
     .name = "check",
     .summary = "judge the chain of one certificate",
-    .usage = "check CERT [--chain FILE]... [--purpose any|email] [--address A] "
-             "[--anchors PEM]... [--crl FILE]... [--at TIME] [--policy OID]... "
-             "[--explicit-policy] [--inhibit-mapping] [--inhibit-any] [--json]",
+    .usage =
+        "check CERT [--chain FILE]... [--purpose any|email] "
+        "[--address A]\n"
+        "                   [--anchors PEM]... [--crl FILE]... [--at TIME]\n"
+        "                   [--policy OID]... [--explicit-policy]\n"
+        "                   [--inhibit-mapping] [--inhibit-any] [--json]",
     .help =
         "Ends with 0 when the certificate is valid and strong, else with 1.\n"
         "Files are PEM or DER.\n"

@@ -58,9 +58,12 @@ run(const struct arguments *a)
 const struct command command_encrypt = {
     .name = "encrypt",
     .summary = "encrypt a message; it goes to stdout",
-    .usage = "encrypt --to A... [--from A] [--sign] [--key ID] [--digest D] "
-             "[--padding P] [--cipher C] [--key-padding P] [--oaep-digest D] "
-             "[--header-protection H] [--legacy-display] [FILE]",
+    .usage =
+        "encrypt --to A... [--from A] [--sign] [--key ID] "
+        "[--digest D]\n"
+        "                     [--padding P] [--cipher C] [--key-padding P]\n"
+        "                     [--oaep-digest D] [--header-protection H]\n"
+        "                     [--legacy-display] [FILE]",
     .help = "It is encrypted to every recipient and to yourself, or not at "
             "all.\n"
             "\n"

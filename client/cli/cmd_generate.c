@@ -41,8 +41,8 @@ run(const struct arguments *a)
 const struct command command_generate = {
     .name = "generate",
     .summary = "a new key on the token, and the request for its certificate",
-    .usage = "generate --address A [--token T] [--algorithm ALG] [--name CN] "
-             "[--json]",
+    .usage = "generate --address A [--token T] [--algorithm ALG]\n"
+             "                      [--name CN] [--json]",
     .help =
         "The private key is made on the token and never leaves it. The\n"
         "PKCS#10 request for a certificate goes to stdout, as PEM.\n"

@@ -37,8 +37,8 @@ run(const struct arguments *a)
 const struct command command_sign = {
     .name = "sign",
     .summary = "sign a message; it goes to stdout",
-    .usage = "sign [--from A] [--key ID] [--opaque] [--digest D] "
-             "[--padding P] [--header-protection H] [FILE]",
+    .usage = "sign [--from A] [--key ID] [--opaque] [--digest D]\n"
+             "                  [--padding P] [--header-protection H] [FILE]",
     .help = "The message's From header says who signs, unless an option does.\n"
             "\n"
             "  --from A    the address to sign as\n"

@@ -117,8 +117,8 @@ const struct command command_tokens = {
     .name = "tokens",
     .summary = "the tokens that are there, and their state",
     .usage = "tokens [--rescan] [--json]\n"
-             "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N] "
-             "[--pin-fd N] [--json]",
+             "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N]\n"
+             "                         [--pin-fd N] [--json]",
     .help =
         "A line is: label, state, what to know of its PIN (tries left, when "
         "the\n"

@@ -78,8 +78,8 @@ run(const struct arguments *a)
 const struct command command_verify = {
     .name = "verify",
     .summary = "judge the signature of a message",
-    .usage = "verify [--json] [--learn] [--at TIME] [--anchors PEM]... "
-             "[--crl FILE]... [FILE]",
+    .usage = "verify [--json] [--learn] [--at TIME] [--anchors PEM]...\n"
+             "                    [--crl FILE]... [FILE]",
     .help =
         "Ends with 0 when the message is signed by its sender and all is "
         "well, else\nwith 1.\n"

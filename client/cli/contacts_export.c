@@ -63,8 +63,8 @@ run(const struct arguments *a)
 const struct command contacts_export = {
     .name = "contacts export",
     .summary = "contacts for other programs, on stdout",
-    .usage = "contacts export [--format pem|p7c|vcard|ldif] [--no-issuers] "
-             "[--json] [ADDRESS...]",
+    .usage = "contacts export [--format pem|p7c|vcard|ldif] [--no-issuers]\n"
+             "                             [--json] [ADDRESS...]",
     .help =
         "All contacts but blocked and revoked ones, or those that are named.\n"
         "\n"
