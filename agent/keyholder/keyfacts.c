@@ -171,14 +171,17 @@ key_facts_match(const struct key_facts *f, const char *which)
 }
 
 bool
+key_facts_have_rule(const struct key_facts *f, const struct config_key *rule)
+{
+    return rule->every ||
+           key_facts_match(f, rule->match ? rule->match : rule->name);
+}
+
+bool
 key_facts_confirm(const struct key_facts *f, const struct config *config)
 {
-    for (size_t i = 0; i < config->key_count; i++) {
-        const struct config_key *k = &config->key[i];
-
-        if (k->confirm &&
-            (k->every || key_facts_match(f, k->match ? k->match : k->name)))
+    for (size_t i = 0; i < config->key_count; i++)
+        if (config->key[i].confirm && key_facts_have_rule(f, &config->key[i]))
             return true;
-    }
     return false;
 }

@@ -33,6 +33,10 @@ bool key_facts_load(struct token *t, struct slice id, struct key_facts *out);
  * exclude it. */
 bool key_facts_match(const struct key_facts *f, const char *which);
 
+/* The same of a rule for keys; one that is not understood means every key. */
+bool key_facts_have_rule(const struct key_facts *f,
+                         const struct config_key *rule);
+
 /* Must somebody agree to each use? */
 bool key_facts_confirm(const struct key_facts *f, const struct config *config);
 

@@ -75,10 +75,20 @@ key_remove(struct client *c, const struct key_choice *request,
 
 struct checking {
     struct buf *bytes;
-    size_t end[LIMIT_TOKENS + PENDING];
+    size_t end[LIMIT_LIST_ITEMS];
     size_t made, pending;
     char uri[PENDING][TOKEN_URI_BYTES];
 };
+
+/* What is more than an answer takes is told when the rest is in order. */
+static void
+add_record(struct checking *w, const struct check_record *record)
+{
+    if (w->made == LIMIT_LIST_ITEMS)
+        return;
+    record_encode(RECORD_check_record, record, w->bytes);
+    w->end[w->made++] = w->bytes->len;
+}
 
 static void
 add_check(struct checking *w, const char *token, const struct token_remains *r)
@@ -87,8 +97,7 @@ add_check(struct checking *w, const char *token, const struct token_remains *r)
                                   .half_made = (uint32_t)r->half_made,
                                   .nameless = (uint32_t)r->nameless};
 
-    record_encode(RECORD_check_record, &record, w->bytes);
-    w->end[w->made++] = w->bytes->len;
+    add_record(w, &record);
 }
 
 static void
@@ -103,6 +112,47 @@ add_pending(void *arg, const char *uri)
         return;
     snprintf(w->uri[w->pending++], TOKEN_URI_BYTES, "%s", uri);
     add_check(w, uri, &(struct token_remains){0});
+}
+
+/* ---- rules that mean no key ---------------------------------------------- */
+
+static bool
+token_has_key_of(struct token *t, const struct config_key *rule)
+{
+    const struct token_identities *list = NULL;
+    bool has = false;
+
+    if (token_identities_read(t, &list) != TOKENS_OK)
+        return false;
+    for (size_t i = 0; !has && i < list->count; i++) {
+        const struct token_identity *k = &list->all[i];
+        struct key_facts facts;
+
+        has = (k->has_private || k->private_unknown) && k->id_len > 0 &&
+              key_facts_load(t, slice_of(k->id, k->id_len), &facts) &&
+              key_facts_have_rule(&facts, rule);
+    }
+    token_identities_drop(&list);
+    return has;
+}
+
+/* Of a rule with a slip of the pen nobody hears otherwise: its key is used
+ * without a question. */
+static void
+add_rules(struct checking *w, const struct config *config,
+          struct token *const *all, size_t n)
+{
+    for (size_t i = 0; i < config->key_count; i++) {
+        const struct config_key *rule = &config->key[i];
+        struct check_record record = {.token = slice_text(rule->name),
+                                      .rule = 1};
+        bool has = false;
+
+        for (size_t k = 0; !has && k < n; k++)
+            has = token_has_key_of(all[k], rule);
+        if (!has)
+            add_record(w, &record);
+    }
 }
 
 enum err
@@ -127,6 +177,8 @@ tokens_check(struct client *c, const struct page *request,
         add_check(&w, name, &remains);
     }
     journals_pending(&c->keyholder->journals, add_pending, &w);
+    add_rules(&w, &c->keyholder->config, all,
+              n < LIMIT_TOKENS ? n : LIMIT_TOKENS);
     for (size_t i = 0; i < w.made; at = w.end[i++])
         if (!slice_list_add(&out->records,
                             slice_of(room->bytes.data + at, w.end[i] - at)))

@@ -140,12 +140,13 @@ check_remains(struct request *r, json_t *out)
     struct page page = {0};
     struct list_reply reply;
     json_t *half_made = json_array(), *nameless = json_array(),
-           *unfinished = json_array();
+           *unfinished = json_array(), *rules = json_array();
     enum err e = keyholder_call(r, MSG_CHECK, &page, NULL, 0, &reply);
 
     json_object_set_new(out, "half_made", half_made);
     json_object_set_new(out, "nameless", nameless);
     json_object_set_new(out, "unfinished", unfinished);
+    json_object_set_new(out, "unmatched_rules", rules);
     for (size_t i = 0; e == ERR_OK && i < reply.records.n; i++) {
         struct check_record c;
 
@@ -155,7 +156,9 @@ check_remains(struct request *r, json_t *out)
             json_array_append_new(half_made, count_json(c.token, c.half_made));
         if (c.nameless > 0)
             json_array_append_new(nameless, count_json(c.token, c.nameless));
-        if (c.half_made + c.nameless == 0)
+        if (c.rule)
+            json_array_append_new(rules, json_text(c.token));
+        else if (c.half_made + c.nameless == 0)
             json_array_append_new(unfinished, json_text(c.token));
     }
     return e;

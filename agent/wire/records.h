@@ -80,8 +80,9 @@ struct slice_list {
     TEXT(uri, LIMIT_TEXT_BYTES)                                                \
     U32(type)                                                                  \
     U32(bits)                                                                  \
-    U32(uses) U32(flags) BYTES(certificate, LIMIT_CERT_BYTES)                  \
-        BYTES(spki, LIMIT_SPKI_BYTES)
+    U32(uses)                                                                  \
+    U32(flags)                                                                 \
+    BYTES(certificate, LIMIT_CERT_BYTES) BYTES(spki, LIMIT_SPKI_BYTES)
 
 /* flags: set of enum token_flag; tries_left as in struct problem, +1 (so
  * 0 means unknown); kept_s: for how many seconds the PIN is kept at most. */
@@ -202,9 +203,10 @@ struct slice_list {
 
 /* half_made: key objects that a write left behind when it was cut off;
  * nameless: private keys without a CKA_ID. Neither: token is the URI of one
- * that a journal waits for. */
+ * that a journal waits for, or, with rule, the name of a [key ...] in
+ * agent.conf that no key is known to. */
 #define FIELDS_check_record(U32, U64, BYTES, TEXT, LIST)                       \
-    TEXT(token, LIMIT_TEXT_BYTES) U32(half_made) U32(nameless)
+    TEXT(token, LIMIT_TEXT_BYTES) U32(half_made) U32(nameless) U32(rule)
 
 /* What a PKCS#11 module is doing. state: enum module_state; call: where it
  * hangs, ended the process or failed, for so many seconds or with rv, which
@@ -212,8 +214,8 @@ struct slice_list {
 #define FIELDS_module_record(U32, U64, BYTES, TEXT, LIST)                      \
     TEXT(name, LIMIT_LABEL_BYTES)                                              \
     U32(state)                                                                 \
-    TEXT(call, LIMIT_LABEL_BYTES) U32(seconds) U32(rv)                         \
-    TEXT(error, LIMIT_LABEL_BYTES) U32(own_process)
+    TEXT(call, LIMIT_LABEL_BYTES)                                              \
+    U32(seconds) U32(rv) TEXT(error, LIMIT_LABEL_BYTES) U32(own_process)
 
 /* ---- importer to keyholder ---------------------------------------------- */
 
@@ -278,9 +280,11 @@ struct slice_list {
     LIST(from, LIMIT_ADDRESS_BYTES, 8)                                         \
     TEXT(sender, LIMIT_ADDRESS_BYTES)                                          \
     U64(at)                                                                    \
-    U32(learn) U32(covers) U32(header_flags)                                   \
-        TEXT(message_id, LIMIT_TEXT_BYTES) TEXT(origin, LIMIT_TEXT_BYTES)      \
-            U32(trust) U64(first_seen) U32(source)
+    U32(learn)                                                                 \
+    U32(covers)                                                                \
+    U32(header_flags)                                                          \
+    TEXT(message_id, LIMIT_TEXT_BYTES)                                         \
+    TEXT(origin, LIMIT_TEXT_BYTES) U32(trust) U64(first_seen) U32(source)
 
 /*
  * The verdict on one signer. good is 1 only when every field below is what
@@ -306,14 +310,15 @@ struct slice_list {
     U64(judged_at)                                                             \
     U64(signing_time)                                                          \
     LIST(reasons, 128, 16)                                                     \
-    BYTES(certificate, LIMIT_CERT_BYTES) BYTES(described, LIMIT_RECORD_BYTES)  \
-        TEXT(digest_name, 64) TEXT(signature_name, 64)                         \
-            BYTES(capabilities, 4096)                                          \
-                BYTES(encryption_certificate, LIMIT_CERT_BYTES)                \
-                    BYTES(encryption_described, LIMIT_RECORD_BYTES)            \
-                        LIST(issuers, LIMIT_CERT_BYTES, 10) U64(revoked_at)    \
-                            LIST(issuer_names, 32, 10) LIST(wanted, 32, 10)    \
-                                U32(preference)
+    BYTES(certificate, LIMIT_CERT_BYTES)                                       \
+    BYTES(described, LIMIT_RECORD_BYTES)                                       \
+    TEXT(digest_name, 64)                                                      \
+    TEXT(signature_name, 64)                                                   \
+    BYTES(capabilities, 4096) BYTES(encryption_certificate, LIMIT_CERT_BYTES)  \
+        BYTES(encryption_described, LIMIT_RECORD_BYTES)                        \
+            LIST(issuers, LIMIT_CERT_BYTES, 10) U64(revoked_at)                \
+                LIST(issuer_names, 32, 10) LIST(wanted, 32, 10)                \
+                    U32(preference)
 
 /* Anchors and CRLs that count for one request only, and the certificates to
  * check: kind is enum trust_kind, bytes (PEM or DER) are appended to what
@@ -351,8 +356,8 @@ struct slice_list {
     LIST(reasons, 128, 16)                                                     \
     LIST(path, LIMIT_RECORD_BYTES, 12)                                         \
     TEXT(anchor, LIMIT_TEXT_BYTES)                                             \
-    LIST(wanted, 32, 10) LIST(issuers, LIMIT_CERT_BYTES, 10)                   \
-        LIST(issuer_names, 32, 10)
+    LIST(wanted, 32, 10)                                                       \
+    LIST(issuers, LIMIT_CERT_BYTES, 10) LIST(issuer_names, 32, 10)
 
 /* What one's trust rests on. kind: enum listed. source is its file, or "NSS".
  * Of an anchor: label, distrust_after (as in agent/anchors/list.h) and
@@ -365,7 +370,9 @@ struct slice_list {
     U64(distrust_after)                                                        \
     BYTES(described, LIMIT_RECORD_BYTES)                                       \
     TEXT(issuer, LIMIT_TEXT_BYTES)                                             \
-    U64(this_update) U64(next_update) U32(revoked)                             \
+    U64(this_update)                                                           \
+    U64(next_update)                                                           \
+    U32(revoked)                                                               \
     TEXT(why, LIMIT_TEXT_BYTES) BYTES(certificate, LIMIT_CERT_BYTES)
 
 /* What a certificate says, as the validator read it. uses: set of
@@ -382,8 +389,9 @@ struct slice_list {
     BYTES(fingerprint, 32)                                                     \
     BYTES(key_hash, 32)                                                        \
     U64(not_before)                                                            \
-    U64(not_after) U32(uses) U32(type) U32(bits) U32(chain) U32(is_ca)         \
-    U32(more_addresses) U32(cleared)
+    U64(not_after)                                                             \
+    U32(uses)                                                                  \
+    U32(type) U32(bits) U32(chain) U32(is_ca) U32(more_addresses) U32(cleared)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
  * description record for each of the first `wanted` certificates (0: of all);
@@ -456,8 +464,9 @@ struct slice_list {
     U32(can_encrypt)                                                           \
     BYTES(certificate, LIMIT_CERT_BYTES)                                       \
     BYTES(described, LIMIT_RECORD_BYTES)                                       \
-    U32(source) TEXT(verdict, LIMIT_LABEL_BYTES) U64(date)                       \
-        TEXT(resembles, LIMIT_ADDRESS_BYTES) U32(mixed)
+    U32(source)                                                                \
+    TEXT(verdict, LIMIT_LABEL_BYTES)                                           \
+    U64(date) TEXT(resembles, LIMIT_ADDRESS_BYTES) U32(mixed)
 
 /* Contacts to hand out, in the order of their addresses. cursor: behind this
  * row; address: or only this one. */
@@ -526,7 +535,8 @@ struct slice_list {
     BYTES(fingerprint, 32)                                                     \
     TEXT(origin, LIMIT_TEXT_BYTES) U32(undone) U32(undoable)
 
-/* ---- session to keyholder: the password of a directory -------------------- */
+/* ---- session to keyholder: the password of a directory --------------------
+ */
 
 /* Whom one logs in at, and as whom; for the prompt. */
 #define FIELDS_password_request(U32, U64, BYTES, TEXT, LIST)                   \

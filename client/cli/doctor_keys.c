@@ -385,6 +385,28 @@ look_for_unfinished(json_t *unfinished, json_t *findings)
         json_string_value(uri));
 }
 
+/* A key that is out, or locked up, is no slip of the pen. */
+static void
+look_for_rules(json_t *rules, json_t *findings)
+{
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(rules, i, name)
+    {
+        AUTO(buf) struct buf about = {0};
+
+        buf_addf(&about, "[key %s]", json_string_value(name));
+        finding_add(
+            findings,
+            "see the ids and addresses of your keys: smime keys  Insert "
+            "and unlock its token if it is out; what a rule may name: "
+            "man agent.conf",
+            "no key that is there is meant by this rule of agent.conf: ",
+            buf_text(&about));
+    }
+}
+
 void
 doctor_look_at_keys(json_t *keys, json_t *tokens, json_t *check,
                     json_t *findings)
@@ -395,4 +417,5 @@ doctor_look_at_keys(json_t *keys, json_t *tokens, json_t *check,
     look_for_nameless(json_object_get(check, "nameless"), findings);
     look_for_keyless(json_object_get(check, "keyless"), keys, findings);
     look_for_unfinished(json_object_get(check, "unfinished"), findings);
+    look_for_rules(json_object_get(check, "unmatched_rules"), findings);
 }

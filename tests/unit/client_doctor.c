@@ -15,7 +15,8 @@ doctor_says_what_to_type_next(void **state)
     s.answers[3] =
         "{\"parameters\":{\"half_made\":[{\"token\":\"mail\","
         "\"count\":2}],\"nameless\":[{\"token\":\"odd\",\"count\":3}],"
-        "\"unfinished\":[\"pkcs11:token=spare\"],\"keyless\":[{"
+        "\"unfinished\":[\"pkcs11:token=spare\"],"
+        "\"unmatched_rules\":[\"max@exmaple.org\"],\"keyless\":[{"
         "\"id\":\"0a\",\"uri\":\"pkcs11:id=%0a\",\"token\":\"mail\","
         "\"state\":\"expired\",\"addresses\":[\"a@b.c\"]},{"
         "\"id\":\"\",\"uri\":\"pkcs11:id=\",\"token\":\"mail\","
@@ -53,6 +54,9 @@ doctor_says_what_to_type_next(void **state)
     assert_non_null(strstr(output, "a write was cut off; it is taken back when "
                                    "this token is next unlocked: "
                                    "pkcs11:token=spare\n  next: insert"));
+    assert_non_null(strstr(output, "no key that is there is meant by this rule "
+                                   "of agent.conf: [key max@exmaple.org]\n"
+                                   "  next: see the ids and addresses"));
     assert_non_null(strstr(output, "the module slow does not answer (in C_Sign "
                                    "for 12 s)"));
     assert_non_null(strstr(output, "the module bad ended the process of the "
