@@ -100,28 +100,31 @@ attempt(struct operation *op, enum tokens_err *out_result, struct problem *p)
                                 .why = &op->why,
                                 .id = op->id,
                                 .facts = &op->facts};
-    bool asked = false;
+    bool asked = false, lost = false, agreed = false;
 
-    for (int i = 0;; i++) {
+    for (;;) {
         enum err e = ERR_OK;
         enum tokens_err t;
 
         if (unlock_is_needed(op->token))
             e = unlock_first(op, &asked, p);
-        if (e == ERR_OK && i == 0)
+        if (e == ERR_OK && !agreed)
             e = confirm(op, asked, p);
         if (e != ERR_OK)
             return e;
+        agreed = true;
         t = call_token(op, &ask);
         *out_result = t;
         if (t == TOKENS_OK || t == TOKENS_MESSAGE)
             return ERR_OK;
         if (ask.problem.code != ERR_OK)
             return (*p = ask.problem).code;
-        /* The card was reset, or somebody locked it. */
-        if (t == TOKENS_LOCKED && i == 0 && unlock_is_needed(op->token))
+        if (unlock_ask_again(&ask, t))
             continue;
-        return token_problem(t, op->token, p);
+        /* The card was reset, or somebody locked it. */
+        if (t != TOKENS_LOCKED || lost || !unlock_is_needed(op->token))
+            return token_problem(t, op->token, p);
+        lost = true;
     }
 }
 

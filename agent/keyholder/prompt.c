@@ -201,6 +201,8 @@ describe(struct prompt *prompt, const struct purpose *why,
     token_name(why->token, token);
     add_line(out, "%s wants to %s", client_program(prompt->client),
              why->operation);
+    if (why->each_time)
+        add_line(out, "The key wants the PIN for each use");
     if (why->lasts)
         add_window(out, &prompt->client->keyholder->config.consent);
     if (info && why->chooses)

@@ -18,8 +18,9 @@ struct purpose {
     bool is_puk;           /* it is the PUK that is typed */
     char key[LIMIT_LABEL_BYTES + 1]; /* label of the key or file; "" */
     const struct key_facts *facts;   /* of the key; NULL: not about one */
-    bool chooses; /* a new PIN: its length is told, no tries */
-    bool lasts;   /* the answer holds as [consent] says */
+    bool chooses;   /* a new PIN: its length is told, no tries */
+    bool lasts;     /* the answer holds as [consent] says */
+    bool each_time; /* the key wants it, not the token */
 };
 
 struct prompt {

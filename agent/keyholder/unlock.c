@@ -250,15 +250,15 @@ ask_now(struct ask_each_time *ask, struct token *t)
     struct purpose why = *ask->why;
     struct token_info info;
 
-    why.lasts = true;
+    why.lasts = why.each_time = true;
     if (ask->facts && ask->facts->id[0] == '\0')
         (void)key_facts_load(t, ask->id, ask->facts);
     if (prompt_begin(&prompt, ask->client, t, &ask->problem) != ERR_OK)
         return TOKENS_CANCELLED;
     if (token_load_info(t, &info) != TOKENS_OK)
         token_get_info(t, &info);
-    if (prompt_pin(&prompt, &why, &info, NULL, &ask->pin, &ask->problem) ==
-        ERR_OK)
+    if (prompt_pin(&prompt, &why, &info, ask->mistyped ? "Wrong PIN" : NULL,
+                   &ask->pin, &ask->problem) == ERR_OK)
         return TOKENS_OK;
     return ask->problem.code == ERR_CANCELLED ? TOKENS_CANCELLED
                                               : TOKENS_LOCKED;
@@ -287,7 +287,8 @@ unlock_ask(void *arg, struct token *t, uint8_t *pin, size_t room,
     struct slice s;
 
     token_get_info(t, &info);
-    if (info.protected_path) {
+    ask->at_pad = info.protected_path;
+    if (ask->at_pad) {
         notice_now(ask->client, NOTICE_PINPAD, t);
         *out_len = 0;
         return TOKENS_OK;
@@ -320,8 +321,17 @@ unlock_asked(struct ask_each_time *ask, enum tokens_err result)
     } else if (result == TOKENS_PIN_WRONG || result == TOKENS_PIN_BLOCKED ||
                result == TOKENS_PIN_INVALID || result == TOKENS_PIN_EXPIRED) {
         unlock_forget(k, ask->why->token);
+        ask->wrong += result == TOKENS_PIN_WRONG;
+        ask->mistyped = ask->pin != NULL;
     }
     secret_drop(&ask->pin);
+}
+
+bool
+unlock_ask_again(const struct ask_each_time *ask, enum tokens_err result)
+{
+    return result == TOKENS_PIN_WRONG && !ask->at_pad &&
+           ask->wrong < ask->client->keyholder->config.pin_prompts;
 }
 
 /* ---- MSG_UNLOCK, MSG_LOCK ---------------------------------------------- */

@@ -26,6 +26,9 @@ struct ask_each_time {
     struct key_facts *facts; /* to be filled for the prompt; NULL: none */
     struct problem problem;  /* of the prompt, when it failed */
     struct secret *pin;      /* that was asked for */
+    unsigned wrong;          /* PINs that were */
+    bool mistyped;           /* the last of them was typed, not kept */
+    bool at_pad;             /* none was asked for */
 };
 enum tokens_err unlock_ask(void *arg, struct token *t, uint8_t *pin,
                            size_t room, size_t *out_len);
@@ -33,6 +36,10 @@ enum tokens_err unlock_ask(void *arg, struct token *t, uint8_t *pin,
 /* How the operation ended for which a PIN may have been asked: what worked is
  * kept as [consent] allows, what did not is forgotten. Wipes the PIN. */
 void unlock_asked(struct ask_each_time *ask, enum tokens_err result);
+
+/* True when RESULT is a wrong PIN and the person may be asked for another one:
+ * call the operation again. */
+bool unlock_ask_again(const struct ask_each_time *ask, enum tokens_err result);
 
 /* ERR_LAST_TRY when a wrong PIN would block the token now: a PIN that nobody
  * typed just now is not worth that. Asks the token. */

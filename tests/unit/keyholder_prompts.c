@@ -264,10 +264,19 @@ a_key_can_want_a_pin_each_time(void **state)
     assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_OK);
     assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_OK);
     assert_int_equal(pinentry_count(&pinentry.asked), 2);
+    assert_true(pinentry_saw("The key wants the PIN for each use%0A"));
     assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_CANCELLED);
-    pinentry_expect("4321", NULL, NULL);
+    /* a wrong one is asked for again, as often as that of a token */
+    pinentry_expect("4321", "1234", NULL);
+    assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.asked), 2);
+    assert_true(pinentry_saw("SETERROR Wrong PIN"));
+    pinentry_expect("4321", "4321", "4321");
     assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_PIN_WRONG);
-    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+    assert_int_equal(pinentry_count(&pinentry.asked), 3);
+    pinentry_expect("4321", NULL, NULL);
+    assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_CANCELLED);
+    assert_int_equal(pinentry_count(&pinentry.asked), 2);
     /* another key of the token is as free as before */
     assert_int_equal(sign_once(buf_slice(&rsa_ref), &p), ERR_OK);
     buf_drop(&ref);
