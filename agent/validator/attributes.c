@@ -16,10 +16,12 @@ enum kind {
     KIND_CAPABILITIES,
     KIND_PREFERENCE,
     KIND_PREFERENCE_MS,
+    KIND_PROTECTION,
     KIND_OTHER
 };
 
-#define DER_DIRECTORY_NAME 0xa4
+#define DER_DIRECTORY_NAME      0xa4
+#define DER_SIGNATURE_ALGORITHM 0xa1 /* CMSAlgorithmProtection's */
 
 #define PKCS9 "\x2a\x86\x48\x86\xf7\x0d\x01\x09"
 
@@ -36,6 +38,7 @@ static const struct {
     [KIND_PREFERENCE] = {PKCS9 "\x10\x02\x0b", 11},
     /* 1.3.6.1.4.1.311.16.4 */
     [KIND_PREFERENCE_MS] = {"\x2b\x06\x01\x04\x01\x82\x37\x10\x04", 9},
+    [KIND_PROTECTION] = {PKCS9 "\x34", 9},
 };
 
 static enum kind
@@ -78,6 +81,9 @@ take_value(enum kind kind, const struct strict *d,
     case KIND_PREFERENCE_MS:
         out->preference_ms = d->whole;
         return true;
+    case KIND_PROTECTION:
+        out->protection = d->whole;
+        return d->tag == DER_SEQUENCE;
     case KIND_OTHER:
         return true;
     }
@@ -201,6 +207,32 @@ attributes_name_certificate(const struct signed_attributes *a,
             ess_names(a->certificate_v1, false, certificate)) &&
            (a->certificate_v2.n == 0 ||
             ess_names(a->certificate_v2, true, certificate));
+}
+
+/* Only the names are compared: some leave out a parameter that is NULL. */
+static bool
+is_same_algorithm(struct slice content, struct slice algorithm)
+{
+    struct slice body, a, b;
+
+    return strict_take(&algorithm, DER_SEQUENCE, &body) &&
+           strict_take(&content, DER_OID, &a) &&
+           strict_take(&body, DER_OID, &b) && slice_equal(a, b);
+}
+
+bool
+attributes_protect(const struct signed_attributes *a, struct slice digest,
+                   struct slice signature)
+{
+    struct slice rest = a->protection, body, first, second;
+
+    if (rest.n == 0)
+        return true;
+    return strict_take(&rest, DER_SEQUENCE, &body) &&
+           strict_take(&body, DER_SEQUENCE, &first) &&
+           strict_take(&body, DER_SIGNATURE_ALGORITHM, &second) &&
+           body.n == 0 && is_same_algorithm(first, digest) &&
+           is_same_algorithm(second, signature);
 }
 
 static void

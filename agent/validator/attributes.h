@@ -20,6 +20,7 @@ struct signed_attributes {
     struct slice capabilities;   /* SMIMECapabilities, DER, or empty */
     struct slice preference;     /* SMIMEEncryptionKeyPreference, or empty */
     struct slice preference_ms;  /* Microsoft's older one, or empty */
+    struct slice protection;     /* CMSAlgorithmProtection, or empty */
 };
 
 /* Reads a DER SET OF Attribute. false when it is malformed, when contentType
@@ -32,6 +33,11 @@ MUST_USE bool attributes_parse(struct slice der, struct signed_attributes *out);
  * certificate by its hash. */
 bool attributes_name_certificate(const struct signed_attributes *a,
                                  struct slice certificate);
+
+/* False when a CMSAlgorithmProtection attribute (RFC 6211) is there and names
+ * other algorithms than these two AlgorithmIdentifiers. */
+bool attributes_protect(const struct signed_attributes *a, struct slice digest,
+                        struct slice signature);
 
 /* Does the encryption key preference name this certificate? Of both forms the
  * standard's counts. */

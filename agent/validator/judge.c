@@ -63,7 +63,7 @@ wrong(struct judgement *j, enum integrity what, const char *word)
     return what;
 }
 
-/* RFC 5652 5.3, 5.4, 5.6, 11.1, 11.2; RFC 5035 for the last. */
+/* RFC 5652 5.3, 5.4, 5.6, 11.1, 11.2; RFC 6211; RFC 5035 for the last. */
 static enum integrity
 attributes_check(struct judgement *j)
 {
@@ -77,7 +77,8 @@ attributes_check(struct judgement *j)
         return wrong(j, INTEGRITY_ATTRIBUTES_BAD, "attributes-bad");
     }
     if (!attributes_parse(q->signed_attrs, a) ||
-        !slice_equal(a->content_type, q->content_type))
+        !slice_equal(a->content_type, q->content_type) ||
+        !attributes_protect(a, q->digest_algorithm, q->signature_algorithm))
         return wrong(j, INTEGRITY_ATTRIBUTES_BAD, "attributes-bad");
     if (!slice_equal(a->message_digest, q->content_digest))
         return wrong(j, INTEGRITY_DIGEST_WRONG, "digest-mismatch");

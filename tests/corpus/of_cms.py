@@ -2,8 +2,8 @@
 from cms import (CERTIFICATE_V1, CERTIFICATE_V2, CONTENT_TYPE, MESSAGE_DIGEST,
                  SIGNING_TIME, attribute, attributes, canonical, names_v1,
                  names_v2, signed_data, signer)
-from der import (DATA, HASH_OID, NULL, PKCS7, algorithm, hashed, integer,
-                 octets, oid, seq, set_of, tlv, utc_time)
+from der import (DATA, HASH_OID, NULL, PKCS7, RSA_WITH, algorithm, hashed,
+                 integer, octets, oid, seq, set_of, tlv, utc_time)
 from mails import EVIL, TEXT, encoded
 from pki import DAY, NOW, Certificate, rfc822
 
@@ -173,6 +173,38 @@ def crowds(c):
             ("certificates", mine, [w.eve] * 32 + [w.max]),
             ("signers", [eve] * 16 + mine, [w.max, w.eve])]:
         both(c, "crowd-too-many-" + name, "error", "TooLarge", signers, certs)
+
+
+def protection(md, signed_with, more=b""):
+    """CMSAlgorithmProtection (RFC 6211)."""
+    return seq(algorithm(HASH_OID[md]), tlv(0xA1, oid(signed_with)), more)
+
+
+def protected_algorithms(c):
+    w = c.world
+    name, usual = "1.2.840.113549.1.9.52", attributes(CONTENT)
+    rsa, ecdsa = RSA_WITH["sha256"], "1.2.840.10045.4.3.2"
+    right = protection("sha256", rsa)
+    for case, more in {
+            "digest": [attribute(name, protection("sha512", rsa))],
+            "signature": [attribute(name, protection("sha256", ecdsa))],
+            "signature-missing": [attribute(name, seq(
+                algorithm(HASH_OID["sha256"])))],
+            "more": [attribute(name, protection("sha256", rsa, NULL))],
+            "octets": [attribute(name, octets(b"x"))],
+            "two-values": [attribute(name, right, right)],
+            "twice": [attribute(name, right)] * 2}.items():
+        both(c, "attributes-algorithms-" + case, "bad", "attributes-bad",
+             [signer(w.max, CONTENT, attrs=usual + more)])
+    both(c, "attributes-algorithms-right", "good", "",
+         [signer(w.max, CONTENT, attrs=usual + [attribute(name, right)])])
+    both(c, "attributes-algorithms-null", "good", "",
+         [signer(w.max, CONTENT, attrs=usual + [attribute(name, seq(
+             algorithm(HASH_OID["sha256"], NULL),
+             tlv(0xA1, oid(rsa), NULL)))])])
+    both(c, "attributes-algorithms-ecdsa", "good", "",
+         [signer(w.ec, CONTENT, attrs=usual + [attribute(
+             name, protection("sha256", ecdsa))])], [w.ec])
 
 
 def attribute_games(c):
@@ -409,6 +441,7 @@ def build(c):
     signers_of(c)
     crowds(c)
     attribute_games(c)
+    protected_algorithms(c)
     attributes_as_content(c)
     certificate_names(c)
     encodings(c)
