@@ -413,7 +413,7 @@ idle(struct keyring *k)
 
     if (store_is_pending(k->store) && store_keep(k->store, &p) != ERR_OK)
         log_problem("keeping what was learned", &p);
-    return store_work(k->store) ? LIMIT_CONTACTS_STEP_MS : -1;
+    return store_work(k->store) || rotten_step(k) ? LIMIT_CONTACTS_STEP_MS : -1;
 }
 
 /* One that waits for the directory is not read, but seen to leave. */
@@ -464,8 +464,8 @@ keyring_serve(struct keyring *k)
                 session_read(k, &k->session[i], &frame);
         if (keep_is_due(k))
             keeps_answer(k);
-        wait_ms = any_waits(k) ? LIMIT_CONTACTS_TOGETHER_MS
-                               : LIMIT_CONTACTS_IDLE_MS;
+        wait_ms =
+            any_waits(k) ? LIMIT_CONTACTS_TOGETHER_MS : LIMIT_CONTACTS_IDLE_MS;
         if (fds[0].revents)
             control_read(k);
     }

@@ -21,6 +21,16 @@ struct later {
     bool waits;      /* MSG_CONTACTS_KEEP is to be answered */
 };
 
+#define ROTTEN_SHOWN 8
+
+/* Certificates whose stored bytes are no longer theirs. */
+struct rotten {
+    int64_t seen; /* how far they were looked through */
+    bool done;
+    int64_t id[64]; /* the first that were found */
+    size_t n;
+};
+
 struct keyring {
     struct store *store;
     struct served control; /* from the broker */
@@ -37,6 +47,7 @@ struct keyring {
     enum on_change on_change;
     struct lookup lookup[LIMIT_FETCHES];
     uint32_t last_ticket;
+    struct rotten rotten;
     struct buf revoked, cleared; /* fingerprints: see revoked_keep */
 };
 
@@ -77,6 +88,16 @@ MUST_USE enum err keyring_describe_stored(struct keyring *k,
                                           struct buf *out,
                                           struct description *about,
                                           struct problem *p);
+
+/* ---- in rotten.c */
+
+/* Looks at some; false: nothing more is to be done now. */
+bool rotten_step(struct keyring *k);
+/* How many of those that were found are so still, and an address of each of
+ * the first, appended to BYTES. */
+MUST_USE enum err rotten_tell(struct keyring *k, struct buf *bytes,
+                              struct slice_list *out, uint32_t *out_count,
+                              struct problem *p);
 
 /* ---- in revoked.c */
 

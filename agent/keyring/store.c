@@ -255,18 +255,34 @@ store_contact(struct store *s, struct slice address, store_visit *visit,
     return store_visit_rows(s, st, visit, ctx, p);
 }
 
-enum err
-store_by_address(struct store *s, uint32_t cursor, store_visit *visit,
-                 void *ctx, struct problem *p)
+static enum err
+visit_behind(struct store *s, enum statement which, int64_t cursor,
+             store_visit *visit, void *ctx, struct problem *p)
 {
     enum err e = store_check(s, p);
     sqlite3_stmt *st;
 
     if (e != ERR_OK)
         return e;
-    st = store_statement(s, STATEMENT_CONTACTS_BY_ADDRESS);
+    st = store_statement(s, which);
     sqlite3_bind_int64(st, 1, cursor);
     return store_visit_rows(s, st, visit, ctx, p);
+}
+
+enum err
+store_by_address(struct store *s, uint32_t cursor, store_visit *visit,
+                 void *ctx, struct problem *p)
+{
+    return visit_behind(s, STATEMENT_CONTACTS_BY_ADDRESS, cursor, visit, ctx,
+                        p);
+}
+
+enum err
+store_by_certificate(struct store *s, int64_t certificate, store_visit *visit,
+                     void *ctx, struct problem *p)
+{
+    return visit_behind(s, STATEMENT_CONTACTS_BY_CERTIFICATE, certificate,
+                        visit, ctx, p);
 }
 
 enum err

@@ -115,6 +115,12 @@ MUST_USE enum err store_by_address(struct store *s, uint32_t cursor,
                                    store_visit *visit, void *ctx,
                                    struct problem *p);
 
+/* The rows of every certificate behind CERTIFICATE (as in struct stored), in
+ * the order in which these came. */
+MUST_USE enum err store_by_certificate(struct store *s, int64_t certificate,
+                                       store_visit *visit, void *ctx,
+                                       struct problem *p);
+
 /* The rows of one certificate, by its SHA-256: one for each address. */
 MUST_USE enum err store_holders(struct store *s, struct slice fingerprint,
                                 store_visit *visit, void *ctx,

@@ -145,6 +145,8 @@
                      " ORDER BY c.address_key, c.person = 2 DESC,"             \
                      " c.source = 2, max(k.not_before, k.preferred) DESC,"     \
                      " c.id DESC")                                             \
+    X(CONTACTS_BY_CERTIFICATE,                                                 \
+      STORED_COLUMNS "WHERE k.id > ?1 AND c.removed = 0 ORDER BY k.id")        \
     X(CONTACTS_SHORT,                                                          \
       STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"                       \
                      " AND instr(c.address_key, lower(?2)) > 0 ORDER BY c.id") \

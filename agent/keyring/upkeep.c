@@ -24,11 +24,19 @@ keyring_status(struct keyring *k, struct answer_bytes *bytes,
     struct problem ignored = {0};
     struct store_counts counts = {0};
     struct slice_list some = {0};
-    uint32_t changed = 0;
-    enum err e = keyring_ask(k, MSG_ANCHORS, NULL, out, p);
+    struct slice_list rotten_some = {0};
+    uint32_t changed = 0, rotten = 0;
+    enum err e;
 
+    /* First, since the next answer is in the place of the last. */
+    if (rotten_tell(k, &bytes->b, &rotten_some, &rotten, &ignored) != ERR_OK)
+        rotten = 0;
+    e = keyring_ask(k, MSG_ANCHORS, NULL, out, p);
     if (e != ERR_OK)
         return e;
+    out->rotten = rotten;
+    for (size_t i = 0; i < rotten_some.n; i++)
+        out->rotten_some.item[out->rotten_some.n++] = rotten_some.item[i];
     if (store_count(k->store, &counts, &ignored) == ERR_OK &&
         store_changed(k->store, CHANGED_SHOWN, &bytes->a, &some, &changed,
                       &ignored) == ERR_OK) {
@@ -76,5 +84,6 @@ keyring_restore(struct keyring *k, int from, struct answer_bytes *bytes,
                                    .aside = cut(buf_text(&bytes->a))};
     }
     free(aside);
+    k->rotten = (struct rotten){0};
     return e;
 }

@@ -110,6 +110,8 @@ agent_status(struct request *r, json_t **out)
     json_object_set_new(j, "changed", json_integer(status.changed));
     json_object_set_new(j, "changed_addresses",
                         json_texts(&status.changed_some));
+    json_object_set_new(j, "rotten", json_integer(status.rotten));
+    json_object_set_new(j, "rotten_addresses", json_texts(&status.rotten_some));
     json_object_set_new(j, "keyholder", json_boolean(keyholder));
     json_object_set_new(j, "keyring", json_boolean(keyring));
     json_object_set_new(j, "sandbox", sandbox_json());

@@ -615,7 +615,8 @@ struct slice_list {
 
 /* fault: why the contacts answer nothing, or empty; damaged: 1 when only a
  * copy helps. changed: how many addresses wait for the person, and some of
- * them. */
+ * them; rotten: how many certificates have bytes that are not theirs any more,
+ * and the address of some. */
 #define FIELDS_keyring_status(U32, U64, BYTES, TEXT, LIST)                     \
     U32(contacts)                                                              \
     U32(certificates)                                                          \
@@ -623,7 +624,8 @@ struct slice_list {
     TEXT(path, LIMIT_TEXT_BYTES)                                               \
     LIST(anchor_folders, LIMIT_TEXT_BYTES, 8)                                  \
     TEXT(fault, LIMIT_TEXT_BYTES)                                              \
-    U32(damaged) U32(changed) LIST(changed_some, LIMIT_ADDRESS_BYTES, 8)
+    U32(damaged) U32(changed) LIST(changed_some, LIMIT_ADDRESS_BYTES, 8)       \
+    U32(rotten) LIST(rotten_some, LIMIT_ADDRESS_BYTES, 8)
 
 /* Every record there is: X(name). One a line, so that what is added at the
  * same time does not collide. */

@@ -112,6 +112,13 @@ look_at_store(json_t *status, json_t *findings)
             "contacts pin ADDRESS FINGERPRINT",
             "their certificate is another than before: ",
             json_string_value(address));
+    json_array_foreach(json_object_get(status, "rotten_addresses"), i, address)
+        finding_add(findings,
+                    "open or harvest a signed mail of theirs, or import the "
+                    "certificate again; and look after the disk",
+                    "the stored bytes of their certificate are damaged, it is "
+                    "not used: ",
+                    json_string_value(address));
 }
 
 /* The last thing to care for. */

@@ -58,6 +58,10 @@ say_contacts(json_t *status)
     if (number_of(status, "changed") > 0)
         printf("\n           %lld changed: smime doctor says what to do",
                (long long)number_of(status, "changed"));
+    if (number_of(status, "rotten") > 0)
+        printf("\n           %lld with damaged bytes: smime doctor says what "
+               "to do",
+               (long long)number_of(status, "rotten"));
     texts_join(json_object_get(status, "anchor_folders"), folders,
                sizeof(folders));
     printf("\nAnchors:   %lld%s%s\n", (long long)number_of(status, "anchors"),
