@@ -62,7 +62,8 @@ keys_say(json_t *keys, bool all)
 
     if (json_array_size(keys) == 0 && all)
         puts("No key is there.\n"
-             "  next: smime import FILE.p12, or: smime generate --address A\n"
+             "  next: insert the token that holds it, or: smime import "
+             "FILE.p12, or: smime generate --address A\n"
              "  A locked token may hide its keys: smime unlock");
     else if (json_array_size(keys) == 0)
         puts("No key expires that soon.");
