@@ -122,14 +122,17 @@ ask_missing(struct client *c, struct token *t, const char *label,
 
     if (loaded != TOKENS_OK)
         return token_problem(loaded, t, p);
-    if ((pins->first && pins->second) || info.protected_path)
-        return ERR_OK;
-    e = prompt_begin(&prompt, c, t, p);
     if (w->first_is_puk) {
         info.pin_final_try = info.puk_final_try;
         info.tries_left = info.puk_final_try ? 1 : -1;
         info.pin_count_low = false;
     }
+    if ((pins->first && pins->second) ||
+        (info.protected_path && (!info.pin_final_try || w->first_is_new)))
+        return ERR_OK;
+    e = prompt_begin(&prompt, c, t, p);
+    if (info.protected_path)
+        return e == ERR_OK ? prompt_last_try(&prompt, &first, &info, p) : e;
     if (e == ERR_OK && !pins->first)
         e = w->first_is_new
                 ? ask_new(&prompt, &first, w->first_again, &info, &pins->first,

@@ -264,12 +264,30 @@ static const char last_try_of_puk[] =
     "This is the last try: a wrong PUK blocks the token for good. Go on?\n";
 
 enum err
+prompt_last_try(struct prompt *prompt, const struct purpose *why,
+                const struct token_info *info, struct problem *p)
+{
+    struct text text = {.n = 0};
+    char last[sizeof(text.bytes) + sizeof(last_try_of_puk)];
+    enum err e;
+
+    if (!info->pin_final_try || why->chooses)
+        return ERR_OK;
+    e = start_for_token(prompt, why->token, p);
+    if (e != ERR_OK)
+        return e;
+    describe(prompt, why, info, &text);
+    snprintf(last, sizeof(last), "%s%s",
+             why->is_puk ? last_try_of_puk : last_try, text.bytes);
+    return pinentry_confirm(prompt->pinentry, last, p);
+}
+
+enum err
 prompt_pin(struct prompt *prompt, const struct purpose *why,
            const struct token_info *info, const char *error,
            struct secret **out, struct problem *p)
 {
     struct text text = {.n = 0};
-    char last[sizeof(text.bytes) + sizeof(last_try_of_puk)];
     char name[TOKEN_LABEL_BYTES];
     const struct pinentry_question question = {.prompt = why->prompt
                                                              ? why->prompt
@@ -282,11 +300,7 @@ prompt_pin(struct prompt *prompt, const struct purpose *why,
     if (e != ERR_OK)
         return e;
     describe(prompt, why, info, &text);
-    if (info->pin_final_try && !why->chooses) {
-        snprintf(last, sizeof(last), "%s%s",
-                 why->is_puk ? last_try_of_puk : last_try, text.bytes);
-        e = pinentry_confirm(prompt->pinentry, last, p);
-    }
+    e = prompt_last_try(prompt, why, info, p);
     if (e == ERR_OK)
         e = pinentry_ask(prompt->pinentry, &question, out, p);
     if (e == ERR_TOKEN_LOCKED) {

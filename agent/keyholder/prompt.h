@@ -43,6 +43,14 @@ void prompt_lock(struct keyholder *k, struct token *token);
  * came first must not unlock what was locked after it. */
 bool prompt_was_locked(const struct prompt *prompt, struct problem *p);
 
+/* Asks for a yes when the token says that a wrong PIN (or PUK, as WHY says)
+ * will block it; else ERR_OK. prompt_pin does it first; where the PIN is typed
+ * at the token's own reader, which does not say it, it is to be called. */
+MUST_USE enum err prompt_last_try(struct prompt *prompt,
+                                  const struct purpose *why,
+                                  const struct token_info *info,
+                                  struct problem *p);
+
 /* Asks for the token's PIN (or what WHY says); starts pinentry when that was
  * not done yet. ERROR is shown, or NULL. LAST: the token says that a wrong PIN
  * will block it, so a yes is asked for first. */

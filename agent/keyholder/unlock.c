@@ -172,6 +172,20 @@ try_prompts(struct prompt *prompt, const struct purpose *why, struct problem *p)
     }
 }
 
+static enum err
+login_at_pad(struct prompt *prompt, const struct purpose *why,
+             const struct token_info *info, struct problem *p)
+{
+    enum err e = prompt_last_try(prompt, why, info, p);
+    enum tokens_err t;
+
+    if (e != ERR_OK)
+        return e;
+    notice_now(prompt->client, NOTICE_PINPAD, why->token);
+    t = token_login(why->token, NULL, 0);
+    return t == TOKENS_OK ? ERR_OK : token_problem(t, why->token, p);
+}
+
 /* In this request's turn to ask. */
 static enum err
 login_now(struct prompt *prompt, const struct purpose *why, bool *out_asked,
@@ -190,9 +204,7 @@ login_now(struct prompt *prompt, const struct purpose *why, bool *out_asked,
         return ERR_OK;
     *out_asked = true;
     if (info.protected_path) {
-        notice_now(c, NOTICE_PINPAD, why->token);
-        t = token_login(why->token, NULL, 0);
-        e = t == TOKENS_OK ? ERR_OK : token_problem(t, why->token, p);
+        e = login_at_pad(prompt, why, &info, p);
     } else {
         e = try_prompts(prompt, why, p);
     }
@@ -246,6 +258,8 @@ unlock_by_prompt(struct client *c, const struct purpose *why, bool *out_asked,
 static enum tokens_err
 ask_now(struct ask_each_time *ask, struct token *t)
 {
+    enum err e;
+
     AUTO(prompt) struct prompt prompt;
     struct purpose why = *ask->why;
     struct token_info info;
@@ -257,8 +271,11 @@ ask_now(struct ask_each_time *ask, struct token *t)
         return TOKENS_CANCELLED;
     if (token_load_info(t, &info) != TOKENS_OK)
         token_get_info(t, &info);
-    if (prompt_pin(&prompt, &why, &info, ask->mistyped ? "Wrong PIN" : NULL,
-                   &ask->pin, &ask->problem) == ERR_OK)
+    e = ask->at_pad ? prompt_last_try(&prompt, &why, &info, &ask->problem)
+                    : prompt_pin(&prompt, &why, &info,
+                                 ask->mistyped ? "Wrong PIN" : NULL, &ask->pin,
+                                 &ask->problem);
+    if (e == ERR_OK)
         return TOKENS_OK;
     return ask->problem.code == ERR_CANCELLED ? TOKENS_CANCELLED
                                               : TOKENS_LOCKED;
@@ -288,10 +305,12 @@ unlock_ask(void *arg, struct token *t, uint8_t *pin, size_t room,
 
     token_get_info(t, &info);
     ask->at_pad = info.protected_path;
+    if (ask->at_pad && info.pin_final_try)
+        e = ask_now(ask, t);
     if (ask->at_pad) {
         notice_now(ask->client, NOTICE_PINPAD, t);
         *out_len = 0;
-        return TOKENS_OK;
+        return e;
     }
     secret_drop(&ask->pin);
     notice_end(ask->client);
