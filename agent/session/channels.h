@@ -18,13 +18,4 @@ MUST_USE enum err keyring_call_fd(struct request *r, enum message m,
                                   const void *request, int fd, void *reply);
 MUST_USE enum err keyring_narrow(struct request *r, enum verb verb);
 
-/* Gets one record of a list, borrowed; it makes no call itself, and its error
- * ends the list. */
-typedef enum err keyholder_record(struct request *r, struct slice record,
-                                  void *arg);
-/* All pages of the list that M (of a struct page) asks for. Errors: those of
- * keyholder_call and of EACH. */
-MUST_USE enum err keyholder_list(struct request *r, enum message m,
-                                 keyholder_record *each, void *arg);
-
 #endif

@@ -4,9 +4,9 @@
 
 #include "agent/base/fd.h"
 #include "agent/session/certificate_json.h"
-#include "agent/session/channels.h"
 #include "agent/session/clock.h"
 #include "agent/session/key_json.h"
+#include "agent/session/keyholder_list.h"
 
 /* ---- List -----------------------------------------------------------------
  */

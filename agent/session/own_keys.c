@@ -5,8 +5,8 @@
 #include "agent/base/key_name.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
-#include "agent/session/channels.h"
 #include "agent/session/describe.h"
+#include "agent/session/keyholder_list.h"
 
 static void
 own_key_drop(struct own_key *k)

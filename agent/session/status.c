@@ -2,6 +2,7 @@
 #include "agent/base/harden.h"
 #include "agent/session/channels.h"
 #include "agent/session/json_text.h"
+#include "agent/session/keyholder_list.h"
 
 /* What the keyholder has. */
 struct counts {
