@@ -261,10 +261,12 @@ show_file(struct system *s, int at, const char *file)
     if (!one || !is_wanted(s->config, one->name) ||
         note_forbids(note_find(s->store->notes, one->name)))
         return;
-    if (snprintf(from, sizeof(from), "%s/%s", s->folders[at], file) <
-            (int)sizeof(from) &&
-        snprintf(to, sizeof(to), "%s/%s", s->seen[at], file) < (int)sizeof(to))
-        (void)symlink(from, to);
+    if (snprintf(from, sizeof(from), "%s/%s", s->folders[at], file) >=
+            (int)sizeof(from) ||
+        snprintf(to, sizeof(to), "%s/%s", s->seen[at], file) >=
+            (int)sizeof(to) ||
+        symlink(from, to) != 0)
+        return; /* it is missing then, as a file that cannot be read */
 }
 
 /* False: there is no place for it. */
