@@ -4,13 +4,6 @@
 
 #include <openssl/asn1.h>
 
-#ifndef CKK_EC_EDWARDS
-#define CKK_EC_EDWARDS 0x40UL
-#endif
-#ifndef CKK_EC_MONTGOMERY
-#define CKK_EC_MONTGOMERY 0x41UL
-#endif
-
 /* The point of CKA_EC_POINT: an OCTET STRING by the book, bare on some
  * tokens. size: what a bare one is long. */
 static void

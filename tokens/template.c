@@ -5,14 +5,6 @@
 #include <openssl/asn1.h>
 #include <openssl/crypto.h>
 
-#ifndef CKK_EC_EDWARDS
-#define CKK_EC_EDWARDS 0x40UL
-#endif
-
-#ifndef CKK_EC_MONTGOMERY
-#define CKK_EC_MONTGOMERY 0x41UL
-#endif
-
 static const uint8_t ed25519_oid[] = {6, 3, 0x2b, 0x65, 0x70};
 static const uint8_t x25519_oid[] = {6, 3, 0x2b, 0x65, 0x6e};
 

@@ -8,6 +8,14 @@
 #include "tokens/internal.h"
 #include "tokens/write.h"
 
+/* Of PKCS#11 3.0; older headers lack them. */
+#ifndef CKK_EC_EDWARDS
+#define CKK_EC_EDWARDS 0x40UL
+#endif
+#ifndef CKK_EC_MONTGOMERY
+#define CKK_EC_MONTGOMERY 0x41UL
+#endif
+
 /* A template that owns copies of its values; wiped by drop. */
 struct template
 {
