@@ -149,14 +149,6 @@ session_hear(struct broker *b, struct connection *c)
     return scratch_answer(c->ctl, b->places.cache) ? SAID_ENOUGH : SAID_NOTHING;
 }
 
-/* Forking competes with the request that took the spare, which often is not
- * the last one of its client. */
-static int
-refill_delay(const struct broker *b)
-{
-    return spares_count(&b->spares) >= 2 ? REFILL_QUIET_MS : REFILL_DELAY_MS;
-}
-
 static void
 client_take_back(struct broker *b, int index, bool unused)
 {
@@ -169,7 +161,6 @@ client_take_back(struct broker *b, int index, bool unused)
     clients_input(b, index);
     c->served += unused ? 0 : 1;
     b->busy_at = clock_ms();
-    spares_want(&b->spares, b->busy_at + refill_delay(b));
     if (c->state == CONNECTION_IDLE && !unused)
         session_send_ahead(b, c);
 }
@@ -291,6 +282,14 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
     return SERVING_BEGUN;
 }
 
+/* Forking competes with the request that took the spare, which often is not
+ * the last one of its client. */
+static int
+refill_delay(const struct broker *b)
+{
+    return spares_count(&b->spares) >= 2 ? REFILL_QUIET_MS : REFILL_DELAY_MS;
+}
+
 /* Who has asked twice asks again soon: a fresh session waits for that on the
  * connection itself, and the broker's share of the next request is done. Not
  * at the expense of anybody who has a request already. */
@@ -344,7 +343,7 @@ serve_waiting(struct broker *b)
 }
 
 /* While one is at work, or they follow one another closely, and there is one
- * to spare. Its answer asks again. */
+ * to spare. */
 static bool
 refill_can_wait(const struct broker *b)
 {

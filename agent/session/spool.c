@@ -23,8 +23,7 @@ struct spool {
     struct secret *key;
     EVP_CIPHER_CTX *writing;
     EVP_CIPHER_CTX *reading; /* made at the first read */
-    size_t most;             /* of BLOCK was ever filled: what has to be wiped */
-    uint8_t block[STREAM_CHUNK_BYTES];
+    uint8_t block[STREAM_CHUNK_BYTES]; /* ciphertext, in both directions */
 };
 
 /* Both directions start at position 0 with counter 0; the key serves for
@@ -67,13 +66,6 @@ write_at(int fd, const uint8_t *p, size_t n, off_t at)
     return true;
 }
 
-static void
-note_filled(struct spool *s, size_t n)
-{
-    if (s->most < n)
-        s->most = n;
-}
-
 static enum err
 spool_write(struct sink *sink, const uint8_t *p, size_t n,
             struct problem *problem)
@@ -83,7 +75,6 @@ spool_write(struct sink *sink, const uint8_t *p, size_t n,
     while (n > 0) {
         size_t part = n < sizeof(s->block) ? n : sizeof(s->block);
 
-        note_filled(s, part);
         cipher_apply(s->writing, s->block, p, part);
         if (!write_at(s->fd, s->block, part, s->written))
             return fail(problem, ERR_OUTPUT, "temporary space: %s",
@@ -118,7 +109,6 @@ spool_read(struct stream *stream, uint8_t *out, size_t size, size_t *got,
     while (n < 0 && errno == EINTR);
     if (n <= 0)
         return fail(p, ERR_INTERNAL, "temporary space cannot be read");
-    note_filled(s, (size_t)n);
     cipher_apply(s->reading, out, s->block, (size_t)n);
     s->read_at += n;
     *got = (size_t)n;
@@ -175,7 +165,6 @@ spool_drop(struct spool **s)
     /* Room on the disk; what is there is ciphertext of a key that is gone. */
     if (ftruncate((*s)->fd, 0) != 0)
         log_error("temporary space could not be freed: %s", strerror(errno));
-    wipe(*s, offsetof(struct spool, block) + (*s)->most);
     free(*s);
     *s = NULL;
 }
