@@ -136,7 +136,9 @@ validator_describe(struct validator *v, const struct describe_request *q,
     }
     /* Only now: growing moves the bytes. */
     for (size_t i = 0; i < wanted; start = end[i], i++)
-        out->records.item[i] = slice_of(store->data + start, end[i] - start);
+        if (start < end[i])
+            out->records.item[i] =
+                slice_of(store->data + start, end[i] - start);
     out->records.n = wanted;
 }
 

@@ -119,7 +119,8 @@ sum_keep(struct buf *all, const char sum[LINE_BYTES])
     fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    if (!fd_write_all(fd, all->data + old, all->len - old) ||
+    if ((old < all->len &&
+         !fd_write_all(fd, all->data + old, all->len - old)) ||
         !fd_write_all(fd, sum, LINE_BYTES) || rename(aside, path) != 0)
         (void)unlink(aside);
 }
