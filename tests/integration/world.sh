@@ -61,21 +61,39 @@ quiet() {
     }
 }
 
-world_ca() {
-    quiet openssl req -x509 -newkey rsa:2048 -noenc -days 3650 -sha256 \
-        -subj "/O=Example/CN=$1 root" -keyout "$WORLD/ca/$1.key" \
-        -out "$WORLD/ca/$1.pem" \
-        -addext 'keyUsage=critical,keyCertSign,cRLSign'
-}
-
 key_options() {
     case $1 in
-    rsa*) echo "-newkey rsa:${1#rsa}" ;;
-    p256) echo "-newkey ec -pkeyopt ec_paramgen_curve:P-256" ;;
-    p384) echo "-newkey ec -pkeyopt ec_paramgen_curve:P-384" ;;
-    p521) echo "-newkey ec -pkeyopt ec_paramgen_curve:P-521" ;;
-    ed25519) echo "-newkey ed25519" ;;
+    rsa*) echo "-algorithm RSA -pkeyopt rsa_keygen_bits:${1#rsa}" ;;
+    p256) echo "-algorithm EC -pkeyopt ec_paramgen_curve:P-256" ;;
+    p384) echo "-algorithm EC -pkeyopt ec_paramgen_curve:P-384" ;;
+    p521) echo "-algorithm EC -pkeyopt ec_paramgen_curve:P-521" ;;
+    ed25519) echo "-algorithm ED25519" ;;
     esac
+}
+
+# world_key KIND FILE: a private key that this world has not used yet. An RSA
+# key takes as long to make as a dozen tests of it: the N-th of a world is the
+# N-th of every world of a build tree ($TESTS/keys), made when first wanted.
+world_key() {
+    local kind=$1 file=$2 pool=${TESTS:+$TESTS/keys} used=0 kept
+    read -r used 2>/dev/null <"$WORLD/keys-used" || :
+    echo $((used + 1)) >"$WORLD/keys-used"
+    kept=$pool/$kind-$used.pem
+    case $kind in rsa*) ;; *) pool= ;; esac
+    if [ -z "$pool" ] || ! cp "$kept" "$file" 2>/dev/null; then
+        # shellcheck disable=SC2046
+        quiet openssl genpkey $(key_options "$kind") -out "$file" || return 1
+        # Whole or not at all: other tests run beside this one.
+        [ -z "$pool" ] || { mkdir -p "$pool" && cp "$file" "$kept.$$" &&
+            mv "$kept.$$" "$kept"; }
+    fi
+}
+
+world_ca() {
+    world_key rsa2048 "$WORLD/ca/$1.key" &&
+        quiet openssl req -x509 -key "$WORLD/ca/$1.key" -days 3650 -sha256 \
+            -subj "/O=Example/CN=$1 root" -out "$WORLD/ca/$1.pem" \
+            -addext 'keyUsage=critical,keyCertSign,cRLSign'
 }
 
 # world_certificate CA NAME ADDRESS [rsa2048|rsa3072|p256|p384] [openssl x509
@@ -91,10 +109,10 @@ world_certificate() {
         echo "basicConstraints=CA:false"
         [ -z "$address" ] || echo "subjectAltName=email:$address"
     } >"$WORLD/ca/$name.ext"
-    # shellcheck disable=SC2046
-    quiet openssl req -new -noenc $(key_options "$kind") \
-        -subj "/O=Example/CN=${COMMON_NAME:-$name}" \
-        -keyout "$WORLD/ca/$name.key" -out "$WORLD/ca/$name.csr" &&
+    world_key "$kind" "$WORLD/ca/$name.key" &&
+        quiet openssl req -new -key "$WORLD/ca/$name.key" \
+            -subj "/O=Example/CN=${COMMON_NAME:-$name}" \
+            -out "$WORLD/ca/$name.csr" &&
         quiet openssl x509 -req -in "$WORLD/ca/$name.csr" -sha256 \
             -CA "$WORLD/ca/$ca.pem" -CAkey "$WORLD/ca/$ca.key" \
             -CAcreateserial -extfile "$WORLD/ca/$name.ext" \
@@ -180,12 +198,28 @@ agent_stop() {
     return $status
 }
 
-# smime in someone's name; secrets come through descriptor 9 where asked.
-smime_of() {
-    local who=$1
-    shift
-    as "$who" "$BIN/smime" "$@"
+# For a sanitized program that is started often: to look for leaks takes it
+# longer than all else.
+NO_LEAKS=ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
+# Leaks are looked for in the first of all calls that differ in files only.
+options_for_leaks() { # WORDS...
+    local word seen=$WORLD/looked
+    [ "${SANITIZED:-OFF}" = ON ] || return 0
+    for word; do
+        case $word in */*) ;; *) seen+=.$word ;; esac
+    done
+    seen+=.log
+    if [ -e "$seen" ]; then export "${NO_LEAKS?}"; else : >"$seen"; fi 2>/dev/null
 }
+
+# smime in someone's name; secrets come through descriptor 9 where asked.
+smime_of() (
+    person_environment "$1"
+    shift
+    options_for_leaks "$@"
+    exec "$BIN/smime" "$@"
+)
 
 unlock() {
     smime_of "$1" unlock --token "${2:-$1}" --pin-fd 9 9<<<"$PIN"
