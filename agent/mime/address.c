@@ -280,28 +280,16 @@ is_address_text(struct slice address)
 /* ---- elements of the list
  * ------------------------------------------------------ */
 
-/* Appends raw text as UTF-8: bytes that are none are taken for Latin-1. */
-static void
-add_utf8(struct buf *out, struct slice s)
-{
-    while (s.n > 0) {
-        uint8_t first = s.p[0];
-        int32_t c = utf8_take(&s);
-
-        utf8_add(out, c < 0 ? first : (uint32_t)c);
-    }
-}
-
 static char *
 element_name(struct element *e)
 {
     AUTO(buf) struct buf raw = {0};
     AUTO(buf) struct buf name = {0};
 
-    add_utf8(&raw, buf_slice(&e->phrase));
+    raw_text_add(&raw, buf_slice(&e->phrase));
     if (raw.len > 0 && e->comments.len > 0)
         buf_add_byte(&raw, ' ');
-    add_utf8(&raw, buf_slice(&e->comments));
+    raw_text_add(&raw, buf_slice(&e->comments));
     if (raw.len == 0)
         return NULL;
     encoded_word_decode(buf_slice(&raw), &name);
@@ -398,15 +386,18 @@ take_angle(struct parser *r)
 }
 
 /* "a@b", or "a@b <c@d>": no grammar has it, but mail does. Then the first is
- * the name, and a deceiving one unless both are the same. */
+ * the name, however it is spaced, and a deceiving one unless both are the
+ * same. */
 static bool
 take_bare(struct parser *r)
 {
     AUTO(buf) struct buf address = {0};
+    bool obsolete = r->list->obsolete;
 
     if (!take_at_domain(r, &address))
         return false;
     if (next_is(r, '<')) {
+        r->list->obsolete = obsolete;
         buf_clear(&r->e.phrase);
         buf_add_slice(&r->e.phrase, buf_slice(&address));
         return take_angle(r);

@@ -35,7 +35,7 @@ address_is_plausible(struct slice a)
 static bool
 is_commercial_at(int32_t c)
 {
-    return c == '@' || c == 0xff20 || c == 0xfe6b || c == 0x24d0;
+    return c == '@' || c == 0xff20 || c == 0xfe6b || c == 0x24d0 || c == 0x24b6;
 }
 
 /* What IDNA takes for a dot (RFC 3490 3.1), and people too. */
@@ -207,7 +207,7 @@ local_part_begin(const struct points *t, size_t end, const char *closers)
 }
 
 /* Looks at the commercial at in T[at]; x@y, and x @ y.z, look like an
- * address to a person. */
+ * address to a person, x@(y.z) and x@'y.z' too. */
 static bool
 is_other_address(const struct points *t, size_t at, const struct mailbox *m)
 {
@@ -219,10 +219,12 @@ is_other_address(const struct points *t, size_t at, const struct mailbox *m)
         right++;
     /* "Max (Sales) @ Example" is no more than a name. */
     from = local_part_begin(t, left, left == at ? "\"')]>" : "\"");
-    for (to = right; to < t->count && !is_delimiter(t->item[to]);)
-        to++;
     if (from < left && right < t->count && begins_literal(t, right))
         return true; /* no mailbox that a certificate can name */
+    while (right < t->count && is_delimiter(t->item[right]))
+        right++;
+    for (to = right; to < t->count && !is_delimiter(t->item[to]);)
+        to++;
     if (from == left || to == right)
         return false;
     if (left < at || right > at + 1)
@@ -251,40 +253,74 @@ drop_hidden(struct points *t)
     t->count = n;
 }
 
-/* Is "(WORD)" at T[at], in any brackets? */
 static bool
-is_bracketed(const struct points *t, size_t at, const char *word)
+is_one_of(int32_t c, const char *set)
+{
+    return c > 0 && c < 0x80 && strchr(set, c) != NULL;
+}
+
+/* The length of WORD at T[at], or 0. */
+static size_t
+take_word(const struct points *t, size_t at, const char *word)
 {
     size_t n = strlen(word);
 
-    if (t->count - at < n + 2 || t->item[at] <= 0 || t->item[at] > '{' ||
-        !strchr("([{<", t->item[at]) || t->item[at + n + 1] <= 0 ||
-        t->item[at + n + 1] > '}' || !strchr(")]}>", t->item[at + n + 1]))
-        return false;
+    if (t->count - at < n)
+        return 0;
     for (size_t i = 0; i < n; i++)
-        if (t->item[at + 1 + i] <= 0 || t->item[at + 1 + i] > 'z' ||
-            to_lower((uint8_t)t->item[at + 1 + i]) != (uint8_t)word[i])
-            return false;
-    return true;
+        if (t->item[at + i] <= 0 || t->item[at + i] > 'z' ||
+            to_lower((uint8_t)t->item[at + i]) != (uint8_t)word[i])
+            return 0;
+    return n;
 }
 
-/* "boss(at)example(dot)org" as "boss @ example . org", which takes no more
- * room. */
+/* The length of "(at)" or "(dot)" at T[at], in any brackets and any number of
+ * them, and of "(@)" or "(.)", also in quotes; what it stands for in *out. */
+static size_t
+take_bracketed(const struct points *t, size_t at, char *out)
+{
+    size_t begin = at, inside, n;
+    bool symbol;
+
+    while (begin < t->count && (is_one_of(t->item[begin], "([{<\"'") ||
+                                (begin > at && is_space(t->item[begin]))))
+        begin++;
+    if (begin == at || begin == t->count)
+        return 0;
+    symbol = is_commercial_at(t->item[begin]) || is_dot(t->item[begin]);
+    *out = is_commercial_at(t->item[begin]) || take_word(t, begin, "at") ? '@'
+                                                                         : '.';
+    inside =
+        symbol ? 1 : take_word(t, begin, "at") + take_word(t, begin, "dot");
+    if (inside == 0 || (!symbol && is_one_of(t->item[at], "\"'")))
+        return 0;
+    for (n = begin + inside; n < t->count && is_space(t->item[n]);)
+        n++;
+    if (n == t->count || !is_one_of(t->item[n], symbol ? ")]}>\"'" : ")]}>"))
+        return 0;
+    while (n < t->count && is_one_of(t->item[n], ")]}>\"'"))
+        n++;
+    return n - at;
+}
+
+/* "boss(at)example(dot)org" and "boss[@]example.org" as "boss @ example .
+ * org", which takes no more room. */
 static void
 resolve_brackets(struct points *t)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < t->count; i++) {
-        bool at = is_bracketed(t, i, "at"), dot = is_bracketed(t, i, "dot");
+    for (size_t i = 0; i < t->count;) {
+        char what = 0;
+        size_t length = take_bracketed(t, i, &what);
 
-        if (at || dot) {
+        if (length > 0) {
             t->item[n++] = ' ';
-            t->item[n++] = at ? '@' : '.';
+            t->item[n++] = what;
             t->item[n++] = ' ';
-            i += at ? 3 : 4;
+            i += length;
         } else {
-            t->item[n++] = t->item[i];
+            t->item[n++] = t->item[i++];
         }
     }
     t->count = n;
@@ -306,20 +342,37 @@ text_deceives(struct slice text, const struct mailbox *m)
     return has_other_address(&t, m);
 }
 
+static size_t
+take_named_reference(struct slice text, uint32_t *out)
+{
+    static const struct {
+        const char *name;
+        uint32_t point;
+    } known[] = {{"&commat;", '@'}, {"&period;", '.'}, {"&nbsp;", 0xa0}};
+
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        size_t n = strlen(known[i].name);
+
+        if (text.n >= n &&
+            slice_is_nocase(slice_of(text.p, n), known[i].name)) {
+            *out = known[i].point;
+            return n;
+        }
+    }
+    return 0;
+}
+
 /* The length of a character reference at TEXT ("&#64;", "&#x40", "&commat;"),
  * or 0; what it stands for in *out. HTML takes zeros in front, and needs no
  * semicolon behind digits. */
 static size_t
 take_reference(struct slice text, uint32_t *out)
 {
-    static const char commat[] = "&commat;";
     bool hex = text.n > 2 && to_lower(text.p[2]) == 'x';
-    size_t begin = hex ? 3 : 2, n = begin;
+    size_t begin = hex ? 3 : 2, n = begin, named;
 
-    *out = '@';
-    if (text.n >= sizeof(commat) - 1 &&
-        slice_is_nocase(slice_of(text.p, sizeof(commat) - 1), commat))
-        return sizeof(commat) - 1;
+    if ((named = take_named_reference(text, out)) > 0)
+        return named;
     if (text.n < 3 || text.p[0] != '&' || text.p[1] != '#')
         return 0;
     for (*out = 0; n < text.n; n++) {
@@ -353,6 +406,20 @@ add_without_references(struct slice text, struct buf *out)
     }
 }
 
+/* A local part that looks like an address: with a commercial at of its own
+ * that, unlike an ASCII one, needs no quotes. */
+static bool
+address_deceives(struct slice address)
+{
+    while (address.n > 0) {
+        int32_t c = utf8_take(&address);
+
+        if (c != '@' && is_commercial_at(c))
+            return true;
+    }
+    return false;
+}
+
 bool
 mailbox_is_deceiving(const struct mailbox *m)
 {
@@ -360,6 +427,8 @@ mailbox_is_deceiving(const struct mailbox *m)
     AUTO(buf) struct buf reduced = {0};
     AUTO(buf) struct buf plain = {0};
 
+    if (address_deceives(slice_text(m->address)))
+        return true;
     if (!m->name)
         return false;
     if (m->hidden_at || encoded_words_are_overlong(slice_text(m->name)))

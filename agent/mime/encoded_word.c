@@ -114,10 +114,16 @@ charset_find(struct slice name, enum charset *out)
     static const struct {
         const char *name;
         enum charset charset;
-    } known[] = {{"utf-8", CHARSET_UTF8},        {"utf8", CHARSET_UTF8},
-                 {"us-ascii", CHARSET_ASCII},    {"ascii", CHARSET_ASCII},
-                 {"iso-8859-1", CHARSET_LATIN1}, {"latin1", CHARSET_LATIN1},
-                 {"windows-1252", CHARSET_1252}, {"cp1252", CHARSET_1252}};
+    } known[] = {
+        {"utf-8", CHARSET_UTF8},           {"utf8", CHARSET_UTF8},
+        {"us-ascii", CHARSET_ASCII},       {"ascii", CHARSET_ASCII},
+        {"ansi_x3.4-1968", CHARSET_ASCII}, {"iso646-us", CHARSET_ASCII},
+        {"iso-8859-1", CHARSET_LATIN1},    {"iso8859-1", CHARSET_LATIN1},
+        {"iso_8859-1", CHARSET_LATIN1},    {"iso88591", CHARSET_LATIN1},
+        {"latin1", CHARSET_LATIN1},        {"latin-1", CHARSET_LATIN1},
+        {"windows-1252", CHARSET_1252},    {"windows1252", CHARSET_1252},
+        {"x-windows-1252", CHARSET_1252},  {"x-cp1252", CHARSET_1252},
+        {"cp-1252", CHARSET_1252},         {"cp1252", CHARSET_1252}};
 
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
         if (slice_is_nocase(name, known[i].name)) {
@@ -165,6 +171,19 @@ charset_decode(struct slice name, struct slice bytes, struct buf *out)
         utf8_add(out, (uint32_t)point);
     }
     return true;
+}
+
+void
+raw_text_add(struct buf *out, struct slice s)
+{
+    while (s.n > 0) {
+        uint8_t first = s.p[0];
+        int32_t c = utf8_take(&s);
+
+        if (c < 0)
+            c = (int32_t)high_byte(CHARSET_1252, first);
+        utf8_add(out, (uint32_t)c);
+    }
 }
 
 /* ---- encoded words

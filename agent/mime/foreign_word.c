@@ -14,47 +14,68 @@
 
 enum family {
     FAMILY_BYTES,  /* one byte each, ASCII below 0x80 */
-    FAMILY_PAIRS,  /* ASCII, and pairs that begin with a high byte */
+    FAMILY_JIS,    /* Shift JIS: ASCII, single bytes, pairs */
+    FAMILY_GBK,    /* ASCII, and pairs that begin with a high byte */
+    FAMILY_BIG5,   /* the same, of other ones */
+    FAMILY_EUC,    /* pairs whose second byte is no sign of ASCII */
     FAMILY_SHIFTS, /* ISO 2022: escape sequences between sets */
+    FAMILY_GUESS,  /* said to be unknown (RFC 1428, Pine): ASCII, and readers
+                      guess the rest */
     FAMILY_UNKNOWN
 };
 
+/* Whoever does not know a name shows ASCII as it is: where bytes of it are no
+ * ASCII the name has to be one that all know. */
 static const struct family_row {
-    const char *prefix; /* of the charset's name */
+    const char *names; /* a blank between; "*" at the end: with any end */
     enum family family;
 } families[] = {
-    {"iso-8859-", FAMILY_BYTES},   {"iso8859-", FAMILY_BYTES},
-    {"windows-125", FAMILY_BYTES}, {"cp125", FAMILY_BYTES},
-    {"koi8-", FAMILY_BYTES},       {"tis-620", FAMILY_BYTES},
-    {"windows-874", FAMILY_BYTES}, {"euc-", FAMILY_PAIRS},
-    {"gb2312", FAMILY_PAIRS},      {"gbk", FAMILY_PAIRS},
-    {"gb18030", FAMILY_PAIRS},     {"big5", FAMILY_PAIRS},
-    {"shift_jis", FAMILY_PAIRS},   {"shift-jis", FAMILY_PAIRS},
-    {"sjis", FAMILY_PAIRS},        {"windows-31j", FAMILY_PAIRS},
-    {"ks_c_5601", FAMILY_PAIRS},   {"cp949", FAMILY_PAIRS},
-    {"windows-949", FAMILY_PAIRS}, {"windows-936", FAMILY_PAIRS},
-    {"windows-932", FAMILY_PAIRS}, {"cp932", FAMILY_PAIRS},
-    {"ms932", FAMILY_PAIRS},       {"x-sjis", FAMILY_PAIRS},
-    {"cp936", FAMILY_PAIRS},       {"ms936", FAMILY_PAIRS},
-    {"x-gbk", FAMILY_PAIRS},       {"windows-950", FAMILY_PAIRS},
-    {"cp950", FAMILY_PAIRS},       {"x-euc-", FAMILY_PAIRS},
-    {"iso_8859-", FAMILY_BYTES},   {"macintosh", FAMILY_BYTES},
-    {"x-mac-roman", FAMILY_BYTES}, {"x-mac-ce", FAMILY_BYTES},
-    {"cp437", FAMILY_BYTES},       {"cp85", FAMILY_BYTES},
-    {"cp866", FAMILY_BYTES},       {"iso-2022-", FAMILY_SHIFTS},
+    {"iso-8859-* iso8859* iso_8859-* latin2 latin-2 latin5 latin9 latin-9 "
+     "windows-125* windows125* x-windows-125* cp125* cp-125* x-cp125* koi8-* "
+     "tis-620 windows-874 macintosh x-mac-roman x-mac-ce x-mac-cyrillic "
+     "x-mac-greek x-mac-turkish x-mac-croatian x-mac-romanian cp437 cp85* "
+     "cp-85* cp866 ibm437 "
+     "ibm85* ibm866",
+     FAMILY_BYTES},
+    {"shift_jis shift-jis sjis x-sjis x-shift-jis windows-31j windows-932 "
+     "cp932 ms932 shift_jis-2004 shift_jisx0213",
+     FAMILY_JIS},
+    {"gb2312 gb_2312-80 x-gb2312 cn-gb gbk x-gbk gb18030 windows-936 cp936 "
+     "ms936",
+     FAMILY_GBK},
+    {"big5 big5-hkscs big5hkscs x-x-big5 cn-big5 windows-950 cp950 ms950",
+     FAMILY_BIG5},
+    {"euc-jp euc-kr euc-cn euc-tw eucjp euckr eucjp-ms euc-jp-ms x-euc-jp "
+     "x-euc-kr x-euc-tw x-euc-cn ks_c_5601 ks_c_5601-1987 ks_c_5601-1989 "
+     "ksc5601 cp949 ms949 windows-949 x-windows-949 uhc",
+     FAMILY_EUC},
+    {"iso-2022-jp* iso-2022-kr iso-2022-cn*", FAMILY_SHIFTS},
+    {"unknown-8bit x-unknown", FAMILY_GUESS},
 };
+
+static bool
+is_named(struct slice charset, const char *names)
+{
+    while (*names) {
+        size_t n = strcspn(names, " ");
+        bool open = names[n - 1] == '*';
+        size_t k = open ? n - 1 : n;
+
+        if ((open ? charset.n >= k : charset.n == k) &&
+            strncasecmp((const char *)charset.p, names, k) == 0)
+            return true;
+        names += names[n] ? n + 1 : n;
+    }
+    return false;
+}
 
 /* A name with a control or UTF-8 in it fits none. */
 static enum family
 family_of(struct slice charset)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(families); i++) {
-        size_t n = strlen(families[i].prefix);
-
-        if (charset.n >= n &&
-            strncasecmp((const char *)charset.p, families[i].prefix, n) == 0)
+    for (size_t i = 0; i < ARRAY_COUNT(families); i++)
+        if (is_named(charset, families[i].names))
             return families[i].family;
-    }
     return FAMILY_UNKNOWN;
 }
 
@@ -87,20 +108,32 @@ reduce_pair(uint8_t a, uint8_t b, struct buf *out)
         utf8_add(out, REPLACEMENT);
 }
 
-/* Shift JIS has single bytes among the high ones: whether they begin a pair
- * or not, what follows is looked at both ways. */
+/* Of what is no pair readers show the second byte by itself: an ASCII "@"
+ * must not be taken away by a byte before it that is none of a pair. */
+static bool
+begins_pair(enum family family, uint8_t a, uint8_t b)
+{
+    if (a < 0x81 || a == 0xff || b < 0x30)
+        return false;
+    if (family == FAMILY_JIS)
+        return a < 0xa0 || (a > 0xdf && a < 0xfd);
+    if (b > 0x40)
+        return true;
+    if (family == FAMILY_GBK)
+        return b < 0x40 || a < 0xa1 || a > 0xa9;
+    return family == FAMILY_BIG5 && a > 0xa0;
+}
+
 static void
-reduce_pairs(struct slice s, bool halfwidth, struct buf *out)
+reduce_pairs(enum family family, struct slice s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        bool single =
-            c < 0x81 || c == 0xff || (halfwidth && c >= 0xa1 && c <= 0xdf);
-
-        if (single || i + 1 == s.n)
-            reduce_byte(c, out);
-        else
-            reduce_pair(c, s.p[++i], out);
+        if (i + 1 < s.n && begins_pair(family, s.p[i], s.p[i + 1])) {
+            reduce_pair(s.p[i], s.p[i + 1], out);
+            i++;
+        } else {
+            reduce_byte(s.p[i], out);
+        }
     }
 }
 
@@ -140,6 +173,45 @@ reduce_shifts(struct slice s, struct buf *out)
     }
 }
 
+/* May it be the end of a character, or the beginning of a commercial at, that
+ * another word has the rest of? */
+static bool
+is_cut(struct slice s)
+{
+    uint8_t last = s.n > 0 ? s.p[s.n - 1] : 0;
+
+    return s.n > 0 && ((s.p[0] & 0xc0) == 0x80 || last == 0x81 ||
+                       (last >= 0xa1 && last <= 0xa3));
+}
+
+static bool
+is_utf8(struct slice s)
+{
+    while (s.n > 0)
+        if (utf8_take(&s) < 0)
+            return false;
+    return true;
+}
+
+/* All that readers may guess has to be harmless. */
+static bool
+reduce_guessed(struct slice s, struct buf *out)
+{
+    if (is_utf8(s)) {
+        buf_add_slice(out, s);
+        return true;
+    }
+    if (is_cut(s) || bytes_hide_an_at(s))
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if ((s.p[i] == 0xc0 || s.p[i] == 0xc1) && i + 1 < s.n &&
+            (s.p[i + 1] & 0xc0) == 0x80)
+            return false;
+        reduce_byte(s.p[i], out);
+    }
+    return true;
+}
+
 static bool
 reduce_word(const struct encoded_word *w, struct buf *out)
 {
@@ -152,12 +224,17 @@ reduce_word(const struct encoded_word *w, struct buf *out)
         for (size_t i = 0; i < bytes.len; i++)
             reduce_byte(bytes.data[i], out);
         return true;
-    case FAMILY_PAIRS:
-        reduce_pairs(buf_slice(&bytes), to_lower(w->charset.p[0]) == 's', out);
+    case FAMILY_JIS:
+    case FAMILY_GBK:
+    case FAMILY_BIG5:
+    case FAMILY_EUC:
+        reduce_pairs(family, buf_slice(&bytes), out);
         return true;
     case FAMILY_SHIFTS:
         reduce_shifts(buf_slice(&bytes), out);
         return true;
+    case FAMILY_GUESS:
+        return reduce_guessed(buf_slice(&bytes), out);
     case FAMILY_UNKNOWN:
         break;
     }
@@ -188,11 +265,8 @@ foreign_words_reduce(struct slice text, struct buf *out)
 bool
 bytes_hide_an_at(struct slice text)
 {
-    struct slice rest = text;
-    bool utf8 = true;
+    bool utf8 = is_utf8(text);
 
-    while (utf8 && rest.n > 0)
-        utf8 = utf8_take(&rest) >= 0;
     for (size_t i = 0; !utf8 && i + 1 < text.n; i++)
         if (text.p[i] >= 0x80 && is_at_of_a_pair(text.p[i], text.p[i + 1]))
             return true;

@@ -75,6 +75,10 @@ int32_t utf8_take(struct slice *s);
 
 void utf8_add(struct buf *out, uint32_t code_point);
 
+/* Appends text of a header that is no encoded word: bytes that are no UTF-8
+ * are taken for windows-1252, as readers take them for Latin-1. */
+void raw_text_add(struct buf *out, struct slice s);
+
 /* Control and format characters that change what a reader sees of the text
  * around them: C0, C1, bidi, line separators, tags. */
 bool is_deceptive_character(int32_t code_point);

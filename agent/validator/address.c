@@ -42,7 +42,7 @@ static bool
 is_domain_ascii(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '-' || c == '.';
+           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
 }
 
 /* atext and dots (RFC 5322 3.2.3). */
