@@ -343,8 +343,10 @@ join_parameters(const struct parameters *all, struct content_type *out)
     for (size_t i = 0; i < all->count; i++) {
         struct slice name = segment_name(all, &all->item[i]);
 
-        out->ambiguous |=
-            repeats_a_name(all, i) || is_doubtful_piece(all, &all->item[i]);
+        bool twice = repeats_a_name(all, i);
+
+        out->ambiguous |= twice || is_doubtful_piece(all, &all->item[i]);
+        out->two_boundaries |= twice && slice_is(name, "boundary");
         if (!is_first_of_its_name(all, i))
             continue;
         buf_clear(&value);
@@ -409,6 +411,16 @@ is_unusual(struct slice text)
     return quoted;
 }
 
+/* What stands between the type and the first parameter has a type's form. */
+static bool
+is_another_type(struct slice rest)
+{
+    const uint8_t *end = rest.n ? memchr(rest.p, ';', rest.n) : NULL;
+    size_t n = end ? (size_t)(end - rest.p) : rest.n;
+
+    return n > 0 && memchr(rest.p, '/', n) && !memchr(rest.p, '=', n);
+}
+
 bool
 content_type_parse(struct slice value, struct content_type *out)
 {
@@ -421,7 +433,8 @@ content_type_parse(struct slice value, struct content_type *out)
     if (!take_type(&c, out))
         return false;
     out->count = 0;
-    out->ambiguous = is_unusual(buf_slice(&text));
+    out->ambiguous = is_unusual(buf_slice(&text)) || is_another_type(c);
+    out->two_boundaries = false;
     take_parameters(&c, &all);
     join_parameters(&all, out);
     return true;
@@ -436,7 +449,7 @@ header_content_type(const struct header *h, struct content_type *out)
         return;
     text_set(out->type, slice_text("text/plain"));
     out->count = 0;
-    out->ambiguous = false;
+    out->ambiguous = out->two_boundaries = false;
 }
 
 const char *

@@ -15,6 +15,7 @@ struct level {
 struct elsewhere {
     bool in_header;
     bool found;
+    bool doubtful;
     struct buf line;  /* what came of the current one, its end left out */
     struct buf field; /* the header field that may go on */
     bool too_long;
@@ -80,6 +81,7 @@ field_end(struct elsewhere *w)
             if (strcmp(type.type, "message/external-body") == 0 ||
                 strcmp(type.type, "message/partial") == 0)
                 w->found = true;
+            w->doubtful |= type.two_boundaries;
             if (!w->typed)
                 w->type = type;
             w->typed = true;
@@ -87,6 +89,17 @@ field_end(struct elsewhere *w)
     }
     buf_clear(&w->field);
     w->cut = false;
+}
+
+/* A boundary may not end in blanks (RFC 2046 5.1.1): they are padding. */
+static size_t
+without_blanks(const char *boundary)
+{
+    size_t n = strlen(boundary);
+
+    while (n > 0 && is_blank((uint8_t)boundary[n - 1]))
+        n--;
+    return n;
 }
 
 static void
@@ -97,22 +110,20 @@ header_end(struct elsewhere *w)
 
     field_end(w);
     w->in_header = false;
-    if (w->typed ? strcmp(w->type.type, "message/rfc822") == 0 ||
-                       strcmp(w->type.type, "message/global") == 0
-                 : digest) {
+    if (w->typed ? content_type_is_message(&w->type) : digest) {
         header_begin(w);
         return;
     }
     if (w->typed && strncmp(w->type.type, "multipart/", 10) == 0)
         boundary = content_type_find(&w->type, "boundary");
-    if (!boundary || boundary[0] == '\0')
+    if (!boundary || without_blanks(boundary) == 0)
         return;
     if (w->depth == LIMIT_NESTED_PARTS) {
         w->found = true;
         return;
     }
-    snprintf(w->level[w->depth].boundary, sizeof(w->level[0].boundary), "%s",
-             boundary);
+    snprintf(w->level[w->depth].boundary, sizeof(w->level[0].boundary), "%.*s",
+             (int)without_blanks(boundary), boundary);
     w->level[w->depth++].digest = strcmp(w->type.type, "multipart/digest") == 0;
 }
 
@@ -164,6 +175,9 @@ add_line(struct elsewhere *w, struct slice line)
 {
     if (!is_blank(line.p[0]))
         field_end(w);
+    /* A header that begins folded: some see its first field all the same. */
+    while (w->field.len == 0 && line.n > 0 && is_blank(line.p[0]))
+        line = slice_of(line.p + 1, line.n - 1);
     w->cut |= w->too_long;
     if (line.n <= LIMIT_PART_HEADER_BYTES - w->field.len)
         buf_add_slice(&w->field, line);
@@ -240,4 +254,10 @@ elsewhere_found(struct elsewhere *w)
     if (w->in_header)
         field_end(w);
     return w->found;
+}
+
+bool
+elsewhere_is_doubtful(const struct elsewhere *w)
+{
+    return w->doubtful;
 }

@@ -19,5 +19,7 @@ void elsewhere_write(struct elsewhere *w, const uint8_t *p, size_t n);
 /* Call at the entity's end: such a part was there, or parts nested deeper
  * than anybody looks. */
 bool elsewhere_found(struct elsewhere *w);
+/* A multipart in it names two boundaries: readers see different parts. */
+bool elsewhere_is_doubtful(const struct elsewhere *w);
 
 #endif

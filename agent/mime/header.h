@@ -71,8 +71,9 @@ struct content_type {
     size_t count;
     /* Other readers may read other values: one name twice, a comment, an
      * escape or an open end in a quoted string, what is no parameter, one
-     * that was dropped. */
+     * that was dropped, a second type behind the first. */
     bool ambiguous;
+    bool two_boundaries;
 };
 
 /* Parses a Content-Type (or Content-Disposition) value leniently: what can
@@ -110,6 +111,14 @@ enum smime_kind {
     SMIME_MULTIPART_SIGNED, /* multipart/signed with a pkcs7 protocol */
     SMIME_PKCS7             /* a CMS object: its own ContentType says which */
 };
+
+/* True for a type whose content is a message with a header of its own. */
+bool content_type_is_message(const struct content_type *t);
+
+/* True for a type that says itself that it is a CMS object with a content
+ * (application/pkcs7-mime), not only by a name or as a signature. */
+bool content_type_is_pkcs7(const struct content_type *t);
+
 enum smime_kind header_smime_kind(const struct header *h,
                                   struct content_type *out_type);
 

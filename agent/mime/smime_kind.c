@@ -107,18 +107,32 @@ header_is_openpgp(const struct header *h, struct slice body)
     return false;
 }
 
-enum smime_kind
-header_smime_kind(const struct header *h, struct content_type *out_type)
+bool
+content_type_is_message(const struct content_type *t)
+{
+    return strcmp(t->type, "message/rfc822") == 0 ||
+           strcmp(t->type, "message/global") == 0 || /* RFC 6532 3.7 */
+           strcmp(t->type, "message/news") == 0;     /* RFC 5536 4.2 */
+}
+
+bool
+content_type_is_pkcs7(const struct content_type *t)
 {
     static const char *const types[] = {"application/pkcs7-mime",
                                         "application/x-pkcs7-mime"};
+
+    return is_one_of(t->type, types, ARRAY_COUNT(types));
+}
+
+enum smime_kind
+header_smime_kind(const struct header *h, struct content_type *out_type)
+{
     const struct content_type *t = out_type;
 
     header_content_type(h, out_type);
     if (strcmp(t->type, "multipart/signed") == 0)
         return is_pkcs7_multipart(t) ? SMIME_MULTIPART_SIGNED : SMIME_NONE;
-    if (is_one_of(t->type, types, ARRAY_COUNT(types)) ||
-        is_pkcs7_signature(t->type))
+    if (content_type_is_pkcs7(t) || is_pkcs7_signature(t->type))
         return SMIME_PKCS7;
     /* What readers show themselves is never S/MIME by its name. */
     if (strncmp(t->type, "application/", 12) != 0)

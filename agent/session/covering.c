@@ -74,6 +74,8 @@ stream_watched_end(struct stream_watched *w, struct layer *l)
 {
     if (elsewhere_found(w->elsewhere))
         layer_flaw(l, "content-elsewhere");
+    if (elsewhere_is_doubtful(w->elsewhere))
+        layer_flaw(l, "ambiguous-structure");
     l->attribute_like = begins_like_attributes(w->first, w->first_n);
 }
 
@@ -133,6 +135,21 @@ note_inner_from(struct reading *g, const struct entity *inner)
             g->author.header_flags |= HEADER_INNER_FROM;
         mailbox_list_drop(&l);
     }
+}
+
+void
+note_other_kind(struct reading *g, const struct entity *e,
+                const struct where *w)
+{
+    struct content_type type;
+
+    if (!e->is_entity || w->place != PLACE_SPINE || w->signature < 0)
+        return;
+    header_content_type(&e->header, &type);
+    if (header_count(&e->header, "Content-Type") > 1 ||
+        header_count(&e->header, "Content-Transfer-Encoding") > 1 ||
+        (content_type_is_message(&type) && type.ambiguous))
+        layer_flaw(&g->layer[w->signature], "ambiguous-structure");
 }
 
 enum err

@@ -189,6 +189,15 @@ judge_signer(struct reading *g, size_t number, const struct signer_info *s,
  * -----------------------------------------------------------------------------
  */
 
+/* Certificates that somebody signed are what was sent: no signature more
+ * (RFC 8551 3.8). */
+static bool
+is_signed_content(const struct layer *l)
+{
+    return l->at.signature >= 0 && l->flaw &&
+           strcmp(l->flaw, "certificates-only") == 0;
+}
+
 /* What a layer does to the verdict on the message. */
 static void
 note_signed(const struct layer *l, const struct layer_verdict *lv,
@@ -196,6 +205,8 @@ note_signed(const struct layer *l, const struct layer_verdict *lv,
 {
     switch (l->at.place) {
     case PLACE_SPINE:
+        if (is_signed_content(l))
+            return;
         if (l->flaw)
             add_reason(v->reasons, l->flaw);
         v->any_signed = true;

@@ -328,12 +328,15 @@ reading_pkcs7(struct reading *g, struct entity *e, use_object *use,
 
 /* A layer's carrier is a part of its own when nothing was seen inside. */
 static enum err
-read_carrier(struct reading *g, struct entity *e, const struct where *w)
+read_carrier(struct reading *g, struct entity *e, const struct announced *a,
+             const struct where *w)
 {
     size_t layers = g->layer_count, parts = g->part_count;
     struct where at = *w;
 
     TRY(reading_pkcs7(g, e, read_object, w, NULL));
+    if (a->ambiguous && w->place == PLACE_SPINE && layers < g->layer_count)
+        layer_flaw(&g->layer[layers], "ambiguous-structure");
     if (g->part_count > parts)
         return ERR_OK;
     if (layers < g->layer_count && g->layer[layers].kind == LAYER_ENCRYPTED)
@@ -356,7 +359,7 @@ read_layer(struct reading *g, struct entity *e, const struct announced *a,
     if (w->depth + 1 >= LIMIT_NESTING)
         return fail(p, ERR_LIMIT, "nested deeper than %d", LIMIT_NESTING);
     if (a->kind == SMIME_PKCS7)
-        return read_carrier(g, e, w);
+        return read_carrier(g, e, a, w);
     if (g->verb == VERB_DECRYPT)
         return fail(p, ERR_NOT_SMIME, "it is signed, but not encrypted");
     return reading_multipart(g, e, a, w);

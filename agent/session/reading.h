@@ -252,6 +252,11 @@ void layer_check_object(struct layer *l);
  * entity must be the one outside. */
 void note_inner_from(struct reading *g, const struct entity *inner);
 
+/* What is signed at W: where other readers may see another kind of content in
+ * it, or a message of somebody else, that is a flaw of the signature. */
+void note_other_kind(struct reading *g, const struct entity *e,
+                     const struct where *w);
+
 /* Reads S to its end and forgets it. */
 MUST_USE enum err stream_drain(struct stream *s, struct problem *p);
 

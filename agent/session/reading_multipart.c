@@ -197,6 +197,15 @@ ends_in_blank(const char *boundary)
     return n > 0 && (boundary[n - 1] == ' ' || boundary[n - 1] == '\t');
 }
 
+/* All of what somebody signed is a file that only its name, or its being a
+ * signature of something else, makes S/MIME: it is what was sent, no layer. */
+static bool
+is_attached_file(const struct content_type *type, const struct where *w)
+{
+    return w->place == PLACE_SPINE && w->signature > w->encryption &&
+           !content_type_is_pkcs7(type);
+}
+
 void
 announced_read(const struct reading *g, const struct entity *e,
                const struct where *w, struct announced *out)
@@ -208,6 +217,9 @@ announced_read(const struct reading *g, const struct entity *e,
     if (!e->is_entity)
         return;
     out->kind = header_smime_kind(&e->header, &type);
+    if (out->kind == SMIME_PKCS7 && is_attached_file(&type, w))
+        out->kind = SMIME_NONE;
+    out->ambiguous = type.ambiguous;
     if (out->kind != SMIME_MULTIPART_SIGNED)
         return;
     boundary = content_type_find(&type, "boundary");

@@ -99,8 +99,7 @@ is_message_itself(const struct content_type *type)
 {
     const char *forwarded = content_type_find(type, "forwarded");
 
-    return (strcmp(type->type, "message/rfc822") == 0 ||
-            strcmp(type->type, "message/global") == 0) &&
+    return content_type_is_message(type) &&
            (!forwarded || strcasecmp(forwarded, "yes") != 0);
 }
 
@@ -125,8 +124,7 @@ shape_read(const struct entity *e, const struct where *w, struct shape *out)
         out->kind = SHAPE_MULTIPART;
         out->digest = strcmp(type.type, "multipart/digest") == 0;
         snprintf(out->boundary, sizeof(out->boundary), "%s", boundary);
-    } else if (strcmp(type.type, "message/rfc822") == 0 ||
-               strcmp(type.type, "message/global") == 0 ||
+    } else if (content_type_is_message(&type) ||
                (w->in_digest && header_count(&e->header, "Content-Type") == 0))
         out->kind = SHAPE_MESSAGE; /* RFC 2046 5.1.5 for the last */
     out->wrapped = out->kind == SHAPE_MESSAGE && w->place == PLACE_SPINE &&

@@ -223,6 +223,7 @@ reading_put(struct reading *g, struct entity *e, const struct where *w)
     struct problem *p = &g->r->problem;
 
     protected_read(g, e, w);
+    note_other_kind(g, e, w);
     if (!g->to)
         return reading_pass(g, e, NULL, w);
     if (w->depth > 0)

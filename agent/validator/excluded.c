@@ -37,6 +37,11 @@ is_within(struct slice address, struct slice subtree)
     AUTO(buf) struct buf base = {0};
     bool below = subtree.n > 0 && subtree.p[0] == '.';
 
+    /* The root's dot, which no address has; alone it is all hosts. */
+    while (subtree.n > 0 && subtree.p[subtree.n - 1] == '.')
+        subtree.n--;
+    if (subtree.n == 0)
+        return true;
     if (memchr(subtree.p, '@', subtree.n)) {
         address_canonical(subtree, &base);
         return slice_equal(address, buf_slice(&base));

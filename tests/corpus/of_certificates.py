@@ -263,6 +263,13 @@ def constrained(c):
                                     rfc822("evil.example"))}.items():
             c.bad(f"constrained-{kind}-{name}", by(rule, **how),
                   "name-not-permitted")
+    for name, rule in {"host": "example.org.", "domain": ".org.",
+                       "mailbox": "max@example.org.", "all": "."}.items():
+        c.bad(f"constrained-dot-behind-{name}", by(excluded(rfc822(rule)),
+                                                   names=(mine,)),
+              "name-not-permitted")
+    c.good("constrained-dot-behind-other", by(excluded(rfc822(
+        "evil.example.")), names=(mine,)))
     one = excluded(mine)
     for name, address in {
             "": "max@example.org", "-upper": "max@EXAMPLE.ORG",

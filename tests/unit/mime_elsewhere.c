@@ -143,20 +143,17 @@ is_ambiguous_type(const char *value)
 static void
 types_that_readers_read_differently_are_told(void **state)
 {
-    static const char *const yes[] = {"a/b; x=1; x=1",
-                                      "a/b; x=1; X=2",
-                                      "a/b; x=1; x*=u''2",
-                                      "a/b (c)",
-                                      "(c) a/b",
-                                      "a/b; x=\"1",
-                                      "a/b; x=\"\\1\"",
-                                      "a/b; x=1\"2\"",
-                                      "a/b; x=\"1\"2",
-                                      "a/b; x*0=1; x*0=2",
-                                      "a/b; x=\"a\tb\x01\""};
-    static const char *const no[] = {"a/b", "a/b; x=1; y=\"2 (c); z\"",
+    static const char *const yes[] = {
+        "a/b; x=1; x=1", "a/b; x=1; X=2",     "a/b; x=1; x*=u''2",
+        "a/b (c)",       "a/b c/d; x=1",      "(c) a/b",
+        "a/b; x=\"1",    "a/b; x=\"\\1\"",    "a/b; x=1\"2\"",
+        "a/b; x=\"1\"2", "a/b; x*0=1; x*0=2", "a/b; x=\"a\tb\x01\""};
+    static const char *const no[] = {"a/b",
+                                     "a/b; x=1; y=\"2 (c); z\"",
+                                     "a/b x=c/d",
                                      "a/b;\r\n x = \"1\" ;",
-                                     "a/b; x*0=1; x*1=2", "a/b; x*=utf-8''1"};
+                                     "a/b; x*0=1; x*1=2",
+                                     "a/b; x*=utf-8''1"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
@@ -192,7 +189,18 @@ words_of_foreign_charsets_are_searched(void **state)
                                       "=?big5?q?b=A2=49c?=",
                                       "=?euc-jp?q?b=A1=F7c?=",
                                       "=?iso-2022-jp?q?b=1B$B!w=1B(Bc?=",
-                                      "=?iso-2022-kr?q?b=0E#=40=0Fc?="};
+                                      "=?iso-2022-kr?q?b=0E#=40=0Fc?=",
+                                      "=?iso-2022-x?q?b=1B$B=40c?=",
+                                      "=?cp932?q?b=B1=40c?=",
+                                      "=?shift_jis?q?b=FD=40c?=",
+                                      "=?euc-jp?q?b=8F=B0=A1=40c?=",
+                                      "=?gbk?q?b=A1=40c?=",
+                                      "=?big5?q?b=81=40c?=",
+                                      "=?big5-x?q?b=A4=40c?=",
+                                      "=?unknown-8bit?q?b=A3=C0c?=",
+                                      "=?unknown-8bit?q?=A0?=",
+                                      "=?unknown-8bit?q?b=A3?=",
+                                      "=?x-unknown?q?b=C1=80c?="};
     static const char *const no[] = {"=?koi8-r?q?=C1=C2?=",
                                      "=?gbk?q?b=81=40c?=",
                                      "=?cp932?q?b=83=40c?=",
@@ -201,7 +209,11 @@ words_of_foreign_charsets_are_searched(void **state)
                                      "=?shift_jis?q?b=83=40c?=",
                                      "=?iso-2022-jp?q?b=1B$B$=40=1B(Bc?=",
                                      "=?iso-8859-15?q?b=C0c?=",
-                                     "=?big5?q?=A4=40b?="};
+                                     "=?big5?q?=A4=40b?=",
+                                     "=?big5?q?b=A1=40c?=",
+                                     "=?shift_jis?q?b=81=40c?=",
+                                     "=?unknown-8bit?q?b=FCc?=",
+                                     "=?X-Unknown?q?b=C3=BCc?="};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
