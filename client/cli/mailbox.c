@@ -80,13 +80,41 @@ is_place(const struct place *p, const struct stat *st)
 
 /* ---- files --------------------------------------------------------------- */
 
+/* Some programs write an empty line first. */
 static bool
 is_mbox(int fd)
 {
-    char start[5];
+    char start[64];
+    ssize_t n = pread(fd, start, sizeof(start), 0), at = 0;
 
-    return pread(fd, start, sizeof(start), 0) == (ssize_t)sizeof(start) &&
-           memcmp(start, "From ", sizeof(start)) == 0;
+    while (at < n && (start[at] == '\n' || start[at] == '\r'))
+        at++;
+    return n - at >= 5 && memcmp(start + at, "From ", 5) == 0;
+}
+
+/* NULL: FD is none. Mailing lists hand out their archives so, and Dovecot may
+ * store the files of a Maildir so. */
+static const char *
+packed_words(int fd)
+{
+    static const struct {
+        const char *start, *words;
+    } kinds[] = {
+        {"\x1f\x8b\x08", "it is compressed; try: zcat FILE | smime harvest -"},
+        {"\xfd"
+         "7zXZ",
+         "it is compressed; try: xzcat FILE | smime harvest -"},
+        {"BZh", "it is compressed; try: bzcat FILE | smime harvest -"},
+        {"\x28\xb5\x2f\xfd",
+         "it is compressed; try: zstdcat FILE | smime harvest -"}};
+    char start[8] = {0};
+
+    if (pread(fd, start, sizeof(start) - 1, 0) <= 0)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+        if (strncmp(start, kinds[i].start, strlen(kinds[i].start)) == 0)
+            return kinds[i].words;
+    return NULL;
 }
 
 /* Renaming a file, as Maildir does, leaves it the same. */
@@ -120,12 +148,22 @@ one_mail(const struct walk *w, int taken, const char *path,
     return w->v->message(w->v->context, &m) ? MAILBOX_DONE : MAILBOX_STOPPED;
 }
 
+/* In a folder it may be anything, as other files that are no mail. */
+static enum mailbox
+packed_tell(const struct walk *w, const char *path, const char *words,
+            bool is_named)
+{
+    w->v->fault(w->v->context, path, words, is_named);
+    return is_named ? MAILBOX_FAILED : MAILBOX_DONE;
+}
+
 /* FD is taken. */
 static enum mailbox
 fd_visit(const struct walk *w, int taken, const char *path, bool is_named)
 {
     AUTO(fd) int fd = taken;
     bool is_file, is_whole;
+    const char *packed;
     enum mailbox result;
     struct stat st;
     FILE *from;
@@ -134,6 +172,9 @@ fd_visit(const struct walk *w, int taken, const char *path, bool is_named)
         return fault_tell(w, path, strerror(errno));
     is_file = S_ISREG(st.st_mode);
     is_whole = is_file && lseek(fd, 0, SEEK_CUR) == 0;
+    packed = is_whole ? packed_words(fd) : NULL;
+    if (packed)
+        return packed_tell(w, path, packed, is_named);
     if (is_whole && !is_mbox(fd))
         return one_mail(w, fd_take(&fd), path, &st, is_named);
     from = fdopen(fd, "r");
@@ -183,8 +224,18 @@ has_folder(int folder, const char *name)
     return fstatat(folder, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Two of the three: empty ones get lost in copies, and a folder of mails may
+ * have a subfolder that is called "new". */
 static bool
 is_maildir(int folder)
+{
+    return has_folder(folder, "cur") + has_folder(folder, "new") +
+               has_folder(folder, "tmp") >=
+           2;
+}
+
+static bool
+has_mails(int folder)
 {
     return has_folder(folder, "cur") || has_folder(folder, "new");
 }
@@ -202,7 +253,7 @@ is_mail_folder(int folder, const char *name, bool in_maildir)
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return false;
     fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    is = fd >= 0 && is_maildir(fd);
+    is = fd >= 0 && has_mails(fd);
     fd_drop(&fd);
     return is;
 }

@@ -277,12 +277,19 @@ quoted_add(struct splitter *s, const char *line, size_t n)
            making_add(&s->message, line + 1, n - 1);
 }
 
+/* By the first line that is not empty: empty ones before the first "From "
+ * are of no message. */
 static void
 kind_find(struct splitter *s, const char *line, size_t n)
 {
     s->is_begun = true;
     s->is_mbox = is_from(line, n);
     s->is_dated = s->is_mbox && has_date(line, n);
+    if (s->is_mbox) {
+        splitter_drop(s);
+        s->is_open = false;
+        s->number = 0;
+    }
 }
 
 static bool
@@ -296,7 +303,7 @@ is_delimiter(const struct splitter *s, const char *line, size_t n)
 static bool
 line_take(struct splitter *s, const char *line, size_t n)
 {
-    if (!s->is_begun)
+    if (!s->is_begun && !is_empty(line, n))
         kind_find(s, line, n);
     if (is_delimiter(s, line, n)) {
         s->held_n = 0;

@@ -52,6 +52,20 @@ an_mbox_with_crlf_is_cut_as_well(void **state)
 }
 
 static void
+empty_lines_before_an_mbox_are_of_no_message(void **state)
+{
+    struct seen s = {.count = 0};
+
+    (void)state;
+    file_put("box", "\n\r\n" DATED "A: 1\n\n" DATED "B: 2\n");
+    assert_int_equal(visit("box", &s), MAILBOX_DONE);
+    assert_int_equal(s.count, 2);
+    assert_string_equal(s.text[0], "A: 1\n");
+    assert_string_equal(s.origin[0], "box:1");
+    seen_drop(&s);
+}
+
+static void
 quoted_lines_are_given_both_ways(void **state)
 {
     struct seen s = {.count = 0};
@@ -195,6 +209,38 @@ other_folders_are_read_with_all_below(void **state)
 }
 
 static void
+a_subfolder_called_new_makes_no_maildir(void **state)
+{
+    struct seen s = {.count = 0};
+
+    (void)state;
+    assert_int_equal(system("mkdir -p mails/new; echo a: >mails/a.eml; "
+                            "echo b: >mails/new/b.eml"),
+                     0);
+    assert_int_equal(visit("mails", &s), MAILBOX_DONE);
+    assert_string_equal(letters(&s), "ab");
+    seen_drop(&s);
+}
+
+static void
+what_is_compressed_is_told(void **state)
+{
+    struct seen s = {.count = 0};
+
+    (void)state;
+    assert_int_equal(mkdir("mails", 0700), 0);
+    file_put("mails/2020.mbox.gz", "\x1f\x8b\x08 and so on");
+    file_put("mails/a.eml", "a: 1\n");
+    assert_int_equal(visit("mails", &s), MAILBOX_DONE);
+    assert_int_equal(s.count, 1);
+    assert_non_null(strstr(s.faults, "2020.mbox.gz: it is compressed"));
+    assert_int_equal(s.lost, 0);
+    assert_int_equal(visit("mails/2020.mbox.gz", &s), MAILBOX_FAILED);
+    assert_int_equal(s.lost, 1);
+    seen_drop(&s);
+}
+
+static void
 what_cannot_be_read_is_told_and_the_rest_goes_on(void **state)
 {
     struct seen s = {.count = 0};
@@ -244,6 +290,7 @@ main(void)
         TEST(an_mbox_is_cut_at_dated_lines_only),
         TEST(an_mbox_without_dates_is_cut_at_each_from),
         TEST(an_mbox_with_crlf_is_cut_as_well),
+        TEST(empty_lines_before_an_mbox_are_of_no_message),
         TEST(quoted_lines_are_given_both_ways),
         TEST(one_mail_keeps_its_quoted_lines_and_its_end),
         TEST(lines_and_messages_of_any_length_pass),
@@ -251,6 +298,8 @@ main(void)
         TEST(a_visitor_that_has_enough_ends_it),
         TEST(a_maildir_is_read_with_its_subfolders),
         TEST(other_folders_are_read_with_all_below),
+        TEST(a_subfolder_called_new_makes_no_maildir),
+        TEST(what_is_compressed_is_told),
         TEST(what_cannot_be_read_is_told_and_the_rest_goes_on),
         TEST(a_loop_alone_is_no_failure),
         TEST(a_path_that_is_not_there_is_told),
