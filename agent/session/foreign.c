@@ -221,19 +221,24 @@ cut(struct slice s, size_t n)
     return slice_of(s.p + n, s.n - n);
 }
 
-/* Behind a byte order mark, empty lines and comments. */
+/* Behind a byte order mark, empty lines and comments, which go on in lines
+ * that begin with a blank (RFC 2849). */
 static struct slice
 first_line(struct slice s)
 {
+    bool in_comment = false;
+
     if (begins(s, "\xef\xbb\xbf"))
         s = cut(s, 3);
     while (s.n > 0) {
         const uint8_t *end = memchr(s.p, '\n', s.n);
 
-        if (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\r' || s.p[0] == '\n')
-            s = cut(s, 1);
-        else if (s.p[0] == '#' && end)
+        in_comment = s.p[0] == '#' || (in_comment && s.p[0] == ' ');
+        if (in_comment && end)
             s = cut(s, (size_t)(end - s.p) + 1);
+        else if (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\r' ||
+                 s.p[0] == '\n')
+            s = cut(s, 1);
         else
             break;
     }

@@ -86,20 +86,31 @@ address_take(struct entry *e, const struct attribute *a)
         entry_add_address(e, buf_slice(&decoded));
 }
 
+/* A change record names the values that it takes out of the directory below
+ * "delete: ATTRIBUTE", up to "-" (RFC 2849): nobody vouches for these any
+ * more. */
 static enum err
-line_take(struct entry *e, const struct lines *l, const struct foreign_sink *to,
-          struct problem *p)
+line_take(struct entry *e, const struct lines *l, bool *taken_out,
+          const struct foreign_sink *to, struct problem *p)
 {
     struct slice line = buf_slice(&l->line);
     struct attribute a;
 
+    if (line.n == 0 || slice_is(line, "-"))
+        *taken_out = false;
     if (line.n == 0)
         return entry_end(e, to, p);
     if (line.p[0] == '#' || !attribute_read(line, &a))
         return ERR_OK;
     /* Where an empty line is missing, a name begins the next entry. */
-    if (slice_is_nocase(a.name, "dn"))
+    if (slice_is_nocase(a.name, "dn")) {
+        *taken_out = false;
         return entry_end(e, to, p);
+    }
+    if (slice_is_nocase(a.name, "delete"))
+        *taken_out = true;
+    if (*taken_out)
+        return ERR_OK;
     if (is_certificate(a.name))
         return certificate_take(e, &a, l, to, p);
     if (is_address(a.name))
@@ -112,11 +123,11 @@ ldif_read(struct stream *from, const struct foreign_sink *to, struct problem *p)
 {
     AUTO(entry) struct entry entry = {.count = 0};
     AUTO(lines) struct lines l;
-    bool some = true;
+    bool some = true, taken_out = false;
     enum err e = ERR_OK;
 
     lines_init(&l, from, " ");
     while (e == ERR_OK && (e = lines_next(&l, &some, p)) == ERR_OK && some)
-        e = line_take(&entry, &l, to, p);
+        e = line_take(&entry, &l, &taken_out, to, p);
     return e == ERR_OK ? entry_end(&entry, to, p) : e;
 }

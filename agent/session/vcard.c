@@ -180,6 +180,7 @@ key_take(struct entry *e, const struct property *k, size_t line, bool is_cut,
                        "fetched",
                        p);
     if (mentions(k->parameters, "encoding=b") ||
+        mentions(k->parameters, "encoding=\"b") ||
         mentions(k->parameters, ";base64"))
         return entry_add_base64(e, k->value, line, to, p);
     if (mentions(k->value, "-----begin ")) {

@@ -20,6 +20,9 @@ keys_of_vcards_are_read_in_every_form(void **state)
                   "item1.KEY;MEDIATYPE=\"application/pkix-cert\";ENCODING=b:"
                   "MAMCAQI=\nEND:VCARD\n");
     assert_string_equal(r.found, "4:1(a@b) 11:2(c@d,e@f) ");
+    r = read_text("BEGIN:VCARD\nKEY;ENCODING=\"b\";TYPE=\"X509\":MAMCAQE=\n"
+                  "END:VCARD\n");
+    assert_string_equal(r.found, "2:1() ");
     r = read_text("BEGIN:VCARD\nVERSION:2.1\nKEY;X509;BASE64:\n MAMCAQE=\n\n"
                   "END:VCARD\n");
     assert_string_equal(r.found, "3:1() ");
@@ -94,6 +97,23 @@ certificates_of_ldif_are_read(void **state)
 }
 
 static void
+what_a_change_record_takes_out_is_passed_over(void **state)
+{
+    struct result r;
+
+    (void)state;
+    r = read_text("# a comment that\n  goes on\ndn: cn=Max\n"
+                  "changetype: modify\ndelete: userCertificate;binary\n"
+                  "userCertificate;binary:: MAMCAQE=\n-\n"
+                  "add: userCertificate;binary\n"
+                  "userCertificate;binary:: MAMCAQI=\n-\n"
+                  "delete: userCertificate;binary\n\ndn: cn=Elena\n"
+                  "userCertificate;binary:: MAMCAQM=\n");
+    assert_string_equal(r.found, "9:2() 14:3() ");
+    assert_int_equal(r.bad_count, 0);
+}
+
+static void
 urls_of_ldif_are_refused(void **state)
 {
     struct result r;
@@ -117,6 +137,7 @@ main(void)
         cmocka_unit_test(what_a_vcard_only_points_to_is_told_and_not_fetched),
         cmocka_unit_test(a_card_without_its_end_is_read),
         cmocka_unit_test(certificates_of_ldif_are_read),
+        cmocka_unit_test(what_a_change_record_takes_out_is_passed_over),
         cmocka_unit_test(urls_of_ldif_are_refused),
     };
 
