@@ -19,6 +19,7 @@ struct candidate {
     const char *reason; /* why it is not stored; NULL: it is */
     bool pin;           /* the person vouches for it */
     bool unvouched;     /* and nobody else does */
+    bool judged;
     enum learned learned;
 };
 
@@ -174,28 +175,98 @@ issuers_keep(struct candidate *c, const struct check_reply *v)
             slice_of(c->issuer_bytes.data + at, v->issuer_names.item[i].n);
 }
 
+static void
+verdict_take(const struct handed *h, struct candidate *c,
+             const struct check_reply *v)
+{
+    c->judged = true;
+    c->reason = v->chain == CHAIN_INVALID && c->about.type == KEY_UNKNOWN
+                    ? "its key cannot be read, or is of an unknown kind"
+                    : fault_of_verdict(v);
+    c->unvouched = c->pin && v->chain == CHAIN_UNTRUSTED;
+    if (c->unvouched)
+        c->reason = v->strength == STRENGTH_OK ? fault_of_vouched(h, c)
+                                               : "its key is weak";
+    else if (!c->reason)
+        issuers_keep(c, v);
+}
+
+static struct check_request
+question_of(const struct handed *h, const struct candidate *c)
+{
+    struct check_request q = {.purpose = PURPOSE_EMAIL, .certificate = c->der};
+
+    issuers_of_request(h, &q.known);
+    return q;
+}
+
 static enum err
 candidate_judge(struct handed *h, struct candidate *c, struct problem *p)
 {
-    struct check_request q = {.purpose = PURPOSE_EMAIL, .certificate = c->der};
+    struct check_request q = question_of(h, c);
     struct check_reply v;
     enum err e;
 
-    issuers_of_request(h, &q.known);
     buf_clear(&h->known);
     e = keyring_judge_path(h->k, NULL, &q, &h->known, &v, p);
-    if (e != ERR_OK)
-        return e;
-    c->reason = v.chain == CHAIN_INVALID && c->about.type == KEY_UNKNOWN
-                    ? "its key cannot be read, or is of an unknown kind"
-                    : fault_of_verdict(&v);
-    c->unvouched = c->pin && v.chain == CHAIN_UNTRUSTED;
-    if (c->unvouched)
-        c->reason = v.strength == STRENGTH_OK ? fault_of_vouched(h, c)
-                                              : "its key is weak";
-    else if (!c->reason)
-        issuers_keep(c, &v);
-    return ERR_OK;
+    if (e == ERR_OK)
+        verdict_take(h, c, &v);
+    return e;
+}
+
+static struct candidate *
+next_candidate(const struct handed *h, size_t *at)
+{
+    while (*at < h->n && h->item[*at].reason)
+        (*at)++;
+    return *at < h->n ? &h->item[(*at)++] : NULL;
+}
+
+/* NULL: there is none, or it could not be asked. */
+static struct candidate *
+ask_next(struct handed *h, size_t *at)
+{
+    struct candidate *c = next_candidate(h, at);
+    struct check_request q;
+
+    if (!c)
+        return NULL;
+    q = question_of(h, c);
+    return keyring_ask_ahead(h->k, MSG_JUDGE_PATH, &q) ? c : NULL;
+}
+
+/* Without a pause for the validator. Those about which the contacts can say
+ * more are left, as are all when it ends. */
+static void
+judge_ahead(struct handed *h)
+{
+    struct candidate *now, *next;
+    size_t at = 0;
+
+    for (now = ask_next(h, &at); now; now = next) {
+        struct problem ignored = {0};
+        struct check_reply v;
+        enum err e;
+
+        next = ask_next(h, &at);
+        e = keyring_answer_take(h->k, MSG_JUDGE_PATH, &v, &ignored);
+        if (e == ERR_OK && !keyring_knows_any(h->k, &v.wanted))
+            verdict_take(h, now, &v);
+        if (e == ERR_KEYRING_LOST)
+            return;
+    }
+}
+
+static enum err
+candidates_judge(struct handed *h, struct problem *p)
+{
+    enum err e = ERR_OK;
+
+    judge_ahead(h);
+    for (size_t i = 0; i < h->n && e == ERR_OK; i++)
+        if (!h->item[i].reason && !h->item[i].judged)
+            e = candidate_judge(h, &h->item[i], p);
+    return e;
 }
 
 /* ---- storing ------------------------------------------------------------ */
@@ -292,9 +363,8 @@ keyring_store(struct keyring *k, const struct store_request *q,
     for (size_t i = 0; i < h.n && e == ERR_OK; i++)
         if (!h.item[i].reason)
             addresses_choose(&h, &h.item[i]);
-    for (size_t i = 0; i < h.n && e == ERR_OK; i++)
-        if (!h.item[i].reason)
-            e = candidate_judge(&h, &h.item[i], p);
+    if (e == ERR_OK)
+        e = candidates_judge(&h, p);
     if (e == ERR_OK)
         e = candidates_store(&h, p);
     if (e == ERR_OK)

@@ -63,6 +63,20 @@ issuers_add(struct keyring *k, const struct slice_list *wanted,
     return ERR_OK;
 }
 
+bool
+keyring_knows_any(struct keyring *k, const struct slice_list *wanted)
+{
+    AUTO(buf) struct buf bytes = {0};
+    struct slice_list found = {0};
+    struct problem ignored = {0};
+
+    for (size_t i = 0; i < wanted->n && found.n == 0; i++)
+        if (store_issuers_named(k->store, wanted->item[i], &bytes, &found,
+                                &ignored) != ERR_OK)
+            return false;
+    return found.n > 0;
+}
+
 /* ---- a signature --------------------------------------------------------- */
 
 /* An expired certificate whose message does not say when it was signed: was

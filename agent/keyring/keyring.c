@@ -37,16 +37,6 @@ keyring_drop(struct keyring *k)
     store_drop(&k->store);
 }
 
-/* What the last one had is gone with it. */
-static void
-validator_set(struct keyring *k, int fd)
-{
-    fd_drop(&k->validator);
-    k->validator = fd;
-    k->validators++;
-    k->lent = 0;
-}
-
 /* ---- the broker --------------------------------------------------------- */
 
 /* A session that does not take its answers must not hold up the others: it
@@ -69,8 +59,8 @@ session_attach(struct keyring *k, const struct attach *a, int fd)
     fd_drop(&fd);
 }
 
-static void
-control_read(struct keyring *k)
+void
+keyring_control_read(struct keyring *k)
 {
     union any_record request;
     struct frame frame;
@@ -82,7 +72,7 @@ control_read(struct keyring *k)
         if (m == MSG_ATTACH && frame.fd_count == 1) {
             session_attach(k, &request.attach, fd_take(&frame.fds[0]));
         } else if (m == MSG_VALIDATOR && frame.fd_count == 1) {
-            validator_set(k, fd_take(&frame.fds[0]));
+            keyring_validator_set(k, fd_take(&frame.fds[0]));
         } else if (m == MSG_FETCHER) {
             directory_given(k, &request.fetcher, fd_take(&frame.fds[0]));
         } else {
@@ -97,104 +87,6 @@ control_read(struct keyring *k)
         break;
     }
     frame_drop(&frame);
-}
-
-/* ---- the validator ------------------------------------------------------ */
-
-static bool
-validator_wait(struct keyring *k)
-{
-    int64_t end = clock_ms() + VALIDATOR_RESTART_MS;
-
-    while (k->validator < 0 && !k->control_gone) {
-        int64_t left = end - clock_ms();
-
-        if (left <= 0 || fd_wait_readable(k->control.fd, (int)left) <= 0)
-            return false;
-        control_read(k);
-    }
-    return k->validator >= 0;
-}
-
-enum err
-keyring_ask(struct keyring *k, enum message m, const void *request, void *reply,
-            struct problem *p)
-{
-    return keyring_ask_while(k, m, request, reply, NULL, p);
-}
-
-/* One attempt. */
-static enum err
-ask_once(struct keyring *k, enum message m, const void *request, void *reply,
-         const struct errand *meanwhile, struct problem *p)
-{
-    static const struct channel_wait wait = {.lost = ERR_KEYRING_LOST,
-                                             .watch = -1,
-                                             .timeout_ms =
-                                                 LIMIT_VALIDATOR_ANSWER_MS};
-
-    if (!channel_send(k->validator, m, request, NULL, 0))
-        return fail(p, wait.lost, NULL);
-    if (meanwhile)
-        meanwhile->run(k, meanwhile->arg);
-    return channel_collect(k->validator, m, &wait, &k->answer, reply, p);
-}
-
-enum err
-keyring_ask_while(struct keyring *k, enum message m, const void *request,
-                  void *reply, const struct errand *meanwhile,
-                  struct problem *p)
-{
-    for (int attempt = 0; attempt < 2; attempt++) {
-        enum err e;
-
-        if (!validator_wait(k))
-            break;
-        *p = (struct problem){0};
-        e = ask_once(k, m, request, reply, meanwhile, p);
-        if (e != ERR_KEYRING_LOST && e != ERR_TOKEN_BUSY)
-            return e;
-        /* An answer that comes late must not be taken for the next one. */
-        log_note("the validator %s",
-                 e == ERR_TOKEN_BUSY ? "is silent" : "is gone");
-        validator_set(k, -1);
-    }
-    *p = (struct problem){0};
-    return fail(p, ERR_KEYRING_LOST, "no validator");
-}
-
-enum err
-keyring_describe_stored(struct keyring *k, const struct stored *row,
-                        struct buf *out, struct description *about,
-                        struct problem *p)
-{
-    struct describe_request q = {.purpose = 1, .wanted = 1};
-    AUTO(buf) struct buf bytes = {0};
-    struct slice_list issuers = {0};
-    struct describe_reply reply;
-    enum err e = store_issuers(k->store, row->certificate, &bytes, &issuers, p);
-
-    *about = (struct description){.chain = CHAIN_NOT_ASKED};
-    if (e != ERR_OK)
-        return e;
-    q.certificates.item[q.certificates.n++] = row->der;
-    for (size_t i = 0; i < issuers.n; i++)
-        if (!slice_list_add(&q.certificates, issuers.item[i]))
-            break;
-    e = keyring_ask(k, MSG_READ_CERTIFICATES, &q, &reply, p);
-    if (e != ERR_OK)
-        return e;
-    if (reply.records.n == 0 || reply.records.item[0].n == 0)
-        return ERR_OK;
-    buf_add_slice(out, reply.records.item[0]);
-    /* Bytes that changed on the disk may still read as a certificate. */
-    if (!record_decode(RECORD_description, buf_slice(out), about) ||
-        !slice_equal(about->fingerprint, row->fingerprint)) {
-        buf_clear(out);
-        *about = (struct description){.chain = CHAIN_NOT_ASKED};
-    }
-    revoked_note(k, row, about);
-    return ERR_OK;
 }
 
 /* ---- sessions ----------------------------------------------------------- */
@@ -467,7 +359,7 @@ keyring_serve(struct keyring *k)
         wait_ms =
             any_waits(k) ? LIMIT_CONTACTS_TOGETHER_MS : LIMIT_CONTACTS_IDLE_MS;
         if (fds[0].revents)
-            control_read(k);
+            keyring_control_read(k);
     }
     frame_drop(&frame);
 }

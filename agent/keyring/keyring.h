@@ -40,10 +40,10 @@ struct keyring {
     struct brought brought[LIMIT_SESSIONS];
     struct later later[LIMIT_SESSIONS];
     int64_t waiting_since; /* clock_ms of the first that waits */
-    uint32_t last_name;  /* of what was brought */
-    uint32_t lent;       /* its name at the validator; 0: nothing */
-    uint64_t validators; /* how many there were, or ended */
-    struct frame answer; /* the validator's last */
+    uint32_t last_name;    /* of what was brought */
+    uint32_t lent;         /* its name at the validator; 0: nothing */
+    uint64_t validators;   /* how many there were, or ended */
+    struct frame answer;   /* the validator's last */
     enum on_change on_change;
     struct lookup lookup[LIMIT_FETCHES];
     uint32_t last_ticket;
@@ -60,12 +60,29 @@ void keyring_drop(struct keyring *k);
 /* Serves until the control channel is closed. */
 void keyring_serve(struct keyring *k);
 
+/* A message of the broker, such as the next validator. */
+void keyring_control_read(struct keyring *k);
+/* Takes FD; -1: there is none until the broker sends one. */
+void keyring_validator_set(struct keyring *k, int fd);
+
 /* Asks the validator; when it is gone or silent, waits for the next one and
  * asks once more. REPLY borrows from k->answer until the next question.
  * ERR_KEYRING_LOST when there is none. */
 MUST_USE enum err keyring_ask(struct keyring *k, enum message m,
                               const void *request, void *reply,
                               struct problem *p);
+
+#define KEYRING_ASKED_AHEAD 2
+
+/* The two halves of a question to the validator, so that it finds the next one
+ * when it has answered: at most KEYRING_ASKED_AHEAD may be without an answer,
+ * and nothing else is asked meanwhile. Nobody is waited for, and nothing is
+ * asked again: keyring_ask does that. False, ERR_KEYRING_LOST: there is no
+ * validator any more, nor an answer to come. */
+MUST_USE bool keyring_ask_ahead(struct keyring *k, enum message m,
+                                const void *request);
+MUST_USE enum err keyring_answer_take(struct keyring *k, enum message m,
+                                      void *reply, struct problem *p);
 
 /* What is done while the validator works. It asks nobody; it may be done
  * twice. */
@@ -134,6 +151,9 @@ MUST_USE enum err keyring_check(struct keyring *k, const struct brought *b,
                                 const struct check_request *q,
                                 struct answer_bytes *bytes,
                                 struct check_reply *out, struct problem *p);
+
+/* Do the contacts have an issuer of one of these names? */
+bool keyring_knows_any(struct keyring *k, const struct slice_list *wanted);
 
 /* The same for the keyring itself: B may be NULL, STORE owns the bytes of
  * what is added to Q->known, OUT borrows from k->answer. */

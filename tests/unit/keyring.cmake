@@ -27,6 +27,8 @@ smime_unit_test(limits_keyring smime-test-make smime-wire smime-base)
 add_dependencies(test_limits_keyring smime-keyring smime-validator)
 smime_unit_test(keyring_lies smime-test-make smime-wire smime-base)
 add_dependencies(test_keyring_lies smime-keyring smime-validator)
+smime_unit_test(keyring_ahead smime-test-make smime-wire smime-base)
+add_dependencies(test_keyring_ahead smime-keyring smime-validator)
 smime_unit_test(keyring_odd smime-test-make smime-wire smime-base)
 add_dependencies(test_keyring_odd smime-keyring smime-validator)
 smime_unit_test(keyring_issuers smime-test-make smime-wire smime-base
