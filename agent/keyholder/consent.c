@@ -87,24 +87,24 @@ consent_use(struct consents *all, const struct consent_about *about,
     return holds;
 }
 
-void
-consent_add(struct consents *all, const struct consent_about *about,
-            struct slice pin)
+uint64_t
+consent_count(struct consents *all)
 {
-    const struct config_consent *policy = all->policy;
-    struct consent *one;
+    uint64_t n;
+
+    pthread_mutex_lock(&all->mutex);
+    n = all->forgotten;
+    pthread_mutex_unlock(&all->mutex);
+    return n;
+}
+
+static void
+fill(struct consent *one, const struct consent_about *about, struct slice pin,
+     const struct config_consent *policy)
+{
     struct token_info info;
 
-    if (policy->window_s == 0 || policy->count == 1 ||
-        about->id.n > TOKEN_ID_BYTES || pin.n > LIMIT_SECRET_BYTES)
-        return;
     token_get_info(about->token, &info);
-    pthread_mutex_lock(&all->mutex);
-    one = find(all, about);
-    if (one)
-        end_one(one);
-    else
-        one = room_find(all);
     one->token = about->token;
     memcpy(one->id, about->id.p, about->id.n);
     one->id_len = about->id.n;
@@ -116,6 +116,27 @@ consent_add(struct consents *all, const struct consent_about *about,
     one->end_ms = clock_ms() + (int64_t)policy->window_s * 1000;
     if (pin.n > 0)
         one->pin = secret_copy(pin.p, pin.n);
+}
+
+void
+consent_add(struct consents *all, const struct consent_about *about,
+            struct slice pin)
+{
+    const struct config_consent *policy = all->policy;
+    struct consent *one;
+
+    if (policy->window_s == 0 || policy->count == 1 ||
+        about->id.n > TOKEN_ID_BYTES || pin.n > LIMIT_SECRET_BYTES)
+        return;
+    pthread_mutex_lock(&all->mutex);
+    if (all->forgotten == about->since) {
+        one = find(all, about);
+        if (one)
+            end_one(one);
+        else
+            one = room_find(all);
+        fill(one, about, pin, policy);
+    }
     pthread_mutex_unlock(&all->mutex);
 }
 
@@ -123,6 +144,7 @@ void
 consent_forget(struct consents *all, const struct token *t)
 {
     pthread_mutex_lock(&all->mutex);
+    all->forgotten++;
     for (size_t i = 0; i < LIMIT_CONSENTS; i++)
         if (all->one[i].token && (!t || all->one[i].token == t))
             end_one(&all->one[i]);

@@ -23,6 +23,7 @@ struct consent_about {
     struct slice id; /* CKA_ID */
     const char *program;
     const char *operation;
+    uint64_t since; /* for consent_add: consent_count before it was asked */
 };
 
 struct consent {
@@ -41,6 +42,7 @@ struct consents {
     pthread_mutex_t mutex;
     const struct config_consent *policy;
     struct consent one[LIMIT_CONSENTS];
+    uint64_t forgotten; /* how often consent_forget was called */
 };
 
 /* Borrows POLICY. */
@@ -52,8 +54,11 @@ MUST_USE bool consent_use(struct consents *all,
                           const struct consent_about *about,
                           struct secret **out_pin);
 
+/* To be asked before the person is. */
+uint64_t consent_count(struct consents *all);
+
 /* The person has agreed just now, and this operation is done. PIN may be
- * empty. Does nothing without a window. */
+ * empty. Does nothing without a window, nor when a token was locked since. */
 void consent_add(struct consents *all, const struct consent_about *about,
                  struct slice pin);
 

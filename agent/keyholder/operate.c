@@ -61,6 +61,7 @@ confirm(struct operation *op, bool was_asked, struct problem *p)
     if (was_asked || !must_confirm(op) || op->facts.always_authenticate)
         return ERR_OK;
     about.program = client_program(c);
+    about.since = consent_count(&c->keyholder->consents);
     if (consent_use(&c->keyholder->consents, &about, NULL))
         return ERR_OK;
     e = prompt_begin(&prompt, c, op->token, p);

@@ -50,6 +50,14 @@ prompt_was_locked(const struct prompt *prompt, struct problem *p)
     return true;
 }
 
+void
+prompt_watch(struct prompt *prompt, struct client *c, struct token *token)
+{
+    memset(prompt, 0, sizeof(*prompt));
+    prompt->client = c;
+    set_token(c, token);
+}
+
 /* The turn is a name, not a mutex: when a token hangs in a login, the thread
  * that asked for the PIN cannot give it back itself. */
 enum err

@@ -186,6 +186,19 @@ login_at_pad(struct prompt *prompt, const struct purpose *why,
     return t == TOKENS_OK ? ERR_OK : token_problem(t, why->token, p);
 }
 
+/* A lock that came while the PIN was on its way found no login to end. */
+static enum err
+end_if_locked(const struct prompt *prompt, struct token *t, struct problem *p)
+{
+    struct client *c = prompt->client;
+
+    if (!prompt_was_locked(prompt, p))
+        return ERR_OK;
+    if (unlock_end(c->keyholder, t))
+        client_audit(c, "lock", t, slice_of(NULL, 0), ERR_OK);
+    return p->code;
+}
+
 /* In this request's turn to ask. */
 static enum err
 login_now(struct prompt *prompt, const struct purpose *why, bool *out_asked,
@@ -201,18 +214,15 @@ login_now(struct prompt *prompt, const struct purpose *why, bool *out_asked,
     if (t != TOKENS_OK)
         return token_problem(t, why->token, p);
     if (login_by_kept(c->keyholder, why->token, &info))
-        return ERR_OK;
+        return end_if_locked(prompt, why->token, p);
     *out_asked = true;
     if (info.protected_path) {
         e = login_at_pad(prompt, why, &info, p);
     } else {
         e = try_prompts(prompt, why, p);
     }
-    if (e == ERR_OK && prompt_was_locked(prompt, p)) {
-        e = p->code;
-        if (unlock_end(c->keyholder, why->token))
-            client_audit(c, "lock", why->token, slice_of(NULL, 0), ERR_OK);
-    }
+    if (e == ERR_OK)
+        e = end_if_locked(prompt, why->token, p);
     if (e != ERR_OK && e != ERR_TOKEN_LOCKED && !prompt_is_left(prompt))
         note_refusal(c->keyholder, why->token, p);
     return e;
@@ -267,6 +277,7 @@ ask_now(struct ask_each_time *ask, struct token *t)
     why.lasts = why.each_time = true;
     if (ask->facts && ask->facts->id[0] == '\0')
         (void)key_facts_load(t, ask->id, ask->facts);
+    ask->since = consent_count(&ask->client->keyholder->consents);
     if (prompt_begin(&prompt, ask->client, t, &ask->problem) != ERR_OK)
         return TOKENS_CANCELLED;
     if (token_load_info(t, &info) != TOKENS_OK)
@@ -286,6 +297,7 @@ about(const struct ask_each_time *ask)
 {
     return (struct consent_about){.token = ask->why->token,
                                   .id = ask->id,
+                                  .since = ask->since,
                                   .program = client_program(ask->client),
                                   .operation = ask->why->operation};
 }
@@ -375,17 +387,22 @@ unlock_by_descriptor(struct client *c, struct token *t, bool last_try,
                      bool *out_already, struct problem *p)
 {
     AUTO(secret) struct secret *pin = NULL;
+    AUTO(prompt) struct prompt prompt;
     bool tried = false;
     enum tokens_err e;
     enum err read = last_try ? ERR_OK : unlock_check_tries(t, p);
 
+    prompt_watch(&prompt, c, t);
     if (read == ERR_OK)
         read = secret_read(c->frame.fds[0], LIMIT_SECRET_MS, &pin, p);
+    if (read == ERR_OK && prompt_was_locked(&prompt, p))
+        read = p->code;
     if (read != ERR_OK)
         return read;
     e = login_with(c->keyholder, t, pin, 0, &tried);
     *out_already = !tried;
-    return e == TOKENS_OK ? ERR_OK : token_problem(e, t, p);
+    return e == TOKENS_OK ? end_if_locked(&prompt, t, p)
+                          : token_problem(e, t, p);
 }
 
 static enum err

@@ -26,6 +26,7 @@ struct ask_each_time {
     struct key_facts *facts; /* to be filled for the prompt; NULL: none */
     struct problem problem;  /* of the prompt, when it failed */
     struct secret *pin;      /* that was asked for */
+    uint64_t since;          /* consent_count when it was */
     unsigned wrong;          /* PINs that were */
     bool mistyped;           /* the last of them was typed, not kept */
     bool at_pad;             /* none was asked for */

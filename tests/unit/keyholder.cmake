@@ -10,7 +10,7 @@ endforeach()
 # Real processes on a SoftHSM token.
 foreach(name keyholder_process keyholder_operations keyholder_raw keyholder_manage
              keyholder_prompts keyholder_consent keyholder_kept
-             keyholder_survive)
+             keyholder_survive keyholder_locks)
   smime_unit_test(${name} smime-wire smime-base OpenSSL::Crypto
                   Threads::Threads)
   add_dependencies(test_${name} smime-keyholder smime-importer smime-vtoken
