@@ -11,7 +11,8 @@
 #define CALLER_BYTES 160
 
 /* Writes "smime, from mutt, from bash" into OUT, escaped and cut; "an unknown
- * program" when the process is gone or another user's. */
+ * program" when the process is gone or another user's. Behind smime-gpgsm comes
+ * the program that uses GPGME, though it is no parent of it. */
 void caller_describe(uint32_t pid, char *out, size_t size);
 
 #endif

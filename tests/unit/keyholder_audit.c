@@ -1,8 +1,10 @@
 /* The audit's lines, and who is named in them. */
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
@@ -151,6 +153,73 @@ a_caller_is_named_with_its_parents(void **state)
     assert_string_equal(text, "an unknown program");
 }
 
+/* Starts PROGRAM as GPGME does its engine: by way of a child that ends at
+ * once. It reads its input, so it ends with *OUT_INPUT. */
+static uint32_t
+start_orphan(const char *program, const char *said, int *out_input)
+{
+    int input[2], told[2];
+    pid_t child, orphan = 0;
+
+    assert_int_equal(pipe2(input, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    child = fork();
+    if (child == 0) {
+        orphan = fork();
+        if (orphan == 0) {
+            char *argv[] = {(char *)(uintptr_t)program, NULL};
+            char *envp[] = {(char *)(uintptr_t)"A=1",
+                            (char *)(uintptr_t)said, NULL};
+
+            dup2(input[0], 0);
+            execve(program, argv, envp);
+            _exit(1);
+        }
+        _exit(write(told[1], &orphan, sizeof(orphan)) == sizeof(orphan) ? 0
+                                                                        : 1);
+    }
+    close(told[1]);
+    close(input[0]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(read(told[0], &orphan, sizeof(orphan)), sizeof(orphan));
+    /* Its end closes when the program has begun. */
+    assert_int_equal(read(told[0], &child, sizeof(child)), 0);
+    close(told[0]);
+    *out_input = input[1];
+    return (uint32_t)orphan;
+}
+
+static void
+describe_orphan(const char *program, const char *said, char *out)
+{
+    AUTO(fd) int input = -1;
+    uint32_t pid = start_orphan(program, said, &input);
+
+    caller_describe(pid, out, CALLER_BYTES);
+}
+
+static void
+behind_the_engine_of_gpgme_comes_the_program_that_uses_it(void **state)
+{
+    char engine[256], other[256], said[64], text[CALLER_BYTES];
+    const char mine[] = "smime-gpgsm, from test_keyholder_";
+
+    (void)state;
+    fixture_run("cp /bin/cat smime-gpgsm\ncp /bin/cat other\n");
+    snprintf(engine, sizeof(engine), "%s", fixture_path("smime-gpgsm"));
+    snprintf(other, sizeof(other), "%s", fixture_path("other"));
+    snprintf(said, sizeof(said), "_assuan_pipe_connect_pid=%d", (int)getpid());
+    describe_orphan(engine, said, text);
+    assert_memory_equal(text, mine, strlen(mine));
+    /* Nobody else's word is taken, nor that on a process that is not there. */
+    describe_orphan(other, said, text);
+    assert_null(strstr(text, "test_keyholder"));
+    describe_orphan(engine, "_assuan_pipe_connect_pid=2147483600", text);
+    assert_null(strstr(text, "test_keyholder"));
+    describe_orphan(engine, "_assuan_pipe_connect_pid=x", text);
+    assert_null(strstr(text, "test_keyholder"));
+}
+
 int
 main(void)
 {
@@ -160,6 +229,8 @@ main(void)
         cmocka_unit_test(the_journal_gets_a_line_as_three_fields),
         cmocka_unit_test(a_journal_that_takes_nothing_is_not_waited_for),
         cmocka_unit_test(a_caller_is_named_with_its_parents),
+        cmocka_unit_test(
+            behind_the_engine_of_gpgme_comes_the_program_that_uses_it),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
