@@ -193,6 +193,15 @@ struct watch {
     bool at_pad; /* a person is at the token's own pad */
 };
 
+/* What a trial said of a private key and a public one; handles are good for
+ * their generation. */
+struct proven {
+    CK_OBJECT_HANDLE handle;
+    uint64_t generation;
+    uint8_t public_hash[32];
+    bool is_half;
+};
+
 struct token {
     struct token_store *store;
     pthread_mutex_t mutex;
@@ -216,6 +225,8 @@ struct token {
     struct snapshot *snapshot;
     CK_MECHANISM_TYPE *mechanisms;
     size_t mechanism_count;
+    struct proven proven[LIMIT_PROVEN];
+    unsigned proven_count; /* ever: the oldest one makes room */
 };
 
 /* A turn on a token, with a session. Zeroed: none. */
@@ -391,9 +402,14 @@ bool identity_was_named(const struct token_identity *k, const uint8_t *id,
                         size_t id_len);
 
 /* False: the private key O, that K describes, is not the one of PUBLIC. True
- * when it is, or the token cannot tell (prove.c). Leaves h->rv as it was. */
+ * when it is, or the token cannot tell (prove.c). What it told is remembered.
+ * Leaves h->rv as it was. */
 bool key_may_be(struct hold *h, CK_OBJECT_HANDLE o,
                 const struct token_identity *k, struct evp_pkey_st *public);
+
+/* Whoever has the token alone may have written to it: handles may mean other
+ * objects now. */
+void token_forget_proven(struct token *t);
 
 /* The cached snapshot of at most this age, referenced, or NULL. */
 struct snapshot *snapshot_cached(struct token *t, uint64_t max_ms);

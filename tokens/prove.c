@@ -8,6 +8,8 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
 
 #ifndef CKM_EDDSA
 #define CKM_EDDSA 0x1057UL
@@ -204,19 +206,78 @@ prove_key(struct hold *h, const struct import_key *k)
     return e;
 }
 
+static bool
+hash_public(EVP_PKEY *public, uint8_t out[SHA256_DIGEST_LENGTH])
+{
+    unsigned char *der = NULL;
+    int n = i2d_PUBKEY(public, &der);
+
+    if (n > 0)
+        SHA256(der, (size_t)n, out);
+    OPENSSL_free(der);
+    return n > 0;
+}
+
+/* A listing must not cost signatures: a card takes long, and one with a
+ * touch sensor would blink. */
+static bool
+proven_find(struct hold *h, const struct proven *about, bool *out)
+{
+    struct token *t = h->token;
+    bool found = false;
+
+    pthread_mutex_lock(&t->mutex);
+    for (size_t i = 0; !found && i < LIMIT_PROVEN; i++) {
+        const struct proven *one = &t->proven[i];
+
+        found = one->handle == about->handle &&
+                one->generation == about->generation &&
+                memcmp(one->public_hash, about->public_hash,
+                       sizeof(one->public_hash)) == 0;
+        if (found)
+            *out = one->is_half;
+    }
+    pthread_mutex_unlock(&t->mutex);
+    return found;
+}
+
+static void
+proven_add(struct token *t, const struct proven *about)
+{
+    pthread_mutex_lock(&t->mutex);
+    t->proven[t->proven_count++ % LIMIT_PROVEN] = *about;
+    pthread_mutex_unlock(&t->mutex);
+}
+
+void
+token_forget_proven(struct token *t)
+{
+    pthread_mutex_lock(&t->mutex);
+    memset(t->proven, 0, sizeof(t->proven));
+    pthread_mutex_unlock(&t->mutex);
+}
+
 bool
 key_may_be(struct hold *h, CK_OBJECT_HANDLE o, const struct token_identity *k,
            EVP_PKEY *public)
 {
     struct import_key trial = {
         .handle = o, .uses = k->uses, .public_key = public, .type = k->type};
+    struct proven about = {.handle = o, .generation = h->generation};
     CK_RV before = h->rv;
 
     if (k->always_authenticate)
         return true;
-    bool may = prove_key(h, &trial) != TOKENS_DIFFERENT;
+    bool told = hash_public(public, about.public_hash);
+    if (told && proven_find(h, &about, &about.is_half))
+        return about.is_half;
+    enum tokens_err e = prove_key(h, &trial);
     h->rv = before;
-    return may;
+    /* What failed says nothing of the key, and is tried again. */
+    about.is_half = e == TOKENS_OK;
+    if (told && (e == TOKENS_OK || e == TOKENS_DIFFERENT))
+        proven_add(h->token, &about);
+    return e != TOKENS_DIFFERENT;
 }
 
 enum tokens_err

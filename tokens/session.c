@@ -336,6 +336,8 @@ hold_drop(struct hold *h)
     if (!h->token)
         return;
     session_give(h);
+    if (h->exclusive)
+        token_forget_proven(h->token);
     turn_give(h->token, h->exclusive, &h->watch);
     h->token = NULL;
 }

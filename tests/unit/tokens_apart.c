@@ -141,6 +141,33 @@ each_signs_as_itself(void **state)
     assert_memory_not_equal(id[0], id[1], TOKEN_APART_BYTES);
 }
 
+/* Their public halves are told by a signature each, once. */
+static void
+a_listing_costs_signatures_only_once(void **state)
+{
+    uint8_t id[TOKEN_ID_BYTES];
+    bool private;
+
+    (void)state;
+    token_store_drop(&store);
+    assert_int_equal(open_store_with((struct token_config){.cache_ms = 1}),
+                     TOKENS_OK);
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+    assert_int_equal(token_login(token, (const uint8_t *)PIN, 6), TOKENS_OK);
+    (void)id_of(&twin[0], id, &private);
+    fault_reset();
+    while (fault_count("C_FindObjectsInit") == 0)
+        (void)id_of(&twin[0], id, &private);
+    assert_true(private);
+    assert_int_equal(fault_count("C_Sign"), 0);
+    /* Handles of another insertion may mean other keys. */
+    assert_int_equal(token_logout(token), TOKENS_OK);
+    assert_int_equal(token_login(token, (const uint8_t *)PIN, 6), TOKENS_OK);
+    (void)id_of(&twin[0], id, &private);
+    assert_true(private);
+    assert_int_not_equal(fault_count("C_Sign"), 0);
+}
+
 static void
 an_id_read_before_the_login_is_good_behind_it(void **state)
 {
@@ -253,6 +280,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(each_signs_as_itself),
+        CASE(a_listing_costs_signatures_only_once),
         CASE(an_id_read_before_the_login_is_good_behind_it),
         CASE(the_bare_id_means_the_one_with_a_certificate),
         CASE(a_certificate_is_stored_beside_its_own_key),
