@@ -8,3 +8,5 @@ foreach(name cms_ber cms_algorithm cms_object cms_signed cms_signed_write cms_en
   smime_unit_test(${name} cms-fixture)
 endforeach()
 smime_unit_test(cms_compressed cms-fixture smime-compressed)
+smime_unit_test(cms_wiped cms-fixture)
+target_link_options(test_cms_wiped PRIVATE -Wl,--wrap=free)
