@@ -131,8 +131,16 @@ static int
 run(const struct arguments *a)
 {
     AUTO(json) json_t *reply = NULL;
-    int e = import_asking(a, &reply);
+    const char *token = arguments_value(a, "token");
+    const char *also = arguments_value(a, "also-to");
+    int e;
 
+    /* Under two names, only the agent knows that they are one. */
+    if (token && also && strcmp(token, also) == 0)
+        return usage_error(
+            &command_import,
+            "--also-to wants another token: %s is the first one already", also);
+    e = import_asking(a, &reply);
     return e == EXIT_DONE ? stored_say(a, reply, "imported", "Imported") : e;
 }
 
