@@ -84,12 +84,12 @@ is_place(const struct place *p, const struct stat *st)
 static bool
 is_mbox(int fd)
 {
-    char start[64];
+    char start[1000];
     ssize_t n = pread(fd, start, sizeof(start), 0), at = 0;
 
     while (at < n && (start[at] == '\n' || start[at] == '\r'))
         at++;
-    return n - at >= 5 && memcmp(start + at, "From ", 5) == 0;
+    return n > at && mbox_begins(start + at, (size_t)(n - at));
 }
 
 /* NULL: FD is none. Mailing lists hand out their archives so, and Dovecot may

@@ -59,6 +59,9 @@ uint64_t mailbox_hash(uint64_t hash, const void *p, size_t n);
 
 /* ---- mbox.c -------------------------------------------------------------- */
 
+/* Does a file that begins with TEXT, N bytes or all of it, hold an mbox? */
+bool mbox_begins(const char *text, size_t n);
+
 /* Splits FROM (read to its end, not closed) at its "From " lines; a first
  * line that is none makes it one message. ST of its file gives the keys; NULL
  * for a stream. */

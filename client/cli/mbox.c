@@ -155,6 +155,19 @@ is_from(const char *line, size_t n)
     return n >= 5 && memcmp(line, "From ", 5) == 0;
 }
 
+/* With a colon next it is a field, in the form of RFC 5322 4.5. */
+bool
+mbox_begins(const char *text, size_t n)
+{
+    size_t at = 5;
+
+    if (!is_from(text, n))
+        return false;
+    while (at < n && (text[at] == ' ' || text[at] == '\t'))
+        at++;
+    return at == n || text[at] != ':';
+}
+
 /* ">From ", ">>From ": how such a line is kept apart from the real ones. */
 static bool
 is_quoted(const char *line, size_t n)
@@ -283,7 +296,7 @@ static void
 kind_find(struct splitter *s, const char *line, size_t n)
 {
     s->is_begun = true;
-    s->is_mbox = is_from(line, n);
+    s->is_mbox = mbox_begins(line, n);
     s->is_dated = s->is_mbox && has_date(line, n);
     if (s->is_mbox) {
         splitter_drop(s);
