@@ -29,19 +29,22 @@ ends_with(struct slice s, struct slice end)
     return s.n >= end.n && slice_equal(slice_of(s.p + s.n - end.n, end.n), end);
 }
 
-/* A subtree is a mailbox, a host, or all hosts of a domain (".example"). */
-static bool
-is_within(struct slice address, struct slice subtree)
+struct slice
+rfc822_name(const GENERAL_NAME *name)
+{
+    const ASN1_IA5STRING *s = name->d.rfc822Name;
+    int n = ASN1_STRING_length(s);
+
+    return slice_of(ASN1_STRING_get0_data(s), n > 0 ? (size_t)n : 0);
+}
+
+bool
+address_is_within(struct slice address, struct slice subtree)
 {
     AUTO(buf) struct buf whole = {0};
     AUTO(buf) struct buf base = {0};
     bool below = subtree.n > 0 && subtree.p[0] == '.';
 
-    /* The root's dot, which no address has; alone it is all hosts. */
-    while (subtree.n > 0 && subtree.p[subtree.n - 1] == '.')
-        subtree.n--;
-    if (subtree.n == 0)
-        return true;
     if (memchr(subtree.p, '@', subtree.n)) {
         address_canonical(subtree, &base);
         return slice_equal(address, buf_slice(&base));
@@ -56,20 +59,22 @@ is_within(struct slice address, struct slice subtree)
 }
 
 /* Of no length it is all of them, as NSS has it: what a certificate authority
- * writes that is to certify no mailbox at all. */
+ * writes that is to certify no mailbox at all. At its end the root's dot may
+ * stand, which no address has. */
 static bool
 is_excluded(struct slice address, const GENERAL_SUBTREE *of)
 {
-    const ASN1_IA5STRING *name = of->base->d.rfc822Name;
+    struct slice name;
 
     if (of->base->type != GEN_EMAIL)
         return false;
-    return ASN1_STRING_length(name) <= 0 ||
-           is_within(address, slice_of(ASN1_STRING_get0_data(name),
-                                       (size_t)ASN1_STRING_length(name)));
+    name = rfc822_name(of->base);
+    while (name.n > 0 && name.p[name.n - 1] == '.')
+        name.n--;
+    return name.n == 0 || address_is_within(address, name);
 }
 
-static bool
+bool
 is_utf8_mailbox(const GENERAL_NAME *name)
 {
     return name->type == GEN_OTHERNAME &&

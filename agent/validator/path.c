@@ -6,6 +6,7 @@
 #include "agent/validator/certs.h"
 #include "agent/validator/crls.h"
 #include "agent/validator/named.h"
+#include "agent/validator/permitted.h"
 
 /* What the callback needs while libcrypto walks along one path. */
 struct walk {
@@ -143,6 +144,11 @@ on_error(int fine, X509_STORE_CTX *ctx)
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
         goes_on = w->any_time;
+        break;
+    case X509_V_ERR_PERMITTED_VIOLATION:
+        goes_on = X509_STORE_CTX_get_error_depth(ctx) == 0 &&
+                  path_permits_names(X509_STORE_CTX_get0_chain(ctx),
+                                     X509_STORE_CTX_get_current_cert(ctx));
         break;
     default:
         break;

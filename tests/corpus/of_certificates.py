@@ -270,6 +270,31 @@ def constrained(c):
               "name-not-permitted")
     c.good("constrained-dot-behind-other", by(excluded(rfc822(
         "evil.example.")), names=(mine,)))
+    # RFC 9598 6: limited like an rfc822Name.
+    below, beside = "m\u00e4x@sub.example.org", rfc822(".example.org")
+    both = (extension("2.5.29.30", seq(tlv(0xA0, seq(beside)), tlv(0xA1, seq(
+        beside))), True),)
+    most = (extension("2.5.29.30", seq(tlv(0xA0, seq(
+        beside, tlv(0x81, b"\1")))), True),)
+    c.bad("constrained-below-utf8-maximum", by(most, below, names=(smtp_utf8(
+        below),)), "chain-invalid")
+    for name, rules, more, is_good in [
+            ("", permitted(beside), (), True),
+            ("-host", permitted(rfc822("sub.example.org")), (), True),
+            ("-other", permitted(rfc822(".evil.example")), (), False),
+            ("-longer", permitted(rfc822(".b.example.org")), (), False),
+            ("-itself", permitted(rfc822(".sub.example.org")), (), False),
+            ("-prefix", permitted(rfc822(".ub.example.org")), (), False),
+            ("-dot-behind", permitted(rfc822(".example.org.")), (), False),
+            ("-excluded", both, (), False),
+            ("-beside", permitted(beside), (rfc822("x@a.example.org"),), True),
+            ("-beside-other", permitted(beside), (eve,), False),
+            ("-second-other", permitted(beside), (smtp_utf8(
+                "\u00e4@evil.example"),), False)]:
+        c.add("constrained-below-utf8" + name, by(
+            rules, below, names=(smtp_utf8(below),) + more),
+            "good" if is_good else "bad",
+            "" if is_good else "name-not-permitted")
     one = excluded(mine)
     for name, address in {
             "": "max@example.org", "-upper": "max@EXAMPLE.ORG",
