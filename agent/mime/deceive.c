@@ -390,15 +390,30 @@ take_reference(struct slice text, uint32_t *out)
     return n < text.n && text.p[n] == ';' ? n + 1 : n;
 }
 
+/* The length of a tag or a comment of HTML at TEXT, or 0. */
+static size_t
+take_tag(struct slice text)
+{
+    const uint8_t *end;
+
+    if (text.n < 3 || text.p[0] != '<' ||
+        !(is_alphanumeric(text.p[1]) || text.p[1] == '/' || text.p[1] == '!'))
+        return 0;
+    end = memchr(text.p, '>', text.n);
+    return end ? (size_t)(end - text.p) + 1 : 0;
+}
+
 /* Some readers show names as HTML. */
 static void
-add_without_references(struct slice text, struct buf *out)
+add_as_html(struct slice text, struct buf *out)
 {
     while (text.n > 0) {
         uint32_t c;
-        size_t n = take_reference(text, &c);
+        size_t n = take_reference(text, &c), tag = take_tag(text);
 
-        if (n > 0)
+        if (tag > 0)
+            n = tag;
+        else if (n > 0)
             utf8_add(out, c <= 0x10ffff ? c : 0xfffd);
         else
             buf_add_byte(out, text.p[n++]);
@@ -437,7 +452,7 @@ mailbox_is_deceiving(const struct mailbox *m)
     encoded_word_decode(slice_text(m->name), &decoded);
     if (!foreign_words_reduce(buf_slice(&decoded), &reduced))
         return true;
-    add_without_references(buf_slice(&reduced), &plain);
+    add_as_html(buf_slice(&reduced), &plain);
     return text_deceives(slice_text(m->name), m) ||
            text_deceives(buf_slice(&decoded), m) ||
            text_deceives(buf_slice(&plain), m);

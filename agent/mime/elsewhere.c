@@ -114,8 +114,10 @@ header_end(struct elsewhere *w)
         header_begin(w);
         return;
     }
-    if (w->typed && strncmp(w->type.type, "multipart/", 10) == 0)
+    if (w->typed && strncmp(w->type.type, "multipart/", 10) == 0) {
         boundary = content_type_find(&w->type, "boundary");
+        w->doubtful |= !boundary && w->type.ambiguous; /* one was dropped */
+    }
     if (!boundary || without_blanks(boundary) == 0)
         return;
     if (w->depth == LIMIT_NESTED_PARTS) {

@@ -19,7 +19,8 @@ void elsewhere_write(struct elsewhere *w, const uint8_t *p, size_t n);
 /* Call at the entity's end: such a part was there, or parts nested deeper
  * than anybody looks. */
 bool elsewhere_found(struct elsewhere *w);
-/* A multipart in it names two boundaries: readers see different parts. */
+/* A multipart in it names two boundaries, or one that had to be dropped:
+ * readers see different parts. */
 bool elsewhere_is_doubtful(const struct elsewhere *w);
 
 #endif

@@ -37,8 +37,8 @@ MUST_USE bool foreign_words_reduce(struct slice text, struct buf *out);
 MUST_USE bool encoded_words_are_overlong(struct slice text);
 
 /* True when the bytes of TEXT hold a commercial at that only some readers see:
- * an overlong one in encoded words, or, where TEXT is no UTF-8 and they guess,
- * one of GBK, KS X 1001, JIS, Shift JIS or Big5. */
+ * an overlong one in encoded words, one in words with a "?", or, where TEXT is
+ * no UTF-8 and they guess, one of GBK, KS X 1001, JIS, Shift JIS or Big5. */
 MUST_USE bool bytes_hide_an_at(struct slice text);
 
 #endif

@@ -262,6 +262,27 @@ foreign_words_reduce(struct slice text, struct buf *out)
     return true;
 }
 
+/* An encoded word with a "?" in its text: to some readers it is none, others
+ * go on to the first "?=". */
+static bool
+has_doubtful_word(struct slice text)
+{
+    const uint8_t *end = text.p + text.n, *at, *mark, *stop;
+
+    while (text.n > 1 && (at = memmem(text.p, text.n, "=?", 2))) {
+        text = slice_of(at + 2, (size_t)(end - at - 2));
+        mark = text.n > 0 ? memchr(text.p, '?', text.n) : NULL;
+        if (!mark || end - mark < 4 || mark[2] != '?' ||
+            (to_lower(mark[1]) != 'b' && to_lower(mark[1]) != 'q'))
+            continue;
+        mark += 3;
+        stop = memmem(mark, (size_t)(end - mark), "?=", 2);
+        if (stop && memchr(mark, '?', (size_t)(stop - mark)))
+            return true;
+    }
+    return false;
+}
+
 bool
 bytes_hide_an_at(struct slice text)
 {
@@ -270,5 +291,5 @@ bytes_hide_an_at(struct slice text)
     for (size_t i = 0; !utf8 && i + 1 < text.n; i++)
         if (text.p[i] >= 0x80 && is_at_of_a_pair(text.p[i], text.p[i + 1]))
             return true;
-    return encoded_words_are_overlong(text);
+    return has_doubtful_word(text) || encoded_words_are_overlong(text);
 }

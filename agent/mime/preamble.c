@@ -74,6 +74,39 @@ static const char *const words[] = {
     "kriptogr\u00e1fiailag digit\u00e1lisan al\u00e1\u00edrt "
     "\u00fczenet mime-form\u00e1tumban form\u00e1tumban "
     "mime-form\u00e1tum\u00fa",
+    /* Ukrainian, Bulgarian */
+    "\u0426\u0435 "
+    "\u043a\u0440\u0438\u043f\u0442\u043e\u0433\u0440\u0430\u0444\u0456"
+    "\u0447\u043d\u043e "
+    "\u043f\u0456\u0434\u043f\u0438\u0441\u0430\u043d\u0435 "
+    "\u043f\u043e\u0432\u0456\u0434\u043e\u043c\u043b\u0435\u043d\u043d"
+    "\u044f \u0443 \u0444\u043e\u0440\u043c\u0430\u0442\u0456 "
+    "\u0422\u043e\u0432\u0430 \u0435 "
+    "\u043a\u0440\u0438\u043f\u0442\u043e\u0433\u0440\u0430\u0444\u0441"
+    "\u043a\u0438 \u043f\u043e\u0434\u043f\u0438\u0441\u0430\u043d\u043e "
+    "\u0441\u044a\u043e\u0431\u0449\u0435\u043d\u0438\u0435 "
+    "\u0432\u044a\u0432 \u0444\u043e\u0440\u043c\u0430\u0442",
+    /* Turkish */
+    "bu bir bi\u00e7iminde bi\u00e7imli kriptografik kriptolu olarak "
+    "imzalanm\u0131\u015f imzal\u0131 iletidir ileti mesajd\u0131r",
+    /* Slovak, Slovene, Croatian */
+    "podp\u00edsan\u00e1 spr\u00e1va vo form\u00e1te je kriptografsko "
+    "podpisano sporo\u010dilo v obliki zapisu ovo potpisana poruka u "
+    "formatu",
+    /* Romanian, Catalan */
+    "acesta este un mesaj semnat criptografic \u00een format aquest "
+    "\u00e9s missatge signat criptogr\u00e0ficament",
+    /* Greek */
+    "\u0391\u03c5\u03c4\u03cc \u03b5\u03af\u03bd\u03b1\u03b9 "
+    "\u03ad\u03bd\u03b1 "
+    "\u03ba\u03c1\u03c5\u03c0\u03c4\u03bf\u03b3\u03c1\u03b1\u03c6\u03b9"
+    "\u03ba\u03ac "
+    "\u03c5\u03c0\u03bf\u03b3\u03b5\u03b3\u03c1\u03b1\u03bc\u03bc\u03ad"
+    "\u03bd\u03bf \u03bc\u03ae\u03bd\u03c5\u03bc\u03b1 \u03c3\u03b5 "
+    "\u03bc\u03bf\u03c1\u03c6\u03ae \u03bc\u03bf\u03c1\u03c6\u03ae\u03c2",
+    /* Estonian, Lithuanian */
+    "see on kr\u00fcptograafiliselt allkirjastatud kiri vormingus tai "
+    "kriptografi\u0161kai pasira\u0161ytas lai\u0161kas formatu",
     /* Russian, Japanese */
     "\u042d\u0442\u043e \u044d\u0442\u043e "
     "\u043a\u0440\u0438\u043f\u0442\u043e\u0433\u0440\u0430\u0444\u0438\u0447"

@@ -23,6 +23,11 @@ DECEIVING = {
     "domain-semicolon": '"boss@;example.com"',
     "period-entity": '"boss &commat; example&period;com"',
     "blank-entity": '"boss&nbsp;@&nbsp;example.com"',
+    "tags": '"boss<b>@</b>example.com"',
+    "tag-comment": '"boss<!-- x -->@<!-- y -->example.com"',
+    "question-q": "=?utf-8?q?boss=40example.com?x?=",
+    "question-b": "=?utf-8?b?Ym9zc0Bl?eGFtcGxlLmNvbQ==?=",
+    "musical": '"boss \U0001d173@\U0001d174 example.com"',
     "capital-circled": '"boss\u24b6example.com"',
     "comment": "Max (boss[@]example.com)",
     "unquoted": "Boss @ Example .COM",
@@ -44,6 +49,8 @@ DECEIVING = {
     "unknown-8bit-escape": "=?x-unknown?Q?boss=1B=24B!w=1B=28Bexample.com?=",
 }
 HONEST = {
+    "angles": '"Max <Maxi> Muster"', "question": '"Max, who else?"',
+    "question-q": "=?utf-8?q?Max=3F?=",
     "own-bracketed": '"max[@]example.org"',
     "own-quoted": "\"max@'example.org'\"",
     "own-unquoted": "Max @ Example .ORG", "own-spaced": "max @ example.org",
@@ -105,6 +112,10 @@ def elsewhere(c):
             ("folded-first", EXTERNAL.replace(
                 b"Content-Type: message", b"\tContent-Type: message"),
              "content-elsewhere"),
+            ("boundary-dropped", EXTERNAL.replace(
+                b" boundary", b" " + b"; ".join(
+                    b"x%d=y" % i for i in range(99)) + b"; boundary"),
+             "ambiguous-structure"),
             ("two-boundaries", EXTERNAL.replace(
                 b'="mb8"', b'="zz"; boundary="mb8"'), "ambiguous-structure")]:
         c.bad("source-elsewhere-" + name, c.detached(part), reason)

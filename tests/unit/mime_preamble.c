@@ -68,6 +68,40 @@ it_is_in_other_languages_too(void **state)
         "Questo \u00e8 un messaggio firmato digitalmente in formato MIME.",
         "Dit is een cryptografisch ondertekend bericht in MIME-formaat.",
         "Detta \u00e4r ett kryptografiskt signerat meddelande i MIME-format.",
+        "\u0426\u0435 "
+        "\u043a\u0440\u0438\u043f\u0442\u043e\u0433\u0440\u0430\u0444"
+        "\u0456\u0447\u043d\u043e "
+        "\u043f\u0456\u0434\u043f\u0438\u0441\u0430\u043d\u0435 "
+        "\u043f\u043e\u0432\u0456\u0434\u043e\u043c\u043b\u0435\u043d"
+        "\u043d\u044f "
+        "\u0443 "
+        "\u0444\u043e\u0440\u043c\u0430\u0442\u0456 "
+        "MIME.",
+        "Bu, "
+        "MIME "
+        "bi\u00e7iminde "
+        "kriptografik "
+        "olarak "
+        "imzalanm\u0131\u015f "
+        "bir "
+        "iletidir.",
+        "Toto "
+        "je "
+        "kryptograficky "
+        "podp\u00edsan\u00e1 "
+        "spr\u00e1va "
+        "vo "
+        "form\u00e1te "
+        "MIME.",
+        "Acesta "
+        "este "
+        "un "
+        "mesaj "
+        "semnat "
+        "criptografic "
+        "\u00een "
+        "format "
+        "MIME.",
         "\u042d\u0442\u043e "
         "\u043a\u0440\u0438\u043f\u0442\u043e\u0433\u0440\u0430\u0444\u0438"
         "\u0447\u0435\u0441\u043a\u0438 "
