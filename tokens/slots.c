@@ -120,6 +120,27 @@ token_store_list(struct token_store *store, struct token **out, size_t room)
     return n;
 }
 
+struct token *
+token_store_find_gone(struct token_store *store)
+{
+    struct token *gone = NULL;
+    bool any = false;
+
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->token_count; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        if (t->info.initialized && t->info.present)
+            any = true;
+        else if (t->info.initialized)
+            gone = t;
+        pthread_mutex_unlock(&t->mutex);
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return any ? NULL : gone;
+}
+
 void
 store_forget_sessions(struct module *m)
 {

@@ -230,6 +230,9 @@ enum tokens_err token_store_look(struct token_store *store);
  * that it was left as it is, or is slow. */
 enum tokens_err token_store_rescan(struct token_store *store);
 
+/* When no token is inserted: one that was, and had keys or could; else NULL. */
+struct token *token_store_find_gone(struct token_store *store);
+
 /* The inserted tokens as of the last look, in a stable order: writes up to
  * room pointers, returns how many there are. */
 size_t token_store_list(struct token_store *store, struct token **out,

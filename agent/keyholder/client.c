@@ -143,7 +143,7 @@ handle(struct client *c, enum message m, const union any_record *r,
         return key_agree(c, &r->agree_request, &out->agree, room, p);
     if (m == MSG_NO_KEY) {
         client_audit_no_key(c, r->address.address);
-        return ERR_OK;
+        return tokens_check_any(c, p);
     }
     if (m == MSG_DECRYPTED) {
         c->attempts.count = 0;

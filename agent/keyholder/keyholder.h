@@ -145,6 +145,8 @@ MUST_USE enum err keyless_list(struct client *c, const struct page *request,
 MUST_USE enum err tokens_list(struct client *c, const struct page *request,
                               struct list_reply *out, struct reply_room *room,
                               struct problem *p);
+/* ERR_TOKEN_ABSENT when no token is there, but one was. */
+MUST_USE enum err tokens_check_any(struct client *c, struct problem *p);
 MUST_USE enum err tokens_look(struct client *c, struct problem *p);
 MUST_USE enum err tokens_rescan(struct client *c, struct count_reply *out,
                                 struct problem *p);

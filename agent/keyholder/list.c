@@ -129,6 +129,15 @@ token_absent_problem(struct token_store *store, const char *detail,
 }
 
 enum err
+tokens_check_any(struct client *c, struct problem *p)
+{
+    /* Which of several had the key is not known. */
+    return token_store_find_gone(c->keyholder->store)
+               ? fail(p, ERR_TOKEN_ABSENT, NULL)
+               : ERR_OK;
+}
+
+enum err
 token_choose(struct token_store *store, struct slice which, struct token **out,
              struct problem *p)
 {

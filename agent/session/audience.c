@@ -307,8 +307,7 @@ audience_add_self(struct request *r, struct own_keys *keys, const char *from,
     fail(&r->problem, ERR_NO_KEY,
          "a copy is always encrypted to the sender, and %s", reason);
     problem_set_subject(&r->problem, from ? from : "the sender");
-    own_keys_tell_missing(r, from);
-    return ERR_NO_KEY;
+    return own_keys_tell_missing(r, from);
 }
 
 /* ---- with what ----------------------------------------------------------- */

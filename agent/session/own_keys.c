@@ -124,19 +124,24 @@ own_keys_load(struct request *r, bool purpose, struct own_keys *out)
     return ERR_OK;
 }
 
-void
+enum err
 own_keys_tell_missing(struct request *r, const char *wanted)
 {
     struct address a = {.address = slice_text(wanted)};
     struct problem why = r->problem;
     struct empty nothing;
+    enum err e;
 
     if (a.address.n > LIMIT_ADDRESS_BYTES)
         a.address.n = LIMIT_ADDRESS_BYTES;
-    if (keyholder_call(r, MSG_NO_KEY, &a, NULL, 0, &nothing) != ERR_OK)
+    e = keyholder_call(r, MSG_NO_KEY, &a, NULL, 0, &nothing);
+    if (e == ERR_TOKEN_ABSENT)
+        return e;
+    if (e != ERR_OK)
         log_note("session %llu: the audit does not say that a key is not there",
                  (unsigned long long)r->session->id);
     r->problem = why;
+    return why.code;
 }
 
 enum err

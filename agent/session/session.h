@@ -169,9 +169,10 @@ MUST_USE enum err own_keys_load(struct request *r, bool purpose,
 /* The same without what certificates say: the keyring is not asked. */
 MUST_USE enum err own_keys_read(struct request *r, struct own_keys *out);
 /* Tells the keyholder, for the audit, that there is no key for WANTED, an
- * address or the beginning of an id (NULL: nobody was named). Leaves the
- * problem of R as it is. */
-void own_keys_tell_missing(struct request *r, const char *wanted);
+ * address or the beginning of an id (NULL: nobody was named). Gives the
+ * problem of R, which it leaves as it is, but ERR_TOKEN_ABSENT when no token is
+ * there any more: whose card is out has a key. */
+MUST_USE enum err own_keys_tell_missing(struct request *r, const char *wanted);
 /* What lies on tokens without a private key, described. */
 MUST_USE enum err keyless_load(struct request *r, struct own_keys *out);
 void own_keys_drop(struct own_keys *k);

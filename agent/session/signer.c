@@ -230,7 +230,7 @@ signer_choose(struct request *r, enum verb verb, const char *wanted,
     if ((e = choose(r, s, wanted, from)) == ERR_OK)
         e = signer_choose_algorithm(r, s);
     if (e == ERR_NO_KEY)
-        own_keys_tell_missing(r, from ? from : wanted);
+        e = own_keys_tell_missing(r, from ? from : wanted);
     if (e != ERR_OK)
         return e;
     e = session_narrow(r, verb, LIMIT_SESSION_OPERATIONS,
