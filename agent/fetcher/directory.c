@@ -122,13 +122,13 @@ tls_prepare(const struct directory_config *c, struct problem *p)
     if (!wants_tls(c))
         return ERR_OK;
     if (access(roots, R_OK) != 0)
-        return fail(p, ERR_DIRECTORY, "[directory] ca: %s cannot be read",
-                    roots);
+        return fail(p, ERR_DIRECTORY_TLS, "[directory] ca: %s cannot be read%s",
+                    roots, c->ca ? "" : ", it is of Debian's ca-certificates");
     if (ldap_set_option(NULL, LDAP_OPT_X_TLS_CACERTFILE, roots) != 0 ||
         ldap_set_option(NULL, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) != 0 ||
         ldap_set_option(NULL, LDAP_OPT_X_TLS_PROTOCOL_MIN, &least) != 0 ||
         ldap_set_option(NULL, LDAP_OPT_X_TLS_NEWCTX, &client) != 0)
-        return fail(p, ERR_DIRECTORY, "[directory] ca: %s holds no roots",
+        return fail(p, ERR_DIRECTORY_TLS, "[directory] ca: %s holds no roots",
                     roots);
     return ERR_OK;
 }

@@ -118,7 +118,10 @@ main(int argc, char **argv)
 
         fetcher_serve(&f);
     } else {
-        fetcher_refuse(CHANNEL_FD, DIRECTORY_MISCONFIGURED, p.detail);
+        fetcher_refuse(CHANNEL_FD,
+                       p.code == ERR_DIRECTORY_TLS ? DIRECTORY_TLS
+                                                   : DIRECTORY_MISCONFIGURED,
+                       p.detail);
     }
     _exit(0);
 }

@@ -37,6 +37,8 @@ words_of_state(enum directory_state state, const char *detail)
 {
     if (detail[0])
         return detail;
+    if (state == DIRECTORY_OFF)
+        return "agent.conf names none";
     if (state == DIRECTORY_CROWDED)
         return "too many questions to it at once";
     return "its process ended";
