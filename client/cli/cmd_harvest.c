@@ -1,5 +1,5 @@
 /*
- * smime harvest. Messages go to the agent 32 at a time, and while one
+ * smime harvest. Messages go to the agent 64 at a time, and while one
  * batch is judged the next one is sent: the processes of the agent work side
  * by side. Nothing is kept of a message once it is answered for.
  */

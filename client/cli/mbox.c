@@ -15,8 +15,8 @@
 #include "agent/base/mem.h"
 #include "client/cli/mailbox.h"
 
-#define PIECE_BYTES  (64 * 1024)       /* longer lines come in pieces */
-#define MEMORY_BYTES (2 * 1024 * 1024) /* larger messages wait on the disk */
+#define PIECE_BYTES  (64 * 1024)   /* longer lines come in pieces */
+#define MEMORY_BYTES (1024 * 1024) /* larger messages wait on the disk */
 
 /* ---- a message in the making --------------------------------------------- */
 

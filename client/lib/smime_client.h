@@ -19,7 +19,7 @@ extern "C" {
 
 #define SMIME_LIMIT_REQUEST_BYTES (256 * 1024)
 #define SMIME_LIMIT_REPLY_BYTES   (16 * 1024 * 1024)
-#define SMIME_LIMIT_FDS           32
+#define SMIME_LIMIT_FDS           64
 
 /* Which socket: it decides what may be asked. */
 enum smime_socket {

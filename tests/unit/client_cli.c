@@ -277,16 +277,16 @@ a_maildir_is_sent_in_batches(void **state)
     s.answers[0] = s.answers[1] = buf_text(&answer);
     assert_int_equal(
         run_against(&s, "d=$SMIME_AGENT_SOCK.d; mkdir -p $d/cur $d/new; for i "
-                        "in $(seq 20); do echo A: b >$d/cur/$i; echo A: b "
+                        "in $(seq 40); do echo A: b >$d/cur/$i; echo A: b "
                         ">$d/new/$i; done; $S harvest $d; r=$?; rm -r $d; "
                         "exit $r"),
         0);
     assert_int_equal(s.count, 2);
-    assert_int_equal(s.fd_counts[0] + s.fd_counts[1], 40);
+    assert_int_equal(s.fd_counts[0] + s.fd_counts[1], 80);
     assert_true(s.fd_counts[0] == SMIME_LIMIT_FDS ||
                 s.fd_counts[1] == SMIME_LIMIT_FDS);
     assert_non_null(strstr(errors, "x: it ends early"));
-    assert_non_null(strstr(output, "40 messages read"));
+    assert_non_null(strstr(output, "80 messages read"));
 }
 
 static void
