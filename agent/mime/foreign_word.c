@@ -267,7 +267,8 @@ foreign_words_reduce(struct slice text, struct buf *out)
 static bool
 has_doubtful_word(struct slice text)
 {
-    const uint8_t *end = text.p + text.n, *at, *mark, *stop;
+    const uint8_t *end = text.n > 0 ? text.p + text.n : NULL;
+    const uint8_t *at, *mark, *stop;
 
     while (text.n > 1 && (at = memmem(text.p, text.n, "=?", 2))) {
         text = slice_of(at + 2, (size_t)(end - at - 2));
