@@ -67,7 +67,7 @@ check_mailbox(const struct mailbox *m)
             address_equal(address, slice_text(bare.name)));
     /* A local part that is an encoded word, that HTML reads otherwise, or that
      * has a letter that looks like an at sign, reads as something else. */
-    if (address_is_plausible(address) && !strpbrk(m->address, "\"[':") &&
+    if (address_is_plausible(address) && !strpbrk(m->address, "\"[{':") &&
         !strstr(m->address, "=?") && !strchr(m->address, '&') &&
         is_ascii(m->address)) {
         bare.name = bare.address;
