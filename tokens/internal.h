@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tokens/notes.h"
 #include "tokens/tokens.h"
 
 struct token_remains; /* tokens/write.h */
@@ -151,30 +152,6 @@ void store_unref(struct token_store *store);
 uint64_t monotonic_ms(void);
 void deadline_after(unsigned ms, struct timespec *out);
 void cond_init_monotonic(pthread_cond_t *c);
-
-/* ---- notes (notes.c) -------------------------------------------------------
- */
-
-struct notes;
-struct note;
-
-/* What MEMORY of TOKEN_NOTES_BYTES tells, or NULL of NULL. */
-struct notes *notes_open(void *memory);
-/* The note of the module NAME; NULL: no room. */
-struct note *note_find(struct notes *n, const char *name);
-/* The module is not to be loaded: the process ended in it. */
-bool note_forbids(const struct note *note);
-const char *note_call(const struct note *note);
-/* While it was loaded the module did not come back for MS: it is left out next
- * time. */
-void note_hang(struct note *note, const char *call, unsigned ms);
-unsigned note_hung_ms(const struct note *note);
-/* A process ended because a module did not come back from being loaded. */
-bool notes_have_stuck(const struct notes *n);
-/* This thread is in a module from now on; *CALL says where. NOTE may be
- * NULL. */
-void note_enter(struct note *note, const char *const *call);
-void note_leave(void);
 
 /* ---- tokens and turns (turn.c, session.c) ----------------------------------
  */

@@ -33,6 +33,15 @@ utf8_take(struct slice *s)
     return point;
 }
 
+bool
+is_utf8(struct slice s)
+{
+    while (s.n > 0)
+        if (utf8_take(&s) < 0)
+            return false;
+    return true;
+}
+
 void
 utf8_add(struct buf *out, uint32_t c)
 {

@@ -184,15 +184,6 @@ is_cut(struct slice s)
                        (last >= 0xa1 && last <= 0xa3));
 }
 
-static bool
-is_utf8(struct slice s)
-{
-    while (s.n > 0)
-        if (utf8_take(&s) < 0)
-            return false;
-    return true;
-}
-
 /* All that readers may guess has to be harmless. */
 static bool
 reduce_guessed(struct slice s, struct buf *out)

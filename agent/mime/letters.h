@@ -73,6 +73,8 @@ base64_value(uint8_t c)
  * -1 and takes one byte where the bytes are not UTF-8. */
 int32_t utf8_take(struct slice *s);
 
+bool is_utf8(struct slice s);
+
 void utf8_add(struct buf *out, uint32_t code_point);
 
 /* Appends text of a header that is no encoded word: bytes that are no UTF-8

@@ -189,15 +189,6 @@ is_description(struct slice simple)
     return mime;
 }
 
-static bool
-is_utf8(struct slice text)
-{
-    while (text.n > 0)
-        if (utf8_take(&text) < 0)
-            return false;
-    return true;
-}
-
 bool
 preamble_is_usual(struct slice text)
 {

@@ -18,15 +18,6 @@ is_ascii(struct slice s)
     return true;
 }
 
-static bool
-is_utf8(struct slice s)
-{
-    while (s.n > 0)
-        if (utf8_take(&s) < 0)
-            return false;
-    return true;
-}
-
 static struct slice
 trim(struct slice s)
 {
