@@ -8,6 +8,7 @@
 #include "agent/base/stream.h"
 #include "agent/cms/algorithm.h"
 #include "agent/validator/armour.h"
+#include "agent/validator/drop.h"
 
 static const char *const endings[] = {".pem", ".crt", ".cer", ".der", NULL};
 
@@ -22,13 +23,6 @@ struct anchors {
     int64_t looked_ms;
     struct faulty_list faulty;
 };
-
-static void
-x509_drop(X509 **x)
-{
-    X509_free(*x);
-    *x = NULL;
-}
 
 /* ---- reading ------------------------------------------------------------ */
 

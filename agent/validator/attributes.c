@@ -5,6 +5,7 @@
 
 #include "agent/cms/algorithm.h"
 #include "agent/validator/certs.h"
+#include "agent/validator/drop.h"
 #include "agent/wire/records.h"
 
 enum kind {
@@ -142,13 +143,6 @@ attributes_parse(struct slice der, struct signed_attributes *out)
         return false;
     *out = a;
     return true;
-}
-
-static void
-x509_drop(X509 **x)
-{
-    X509_free(*x);
-    *x = NULL;
 }
 
 /* IssuerSerial (RFC 5035 4), where it is there: the hash says which

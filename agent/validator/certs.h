@@ -69,6 +69,8 @@ void name_print(const X509_NAME *name, char *out, size_t size);
 /* An RSA key below 2048 bits or whose exponent is no odd number above 1 (to
  * it anybody's signature is right), or an elliptic curve below 224. */
 bool key_is_weak(EVP_PKEY *key);
+/* Seconds since 1970; OTHERWISE when T is NULL or cannot be read. */
+int64_t asn1_seconds(const ASN1_TIME *t, int64_t otherwise);
 /* Seconds since 1970; the ends of time when it cannot be read: such a
  * certificate is never valid. */
 int64_t x509_not_before(const X509 *x);

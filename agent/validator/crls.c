@@ -2,11 +2,11 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <time.h>
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
 #include "agent/validator/armour.h"
+#include "agent/validator/certs.h"
 
 static const char *const endings[] = {".crl", ".pem", NULL};
 
@@ -31,24 +31,16 @@ struct crls {
     int64_t looked_ms;
 };
 
-static int64_t
-time_of(const ASN1_TIME *t, int64_t otherwise)
-{
-    struct tm tm;
-
-    return t && ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : otherwise;
-}
-
 int64_t
 crl_this_update(const X509_CRL *crl)
 {
-    return time_of(X509_CRL_get0_lastUpdate(crl), 0);
+    return asn1_seconds(X509_CRL_get0_lastUpdate(crl), 0);
 }
 
 int64_t
 crl_next_update(const X509_CRL *crl)
 {
-    return time_of(X509_CRL_get0_nextUpdate(crl), INT64_MAX);
+    return asn1_seconds(X509_CRL_get0_nextUpdate(crl), INT64_MAX);
 }
 
 /* ---- reading ------------------------------------------------------------- */

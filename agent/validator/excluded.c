@@ -1,16 +1,9 @@
 #include "agent/validator/excluded.h"
 
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 #include "agent/address/same.h"
-
-static void
-constraints_drop(NAME_CONSTRAINTS **c)
-{
-    NAME_CONSTRAINTS_free(*c);
-    *c = NULL;
-}
+#include "agent/validator/drop.h"
 
 /* From the last "@" on. */
 static struct slice

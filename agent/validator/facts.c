@@ -158,24 +158,24 @@ serial_read(struct facts *f, X509 *x)
         memcpy(out + strlen(out), "...", 4);
 }
 
-static int64_t
-time_read(const ASN1_TIME *t, int64_t otherwise)
+int64_t
+asn1_seconds(const ASN1_TIME *t, int64_t otherwise)
 {
     struct tm tm;
 
-    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : otherwise;
+    return t && ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : otherwise;
 }
 
 int64_t
 x509_not_before(const X509 *x)
 {
-    return time_read(X509_get0_notBefore(x), INT64_MAX);
+    return asn1_seconds(X509_get0_notBefore(x), INT64_MAX);
 }
 
 int64_t
 x509_not_after(const X509 *x)
 {
-    return time_read(X509_get0_notAfter(x), 0);
+    return asn1_seconds(X509_get0_notAfter(x), 0);
 }
 
 /* ---- the key and what it may be used for -------------------------------- */

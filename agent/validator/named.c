@@ -1,28 +1,19 @@
 #include "agent/validator/named.h"
 
 #include <openssl/x509v3.h>
-#include <time.h>
 
 #include "agent/cms/algorithm.h"
 #include "agent/validator/certs.h"
 #include "agent/validator/crls.h"
 
-static int64_t
-time_of(const ASN1_TIME *t, int64_t otherwise)
-{
-    struct tm tm;
-
-    return t && ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : otherwise;
-}
-
 int64_t
 revocation_date(X509_REVOKED *r)
 {
-    int64_t date = time_of(X509_REVOKED_get0_revocationDate(r), 1), lost;
+    int64_t date = asn1_seconds(X509_REVOKED_get0_revocationDate(r), 1), lost;
     ASN1_GENERALIZEDTIME *t =
         X509_REVOKED_get_ext_d2i(r, NID_invalidity_date, NULL, NULL);
 
-    lost = time_of(t, date);
+    lost = asn1_seconds(t, date);
     ASN1_GENERALIZEDTIME_free(t);
     return lost < date ? lost : date;
 }

@@ -4,6 +4,7 @@
 
 #include "agent/address/same.h"
 #include "agent/validator/address.h"
+#include "agent/validator/drop.h"
 #include "agent/validator/excluded.h"
 
 static void
@@ -11,20 +12,6 @@ names_drop(GENERAL_NAMES **n)
 {
     GENERAL_NAMES_free(*n);
     *n = NULL;
-}
-
-static void
-constraints_drop(NAME_CONSTRAINTS **c)
-{
-    NAME_CONSTRAINTS_free(*c);
-    *c = NULL;
-}
-
-static void
-x509_drop(X509 **x)
-{
-    X509_free(*x);
-    *x = NULL;
 }
 
 /* LEAF as it would be without its SmtpUTF8Mailboxes; nobody asks for its

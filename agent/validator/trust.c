@@ -4,6 +4,7 @@
 
 #include "agent/cms/algorithm.h"
 #include "agent/validator/armour.h"
+#include "agent/validator/drop.h"
 
 static void
 results_drop(struct trust *t)
@@ -48,13 +49,6 @@ trust_add(struct trust *t, const struct lent_trust *lent)
 }
 
 /* ---- reading ------------------------------------------------------------- */
-
-static void
-x509_drop(X509 **x)
-{
-    X509_free(*x);
-    *x = NULL;
-}
 
 /* NULL when DER is not exactly one. */
 static X509 *
