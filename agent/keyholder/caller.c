@@ -12,7 +12,7 @@
 #include "agent/base/secret.h"
 
 #define NAME_BYTES        32
-#define ENGINE            "smime-gpgsm"
+#define PROGRAM            "smime-gpgsm"
 #define STARTER           "_assuan_pipe_connect_pid="
 #define ENVIRONMENT_BYTES (256U << 10)
 
@@ -118,7 +118,7 @@ static uint32_t
 starter_of(uint32_t pid, const char *name)
 {
     struct origin mine = origin_of(pid);
-    uint32_t said = strcmp(name, ENGINE) == 0 ? starter_said(pid) : 0;
+    uint32_t said = strcmp(name, PROGRAM) == 0 ? starter_said(pid) : 0;
     struct origin its;
 
     if (said <= 1 || said == pid)
