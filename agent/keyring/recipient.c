@@ -26,6 +26,7 @@ struct choosing {
     size_t n;
     int64_t now;
     const struct choice *chosen;
+    const struct choice *pinned;    /* it decides, usable or not */
     char why_not[LIMIT_TEXT_BYTES]; /* when none was */
 };
 
@@ -221,6 +222,16 @@ ask_tell(struct choosing *c, const struct choice *new, const struct choice *old)
              a, b);
 }
 
+static const char *
+words_of_choice(const struct choice *one)
+{
+    if (one->row.source == CONTACT_DIRECTORY)
+        return "no other can be used, and the directory has it";
+    return one->row.preferred > one->row.not_before
+               ? "their own mail prefers it"
+               : "the newest that can encrypt";
+}
+
 /* CHANGED is the newest usable one and differs from what was known. */
 static enum err
 change_decide(struct choosing *c, struct choice *changed, struct problem *p)
@@ -232,12 +243,10 @@ change_decide(struct choosing *c, struct choice *changed, struct problem *p)
         return e;
     switch (c->k->on_change) {
     case ON_CHANGE_ASK:
-        reason_set(changed, "it changed, and you want to be asked", 0);
         ask_tell(c, changed, known);
         return ERR_OK;
     case ON_CHANGE_KEEP_OLD:
         if (known) {
-            reason_set(changed, "it changed, and the known one is kept", 0);
             reason_set(known, "the one that was known before", 0);
             c->chosen = known;
             return ERR_OK;
@@ -246,7 +255,8 @@ change_decide(struct choosing *c, struct choice *changed, struct problem *p)
     case ON_CHANGE_USE_NEW:
         break;
     }
-    reason_set(changed, "the newest that can encrypt, though it changed", 0);
+    snprintf(changed->reason, sizeof(changed->reason), "%s, though it changed",
+             words_of_choice(changed));
     c->chosen = changed;
     return ERR_OK;
 }
@@ -258,6 +268,7 @@ pinned_decide(struct choosing *c, struct choice *pinned, struct problem *p)
 
     if (e != ERR_OK)
         return e;
+    c->pinned = pinned;
     if (pinned->usable) {
         reason_set(pinned,
                    pinned->chain == CHAIN_OK
@@ -271,9 +282,6 @@ pinned_decide(struct choosing *c, struct choice *pinned, struct problem *p)
                  "smime contacts unpin ADDRESS",
                  pinned->reason);
     }
-    for (size_t i = 0; i < c->n; i++)
-        if (&c->item[i] != pinned && c->item[i].reason[0] == '\0')
-            reason_set(&c->item[i], "another certificate is pinned", 0);
     return ERR_OK;
 }
 
@@ -290,16 +298,6 @@ missing_tell(struct choosing *c)
             best = &c->item[i];
     snprintf(c->why_not, sizeof(c->why_not), "%s",
              best ? best->reason : "no certificate");
-}
-
-static const char *
-words_of_choice(const struct choice *one)
-{
-    if (one->row.source == CONTACT_DIRECTORY)
-        return "no other is known, and the directory has it";
-    return one->row.preferred > one->row.not_before
-               ? "their own mail prefers it"
-               : "the newest that can encrypt";
 }
 
 static enum err
@@ -411,6 +409,32 @@ record_of(const struct choosing *c, const struct choice *one)
         .state = keyring_state_now(row, one->chain, c->now)};
 }
 
+/* Of one that could be used and is not, since another decides. */
+static const char *
+words_of_other(const struct choosing *c, const struct choice *one)
+{
+    const struct choice *chosen = c->chosen;
+    bool is_changed = one->row.state == CONTACT_CHANGED;
+
+    if (c->pinned)
+        return "another certificate is pinned";
+    if (!chosen)
+        return is_changed ? "it changed, and you want to be asked"
+                          : "known before, but you want to be asked first";
+    if (is_changed && c->k->on_change == ON_CHANGE_KEEP_OLD &&
+        chosen->row.state != CONTACT_CHANGED)
+        return "it changed, and the known one is kept";
+    if (one->row.source == CONTACT_DIRECTORY &&
+        chosen->row.source != CONTACT_DIRECTORY)
+        return "only the directory has it, and another can be used";
+    if (chosen->row.preferred > chosen->row.not_before &&
+        one->row.not_before >= chosen->row.not_before)
+        return "their own mail prefers another";
+    return one->row.not_before < chosen->row.not_before
+               ? "older than the one that is chosen"
+               : "as old as the one that is chosen, which came later";
+}
+
 static enum err
 all_judge(struct choosing *c, struct problem *p)
 {
@@ -421,7 +445,7 @@ all_judge(struct choosing *c, struct problem *p)
         if (e != ERR_OK)
             return e;
         if (c->item[i].reason[0] == '\0')
-            reason_set(&c->item[i], "older than the one that is chosen", 0);
+            reason_set(&c->item[i], words_of_other(c, &c->item[i]), 0);
     }
     return ERR_OK;
 }

@@ -51,26 +51,33 @@ has_changed(json_t *choices)
     return false;
 }
 
-/* What the person can do about it, if there is something. */
+static void
+command_say(const char *before, const char *address, const char *behind)
+{
+    printf("  next: %s", before);
+    show_text(stdout, address);
+    puts(behind);
+}
+
+/* What the person can do about it, if there is something. While a pin decides,
+ * no mail and no other certificate changes anything. */
 static void
 next_say(json_t *reply, const char *address)
 {
-    bool is_blocked = strcmp(text_of(reply, "reason"), "blocked") == 0;
+    const char *reason = text_of(reply, "reason");
 
-    if (!is_blocked && has_changed(json_object_get(reply, "choices"))) {
-        fputs("  next: ask them for the fingerprint of theirs, then: smime "
-              "contacts pin ",
-              stdout);
-        show_text(stdout, address);
-        puts(" FINGERPRINT");
-    } else if (is_blocked) {
-        fputs("  next: take it back with: smime contacts unblock ", stdout);
-        show_text(stdout, address);
-        putchar('\n');
-    } else if (!flag_of(reply, "can_encrypt")) {
+    if (strncmp(reason, "the pinned one", strlen("the pinned one")) == 0)
+        command_say("let another count with: smime contacts unpin ", address,
+                    "");
+    else if (strcmp(reason, "blocked") == 0)
+        command_say("take it back with: smime contacts unblock ", address, "");
+    else if (has_changed(json_object_get(reply, "choices")))
+        command_say("ask them for the fingerprint of theirs, then: smime "
+                    "contacts pin ",
+                    address, " FINGERPRINT");
+    else if (!flag_of(reply, "can_encrypt"))
         puts("  next: ask them for a signed mail and open it with: smime open "
              "FILE");
-    }
 }
 
 int

@@ -153,6 +153,24 @@ why_fits_the_terminal_too(void **state)
     assert_non_null(strstr(output, "CDEF"));
 }
 
+/* A signed mail would not: the pin decides. */
+static void
+why_names_what_helps_against_a_pin(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] =
+        "{\"parameters\":{\"can_encrypt\":false,\"reason\":\"the pinned one "
+        "cannot be used: certificate revoked\",\"choices\":[{\"state\":"
+        "\"changed\"}]}}";
+    assert_int_equal(run_against(&s, "$S contacts show --why a@b"), 0);
+    assert_non_null(strstr(output, "next: let another count with: smime "
+                                   "contacts unpin a@b\n"));
+    assert_null(strstr(output, "signed mail"));
+}
+
 static void
 colours_are_for_terminals_that_want_them(void **state)
 {
@@ -195,6 +213,7 @@ main(void)
         cmocka_unit_test(nothing_is_cut_in_two),
         cmocka_unit_test(columns_fit_the_terminal),
         cmocka_unit_test(why_fits_the_terminal_too),
+        cmocka_unit_test(why_names_what_helps_against_a_pin),
         cmocka_unit_test(colours_are_for_terminals_that_want_them),
         cmocka_unit_test(without_a_terminal_nothing_is_cut),
     };
