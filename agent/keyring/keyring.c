@@ -28,6 +28,7 @@ keyring_drop(struct keyring *k)
     for (size_t i = 0; i < LIMIT_SESSIONS; i++) {
         fd_drop(&k->session[i].fd);
         brought_drop(&k->brought[i]);
+        backup_drop(&k->backup[i]);
     }
     directory_drop_all(k);
     fd_drop(&k->validator);
@@ -136,8 +137,6 @@ handle(struct keyring *k, struct brought *b, enum message m,
     if (m == MSG_CONTACT_REMOVE)
         return keyring_contact_remove(k, q->address.address, &out->count_reply,
                                       p);
-    if (m == MSG_CONTACTS_BACKUP)
-        return keyring_backup(k, fd, &out->copy_reply, p);
     if (m == MSG_CONTACTS_RESTORE)
         return keyring_restore(k, fd, bytes, &out->copy_reply, p);
     if (m == MSG_CONTACT_STORE)
@@ -216,6 +215,7 @@ session_drop(struct keyring *k, size_t i)
     directory_forget(k, &k->session[i]);
     fd_drop(&k->session[i].fd);
     brought_drop(&k->brought[i]);
+    backup_drop(&k->backup[i]);
     k->later[i] = (struct later){0};
 }
 
@@ -231,6 +231,10 @@ session_read(struct keyring *k, struct served *s, struct frame *frame)
         note_later(k, (size_t)(s - k->session), m, &request);
         if (m == MSG_DIRECTORY_ASK || m == MSG_DIRECTORY_PUBLISH)
             going = directory_begin(k, s, m, &request, frame);
+        else if (m == MSG_CONTACTS_BACKUP)
+            going = keyring_backup_begin(
+                k, (size_t)(s - k->session),
+                frame->fd_count > 0 ? fd_take(&frame->fds[0]) : -1);
         else
             going = m == MSG_CONTACTS_KEEP ||
                     answer(k, s, m, &request,
@@ -296,19 +300,22 @@ keep_is_due(const struct keyring *k)
 }
 
 /* Nobody asked anything: what a session left behind is kept, and what can
- * wait is done, a little at a time. Gives how long to wait for the next
- * question. */
+ * wait is done, a little at a time, unless something is that cannot (BUSY).
+ * Gives how long to wait for the next question. */
 static int
-idle(struct keyring *k)
+idle(struct keyring *k, bool busy)
 {
     struct problem p = {0};
 
     if (store_is_pending(k->store) && store_keep(k->store, &p) != ERR_OK)
         log_problem("keeping what was learned", &p);
-    return store_work(k->store) || rotten_step(k) ? LIMIT_CONTACTS_STEP_MS : -1;
+    return busy || store_work(k->store) || rotten_step(k)
+               ? LIMIT_CONTACTS_STEP_MS
+               : -1;
 }
 
-/* One that waits for the directory is not read, but seen to leave. */
+/* One that waits for the directory, or for its backup, is not read, but seen
+ * to leave. */
 static void
 polls_fill(const struct keyring *k, struct pollfd *fds)
 {
@@ -316,7 +323,9 @@ polls_fill(const struct keyring *k, struct pollfd *fds)
     for (size_t i = 0; i < LIMIT_SESSIONS; i++)
         fds[i + 1] = (struct pollfd){
             .fd = k->session[i].fd,
-            .events = directory_waits(k, &k->session[i]) ? 0 : POLLIN};
+            .events = k->backup[i] || directory_waits(k, &k->session[i])
+                          ? 0
+                          : POLLIN};
     directory_watch(k, fds + LIMIT_SESSIONS + 1);
 }
 
@@ -338,9 +347,11 @@ keyring_serve(struct keyring *k)
 
     frame_init(&frame);
     while (!k->control_gone) {
+        bool busy = keyring_backups_step(k);
+
         polls_fill(k, fds);
         ready = poll(fds, ARRAY_COUNT(fds),
-                     sooner(wait_ms, directory_timeout_ms(k)));
+                     busy ? 0 : sooner(wait_ms, directory_timeout_ms(k)));
         if (ready < 0) {
             if (errno != EINTR)
                 bug("poll failed");
@@ -348,7 +359,7 @@ keyring_serve(struct keyring *k)
         }
         directory_events(k, fds + LIMIT_SESSIONS + 1);
         if (ready == 0 && !any_waits(k)) {
-            wait_ms = idle(k);
+            wait_ms = idle(k, busy);
             continue;
         }
         for (size_t i = 0; i < LIMIT_SESSIONS; i++)

@@ -39,6 +39,7 @@ struct keyring {
     struct served session[LIMIT_SESSIONS]; /* fd -1: free */
     struct brought brought[LIMIT_SESSIONS];
     struct later later[LIMIT_SESSIONS];
+    struct backup *backup[LIMIT_SESSIONS]; /* NULL: it waits for none */
     int64_t waiting_since; /* clock_ms of the first that waits */
     uint32_t last_name;    /* of what was brought */
     uint32_t lent;         /* its name at the validator; 0: nothing */
@@ -229,14 +230,19 @@ MUST_USE enum err keyring_history(struct keyring *k,
 MUST_USE enum err keyring_undo(struct keyring *k, const struct undo_request *q,
                                struct answer_bytes *bytes,
                                struct list_reply *out, struct problem *p);
-/* Copies: TO and FROM are descriptors (borrowed). */
-MUST_USE enum err keyring_backup(struct keyring *k, int to,
-                                 struct copy_reply *out, struct problem *p);
+/* FROM is a descriptor (borrowed). */
 MUST_USE enum err keyring_restore(struct keyring *k, int from,
                                   struct answer_bytes *bytes,
                                   struct copy_reply *out, struct problem *p);
 MUST_USE enum err keyring_status(struct keyring *k, struct answer_bytes *bytes,
                                  struct keyring_status *out, struct problem *p);
+
+/* Begins a backup for session I to the descriptor TO (taken). False: the
+ * session does not take the answer that there is none. */
+MUST_USE bool keyring_backup_begin(struct keyring *k, size_t i, int to);
+/* A little of each, and the answer to those that are done. False: there is
+ * none under way. */
+bool keyring_backups_step(struct keyring *k);
 
 /* Stores what VERDICT on Q allows, and fills verdict->learned. */
 void keyring_learn(struct keyring *k, const struct verify_request *q,

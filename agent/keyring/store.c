@@ -143,6 +143,12 @@ settle(struct store *s)
         s->settled = changes;
 }
 
+void
+store_settle_again(struct store *s)
+{
+    s->settled = -1;
+}
+
 bool
 store_work(struct store *s)
 {

@@ -212,8 +212,17 @@ MUST_USE enum err store_mark_revoked(struct store *s, struct slice fingerprint,
 
 /* ---- copies ------------------------------------------------------------- */
 
-/* Writes a copy of all, as it is now, to the descriptor TO. */
-MUST_USE enum err store_backup(struct store *s, int to, struct problem *p);
+/* Begins a copy of all, as it is now, to the descriptor TO (taken, also on
+ * failure). Errors: ERR_USAGE, and those of the store. */
+struct backup;
+MUST_USE enum err store_backup_begin(struct store *s, int to,
+                                     struct backup **out, struct problem *p);
+/* Some milliseconds of it; *done: all of it is on the disk; *out: what it
+ * holds. Errors: ERR_STORE, ERR_OUTPUT; after one it can only be dropped. */
+MUST_USE enum err store_backup_step(struct backup *b, struct store_counts *out,
+                                    bool *done, struct problem *p);
+/* Before the store is. */
+void backup_drop(struct backup **b);
 
 /* Puts the copy that FROM gives in place of what is there, which is set
  * aside: *aside is its name (given). The copy is checked first; when it is

@@ -1,6 +1,6 @@
 /*
- * Copies of the whole file: before its form changes, for the person, and
- * back. A copy is made beside contacts.db, whole or not at all; what is
+ * Copies of the whole file: before its form changes, and one that takes its
+ * place. A copy is made beside contacts.db, whole or not at all; what is
  * replaced is set aside under a name of its own and never overwritten.
  */
 #include <errno.h>
@@ -104,12 +104,10 @@ store_copy_beside(struct store *s, const char *what, char **out,
     return ERR_OK;
 }
 
-/* ---- a copy for the person ----------------------------------------------- */
+/* ---- back ---------------------------------------------------------------- */
 
-/* All of FROM behind each other to TO. */
 static enum err
-bytes_copy(int from, int to, enum err read_error, enum err write_error,
-           struct problem *p)
+bytes_copy(int from, int to, struct problem *p)
 {
     uint8_t *bytes = mem_new(COPY_BYTES);
     enum err e = ERR_OK;
@@ -117,35 +115,13 @@ bytes_copy(int from, int to, enum err read_error, enum err write_error,
 
     while (e == ERR_OK && (n = read(from, bytes, COPY_BYTES)) != 0) {
         if (n < 0 && errno != EINTR)
-            e = fail(p, read_error, "%s", strerror(errno));
+            e = fail(p, ERR_INPUT, "%s", strerror(errno));
         else if (n > 0 && !fd_write_all(to, bytes, (size_t)n))
-            e = fail(p, write_error, "%s", strerror(errno));
+            e = fail(p, ERR_STORE, "%s", strerror(errno));
     }
     free(bytes);
     return e;
 }
-
-enum err
-store_backup(struct store *s, int to, struct problem *p)
-{
-    AUTO(name) char *name = NULL;
-    AUTO(fd) int from = -1;
-    enum err e = store_keep(s, p);
-
-    if (e == ERR_OK)
-        e = store_copy_beside(s, "backup", &name, p);
-    if (e != ERR_OK)
-        return e;
-    from = open(name, O_RDONLY | O_CLOEXEC);
-    e = from < 0 ? fail(p, ERR_STORE, "%s: %s", name, strerror(errno))
-                 : bytes_copy(from, to, ERR_STORE, ERR_OUTPUT, p);
-    if (e == ERR_OK && fsync(to) != 0 && errno != EINVAL && errno != EROFS)
-        e = fail(p, ERR_OUTPUT, "%s", strerror(errno));
-    (void)unlink(name);
-    return e;
-}
-
-/* ---- back ---------------------------------------------------------------- */
 
 static enum err
 receive(int from, const char *name, struct problem *p)
@@ -157,7 +133,7 @@ receive(int from, const char *name, struct problem *p)
     to = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (to < 0)
         return fail(p, ERR_STORE, "%s: %s", name, strerror(errno));
-    e = bytes_copy(from, to, ERR_INPUT, ERR_STORE, p);
+    e = bytes_copy(from, to, p);
     if (e == ERR_OK && fsync(to) != 0)
         e = fail(p, ERR_STORE, "%s: %s", name, strerror(errno));
     return e;

@@ -398,6 +398,9 @@ MUST_USE enum err store_check(const struct store *s, struct problem *p);
 /* The statement, reset and without bindings. */
 sqlite3_stmt *store_statement(struct store *s, enum statement which);
 
+/* What was kept goes into contacts.db itself once more. */
+void store_settle_again(struct store *s);
+
 /* Runs a statement that gives no row, and resets it. */
 MUST_USE enum err store_run(struct store *s, sqlite3_stmt *st,
                             struct problem *p);

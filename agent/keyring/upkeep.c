@@ -1,6 +1,7 @@
 /*
  * The state of the contacts, and copies of them.
  */
+#include "agent/base/log.h"
 #include "agent/keyring/keyring.h"
 
 #define CHANGED_SHOWN 8
@@ -53,19 +54,57 @@ keyring_status(struct keyring *k, struct answer_bytes *bytes,
     return ERR_OK;
 }
 
-enum err
-keyring_backup(struct keyring *k, int to, struct copy_reply *out,
-               struct problem *p)
-{
-    struct store_counts counts = {0};
-    enum err e = to < 0 ? fail(p, ERR_USAGE, "no descriptor came along")
-                        : store_backup(k->store, to, p);
+/* ---- copies ---------------------------------------------------------------
+ */
 
-    if (e == ERR_OK)
-        e = store_count(k->store, &counts, p);
-    out->contacts = counts.contacts;
-    out->certificates = counts.certificates;
-    return e;
+bool
+keyring_backup_begin(struct keyring *k, size_t i, int to)
+{
+    struct problem p = {0};
+
+    if (store_backup_begin(k->store, to, &k->backup[i], &p) == ERR_OK)
+        return true;
+    log_problem("backup", &p);
+    return channel_refuse(k->session[i].fd, MSG_CONTACTS_BACKUP, &p);
+}
+
+/* Whoever does not take the answer is found gone when it is next read. */
+static void
+backup_step(struct keyring *k, size_t i)
+{
+    struct store_counts counts;
+    struct problem p = {0};
+    bool done, sent;
+    enum err e = store_backup_step(k->backup[i], &counts, &done, &p);
+
+    if (e == ERR_OK && !done)
+        return;
+    backup_drop(&k->backup[i]);
+    if (e == ERR_OK) {
+        struct copy_reply reply = {.contacts = counts.contacts,
+                                   .certificates = counts.certificates};
+
+        sent = channel_reply(k->session[i].fd, MSG_CONTACTS_BACKUP, &reply,
+                             NULL, 0);
+    } else {
+        log_problem("backup", &p);
+        sent = channel_refuse(k->session[i].fd, MSG_CONTACTS_BACKUP, &p);
+    }
+    if (!sent)
+        log_note("a session does not take the answer to its backup");
+}
+
+bool
+keyring_backups_step(struct keyring *k)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+        if (k->backup[i]) {
+            backup_step(k, i);
+            any = true;
+        }
+    return any;
 }
 
 enum err

@@ -36,5 +36,7 @@ smime_unit_test(keyring_issuers smime-test-make smime-wire smime-base
 add_dependencies(test_keyring_issuers smime-keyring smime-validator)
 smime_unit_test(keyring_export smime-test-make smime-wire smime-base sqlite3)
 add_dependencies(test_keyring_export smime-keyring smime-validator)
+smime_unit_test(keyring_backup smime-test-make smime-wire smime-base sqlite3)
+add_dependencies(test_keyring_backup smime-keyring smime-validator)
 smime_unit_test(keyring_directory smime-test-make smime-wire smime-base)
 add_dependencies(test_keyring_directory smime-keyring smime-validator)

@@ -133,6 +133,19 @@ a_new_file_leaves_no_copy(void **state)
 
 /* ---- copies -------------------------------------------------------------- */
 
+static enum err
+back_up_to(struct store *s, int fd, struct problem *p)
+{
+    AUTO(backup) struct backup *b = NULL;
+    struct store_counts counts;
+    bool done = false;
+    enum err e = store_backup_begin(s, fd, &b, p);
+
+    while (e == ERR_OK && !done)
+        e = store_backup_step(b, &counts, &done, p);
+    return e;
+}
+
 static void
 back_up(struct store *s, const char *name)
 {
@@ -140,8 +153,7 @@ back_up(struct store *s, const char *name)
     int fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 
     assert_true(fd >= 0);
-    assert_int_equal(store_backup(s, fd, &p), ERR_OK);
-    close(fd);
+    assert_int_equal(back_up_to(s, fd, &p), ERR_OK);
 }
 
 static enum err
@@ -170,7 +182,7 @@ what_was_backed_up_can_be_restored(void **state)
     snprintf(copy, sizeof(copy), "%s/copy", folder);
     learn_many(s, 50);
     back_up(s, copy);
-    assert_int_equal(files_with("contacts.db.backup"), 0);
+    assert_int_equal(files_with("copying"), 0);
     other = store_open(path);
     assert_int_equal(contacts_in(other), 50);
     sql("DELETE FROM contact;");
@@ -243,6 +255,34 @@ a_damaged_file_is_set_aside_by_a_copy(void **state)
     store_drop(&s);
 }
 
+/* Another agent learns while it goes on: what is copied stays one state. */
+static void
+a_backup_is_of_the_moment_it_began(void **state)
+{
+    struct store *s = store_open(path), *copied;
+    struct backup *b = NULL;
+    struct store_counts counts;
+    struct problem p = {0};
+    char copy[128];
+    bool done = false;
+
+    (void)state;
+    snprintf(copy, sizeof(copy), "%s/copy", folder);
+    learn_many(s, 50);
+    assert_int_equal(store_backup_begin(s, creat(copy, 0600), &b, &p), ERR_OK);
+    while (!done) {
+        sql("DELETE FROM contact WHERE id = (SELECT max(id) FROM contact);");
+        assert_int_equal(store_backup_step(b, &counts, &done, &p), ERR_OK);
+    }
+    backup_drop(&b);
+    assert_int_equal(counts.contacts, 50);
+    copied = store_open(copy);
+    assert_int_equal(contacts_in(copied), 50);
+    store_drop(&copied);
+    assert_true(contacts_in(s) < 50);
+    store_drop(&s);
+}
+
 /* A copy cannot be written: nothing is left behind. */
 static void
 a_backup_that_has_no_room_leaves_nothing(void **state)
@@ -253,9 +293,8 @@ a_backup_that_has_no_room_leaves_nothing(void **state)
 
     (void)state;
     learn_many(s, 5);
-    assert_int_equal(store_backup(s, fd, &p), ERR_OUTPUT);
-    close(fd);
-    assert_int_equal(files_with("contacts.db.backup"), 0);
+    assert_int_equal(back_up_to(s, fd, &p), ERR_OUTPUT);
+    assert_int_equal(files_with("copying"), 0);
     assert_int_equal(contacts_in(s), 5);
     store_drop(&s);
 }
@@ -452,6 +491,7 @@ main(void)
         T(what_was_backed_up_can_be_restored),
         T(what_is_no_copy_replaces_nothing),
         T(a_damaged_file_is_set_aside_by_a_copy),
+        T(a_backup_is_of_the_moment_it_began),
         T(a_backup_that_has_no_room_leaves_nothing),
         T(what_is_kept_later_is_there_after_keeping),
         T(a_full_disk_loses_only_what_was_not_kept),
