@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -218,10 +219,32 @@ signals_open(struct broker *b)
     return b->signals >= 0;
 }
 
+/* For all processes, which inherit it: with too few of them one would fail in
+ * the middle of its work. */
+static bool
+descriptors_allow(struct complaint *c)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return complain(c, "try again", "the system refuses: %s",
+                        strerror(errno));
+    if (files.rlim_cur >= LIMIT_DESCRIPTORS)
+        return true;
+    files.rlim_cur = LIMIT_DESCRIPTORS;
+    if (files.rlim_max >= files.rlim_cur &&
+        setrlimit(RLIMIT_NOFILE, &files) == 0)
+        return true;
+    return complain(c, "allow more of them: ulimit -Hn, or LimitNOFILE= of a unit",
+                    "a process may open only %llu files; the agent needs %d",
+                    (unsigned long long)files.rlim_max, LIMIT_DESCRIPTORS);
+}
+
 static bool
 broker_open(struct broker *b, struct complaint *c)
 {
-    if (!places_find(&b->places, c) || !places_prepare(&b->places, c) ||
+    if (!descriptors_allow(c) || !places_find(&b->places, c) ||
+        !places_prepare(&b->places, c) ||
         !listeners_bind(&b->listeners, &b->places, c))
         return false;
     systemd_forget();

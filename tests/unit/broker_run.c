@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 
 static void
 a_client_is_served_by_a_session_with_marked_channels(void **state)
@@ -348,6 +349,46 @@ a_socket_path_that_is_too_long_is_refused(void **state)
 }
 
 static void
+few_descriptors_are_made_more(void **state)
+{
+    struct rlimit before, few;
+    struct agent a;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    agent_start(&a);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(prlimit(a.pid, RLIMIT_NOFILE, NULL, &few), 0);
+    assert_int_equal(few.rlim_cur, LIMIT_DESCRIPTORS);
+    assert_int_equal(agent_stop(&a), 0);
+}
+
+static void
+too_few_descriptors_are_told_at_the_start(void **state)
+{
+    const rlim_t most = LIMIT_DESCRIPTORS - 1;
+    int status = -1;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        const struct rlimit few = {most, most};
+        struct complaint c = {{0}, {0}};
+
+        _exit(setrlimit(RLIMIT_NOFILE, &few) == 0 &&
+                      broker_run(NULL, &c) == 1 &&
+                      strstr(c.what, "only 511 files")
+                  ? 0
+                  : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void
 smime_agent_sock_says_where_the_sockets_are(void **state)
 {
     struct agent a;
@@ -445,6 +486,8 @@ main(void)
         IN_A_FOLDER(a_socket_that_somebody_answers_on_stays),
         IN_A_FOLDER(a_folder_that_others_may_write_is_refused),
         IN_A_FOLDER(a_socket_path_that_is_too_long_is_refused),
+        IN_A_FOLDER(few_descriptors_are_made_more),
+        IN_A_FOLDER(too_few_descriptors_are_told_at_the_start),
         IN_A_FOLDER(smime_agent_sock_says_where_the_sockets_are),
         IN_A_FOLDER(the_configured_pinentry_is_started_for_the_keyholder),
         IN_A_FOLDER(a_missing_pinentry_is_said_to_the_keyholder),
