@@ -117,7 +117,6 @@ backup_drop(struct backup **b)
     (void)sqlite3_backup_finish((*b)->pages);
     (void)sqlite3_close((*b)->to);
     (void)sqlite3_close((*b)->from);
-    /* The log could not be emptied before. */
     store_settle_again((*b)->s);
     fd_drop(&(*b)->copy);
     fd_drop(&(*b)->out);
@@ -136,6 +135,10 @@ pages_step(struct backup *b, struct problem *p)
         return ERR_OK;
     rc = sqlite3_backup_finish(b->pages);
     b->pages = NULL;
+    /* However slowly the copy is taken, the log may be emptied now. */
+    (void)sqlite3_close(b->from);
+    b->from = NULL;
+    store_settle_again(b->s);
     if (sqlite3_close(b->to) != SQLITE_OK && rc == SQLITE_OK)
         return fail(p, ERR_STORE, "a copy that does not end");
     b->to = NULL;
