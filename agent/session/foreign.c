@@ -16,30 +16,57 @@ begins(struct slice s, const char *text)
     return s.n >= strlen(text) && memcmp(s.p, text, strlen(text)) == 0;
 }
 
-static bool
-is_wanted(struct slice line)
+static const char trusted[] = "-----BEGIN TRUSTED CERTIFICATE-----";
+
+/* How long the label is of a block that is wanted; else 0. */
+static size_t
+label_length(struct slice line)
 {
     static const char *const labels[] = {
         "-----BEGIN CERTIFICATE-----", "-----BEGIN X509 CERTIFICATE-----",
-        "-----BEGIN TRUSTED CERTIFICATE-----", "-----BEGIN PKCS7-----",
-        "-----BEGIN CMS-----"};
+        trusted, "-----BEGIN PKCS7-----", "-----BEGIN CMS-----"};
 
     for (size_t i = 0; i < ARRAY_COUNT(labels); i++)
         if (begins(line, labels[i]))
-            return true;
-    return false;
+            return strlen(labels[i]);
+    return 0;
 }
 
 struct block {
     struct buf text;
     size_t line; /* 0: outside of one that is wanted */
     bool is_cut;
+    bool is_trusted; /* OpenSSL's: its own words follow the certificate */
 };
 
 static void
 block_drop(struct block *b)
 {
     buf_drop(&b->text);
+}
+
+static struct slice
+first_element(struct slice der)
+{
+    size_t head = 2, n = der.n > 1 ? der.p[1] : 0;
+
+    if (n > 0x80 && n <= 0x84 && der.n >= head + (n & 0x7f))
+        for (size_t digits = n & 0x7f, i = n = 0; i < digits; i++)
+            n = n << 8 | der.p[head++];
+    return der.n >= head && n < der.n - head ? slice_of(der.p, head + n) : der;
+}
+
+static enum err
+block_take(const struct block *b, struct entry *one,
+           const struct foreign_sink *to, size_t line, struct problem *p)
+{
+    AUTO(buf) struct buf der = {0};
+
+    if (!entry_decode(buf_slice(&b->text), &der))
+        return to->bad(to->context, line, "it is no base64", p);
+    return entry_add_bytes(
+        one, b->is_trusted ? first_element(buf_slice(&der)) : buf_slice(&der),
+        line, to, p);
 }
 
 static enum err
@@ -55,32 +82,58 @@ block_end(struct block *b, const char *why, const struct foreign_sink *to,
         why = "it is too large";
     if (why)
         return to->bad(to->context, line, why, p);
-    e = entry_add_base64(&one, buf_slice(&b->text), line, to, p);
+    e = block_take(b, &one, to, line, p);
     return e == ERR_OK ? entry_end(&one, to, p) : e;
 }
 
+static void
+block_add(struct block *b, struct slice text, bool is_cut)
+{
+    b->is_cut =
+        b->is_cut || is_cut || text.n > LIMIT_LOGICAL_LINE_BYTES - b->text.len;
+    if (!b->is_cut)
+        buf_add_slice(&b->text, text);
+}
+
+/* What programs put before a line: a byte order mark, the indentation of other
+ * files, the sign of a quotation. */
+static struct slice
+bare(struct slice line)
+{
+    size_t i = begins(line, "\xef\xbb\xbf") ? 3 : 0;
+
+    while (i < line.n &&
+           (line.p[i] == ' ' || line.p[i] == '\t' || line.p[i] == '>'))
+        i++;
+    return slice_of(line.p + i, line.n - i);
+}
+
+/* A block may be all on one line. */
 static enum err
 pem_line(struct block *b, const struct lines *l, const struct foreign_sink *to,
          struct problem *p)
 {
-    struct slice line = buf_slice(&l->line);
+    struct slice line = bare(buf_slice(&l->line));
+    const uint8_t *end;
     enum err e = ERR_OK;
 
     if (begins(line, "-----BEGIN ")) {
+        size_t label = label_length(line);
+
         if (b->line != 0)
             e = block_end(b, "a PEM block without its end", to, p);
-        b->line = is_wanted(line) ? l->number : 0;
+        b->line = label > 0 ? l->number : 0;
         b->is_cut = false;
+        b->is_trusted = begins(line, trusted);
         buf_clear(&b->text);
-    } else if (begins(line, "-----END ") && b->line != 0) {
-        e = block_end(b, NULL, to, p);
-    } else if (b->line != 0) {
-        b->is_cut = b->is_cut || l->is_cut ||
-                    b->text.len + line.n > LIMIT_LOGICAL_LINE_BYTES;
-        if (!b->is_cut)
-            buf_add_slice(&b->text, line);
+        line = slice_of(line.p + label, line.n - label);
     }
-    return e;
+    if (b->line == 0 || e != ERR_OK)
+        return e;
+    end = memmem(line.p, line.n, "-----END ", 9);
+    block_add(b, slice_of(line.p, end ? (size_t)(end - line.p) : line.n),
+              l->is_cut);
+    return end ? block_end(b, NULL, to, p) : ERR_OK;
 }
 
 static enum err
@@ -183,6 +236,8 @@ mail_read(struct stream *from, const struct foreign_sink *to, struct problem *p)
 
 enum form {
     FORM_NONE,
+    FORM_EMPTY,
+    FORM_UTF16,
     FORM_PEM,
     FORM_VCARD,
     FORM_LDIF,
@@ -259,13 +314,24 @@ is_mail(struct slice text)
     return false;
 }
 
+/* With its mark, or every second byte of ASCII. */
+static bool
+is_utf16(struct slice s)
+{
+    return begins(s, "\xff\xfe") || begins(s, "\xfe\xff") ||
+           (s.n >= 4 && (s.p[0] == 0) == (s.p[2] == 0) &&
+            (s.p[1] == 0) == (s.p[3] == 0) && (s.p[0] == 0) != (s.p[1] == 0));
+}
+
 static enum form
 form_of(struct slice start)
 {
     struct slice text = first_line(start);
 
+    if (is_utf16(start))
+        return FORM_UTF16;
     if (text.n == 0)
-        return FORM_NONE;
+        return FORM_EMPTY;
     if (start.p[0] == 0x30)
         return form_of_der(start);
     if (begins_nocase(text, "BEGIN:VCARD"))
@@ -322,6 +388,12 @@ foreign_read(struct stream *from, const struct foreign_sink *to,
                     "it is a PKCS#12 file with a key, for: smime import");
     case FORM_MAIL:
         return mail_read(&all.s, to, p);
+    case FORM_UTF16:
+        return fail(p, ERR_BAD_CERTIFICATE,
+                    "it is text in UTF-16; try: iconv -f UTF-16 FILE | smime "
+                    "contacts import -");
+    case FORM_EMPTY:
+        return fail(p, ERR_BAD_CERTIFICATE, "it is empty");
     case FORM_NONE:
         break;
     }

@@ -215,20 +215,70 @@ email_take(struct entry *e, const struct property *m)
 /* ---- cards ----------------------------------------------------------------
  */
 
-static enum err
-line_take(struct entry *e, const struct lines *l, const struct foreign_sink *to,
-          struct problem *p)
+struct card {
+    struct entry entry;
+    struct buf key;  /* the line of a KEY that may go on */
+    size_t key_line; /* 0: there is none */
+    bool key_is_cut;
+};
+
+static void
+card_drop(struct card *c)
 {
+    entry_drop(&c->entry);
+    buf_drop(&c->key);
+}
+
+static enum err
+key_end(struct card *c, const struct foreign_sink *to, struct problem *p)
+{
+    size_t line = c->key_line;
     struct property it;
 
-    if (!property_read(buf_slice(&l->line), &it))
-        return ERR_OK;
+    c->key_line = 0;
+    return line > 0 && property_read(buf_slice(&c->key), &it)
+               ? key_take(&c->entry, &it, line, c->key_is_cut, to, p)
+               : ERR_OK;
+}
+
+static void
+key_add(struct card *c, const struct lines *l)
+{
+    struct slice line = buf_slice(&l->line);
+
+    c->key_is_cut = c->key_is_cut || l->is_cut ||
+                    line.n > LIMIT_LOGICAL_LINE_BYTES - c->key.len;
+    if (!c->key_is_cut)
+        buf_add_slice(&c->key, line);
+}
+
+static enum err
+line_take(struct card *c, const struct lines *l, const struct foreign_sink *to,
+          struct problem *p)
+{
+    bool is_property, goes_on;
+    struct property it;
+    enum err e;
+
+    is_property = property_read(buf_slice(&l->line), &it);
+    /* Base64 of vCard 2.1 ends with an empty line, and not every program
+     * indents it. */
+    goes_on = !is_property && l->line.len > 0 && c->key_line > 0;
+    if (goes_on)
+        key_add(c, l);
+    e = goes_on ? ERR_OK : key_end(c, to, p);
+    if (e != ERR_OK || !is_property)
+        return e;
     if (slice_is_nocase(it.name, "END") || slice_is_nocase(it.name, "BEGIN"))
-        return entry_end(e, to, p);
-    if (slice_is_nocase(it.name, "KEY"))
-        return key_take(e, &it, l->number, l->is_cut, to, p);
-    if (slice_is_nocase(it.name, "EMAIL") && !l->is_cut)
-        email_take(e, &it);
+        return entry_end(&c->entry, to, p);
+    if (slice_is_nocase(it.name, "KEY")) {
+        c->key_line = l->number;
+        c->key_is_cut = l->is_cut;
+        buf_clear(&c->key);
+        buf_add_slice(&c->key, buf_slice(&l->line));
+    } else if (slice_is_nocase(it.name, "EMAIL") && !l->is_cut) {
+        email_take(&c->entry, &it);
+    }
     return ERR_OK;
 }
 
@@ -236,7 +286,7 @@ enum err
 vcard_read(struct stream *from, const struct foreign_sink *to,
            struct problem *p)
 {
-    AUTO(entry) struct entry card = {.count = 0};
+    AUTO(card) struct card card = {.key_line = 0};
     AUTO(lines) struct lines l;
     bool some = true;
     enum err e = ERR_OK;
@@ -244,5 +294,7 @@ vcard_read(struct stream *from, const struct foreign_sink *to,
     lines_init(&l, from, " \t");
     while (e == ERR_OK && (e = lines_next(&l, &some, p)) == ERR_OK && some)
         e = line_take(&card, &l, to, p);
-    return e == ERR_OK ? entry_end(&card, to, p) : e;
+    if (e == ERR_OK)
+        e = key_end(&card, to, p);
+    return e == ERR_OK ? entry_end(&card.entry, to, p) : e;
 }

@@ -165,6 +165,8 @@ int call_wrap_object(struct call *c, const char *file);
  * too where it is a stream; FD stays where it is. */
 int file_want_mail(const char *path, int fd);
 int file_want(const char *path, int fd, bool crl);
+/* The same where certificates in any form will do. */
+int file_want_contact(const char *path, int fd);
 /* The same where a bundle (PKCS#7) will do as well as a certificate. */
 int file_want_issued(const char *path, int fd);
 

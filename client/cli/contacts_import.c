@@ -179,8 +179,12 @@ contacts_file_import(const struct arguments *a, const char *path,
     int64_t date = 0;
     int fd = -1, e = file_open(path, &fd, &date);
 
-    if (e != EXIT_DONE)
+    if (e == EXIT_DONE)
+        e = file_want_contact(path, fd);
+    if (e != EXIT_DONE) {
+        fd_drop(&fd);
         return e;
+    }
     call_init(&c);
     text_escape(slice_text(strcmp(path, "-") == 0 ? "stdin" : path), shown,
                 sizeof(shown));

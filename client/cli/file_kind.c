@@ -315,6 +315,28 @@ file_want(const char *path, int fd, bool crl)
                        s.n == 0 ? "is empty, not" : "does not hold", wanted);
 }
 
+/* One that holds a certificate too is read for it. */
+int
+file_want_contact(const char *path, int fd)
+{
+    AUTO(buf) struct buf bytes = {0};
+    struct slice s;
+    enum kind k;
+    bool whole;
+
+    if (!look(fd, &bytes, &whole))
+        return EXIT_DONE;
+    s = buf_slice(&bytes);
+    k = is_der(s) ? kind_of_der(s) : kind_of_pem(s, KIND_CERTIFICATE);
+    if (k != KIND_KEY && k != KIND_REQUEST && k != KIND_PUBLIC_KEY &&
+        k != KIND_CRL)
+        return EXIT_DONE;
+    return say(path, k, "a certificate",
+               k == KIND_CRL ? "name a certificate; for CRLs see: smime check "
+                               "--help"
+                             : NULL);
+}
+
 int
 file_want_issued(const char *path, int fd)
 {

@@ -27,6 +27,50 @@ pem_of_any_number_is_read(void **state)
 }
 
 static void
+pem_that_other_programs_changed_is_read(void **state)
+{
+    static const char *const texts[] = {
+        "\xef\xbb\xbf-----BEGIN CERTIFICATE-----\nMAMCAQE=\n"
+        "-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----MAMCAQE=-----END CERTIFICATE-----",
+        "-----BEGIN CERTIFICATE----- MAMC AQE= -----END CERTIFICATE-----\n",
+        "  -----BEGIN CERTIFICATE-----\n  MAMC\n  AQE=\n"
+        "  -----END CERTIFICATE-----\n",
+        "> > -----BEGIN CERTIFICATE-----\n> > MAMCAQE=\n"
+        "> > -----END CERTIFICATE-----\n",
+        /* OpenSSL's, with its own words behind the certificate */
+        "-----BEGIN TRUSTED CERTIFICATE-----\nMAMCAQEwAgYA\n"
+        "-----END TRUSTED CERTIFICATE-----\n"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
+        assert_string_equal(read_text(texts[i]).found, "1:1() ");
+    /* Its bytes are not passed over. */
+    assert_int_equal(read_text("-----BEGIN CERTIFICATE-----\nMAMCAQEwAgYA\n"
+                               "-----END CERTIFICATE-----\n")
+                         .last.n,
+                     9);
+}
+
+static void
+utf_16_is_named(void **state)
+{
+    static const struct slice rows[] = {{(const uint8_t *)"\xff\xfe-\0-\0", 6},
+                                        {(const uint8_t *)"\xfe\xff\0-\0-", 6},
+                                        {(const uint8_t *)"B\0E\0G\0", 6},
+                                        {(const uint8_t *)"\0B\0E\0G", 6}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct result r = {.count = 0};
+        struct problem p = {0};
+
+        assert_int_equal(read_bytes(rows[i], &r, &p), ERR_BAD_CERTIFICATE);
+        assert_non_null(strstr(p.detail, "iconv -f UTF-16"));
+    }
+}
+
+static void
 a_list_of_more_than_a_mail_may_have_is_read(void **state)
 {
     struct result r = {.count = 0};
@@ -96,7 +140,7 @@ what_is_something_else_is_named(void **state)
 {
     static const struct {
         const char *text, *says;
-    } rows[] = {{"", "neither PEM"},
+    } rows[] = {{"", "it is empty"},
                 {"hello\n", "neither PEM"},
                 {"From: a@b\n\nhi\n", "smime harvest"},
                 {"Subject: x\nContent-Type: application/pkcs7-mime; "
@@ -290,6 +334,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pem_of_any_number_is_read),
+        cmocka_unit_test(pem_that_other_programs_changed_is_read),
+        cmocka_unit_test(utf_16_is_named),
         cmocka_unit_test(a_list_of_more_than_a_mail_may_have_is_read),
         cmocka_unit_test(a_message_of_certificates_is_read),
         cmocka_unit_test(der_and_bare_base64_are_handed_on),

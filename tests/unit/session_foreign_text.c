@@ -26,6 +26,11 @@ keys_of_vcards_are_read_in_every_form(void **state)
     r = read_text("BEGIN:VCARD\nVERSION:2.1\nKEY;X509;BASE64:\n MAMCAQE=\n\n"
                   "END:VCARD\n");
     assert_string_equal(r.found, "3:1() ");
+    /* Not every program indents it. */
+    r = read_text("BEGIN:VCARD\nVERSION:2.1\nKEY;X509;ENCODING=BASE64:\n"
+                  "MAMC\nAQE=\n\nKEY;X509;ENCODING=BASE64:MAMC\nAQI=\n"
+                  "END:VCARD\n");
+    assert_string_equal(r.found, "3:1() 7:2() ");
     r = read_text("BEGIN:VCARD\nKEY:data:application/pkix-cert\\;base64\\,"
                   "MAMCAQE%3D\nKEY:data:,0%03%02%01%02\nEND:VCARD\n");
     assert_string_equal(r.found, "2:1() 3:2() ");
