@@ -92,31 +92,6 @@ is_mbox(int fd)
     return n > at && mbox_begins(start + at, (size_t)(n - at));
 }
 
-/* NULL: FD is none. Mailing lists hand out their archives so, and Dovecot may
- * store the files of a Maildir so. */
-static const char *
-packed_words(int fd)
-{
-    static const struct {
-        const char *start, *words;
-    } kinds[] = {
-        {"\x1f\x8b\x08", "it is compressed; try: zcat FILE | smime harvest -"},
-        {"\xfd"
-         "7zXZ",
-         "it is compressed; try: xzcat FILE | smime harvest -"},
-        {"BZh", "it is compressed; try: bzcat FILE | smime harvest -"},
-        {"\x28\xb5\x2f\xfd",
-         "it is compressed; try: zstdcat FILE | smime harvest -"}};
-    char start[8] = {0};
-
-    if (pread(fd, start, sizeof(start) - 1, 0) <= 0)
-        return NULL;
-    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
-        if (strncmp(start, kinds[i].start, strlen(kinds[i].start)) == 0)
-            return kinds[i].words;
-    return NULL;
-}
-
 /* Renaming a file, as Maildir does, leaves it the same. */
 static uint64_t
 file_key(const struct stat *st)
@@ -165,6 +140,7 @@ fd_visit(const struct walk *w, int taken, const char *path, bool is_named)
     bool is_file, is_whole;
     const char *packed;
     enum mailbox result;
+    off_t at = 0, n = 0;
     struct stat st;
     FILE *from;
 
@@ -172,9 +148,15 @@ fd_visit(const struct walk *w, int taken, const char *path, bool is_named)
         return fault_tell(w, path, strerror(errno));
     is_file = S_ISREG(st.st_mode);
     is_whole = is_file && lseek(fd, 0, SEEK_CUR) == 0;
-    packed = is_whole ? packed_words(fd) : NULL;
+    packed = is_whole ? mail_file_packed(fd) : NULL;
     if (packed)
         return packed_tell(w, path, packed, is_named);
+    if (is_whole && mail_file_emlx(fd, &at, &n)) {
+        int mail = n > st.st_size - at ? -1 : mbox_part(fd, at, (uint64_t)n);
+
+        return mail < 0 ? fault_tell(w, path, "it ends early")
+                        : one_mail(w, mail, path, &st, is_named);
+    }
     if (is_whole && !is_mbox(fd))
         return one_mail(w, fd_take(&fd), path, &st, is_named);
     from = fdopen(fd, "r");

@@ -57,6 +57,16 @@ uint64_t mailbox_measure(const char *path);
 /* For keys: continues HASH (0 at first) over N bytes. */
 uint64_t mailbox_hash(uint64_t hash, const void *p, size_t n);
 
+/* ---- mail_file.c ---------------------------------------------------------- */
+
+/* Why the mail in FD cannot be read as it is, and what helps; NULL: it may be
+ * one. */
+const char *mail_file_packed(int fd);
+
+/* Is FD Apple Mail's .emlx? The mail in it begins at *out_at and has *out_n
+ * bytes, or says so. */
+bool mail_file_emlx(int fd, off_t *out_at, off_t *out_n);
+
 /* ---- mbox.c -------------------------------------------------------------- */
 
 /* Does a file that begins with TEXT, N bytes or all of it, hold an mbox? */
@@ -67,5 +77,9 @@ bool mbox_begins(const char *text, size_t n);
  * for a stream. */
 enum mailbox mbox_visit(FILE *from, const char *path, const struct stat *st,
                         const struct mailbox_visitor *v);
+
+/* A file of their own, without a name, for the N bytes of FD behind AT; -1
+ * with errno, or where there are fewer. */
+int mbox_part(int fd, off_t at, uint64_t n);
 
 #endif

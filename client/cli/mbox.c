@@ -407,3 +407,23 @@ mbox_visit(FILE *from, const char *path, const struct stat *st,
     v->fault(v->context, path, strerror(errno), true);
     return MAILBOX_FAILED;
 }
+
+int
+mbox_part(int fd, off_t at, uint64_t n)
+{
+    AUTO(making) struct making m = {.fd = -1};
+    char piece[PIECE_BYTES];
+
+    while (n > 0) {
+        size_t most = n < sizeof(piece) ? (size_t)n : sizeof(piece);
+        ssize_t got = pread(fd, piece, most, at);
+
+        if (got <= 0 || !making_add(&m, piece, (size_t)got))
+            return -1;
+        at += got;
+        n -= (uint64_t)got;
+    }
+    if (!making_flush(&m) || lseek(m.fd, 0, SEEK_SET) != 0)
+        return -1;
+    return fd_take(&m.fd);
+}

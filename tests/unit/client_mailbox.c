@@ -240,6 +240,47 @@ what_is_compressed_is_told(void **state)
     seen_drop(&s);
 }
 
+/* With what helps, each. */
+static void
+forms_of_other_programs_are_told(void **state)
+{
+    static const struct {
+        const char *start, *says;
+    } rows[] = {{"PK\x03\x04", "unzip"},
+                {"!BDN", "readpst"},
+                {"\xd0\xcf\x11\xe0", "msgconvert"},
+                {"2 M1e C5f3b2c1d\n", "doveadm backup"},
+                {"\1\1\1\1\nA: 1\n", "MMDF"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct seen s = {.count = 0};
+
+        file_put("file", rows[i].start);
+        assert_int_equal(visit("file", &s), MAILBOX_FAILED);
+        assert_non_null(strstr(s.faults, rows[i].says));
+        seen_drop(&s);
+    }
+}
+
+static void
+the_mail_in_an_emlx_is_read(void **state)
+{
+    struct seen s = {.count = 0};
+
+    (void)state;
+    assert_int_equal(mkdir("mails", 0700), 0);
+    file_put("mails/1.emlx", "8     \nA: 1\n\nx\n<?xml version=\"1.0\"?>\n");
+    file_put("mails/2.emlx", "800\nB: 1\n");
+    file_put("mails/3.eml", "12: 1\n");
+    assert_int_equal(visit("mails", &s), MAILBOX_FAILED);
+    assert_int_equal(s.count, 2);
+    assert_string_equal(s.text[strcmp(s.origin[0], "mails/1.emlx") != 0],
+                        "A: 1\n\nx\n");
+    assert_non_null(strstr(s.faults, "2.emlx: it ends early"));
+    seen_drop(&s);
+}
+
 static void
 what_cannot_be_read_is_told_and_the_rest_goes_on(void **state)
 {
@@ -300,6 +341,8 @@ main(void)
         TEST(other_folders_are_read_with_all_below),
         TEST(a_subfolder_called_new_makes_no_maildir),
         TEST(what_is_compressed_is_told),
+        TEST(forms_of_other_programs_are_told),
+        TEST(the_mail_in_an_emlx_is_read),
         TEST(what_cannot_be_read_is_told_and_the_rest_goes_on),
         TEST(a_loop_alone_is_no_failure),
         TEST(a_path_that_is_not_there_is_told),
