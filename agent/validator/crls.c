@@ -45,8 +45,8 @@ crl_next_update(const X509_CRL *crl)
 
 /* ---- reading ------------------------------------------------------------- */
 
-static bool
-is_indirect(const X509_CRL *crl)
+bool
+crl_is_indirect(const X509_CRL *crl)
 {
     ISSUING_DIST_POINT *p =
         X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, NULL, NULL);
@@ -79,7 +79,7 @@ crl_push(struct crls *c, X509_CRL *crl, const char *source)
         .this_update = crl_this_update(crl),
         .next_update = crl_next_update(crl),
         .revoked = (uint32_t)(revoked ? sk_X509_REVOKED_num(revoked) : 0),
-        .indirect = is_indirect(crl),
+        .indirect = crl_is_indirect(crl),
     };
     return true;
 }

@@ -45,6 +45,10 @@ STACK_OF(X509_CRL) * crls_select(const struct crls *c,
                                  STACK_OF(X509_CRL) * given, X509 *leaf,
                                  STACK_OF(X509) * others);
 
+/* Does it say that it speaks of other issuers' certificates too (RFC 5280
+ * 5.2.5)? */
+bool crl_is_indirect(const X509_CRL *crl);
+
 /* Seconds since 1970 of thisUpdate and nextUpdate; one that cannot be read
  * or is not there: 0 and INT64_MAX. */
 int64_t crl_this_update(const X509_CRL *crl);

@@ -61,12 +61,14 @@ is_delta(const X509_CRL *crl)
 }
 
 static bool
-is_of(X509_CRL *crl, X509 *x, X509 *issuer)
+is_of(X509_CRL *crl, X509 *issuer)
 {
-    return X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(x)) ==
-               0 &&
+    EVP_PKEY *key = X509_get0_pubkey(issuer);
+
+    return X509_NAME_cmp(X509_CRL_get_issuer(crl),
+                         X509_get_subject_name(issuer)) == 0 &&
            is_understood(crl) && (X509_get_key_usage(issuer) & KU_CRL_SIGN) &&
-           X509_CRL_verify(crl, X509_get0_pubkey(issuer)) == 1;
+           key && X509_CRL_verify(crl, key) == 1;
 }
 
 static bool
@@ -87,8 +89,24 @@ struct entries {
     bool removal;
 };
 
-/* An entry may speak of another issuer's certificate, all behind it too, and
- * libcrypto has changed their order: those it alone can read (5.3.3). */
+/* In an indirect CRL an entry may speak of another issuer's certificate, all
+ * behind it too, and libcrypto has changed their order: those it alone can
+ * read (5.3.3). */
+static struct entries
+indirect_entries_of(X509_CRL *crl, X509 *x)
+{
+    struct entries out = {0};
+    X509_REVOKED *r = NULL;
+    int found = X509_CRL_get0_by_cert(crl, &r, x);
+
+    out.removal = found == 2;
+    if (found == 1 && r) {
+        out.date = revocation_date(r);
+        out.date = out.date > 0 ? out.date : 1;
+    }
+    return out;
+}
+
 static struct entries
 entries_of(X509_CRL *crl, X509 *x)
 {
@@ -98,7 +116,10 @@ entries_of(X509_CRL *crl, X509 *x)
     X509_REVOKED *r = NULL;
     int64_t date;
 
-    if (X509_CRL_get0_by_serial(crl, &r, serial) == 0 || !r)
+    if (crl_is_indirect(crl))
+        return indirect_entries_of(crl, x);
+    if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(x)) != 0 ||
+        X509_CRL_get0_by_serial(crl, &r, serial) == 0 || !r)
         return out;
     for (int i = sk_X509_REVOKED_find(all, r);
          i >= 0 && i < sk_X509_REVOKED_num(all); i++) {
@@ -135,7 +156,8 @@ has_scope_of(const X509_CRL *a, const X509_CRL *b)
 }
 
 /* A CRL that is complete removes by not naming, before the certificate has
- * expired; one that is a delta says so (RFC 5280 5.2.4, 5.3.1). */
+ * expired; one that is a delta says so (RFC 5280 5.2.4, 5.3.1). It must be
+ * signed with the key of the one that it corrects. */
 static bool
 is_taken_off(const struct path_question *q, X509_CRL *by, X509 *x, X509 *issuer)
 {
@@ -150,15 +172,94 @@ is_taken_off(const struct path_question *q, X509_CRL *by, X509 *x, X509 *issuer)
         if (e.date != 0 || e.removal != is_delta(crl) ||
             (!e.removal && crl_this_update(crl) > x509_not_after(x)))
             continue;
-        if (!crl_is_weak(crl) && is_of(crl, x, issuer))
+        if (!crl_is_weak(crl) && is_of(crl, issuer))
             return true;
     }
     return false;
 }
 
-bool
-crls_revoke(const struct path_question *q, X509 *x, X509 *issuer, int64_t *out)
+/* CRL, and what it is a delta to; borrowed. */
+static STACK_OF(X509_CRL) * with_bases(STACK_OF(X509_CRL) * all, X509_CRL *crl)
 {
+    STACK_OF(X509_CRL) *out = sk_X509_CRL_new_null();
+
+    if (!out || sk_X509_CRL_push(out, crl) == 0)
+        abort();
+    for (int i = 0; is_delta(crl) && i < sk_X509_CRL_num(all); i++) {
+        X509_CRL *base = sk_X509_CRL_value(all, i);
+
+        if (!is_delta(base) &&
+            X509_NAME_cmp(X509_CRL_get_issuer(base),
+                          X509_CRL_get_issuer(crl)) == 0 &&
+            sk_X509_CRL_push(out, base) == 0)
+            abort();
+    }
+    return out;
+}
+
+/* The path to K, which has signed CRL: what else a message brings, of the same
+ * names, must not stand in its way. NULL: there is none. */
+static STACK_OF(X509) * path_of_issuer(const struct path_question *q, X509 *k)
+{
+    struct path_question of = *q;
+    struct path_verdict v = {0};
+    STACK_OF(X509) *path = NULL;
+
+    of.leaf = k;
+    of.at = q->fresh_at;
+    of.crls = NULL;
+    of.policy = NULL;
+    path_judge(&of, &v);
+    if (v.error == X509_V_OK)
+        path = TAKE(v.path);
+    path_verdict_drop(&v);
+    return path;
+}
+
+/* May K, which has signed CRL, revoke the certificate at AT of PATH? */
+static bool
+may_revoke(const struct path_question *q, STACK_OF(X509) * path, int at,
+           X509_CRL *crl, X509 *k)
+{
+    STACK_OF(X509) *beside = path_of_issuer(q, k);
+    STACK_OF(X509_CRL) *alone = with_bases(q->crls, crl);
+    struct path_question of = *q;
+    bool may;
+
+    of.untrusted = beside;
+    of.crls = alone;
+    may = beside && path_is_revoked_by(&of, path, sk_X509_value(path, at));
+    sk_X509_pop_free(beside, X509_free);
+    sk_X509_CRL_free(alone);
+    return may;
+}
+
+/* Who signed CRL, which names the certificate at AT of PATH: its issuer, or
+ * whoever may in its place, by another key of the same name or where the
+ * certificate says so (RFC 5280 4.2.1.13, 5.2.5, 6.3.3). NULL: nobody. */
+static X509 *
+issuer_of(const struct path_question *q, STACK_OF(X509) * path, int at,
+          X509_CRL *crl)
+{
+    STACK_OF(X509) * stacks[] = {path, q->untrusted};
+
+    if (is_of(crl, sk_X509_value(path, at + 1)))
+        return sk_X509_value(path, at + 1);
+    for (size_t k = 0; k < ARRAY_COUNT(stacks); k++)
+        for (int i = 0; i < sk_X509_num(stacks[k]); i++) {
+            X509 *x = sk_X509_value(stacks[k], i);
+
+            if (is_of(crl, x) && may_revoke(q, path, at, crl, x))
+                return x;
+        }
+    return NULL;
+}
+
+bool
+crls_revoke(const struct path_question *q, STACK_OF(X509) * path, int at,
+            int64_t *out)
+{
+    X509 *x = sk_X509_value(path, at), *issuer;
     int64_t earliest = 0;
 
     for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
@@ -166,7 +267,8 @@ crls_revoke(const struct path_question *q, X509 *x, X509 *issuer, int64_t *out)
         struct entries e = entries_of(crl, x);
 
         if (e.date == 0 || (earliest != 0 && e.date >= earliest) ||
-            !is_of(crl, x, issuer) || is_taken_off(q, crl, x, issuer))
+            !(issuer = issuer_of(q, path, at, crl)) ||
+            is_taken_off(q, crl, x, issuer))
             continue;
         earliest = e.date;
     }

@@ -12,9 +12,10 @@
  * the date the key was lost (RFC 5280 5.3.2). An unreadable date is ever. */
 int64_t revocation_date(X509_REVOKED *r);
 
-/* Is X named by a CRL that ISSUER has signed, and not taken off again by a
- * newer one? The date of the earliest such revocation in *out. */
-bool crls_revoke(const struct path_question *q, X509 *x, X509 *issuer,
+/* Is the certificate at AT of PATH, which is not its last, named by a CRL of
+ * somebody who may revoke it, and not taken off again by a newer one? The date
+ * of the earliest such revocation in *out. */
+bool crls_revoke(const struct path_question *q, STACK_OF(X509) * path, int at,
                  int64_t *out);
 
 /* Signed with a digest that others can collide: who can do that can leave a

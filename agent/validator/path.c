@@ -17,6 +17,7 @@ struct walk {
     const X509_CRL *faulty; /* nothing it says counts */
     bool unchecked;         /* a certificate that no CRL speaks of */
     bool any_time;          /* certificates may have expired */
+    X509 *of;               /* no other's revocation is asked for, or NULL */
 };
 
 void
@@ -44,7 +45,8 @@ revoked_found(struct walk *w, X509_STORE_CTX *ctx)
     X509_REVOKED *r = NULL;
     int64_t date;
 
-    if (crl && crl == w->faulty && !w->q->crls_required) {
+    if ((crl && crl == w->faulty && !w->q->crls_required) ||
+        (w->of && X509_cmp(w->of, x) != 0)) {
         w->unchecked = true;
         return 1;
     }
@@ -73,6 +75,29 @@ crl_is_missing(struct walk *w, X509_STORE_CTX *ctx)
     return !w->q->crls_required;
 }
 
+/* Where a CRL is asked whom it revokes, nobody has to say that its own issuer
+ * is not revoked too: that is for those that clear. */
+static bool
+is_status_of_issuer(X509_STORE_CTX *ctx)
+{
+    const struct walk *w =
+        X509_STORE_CTX_get_app_data(X509_STORE_CTX_get0_parent_ctx(ctx));
+
+    if (!w || !w->of)
+        return false;
+    switch (X509_STORE_CTX_get_error(ctx)) {
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* On the path of a CRL's own issuer everything has to hold. One thing
  * libcrypto cannot do there: when that issuer's certificate is itself on the
  * CRL's account (RFC 5280 6.3.3 (f) would go round), the path looked at is
@@ -83,11 +108,13 @@ on_error_of_issuer(X509_STORE_CTX *ctx)
     X509_CRL *crl = X509_STORE_CTX_get0_current_crl(ctx);
     X509 *x = X509_STORE_CTX_get_current_cert(ctx);
 
-    if (X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CRL_PATH_VALIDATION_ERROR ||
-        X509_STORE_CTX_get_error_depth(ctx) != 0 || !crl || !x ||
-        X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(x)) !=
-            0 ||
-        X509_CRL_verify(crl, X509_get0_pubkey(x)) != 1)
+    if (!is_status_of_issuer(ctx) &&
+        (X509_STORE_CTX_get_error(ctx) !=
+             X509_V_ERR_CRL_PATH_VALIDATION_ERROR ||
+         X509_STORE_CTX_get_error_depth(ctx) != 0 || !crl || !x ||
+         X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(x)) !=
+             0 ||
+         X509_CRL_verify(crl, X509_get0_pubkey(x)) != 1))
         return 0;
     X509_STORE_CTX_set_error(ctx, X509_V_OK);
     return 1;
@@ -211,8 +238,7 @@ all_crls_pass(const struct path_question *q, struct path_verdict *v)
     for (int i = 0; i + 1 < sk_X509_num(v->path); i++) {
         int64_t date;
 
-        if (crls_revoke(q, sk_X509_value(v->path, i),
-                        sk_X509_value(v->path, i + 1), &date))
+        if (crls_revoke(q, v->path, i, &date))
             revocation_note(v, date);
         if (v->revoked_at != 0 && v->revoked_at <= q->at) {
             v->error = X509_V_ERR_CERT_REVOKED;
@@ -241,6 +267,41 @@ static STACK_OF(X509_CRL) * strong_of(STACK_OF(X509_CRL) * crls)
     return strong;
 }
 
+/* PATH again, with other CRLs and at another time than it was found. A CRL's
+ * issuer need not be on it. */
+static void
+walk_again(const struct path_question *q, STACK_OF(X509) * path, struct walk *w)
+{
+    STACK_OF(X509) *only = sk_X509_new_null(), *all = sk_X509_dup(path);
+
+    if (!only || !all ||
+        sk_X509_push(only, sk_X509_value(path, sk_X509_num(path) - 1)) == 0)
+        abort();
+    for (int i = 0; i < sk_X509_num(q->untrusted); i++)
+        if (sk_X509_push(all, sk_X509_value(q->untrusted, i)) == 0)
+            abort();
+    walk_along(q, all, only, w);
+    sk_X509_free(only);
+    sk_X509_free(all);
+}
+
+bool
+path_is_revoked_by(const struct path_question *q, STACK_OF(X509) * path,
+                   X509 *x)
+{
+    struct path_question now = *q;
+    struct path_verdict v = {0};
+    struct walk w = {.q = &now, .v = &v, .any_time = true, .of = x};
+    bool revoked;
+
+    now.at = q->fresh_at;
+    now.crls_required = false;
+    walk_again(&now, path, &w);
+    revoked = v.revoked_at != 0;
+    path_verdict_drop(&v);
+    return revoked;
+}
+
 /* The same path as the CRLs see it at q->fresh_at: does one that is current
  * then, and strong, clear all of it? */
 static bool
@@ -249,16 +310,11 @@ is_clear_afresh(const struct path_question *q, struct path_verdict *v)
     struct path_question now = *q;
     struct path_verdict again = {.error = X509_V_ERR_UNSPECIFIED};
     struct walk w = {.q = &now, .v = &again, .any_time = true};
-    STACK_OF(X509) *only = sk_X509_new_null();
     bool clear = true;
 
     now.at = q->fresh_at;
     now.crls = strong_of(q->crls);
-    if (!only ||
-        sk_X509_push(only, sk_X509_value(v->path, sk_X509_num(v->path) - 1)) ==
-            0)
-        abort();
-    walk_along(&now, v->path, only, &w);
+    walk_again(&now, v->path, &w);
     for (int i = 0; i + 1 < sk_X509_num(v->path) && clear; i++)
         clear = is_spoken_of(&now, sk_X509_value(v->path, i));
     clear &= again.error == X509_V_OK && !w.unchecked;
@@ -266,7 +322,6 @@ is_clear_afresh(const struct path_question *q, struct path_verdict *v)
         revocation_note(v, again.revoked_at);
         clear = false;
     }
-    sk_X509_free(only);
     sk_X509_CRL_free(now.crls);
     path_verdict_drop(&again);
     return clear;

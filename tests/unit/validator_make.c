@@ -184,6 +184,21 @@ make_again(struct made *m, EVP_PKEY *issuer)
     m->der = own(&copy);
 }
 
+/* Whose certificate the entry of an indirect CRL speaks of. */
+static void
+issuer_add(X509_REVOKED *r, const struct made *of)
+{
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    GENERAL_NAME *name = GENERAL_NAME_new();
+
+    GENERAL_NAME_set0_value(name, GEN_DIRNAME,
+                            X509_NAME_dup(X509_get_subject_name(of->x)));
+    sk_GENERAL_NAME_push(names, name);
+    need(X509_REVOKED_add1_ext_i2d(r, NID_certificate_issuer, names, 1, 0) == 1,
+         "an issuer");
+    GENERAL_NAMES_free(names);
+}
+
 static void
 crl_add(X509_CRL *crl, const struct crl_spec *spec, bool removal)
 {
@@ -196,9 +211,24 @@ crl_add(X509_CRL *crl, const struct crl_spec *spec, bool removal)
     need(ASN1_ENUMERATED_set(e, CRL_REASON_REMOVE_FROM_CRL) == 1, "a reason");
     need(!removal || X509_REVOKED_add1_ext_i2d(r, NID_crl_reason, e, 0, 0) == 1,
          "a removal");
+    if (spec->of)
+        issuer_add(r, spec->of);
     X509_CRL_add0_revoked(crl, r);
     ASN1_ENUMERATED_free(e);
     ASN1_TIME_free(t);
+}
+
+/* Which of the certificates of the issuer's name it is (RFC 5280 5.2.1). */
+static void
+key_add(X509_CRL *crl, const struct made *issuer)
+{
+    AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
+
+    id->serial = ASN1_INTEGER_dup(X509_get0_serialNumber(issuer->x));
+    need(X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, id, 0, 0) ==
+             1,
+         "a key identifier");
+    AUTHORITY_KEYID_free(id);
 }
 
 struct slice
@@ -212,6 +242,7 @@ make_crl(const struct crl_spec *spec)
     int n;
 
     X509_CRL_set_version(crl, 1);
+    key_add(crl, spec->issuer);
     X509_CRL_set_issuer_name(crl, X509_get_subject_name(spec->issuer->x));
     X509_CRL_set1_lastUpdate(crl, t);
     X509_gmtime_adj(t, usual ? 30 * DAY : spec->until);

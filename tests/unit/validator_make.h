@@ -53,6 +53,7 @@ struct crl_spec {
     bool removed_only;          /* ... and no other */
     const EVP_MD *md;           /* NULL: SHA-256 */
     const char *scope;          /* issuingDistributionPoint, or NULL */
+    const struct made *of;      /* the issuer that the entry names, or NULL */
     bool forged;                /* its signature is not the issuer's */
 };
 /* DER. */
