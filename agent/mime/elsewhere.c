@@ -1,6 +1,7 @@
 #include "agent/mime/elsewhere.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #include "agent/base/limits.h"
 #include "agent/mime/dash_line.h"
@@ -22,6 +23,10 @@ struct elsewhere {
     bool in_line; /* behind the beginning of one that is passed over */
     bool cut;     /* the field went beyond a limit */
     bool typed;
+    bool behind;   /* ... the header that the content begins with */
+    bool attached; /* in a message of somebody else's, begun at level: */
+    size_t attached_at;
+    struct buf said_type, said_encoding; /* by the header, behind its colon */
     size_t depth;
     /* Not cleared, for most of it is never used: */
     struct content_type type; /* of the header being read, when typed */
@@ -46,6 +51,8 @@ elsewhere_drop(struct elsewhere **w)
     if (*w) {
         buf_drop(&(*w)->line);
         buf_drop(&(*w)->field);
+        buf_drop(&(*w)->said_type);
+        buf_drop(&(*w)->said_encoding);
     }
     free(*w);
     *w = NULL;
@@ -60,6 +67,40 @@ header_begin(struct elsewhere *w)
     w->in_header = true;
     w->typed = false;
     buf_clear(&w->field);
+    buf_clear(&w->said_type);
+    buf_clear(&w->said_encoding);
+}
+
+/* What is odd there makes readers differ on what the author says. The first
+ * header is looked at elsewhere; what is attached is as it was found. */
+static bool
+is_own_part(const struct elsewhere *w)
+{
+    return w->behind && !w->attached;
+}
+
+/* Is it the field NAME? Then *out is from its colon on. */
+static bool
+field_is(struct slice f, const char *name, struct slice *out)
+{
+    size_t n = strlen(name);
+
+    if (f.n <= n || !slice_is_nocase(slice_of(f.p, n), name))
+        return false;
+    while (n < f.n && is_blank(f.p[n]))
+        n++;
+    *out = slice_of(f.p + n, f.n - n);
+    return n < f.n && f.p[n] == ':';
+}
+
+/* Readers disagree about which of two counts. */
+static void
+note_said(struct elsewhere *w, struct slice value, struct buf *said)
+{
+    if (said->len == 0)
+        buf_add_slice(said, trimmed(value));
+    else if (is_own_part(w) && !slice_equal(buf_slice(said), trimmed(value)))
+        w->doubtful = true;
 }
 
 /* The first Content-Type counts, as everywhere; a second one that points
@@ -67,17 +108,18 @@ header_begin(struct elsewhere *w)
 static void
 field_end(struct elsewhere *w)
 {
-    static const char name[] = "content-type";
-    struct slice f = buf_slice(&w->field);
-    size_t n = sizeof(name) - 1;
+    struct slice f = buf_slice(&w->field), value;
     struct content_type type;
 
-    if (f.n > n && slice_is_nocase(slice_of(f.p, n), name)) {
+    if (field_is(f, "content-transfer-encoding", &value))
+        note_said(w, value, &w->said_encoding);
+    if (f.n > sizeof("content-type") - 1 &&
+        slice_is_nocase(slice_of(f.p, sizeof("content-type") - 1),
+                        "content-type"))
         w->found |= w->cut; /* others may read the rest of it */
-        while (n < f.n && is_blank(f.p[n]))
-            n++;
-        if (n < f.n && f.p[n] == ':' &&
-            content_type_parse(slice_of(f.p + n + 1, f.n - n - 1), &type)) {
+    if (field_is(f, "content-type", &value)) {
+        note_said(w, value, &w->said_type);
+        if (content_type_parse(slice_of(value.p + 1, value.n - 1), &type)) {
             if (strcmp(type.type, "message/external-body") == 0 ||
                 strcmp(type.type, "message/partial") == 0)
                 w->found = true;
@@ -102,6 +144,33 @@ without_blanks(const char *boundary)
     return n;
 }
 
+/* What is all of the content is the message itself, unless it says that it is
+ * forwarded; in a part it is somebody else's. */
+static void
+message_begin(struct elsewhere *w)
+{
+    const char *forwarded =
+        w->typed ? content_type_find(&w->type, "forwarded") : NULL;
+
+    if (!w->attached &&
+        (w->depth > 0 || (forwarded && strcasecmp(forwarded, "yes") == 0))) {
+        w->attached = true;
+        w->attached_at = w->depth;
+    }
+    header_begin(w);
+}
+
+/* Some readers decode a multipart that says so (RFC 2045 6.4 forbids it), and
+ * find parts that are not looked at here. */
+static bool
+is_encoded(const struct elsewhere *w)
+{
+    struct slice said = buf_slice(&w->said_encoding);
+
+    return !w->attached && said.n > 0 &&
+           slice_is_nocase(trimmed(slice_of(said.p + 1, said.n - 1)), "base64");
+}
+
 static void
 header_end(struct elsewhere *w)
 {
@@ -110,11 +179,13 @@ header_end(struct elsewhere *w)
 
     field_end(w);
     w->in_header = false;
+    w->behind = true;
     if (w->typed ? content_type_is_message(&w->type) : digest) {
-        header_begin(w);
+        message_begin(w);
         return;
     }
     if (w->typed && strncmp(w->type.type, "multipart/", 10) == 0) {
+        w->found |= is_encoded(w);
         boundary = content_type_find(&w->type, "boundary");
         w->doubtful |= !boundary && w->type.ambiguous; /* one was dropped */
     }
@@ -165,6 +236,7 @@ take_delimiter(struct elsewhere *w, struct slice line)
         if (at != line.n)
             continue;
         w->depth = closing ? k - 1 : k;
+        w->attached &= k > w->attached_at;
         header_begin(w);
         w->in_header = !closing;
         return true;
@@ -172,9 +244,18 @@ take_delimiter(struct elsewhere *w, struct slice line)
     return false;
 }
 
+/* Some readers end a line at a CR or NUL, or the header at a line of blanks. */
+static bool
+is_ambiguous(struct slice line)
+{
+    return memchr(line.p, '\r', line.n) || memchr(line.p, '\0', line.n) ||
+           trimmed(line).n == 0;
+}
+
 static void
 add_line(struct elsewhere *w, struct slice line)
 {
+    w->doubtful |= is_own_part(w) && is_ambiguous(line);
     if (!is_blank(line.p[0]))
         field_end(w);
     /* A header that begins folded: some see its first field all the same. */

@@ -19,8 +19,9 @@ void elsewhere_write(struct elsewhere *w, const uint8_t *p, size_t n);
 /* Call at the entity's end: such a part was there, or parts nested deeper
  * than anybody looks. */
 bool elsewhere_found(struct elsewhere *w);
-/* A multipart in it names two boundaries, or one that had to be dropped:
- * readers see different parts. */
+/* A multipart in it names two boundaries, or one that had to be dropped, or a
+ * part's header says two things of its type or encoding, or is cut by readers
+ * in different ways: they see different parts. Not in attached messages. */
 bool elsewhere_is_doubtful(const struct elsewhere *w);
 
 #endif

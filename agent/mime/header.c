@@ -346,16 +346,6 @@ header_count(const struct header *h, const char *name)
     return n;
 }
 
-static struct slice
-trimmed(struct slice s)
-{
-    while (s.n > 0 && is_white(s.p[0]))
-        s = slice_from(s, 1);
-    while (s.n > 0 && is_white(s.p[s.n - 1]))
-        s.n--;
-    return s;
-}
-
 void
 header_unfold(struct slice value, struct buf *out)
 {

@@ -20,6 +20,17 @@ is_white(uint8_t c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Without what is white at its ends. */
+static inline struct slice
+trimmed(struct slice s)
+{
+    while (s.n > 0 && is_white(s.p[0]))
+        s = slice_of(s.p + 1, s.n - 1);
+    while (s.n > 0 && is_white(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
 static inline bool
 is_control(uint8_t c)
 {
