@@ -4,6 +4,7 @@
 #include "agent/mime/address.h"
 #include "agent/mime/encoded_word.h"
 #include "agent/mime/letters.h"
+#include "agent/mime/points.h"
 
 bool
 address_is_plausible(struct slice a)
@@ -31,45 +32,6 @@ address_is_plausible(struct slice a)
 
 /* ---- names
  * ------------------------------------------------------------------- */
-
-static bool
-is_commercial_at(int32_t c)
-{
-    return c == '@' || c == 0xff20 || c == 0xfe6b || c == 0x24d0 || c == 0x24b6;
-}
-
-/* What IDNA takes for a dot (RFC 3490 3.1), and people too. */
-static bool
-is_dot(int32_t c)
-{
-    return c == '.' || c == 0x2024 || c == 0x3002 || c == 0xfe52 ||
-           c == 0xff0e || c == 0xff61;
-}
-
-static bool
-is_space(int32_t c)
-{
-    return c == ' ' || c == '\t' || c == 0xa0 || c == 0x3000 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x202f || c == 0x205f;
-}
-
-/* What an address in a text is set off by. */
-static bool
-is_delimiter(int32_t c)
-{
-    return is_space(c) || (c > 0 && c < 0x80 && strchr("<>()[],;:\"'", c));
-}
-
-struct points {
-    int32_t *item;
-    size_t count;
-};
-
-static void
-points_drop(struct points *t)
-{
-    free(t->item);
-}
 
 static void
 points_read(struct slice text, struct points *out)
@@ -254,79 +216,6 @@ drop_hidden(struct points *t)
 }
 
 static bool
-is_one_of(int32_t c, const char *set)
-{
-    return c > 0 && c < 0x80 && strchr(set, c) != NULL;
-}
-
-/* The length of WORD at T[at], or 0. */
-static size_t
-take_word(const struct points *t, size_t at, const char *word)
-{
-    size_t n = strlen(word);
-
-    if (t->count - at < n)
-        return 0;
-    for (size_t i = 0; i < n; i++)
-        if (t->item[at + i] <= 0 || t->item[at + i] > 'z' ||
-            to_lower((uint8_t)t->item[at + i]) != (uint8_t)word[i])
-            return 0;
-    return n;
-}
-
-/* The length of "(at)" or "(dot)" at T[at], in any brackets and any number of
- * them, and of "(@)" or "(.)", also in quotes; what it stands for in *out. */
-static size_t
-take_bracketed(const struct points *t, size_t at, char *out)
-{
-    size_t begin = at, inside, n;
-    bool symbol;
-
-    while (begin < t->count && (is_one_of(t->item[begin], "([{<\"'") ||
-                                (begin > at && is_space(t->item[begin]))))
-        begin++;
-    if (begin == at || begin == t->count)
-        return 0;
-    symbol = is_commercial_at(t->item[begin]) || is_dot(t->item[begin]);
-    *out = is_commercial_at(t->item[begin]) || take_word(t, begin, "at") ? '@'
-                                                                         : '.';
-    inside =
-        symbol ? 1 : take_word(t, begin, "at") + take_word(t, begin, "dot");
-    if (inside == 0 || (!symbol && is_one_of(t->item[at], "\"'")))
-        return 0;
-    for (n = begin + inside; n < t->count && is_space(t->item[n]);)
-        n++;
-    if (n == t->count || !is_one_of(t->item[n], symbol ? ")]}>\"'" : ")]}>"))
-        return 0;
-    while (n < t->count && is_one_of(t->item[n], ")]}>\"'"))
-        n++;
-    return n - at;
-}
-
-/* "boss(at)example(dot)org" and "boss[@]example.org" as "boss @ example .
- * org", which takes no more room. */
-static void
-resolve_brackets(struct points *t)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < t->count;) {
-        char what = 0;
-        size_t length = take_bracketed(t, i, &what);
-
-        if (length > 0) {
-            t->item[n++] = ' ';
-            t->item[n++] = what;
-            t->item[n++] = ' ';
-            i += length;
-        } else {
-            t->item[n++] = t->item[i++];
-        }
-    }
-    t->count = n;
-}
-
-static bool
 text_deceives(struct slice text, const struct mailbox *m)
 {
     AUTO(points) struct points t = {0};
@@ -338,7 +227,7 @@ text_deceives(struct slice text, const struct mailbox *m)
     if (has_other_address(&t, m))
         return true;
     drop_hidden(&t);
-    resolve_brackets(&t);
+    points_resolve(&t, m->address);
     return has_other_address(&t, m);
 }
 
@@ -422,10 +311,15 @@ add_as_html(struct slice text, struct buf *out)
 }
 
 /* A local part that looks like an address: with a commercial at of its own
- * that, unlike an ASCII one, needs no quotes. */
+ * that needs no quotes, unlike an ASCII one, and with that and a dot. */
 static bool
 address_deceives(struct slice address)
 {
+    const uint8_t *end = memrchr(address.p, '@', address.n);
+    const uint8_t *at = memchr(address.p, '@', address.n);
+
+    if (at && at < end && memchr(at, '.', (size_t)(end - at)))
+        return true;
     while (address.n > 0) {
         int32_t c = utf8_take(&address);
 

@@ -97,7 +97,7 @@ is_deceptive_character(int32_t c)
         {0x00, 0x1f},       {0x7f, 0x9f},     /* C0, DEL, C1 */
         {0x061c, 0x061c},   {0x200e, 0x200f}, /* marks of direction */
         {0x2028, 0x202e},                     /* separators, bidi */
-        {0x2066, 0x2069},                     /* isolates */
+        {0x2066, 0x206f},                     /* isolates, deprecated */
         {0xfff9, 0xfffb},                     /* annotations */
         {0xe0000, 0xe007f},                   /* tags */
     };

@@ -277,7 +277,7 @@ OTHER = {
     "comment-in-domain": ("max@example.(evil)org", "malformed-from"),
     "dots": ("max..muster@example.org", "malformed-from"),
     "two-ats": ("max@example.org@evil.example", "malformed-from"),
-    "quoted-at": ('"max@example.org"@evil.example', "from-mismatch"),
+    "quoted-at": ('"max@example.org"@evil.example', "deceiving-name"),
     "quoted-space": ('"max "@example.org', "from-mismatch"),
     "literal": ("max@[192.0.2.1]", "from-mismatch"),
     "control": ("Max\x01 <max@example.org>", "malformed-from"),

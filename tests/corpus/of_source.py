@@ -3,7 +3,7 @@ parser does, what charsets swallow, types and files in unusual places; and the
 honest mails that stand nearest to each."""
 from cms import attribute, canonical, signed_data, signer
 from der import octets, tlv
-from mails import TEXT, encoded, header
+from mails import TEXT, encoded, header, mixed_part
 from pki import rfc822, smtp_utf8
 
 # Display names; the address is max's own.
@@ -31,6 +31,12 @@ DECEIVING = {
     "capital-circled": '"boss\u24b6example.com"',
     "comment": "Max (boss[@]example.com)",
     "unquoted": "Boss @ Example .COM",
+    "stars": '"boss*at*example.com"', "hyphens": '"boss-at-example.com"',
+    "underscores": '"boss_at_example.com"',
+    "words": '"boss at example dot com"',
+    "words-upper": '"BOSS AT EXAMPLE DOT COM"',
+    "word-domain": '"boss at example.com"', "a-in-a-circle":
+    '"bossa\u20ddexample.com"', "deprecated": '"Max\u206a"',
     # A byte that begins no character must not take the "@" with it.
     "sjis-single": "=?cp932?Q?boss=B1=40example.com?=",
     "sjis-no-pair": "=?shift_jis?Q?boss=FD=40example.com?=",
@@ -54,6 +60,10 @@ HONEST = {
     "own-bracketed": '"max[@]example.org"',
     "own-quoted": "\"max@'example.org'\"",
     "own-unquoted": "Max @ Example .ORG", "own-spaced": "max @ example.org",
+    "word-own-domain": '"Max Muster at Example.org"',
+    "word-company": '"Max at E.ON"', "word-place": '"Max at St.Gallen"',
+    "word-dot": '"Max at Polka Dot Design"', "hyphens": '"Stay-at-home Max"',
+    "own-words": "max at example dot org",
     "handle": '"Max (@maxm)"', "handle-brackets": '"Max [@max.m]"',
     "at-in-parentheses": '"Max @ (Work)"', "at-sign": '"Max (@) Example Inc."',
     "unknown-8bit": "=?unknown-8bit?Q?M=FCller?=",
@@ -199,17 +209,68 @@ def addresses(c):
     w = c.world
     for name, address, of in [
             ("fullwidth", "boss\uff20example.com@example.org", smtp_utf8),
-            ("small", "boss\ufe6bexample.com@example.org", smtp_utf8)]:
+            ("small", "boss\ufe6bexample.com@example.org", smtp_utf8),
+            ("quoted", '"boss@example.com"@example.org', rfc822)]:
         c.bad("source-local-" + name, c.detached(
             cert=w.issue(w.max_key, names=(of(address),)),
             head=header(f"From: Max <{address}>\n")), "deceiving-name")
+    # A host's own name may be spelled so.
+    for name, shown, address in [
+            ("host", "Meet-at-Example.org", "max@meet-at-example.org"),
+            ("mail", "Max at Example.org", "max@mail.example.org")]:
+        c.good("source-local-" + name, c.detached(
+            cert=w.issue(w.max_key, address),
+            head=header(f"From: {shown} <{address}>\n")))
     c.good("source-local-blank", c.detached(
         cert=w.issue(w.max_key, names=(rfc822('"max m"@example.org'),)),
         head=header('From: Max <"max m"@example.org>\n')))
 
 
+def below(c):
+    """Parts below the signed one, on whose header readers do not agree."""
+    def part(fields, body=b"Pay.\n"):
+        return mixed_part(TEXT, fields + b"\n" + body)
+
+    text = b"Content-Type: text/plain\n"
+    multipart = b'Content-Type: multipart/mixed; boundary="mb8"\n'
+    seven = b"Content-Transfer-Encoding: 7bit\n"
+    encoding = seven.replace(b"7bit", b"base64")
+    hidden = EXTERNAL.split(b"\n\n", 1)[1]
+    ambiguous, elsewhere = "ambiguous-structure", "content-elsewhere"
+    for name, content, reason in {
+            ("types", part(text + text.replace(b"plain", b"html")), ambiguous),
+            ("encodings", part(seven + encoding), ambiguous),
+            ("bare-cr", part(b"X: y\r" + text), ambiguous),
+            ("nul", part(b"X: y\0\n" + text), ambiguous),
+            ("line-of-blanks", part(b"X: y\n \n" + text), ambiguous),
+            ("wrapped", b"Content-Type: message/rfc822\n\n"
+             b"From: max@example.org\n" + text + text.replace(
+                 b"plain", b"html") + b"\nPay.\n", ambiguous),
+            ("encoded", multipart + encoding + b"\n" + encoded(hidden),
+             elsewhere),
+            ("encoded-deep", part(multipart.replace(b"mb8", b"in") + encoding,
+                                  encoded(hidden)), elsewhere)}:
+        c.bad("source-below-" + name, c.detached(content), reason)
+    for name, content in {
+            "same-twice": part(text + text),
+            "quoted-printable": mixed_part(TEXT).replace(
+                b"\n\n", b"\nContent-Transfer-Encoding: quoted-printable\n\n",
+                1),
+            "attached": part(b"Content-Type: message/rfc822\n",
+                             b"From: x\nX: y\rz\n" + text + text.replace(
+                                 b"plain", b"html") + b"\nPay.\n"),
+            "behind-attached": mixed_part(
+                b"Content-Type: message/rfc822\n\nFrom: x\n" + text
+                + b"\nPay.\n", TEXT)}.items():
+        c.good("source-below-" + name, c.detached(content))
+    c.bad("source-below-behind-attached-types", c.detached(mixed_part(
+        b"Content-Type: message/rfc822\n\nFrom: x\n\nPay.\n",
+        text + text.replace(b"plain", b"html") + b"\n<p>\n")), ambiguous)
+
+
 def build(c):
     names(c)
+    below(c)
     kinds(c)
     addresses(c)
     elsewhere(c)
