@@ -356,10 +356,24 @@ int output_finish(int exit_code);
 const char *reason_sentence(const char *word);
 /* Says a Report in words. */
 void report_say(FILE *to, json_t *report);
-/* One line for each encrypted layer. */
-void report_say_encryption(FILE *to, json_t *report);
+/* "Elena Example <elena@example.org>", by the signer's certificate. */
+void report_say_holder(FILE *to, json_t *signer);
 /* What stands for each header field, where the sender protects them. */
 void report_say_header(FILE *to, json_t *report);
+
+/* ---- report_layers.c
+ * ------------------------------------------------------------------ */
+
+/* Is it a part's or an attached message's, not around the message? One of a
+ * newer or older agent may not say. */
+bool report_is_aside(json_t *layer);
+/* Is it encrypted and was not opened? */
+bool report_is_closed(json_t *layer);
+/* A line for each that is around the message, where there are several. */
+void report_say_layers(FILE *to, json_t *report);
+/* One line for each encrypted layer. */
+void report_say_encryption(FILE *to, json_t *report);
+
 /* The `warnings` of a reply, on stderr. */
 void warnings_say(json_t *reply);
 

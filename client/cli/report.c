@@ -49,9 +49,8 @@ is_only_a_name(const char *name)
     return name[0] != '\0' && !strpbrk(name, "@<>");
 }
 
-/* "Elena Example <elena@example.org>", by the certificate. */
-static void
-say_holder(FILE *to, json_t *signer)
+void
+report_say_holder(FILE *to, json_t *signer)
 {
     json_t *certificate = json_object_get(signer, "certificate");
     const char *address = text_at(json_object_get(certificate, "addresses"), 0);
@@ -144,15 +143,6 @@ say_learned(FILE *to, json_t *signer)
     fputs(end, to);
 }
 
-/* A report of a newer or older agent may not say where a layer is. */
-static bool
-is_aside(json_t *layer)
-{
-    const char *place = text_of(layer, "place");
-
-    return place[0] != '\0' && strcmp(place, "message") != 0;
-}
-
 /* Calls SAY for each signer whose goodness is GOOD, of each layer that is
  * around the message. */
 static void
@@ -164,7 +154,7 @@ signers_each(FILE *to, json_t *report, bool good, const char *before,
 
     json_array_foreach(json_object_get(report, "layers"), i, layer)
     {
-        if (is_aside(layer))
+        if (report_is_aside(layer))
             continue;
         json_array_foreach(json_object_get(layer, "signers"), k, signer)
         {
@@ -180,12 +170,22 @@ signers_each(FILE *to, json_t *report, bool good, const char *before,
 static void
 say_holder_line(FILE *to, json_t *signer)
 {
-    say_holder(to, signer);
+    report_say_holder(to, signer);
     fputc('\n', to);
     if (flag_of(signer, "valid"))
         say_details(to, signer);
     else if (strcmp(text_of(signer, "integrity"), "ok") == 0)
         say_judged(to, signer); /* else it is nobody's word */
+}
+
+/* Whose signature does not hold need not have made it. */
+static void
+say_claim(FILE *to, json_t *signer)
+{
+    fputs(flag_of(signer, "valid") ? "  signed by "
+                                   : "  claims to be signed by ",
+          to);
+    say_holder_line(to, signer);
 }
 
 /* ---- parts
@@ -212,7 +212,7 @@ say_signature(FILE *to, json_t *layer)
 
     fputs("is signed by ", to);
     if (signer)
-        say_holder(to, signer);
+        report_say_holder(to, signer);
     else
         fputs("nobody", to);
     if (flag_of(layer, "valid")) {
@@ -259,13 +259,6 @@ layer_of(json_t *report, json_t *part, const char *key)
                           (size_t)json_integer_value(number));
 }
 
-static bool
-is_closed(json_t *layer)
-{
-    return strcmp(text_of(layer, "kind"), "encrypted") == 0 &&
-           text_of(layer, "key")[0] == '\0';
-}
-
 static void
 say_part(FILE *to, json_t *report, json_t *part)
 {
@@ -277,7 +270,7 @@ say_part(FILE *to, json_t *report, json_t *part)
         say_signature(to, signature);
     else
         fputs("is not signed", to);
-    if (is_aside(encryption) && is_closed(encryption))
+    if (report_is_aside(encryption) && report_is_closed(encryption))
         fputs("; it is encrypted and was left closed: save it as a file and "
               "open that alone",
               to);
@@ -291,7 +284,7 @@ has_asides(json_t *report)
     size_t i;
 
     json_array_foreach(json_object_get(report, "layers"), i,
-                       layer) if (is_aside(layer)) return true;
+                       layer) if (report_is_aside(layer)) return true;
     return false;
 }
 
@@ -331,7 +324,7 @@ say_notes(FILE *to, json_t *report)
 static void
 say_good_holder(FILE *to, json_t *signer)
 {
-    say_holder(to, signer);
+    report_say_holder(to, signer);
     fputs(", all of it.\n", to);
     say_details(to, signer);
 }
@@ -405,8 +398,7 @@ say_bad(FILE *to, json_t *report)
         show_text(to, reason_sentence(text_at(list, i)));
         fputc('\n', to);
     }
-    signers_each(to, report, false, "  claims to be signed by ",
-                 say_holder_line, 4);
+    signers_each(to, report, false, "", say_claim, 4);
     signers_each(to, report, true, "  a layer is signed by ", say_holder_line,
                  4);
     say_help(to, report);
@@ -438,28 +430,6 @@ say_unseen(FILE *to, json_t *report)
 }
 
 void
-report_say_encryption(FILE *to, json_t *report)
-{
-    json_t *layer;
-    size_t i;
-
-    json_array_foreach(json_object_get(report, "layers"), i, layer)
-    {
-        const char *cipher = text_of(layer, "cipher");
-
-        if (strcmp(text_of(layer, "kind"), "encrypted") != 0 || is_aside(layer))
-            continue;
-        fputs("Encrypted with ", to);
-        show_text(to, cipher[0] ? cipher : "an unnamed cipher");
-        fprintf(to, "%s%s\n",
-                json_is_false(json_object_get(layer, "authenticated"))
-                    ? " (not authenticated)"
-                    : "",
-                flag_of(layer, "legacy") ? " (weak: ask for another)" : "");
-    }
-}
-
-void
 report_say(FILE *to, json_t *report)
 {
     const char *verdict = text_of(report, "verdict");
@@ -476,6 +446,7 @@ report_say(FILE *to, json_t *report)
         say_unseen(to, report);
     else
         say_bad(to, report);
+    report_say_layers(to, report);
     report_say_header(to, report);
     say_parts(to, report);
     report_say_encryption(to, report);

@@ -124,6 +124,45 @@ a_bad_signature_ends_with_1_and_says_why(void **state)
     assert_non_null(strstr(output, "new\\u202Eword"));
 }
 
+/* One layer, or one signer of it. */
+#define HELD(name, rest)                                                       \
+    "{\"certificate\":{\"subject\":\"CN=" name "\",\"addresses\":[]}," rest "}"
+#define AROUND(kind, rest)                                                     \
+    "{\"kind\":\"" kind "\",\"place\":\"message\"," rest "}"
+
+static void
+several_layers_are_told_from_the_outside_in(void **state)
+{
+    struct server s;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"bad\",\"good\":false,"
+        "\"reasons\":[\"from-mismatch\"],\"layers\":[" AROUND(
+            "signed",
+            "\"signers\":[" HELD(
+                "Max",
+                "\"good\":true,\"valid\":true,"
+                "\"sender\":\"matches\"") "]") "," AROUND("encrypted",
+                                                          "\"cipher\":\"AES-"
+                                                          "256-GCM\",\"key\":"
+                                                          "\"ab\"") "," AROUND("signed",
+                                                                               "\"signers\":[" HELD(
+                                                                                   "Eve",
+                                                                                   "\"good\":false,\"valid\":true,\"sender\":"
+                                                                                   "\"differs\"") "," HELD("Bob",
+                                                                                                           "\"good\":false,\"valid\":false,\"reasons\":["
+                                                                                                           "\"expired\"]") "]") "]}}}";
+    assert_int_equal(run_against(&s, "$S verify /dev/null"), 1);
+    assert_non_null(strstr(
+        output,
+        "  layer 1, outermost: signed by Max, valid\n"
+        "  layer 2: encrypted with AES-256-GCM\n"
+        "  layer 3: signed by Eve, valid, not the sender; by Bob, NOT valid: "
+        "the certificate was no longer valid at the time judged\n"));
+}
+
 /* A list's footer beside a signed part, a forwarded mail, a closed part. */
 #define PARTED                                                                 \
     "{\"parameters\":{\"report\":{\"verdict\":\"partial\",\"good\":false,"     \
@@ -298,6 +337,7 @@ main(void)
         cmocka_unit_test(a_name_is_shown_without_the_marks_of_its_form),
         cmocka_unit_test(a_note_is_not_why_it_is_bad),
         cmocka_unit_test(what_to_compare_and_what_to_do_is_said),
+        cmocka_unit_test(several_layers_are_told_from_the_outside_in),
         cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
         cmocka_unit_test(parts_are_told_one_by_one),
         cmocka_unit_test(
