@@ -340,7 +340,8 @@ mailbox_is_deceiving(const struct mailbox *m)
         return true;
     if (!m->name)
         return false;
-    if (m->hidden_at || encoded_words_are_overlong(slice_text(m->name)))
+    if (m->hidden_at || strlen(m->name) > LIMIT_NAME_SHOWN_BYTES ||
+        encoded_words_are_overlong(slice_text(m->name)))
         return true;
     /* Readers differ in what they decode, in quoted strings for one. */
     encoded_word_decode(slice_text(m->name), &decoded);

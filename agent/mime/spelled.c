@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 
+/* And blanks between them: the innermost count, whatever is around those. */
+#define MOST_BRACKETS 16
+
 static bool
 is_one_of(int32_t c, const char *set)
 {
@@ -34,8 +37,9 @@ take_bracketed(const struct points *t, size_t at, char *out)
     size_t begin = at, inside, n;
     bool symbol;
 
-    while (begin < t->count && (is_one_of(t->item[begin], "([{<\"'") ||
-                                (begin > at && is_space(t->item[begin]))))
+    while (begin < t->count && begin - at < MOST_BRACKETS &&
+           (is_one_of(t->item[begin], "([{<\"'") ||
+            (begin > at && is_space(t->item[begin]))))
         begin++;
     if (begin == at || begin == t->count)
         return 0;

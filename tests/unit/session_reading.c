@@ -400,6 +400,24 @@ a_line_of_from_has_its_most(void **state)
     }
 }
 
+/* In lines that are none too long. */
+static void
+a_name_has_its_most(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        AUTO(buf) struct buf header = {0};
+        struct asked a;
+
+        buf_add_text(&header, "From:");
+        for (int i = 0; i < LIMIT_NAME_SHOWN_BYTES + over; i++)
+            buf_add_text(&header, i % 500 == 0 ? "\n " : "A");
+        buf_add_text(&header, "A\n <a@example.org>\n");
+        a = asked_under(buf_text(&header), over ? "bad" : "good");
+        assert_int_equal(a.flags, over ? HEADER_DECEIVING_NAME : 0);
+    }
+}
+
 static void
 a_long_origin_is_cut(void **state)
 {
@@ -438,6 +456,7 @@ main(void)
         cmocka_unit_test(a_message_without_from_is_not_unseen),
         cmocka_unit_test(fields_over_their_limits_end_no_session),
         cmocka_unit_test(a_line_of_from_has_its_most),
+        cmocka_unit_test(a_name_has_its_most),
         cmocka_unit_test(a_long_origin_is_cut),
     };
 
