@@ -140,15 +140,6 @@ is_senders(const struct verify_reply *v, const struct layer *l)
     return v->sender == SENDER_MATCHES && l->at.place != PLACE_FORWARDED;
 }
 
-/* An opaque signature lists its digests before what it is over, and others
- * are not computed; RFC 5652 5.1 lets us refuse it, and all others do. */
-static bool
-lacks_digest(const struct layer *l, const struct signer_info *s)
-{
-    return l->opaque && s->hash != HASH_NONE &&
-           digests_get(l->digests, s->hash).n == 0;
-}
-
 /* What is said of a signer who is not good goes to OTHERS. */
 static enum err
 judge_signer(struct reading *g, size_t number, const struct signer_info *s,
@@ -167,8 +158,6 @@ judge_signer(struct reading *g, size_t number, const struct signer_info *s,
                               how->learn && (v->good || v->unseen), &q);
         TRY(keyring_call(g->r, MSG_VERIFY, &q, &reply));
     }
-    if (lacks_digest(l, s))
-        add_reason(v->reasons, "digest-not-listed");
     if (!whole && reply.chain != CHAIN_OK)
         add_reason(v->reasons, "too-large");
     valid = is_valid(&reply, l);

@@ -94,6 +94,10 @@ integrity_check(struct judgement *j)
     const struct verify_request *q = j->q;
     enum integrity i;
 
+    /* An opaque signature lists its digests before what it is over, and others
+     * are not computed; RFC 5652 5.1 lets us refuse it, and all others do. */
+    if (j->hash != HASH_NONE && q->content_digest.n == 0)
+        return wrong(j, INTEGRITY_UNSUPPORTED, "digest-not-listed");
     if (j->hash == HASH_NONE || !j->algorithm_known ||
         q->content_digest.n != hash_bytes(j->hash))
         return wrong(j, INTEGRITY_UNSUPPORTED, "unsupported-algorithm");

@@ -66,8 +66,8 @@ class Corpus:
         self.names.add(name)
         self.cases.append((name, mail, verdict, reason))
 
-    def good(self, name, mail):
-        self.add(name, mail, "good")
+    def good(self, name, mail, reason=""):
+        self.add(name, mail, "good", reason)
 
     def bad(self, name, mail, reason):
         self.add(name, mail, "bad", reason)

@@ -215,6 +215,11 @@ def algorithms(c):
         c.bad(f"algorithm-{name}-other-listed", c.opaque(der=signed_data(
             CONTENT, sign, [w.max], md=("sha1", "sha256"))),
             "digest-not-listed")
+    # A good one beside it is good, and the fault is that other's alone.
+    c.good("algorithm-digest-not-listed-beside", c.opaque(der=signed_data(
+        CONTENT, [signer(w.max, CONTENT, md="sha512"),
+                  signer(w.max, CONTENT)], [w.max], md=("sha256",))),
+        "other-signature")
     c.bad("algorithm-digest-none-listed", c.opaque(der=signed_data(
         CONTENT, [signer(w.max, CONTENT, md="sha512")], [w.max],
         md=())), "digest-not-listed")
