@@ -6,7 +6,7 @@
 #include "agent/address/same.h"
 #include "agent/base/log.h"
 #include "agent/keyring/alike.h"
-#include "agent/keyring/keyring.h"
+#include "agent/keyring/batch.h"
 
 /* ---- learning ----------------------------------------------------------- */
 
@@ -123,7 +123,7 @@ keyring_learn(struct keyring *k, const struct verify_request *q,
 /* ---- listing ------------------------------------------------------------ */
 
 struct listing {
-    struct keyring *k;
+    struct batch *batch;
     struct buf *out;
     size_t end[LIMIT_CONTACTS_PAGE];
     size_t n, most;
@@ -156,11 +156,11 @@ keyring_is_vouched(const struct stored *row, enum chain chain)
 }
 
 static struct contact_record
-record_of(const struct stored *row, const struct buf *described,
-          const struct description *about, int64_t now)
+record_of(const struct batch_item *one, int64_t now)
 {
-    enum contact_state state =
-        keyring_state_now(row, (enum chain)about->chain, now);
+    const struct stored *row = &one->row;
+    enum chain chain = (enum chain)one->chain;
+    enum contact_state state = keyring_state_now(row, chain, now);
 
     return (struct contact_record){
         .address = row->address,
@@ -172,11 +172,10 @@ record_of(const struct stored *row, const struct buf *described,
         .message_id = row->message_id,
         .can_encrypt = (row->uses & (USE_DECRYPT | USE_AGREE)) != 0 &&
                        state != CONTACT_EXPIRED && state != CONTACT_BLOCKED &&
-                       state != CONTACT_REVOKED && described->len > 0 &&
-                       (about->chain == CHAIN_OK ||
-                        keyring_is_vouched(row, (enum chain)about->chain)),
+                       state != CONTACT_REVOKED && one->described.len > 0 &&
+                       (chain == CHAIN_OK || keyring_is_vouched(row, chain)),
         .certificate = row->der,
-        .described = buf_slice(described),
+        .described = buf_slice(&one->described),
         .source = row->source,
         .verdict = row->verdict,
         .date = (uint64_t)row->date,
@@ -185,58 +184,85 @@ record_of(const struct stored *row, const struct buf *described,
 
 /* What the validator said when it was stored. */
 static void
-describe_as_stored(const struct stored *row, struct buf *out,
-                   struct description *about)
+describe_as_stored(struct batch_item *one)
 {
-    *about = (struct description){.subject = row->subject,
-                                  .issuer = row->issuer,
-                                  .name = row->name,
-                                  .fingerprint = row->fingerprint,
-                                  .not_before = (uint64_t)row->not_before,
-                                  .not_after = (uint64_t)row->not_after,
-                                  .uses = row->uses,
-                                  .type = row->type,
-                                  .bits = row->bits,
-                                  .chain = CHAIN_OK};
-    record_encode(RECORD_description, about, out);
+    const struct stored *row = &one->row;
+    const struct description about = {.subject = row->subject,
+                                      .issuer = row->issuer,
+                                      .name = row->name,
+                                      .fingerprint = row->fingerprint,
+                                      .not_before = (uint64_t)row->not_before,
+                                      .not_after = (uint64_t)row->not_after,
+                                      .uses = row->uses,
+                                      .type = row->type,
+                                      .bits = row->bits,
+                                      .chain = CHAIN_OK};
+
+    one->chain = CHAIN_OK;
+    record_encode(RECORD_description, &about, &one->described);
 }
 
 static bool
-list_row(void *ctx, const struct stored *row)
+collect(void *ctx, const struct stored *row)
 {
     struct listing *l = ctx;
-    AUTO(buf) struct buf described = {0};
-    AUTO(buf) struct buf encoded = {0}, other = {0};
-    struct description about;
-    struct contact_record record;
+    bool added = false;
 
-    l->more = l->n == l->most;
-    if (l->more)
-        return false;
+    if (l->batch->n < l->most)
+        l->e = batch_add(l->batch, row, &added, l->p);
+    l->more = !added;
+    return added;
+}
+
+static enum err
+all_describe(struct listing *l)
+{
     if (l->judged)
-        l->e = keyring_describe_stored(l->k, row, &described, &about, l->p);
-    else
-        describe_as_stored(row, &described, &about);
-    if (l->e != ERR_OK)
-        return false;
-    record = record_of(row, &described, &about, l->now);
+        return batch_judge(l->batch, l->p);
+    for (size_t i = 0; i < l->batch->n; i++)
+        describe_as_stored(&l->batch->item[i]);
+    return ERR_OK;
+}
+
+/* False when it has no room. */
+static bool
+list_one(struct listing *l, const struct batch_item *one)
+{
+    struct contact_record record = record_of(one, l->now);
+    AUTO(buf) struct buf encoded = {0}, other = {0};
+
     if (l->alone) {
         struct problem ignored = {0};
 
-        if (store_alike(l->k->store, row->address, &other, &ignored) == ERR_OK)
+        if (store_alike(l->batch->k->store, one->row.address, &other,
+                        &ignored) == ERR_OK)
             record.resembles = buf_slice(&other);
-        record.mixed = alike_mixes(row->address);
+        record.mixed = alike_mixes(one->row.address);
     }
     record_encode(RECORD_contact_record, &record, &encoded);
-    l->more =
-        encoded.len > LIMIT_RECORD_BYTES ||
-        (l->n > 0 && l->out->len + encoded.len > LIMIT_CONTACTS_PAGE_BYTES);
-    if (l->more)
+    if (encoded.len > LIMIT_RECORD_BYTES ||
+        (l->n > 0 && l->out->len + encoded.len > LIMIT_CONTACTS_PAGE_BYTES))
         return false;
     buf_add_slice(l->out, buf_slice(&encoded));
     l->end[l->n++] = l->out->len;
-    l->last = row->row;
+    l->last = one->row.row;
     return true;
+}
+
+/* What was collected, when the visit ended with E. */
+static enum err
+list_all(struct listing *l, enum err e)
+{
+    if (e == ERR_OK)
+        e = l->e;
+    if (e == ERR_OK)
+        e = all_describe(l);
+    for (size_t i = 0; e == ERR_OK && i < l->batch->n; i++)
+        if (!list_one(l, &l->batch->item[i])) {
+            l->more = true;
+            break;
+        }
+    return e;
 }
 
 static void
@@ -256,7 +282,8 @@ keyring_contacts(struct keyring *k, const struct contacts_request *q,
                  struct answer_bytes *bytes, struct list_reply *out,
                  struct problem *p)
 {
-    struct listing l = {.k = k,
+    AUTO(batch) struct batch *batch = batch_new(k);
+    struct listing l = {.batch = batch,
                         .out = &bytes->a,
                         .most = LIMIT_CONTACTS_PAGE,
                         .judged = true,
@@ -266,10 +293,10 @@ keyring_contacts(struct keyring *k, const struct contacts_request *q,
 
     if (q->limit > 0 && q->limit < l.most)
         l.most = q->limit;
-    e = store_contacts(k->store, q->cursor, q->match, q->search, list_row, &l,
-                       p);
-    if (e != ERR_OK || l.e != ERR_OK)
-        return e != ERR_OK ? e : l.e;
+    e = list_all(&l, store_contacts(k->store, q->cursor, q->match, q->search,
+                                    collect, &l, p));
+    if (e != ERR_OK)
+        return e;
     list_reply_fill(&l, out);
     out->next = l.more ? l.last : 0;
     return ERR_OK;
@@ -283,17 +310,18 @@ list_of(struct keyring *k,
         struct slice whom, bool judged, struct answer_bytes *bytes,
         struct list_reply *out, struct problem *p)
 {
-    struct listing l = {.k = k,
+    AUTO(batch) struct batch *batch = batch_new(k);
+    struct listing l = {.batch = batch,
                         .out = &bytes->a,
                         .most = LIMIT_CONTACTS_PAGE,
                         .judged = judged,
                         .alone = judged,
                         .p = p,
                         .now = (int64_t)time(NULL)};
-    enum err e = find(k->store, whom, list_row, &l, p);
+    enum err e = list_all(&l, find(k->store, whom, collect, &l, p));
 
-    if (e != ERR_OK || l.e != ERR_OK)
-        return e != ERR_OK ? e : l.e;
+    if (e != ERR_OK)
+        return e;
     list_reply_fill(&l, out);
     return ERR_OK;
 }

@@ -21,8 +21,12 @@ static const enum statement walks[] = {
 void
 store_damage(struct store *s, const char *what)
 {
+    static const char heading[] = "*** in database main ***\n";
+
     if (s->fault[0])
         return;
+    if (strncmp(what, heading, strlen(heading)) == 0)
+        what += strlen(heading);
     snprintf(s->fault, sizeof(s->fault), "%.500s", what);
     s->is_damaged = true;
     log_error("%s: damaged: %s", s->path, s->fault);
