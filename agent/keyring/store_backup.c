@@ -142,6 +142,11 @@ pages_step(struct backup *b, struct problem *p)
     if (sqlite3_close(b->to) != SQLITE_OK && rc == SQLITE_OK)
         return fail(p, ERR_STORE, "a copy that does not end");
     b->to = NULL;
+    if (rc == SQLITE_FULL)
+        return fail(p, ERR_STORE,
+                    "a backup needs room for a second copy beside %s for a "
+                    "while",
+                    b->s->path);
     return rc == SQLITE_OK ? ERR_OK
                            : fail(p, ERR_STORE, "%s", sqlite3_errstr(rc));
 }
