@@ -56,8 +56,9 @@ snapshot_take(struct hold *h, uint64_t max_ms, struct snapshot **out)
     pthread_mutex_lock(&t->mutex);
     if (t->generation == h->generation) {
         snapshot_drop(&t->snapshot);
-        t->snapshot = s;
-        __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+        snapshot_drop(&t->known);
+        t->snapshot = t->known = s;
+        __atomic_add_fetch(&s->refs, 2, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&t->mutex);
     *out = s;

@@ -233,6 +233,19 @@ token_identities_read(struct token *t, const struct token_identities **out)
     return result;
 }
 
+const struct token_identities *
+token_identities_known(struct token *t)
+{
+    struct snapshot *s;
+
+    pthread_mutex_lock(&t->mutex);
+    s = t->known;
+    if (s)
+        __atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&t->mutex);
+    return s ? &s->view : NULL;
+}
+
 void
 token_identities_drop(const struct token_identities **list)
 {

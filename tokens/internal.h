@@ -200,6 +200,7 @@ struct token {
     bool auth_lent;         /* a hold works with it */
     bool single;            /* the token has no second session */
     struct snapshot *snapshot;
+    struct snapshot *known; /* the last there was, for when it is gone */
     CK_MECHANISM_TYPE *mechanisms;
     size_t mechanism_count;
     struct proven proven[LIMIT_PROVEN];

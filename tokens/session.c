@@ -23,6 +23,7 @@ token_drop(struct token **t)
     if (!*t)
         return;
     snapshot_drop(&(*t)->snapshot);
+    snapshot_drop(&(*t)->known);
     pthread_cond_destroy(&(*t)->turn);
     pthread_mutex_destroy(&(*t)->mutex);
     free((*t)->mechanisms);
@@ -46,6 +47,7 @@ token_forget_objects(struct token *t)
 {
     pthread_mutex_lock(&t->mutex);
     snapshot_drop(&t->snapshot);
+    snapshot_drop(&t->known);
     pthread_mutex_unlock(&t->mutex);
 }
 

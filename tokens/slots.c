@@ -101,8 +101,9 @@ store_apply_scan(struct module *m, const struct slot_seen *seen, size_t count)
     pthread_mutex_unlock(&store->mutex);
 }
 
-size_t
-token_store_list(struct token_store *store, struct token **out, size_t room)
+static size_t
+list_where(struct token_store *store, bool (*wanted)(const struct token *t),
+           struct token **out, size_t room)
 {
     size_t n = 0;
 
@@ -111,34 +112,38 @@ token_store_list(struct token_store *store, struct token **out, size_t room)
         struct token *t = store->tokens[i];
 
         pthread_mutex_lock(&t->mutex);
-        bool present = t->info.present;
-        pthread_mutex_unlock(&t->mutex);
-        if (present && n++ < room)
+        if (wanted(t) && n++ < room)
             out[n - 1] = t;
+        pthread_mutex_unlock(&t->mutex);
     }
     pthread_mutex_unlock(&store->mutex);
     return n;
 }
 
-struct token *
-token_store_find_gone(struct token_store *store)
+static bool
+is_present(const struct token *t)
 {
-    struct token *gone = NULL;
-    bool any = false;
+    return t->info.present;
+}
 
-    pthread_mutex_lock(&store->mutex);
-    for (size_t i = 0; i < store->token_count; i++) {
-        struct token *t = store->tokens[i];
+/* One that was never initialised had no keys. */
+static bool
+is_gone(const struct token *t)
+{
+    return t->info.initialized && !t->info.present;
+}
 
-        pthread_mutex_lock(&t->mutex);
-        if (t->info.initialized && t->info.present)
-            any = true;
-        else if (t->info.initialized)
-            gone = t;
-        pthread_mutex_unlock(&t->mutex);
-    }
-    pthread_mutex_unlock(&store->mutex);
-    return any ? NULL : gone;
+size_t
+token_store_list(struct token_store *store, struct token **out, size_t room)
+{
+    return list_where(store, is_present, out, room);
+}
+
+size_t
+token_store_list_gone(struct token_store *store, struct token **out,
+                      size_t room)
+{
+    return list_where(store, is_gone, out, room);
 }
 
 void

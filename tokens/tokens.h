@@ -230,13 +230,14 @@ enum tokens_err token_store_look(struct token_store *store);
  * that it was left as it is, or is slow. */
 enum tokens_err token_store_rescan(struct token_store *store);
 
-/* When no token is inserted: one that was, and had keys or could; else NULL. */
-struct token *token_store_find_gone(struct token_store *store);
-
 /* The inserted tokens as of the last look, in a stable order: writes up to
  * room pointers, returns how many there are. */
 size_t token_store_list(struct token_store *store, struct token **out,
                         size_t room);
+
+/* The same of tokens that were inserted, are not now, and had keys or could. */
+size_t token_store_list_gone(struct token_store *store, struct token **out,
+                             size_t room);
 
 /* Finds one inserted token by label, serial or pkcs11: URI; "" or NULL: the
  * only one there is. Looks at the slots anew if nothing matches. Never opens
@@ -376,6 +377,10 @@ struct token_identities {
 enum tokens_err token_identities_read(struct token *t,
                                       const struct token_identities **out);
 void token_identities_drop(const struct token_identities **list);
+
+/* What was on it when it was last read, be it inserted or not; asks no module.
+ * Gives NULL when it never was. */
+const struct token_identities *token_identities_known(struct token *t);
 
 /* Begins to read what is not cached, on all tokens at once, and returns; the
  * lists that follow wait for it together. */

@@ -127,6 +127,8 @@ handle(struct client *c, enum message m, const union any_record *r,
     }
     if (m == MSG_KEYS)
         return keys_list(c, &r->page, &out->list, room, p);
+    if (m == MSG_KEYS_AWAY)
+        return keys_away_list(c, &r->page, &out->list, room, p);
     if (m == MSG_KEYLESS)
         return keyless_list(c, &r->page, &out->list, room, p);
     if (m == MSG_TOKENS)

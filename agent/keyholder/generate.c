@@ -6,7 +6,7 @@
 
 #include "agent/base/log.h"
 #include "agent/keyholder/certificate_request.h"
-#include "agent/keyholder/list.h"
+#include "agent/keyholder/choice.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"
 #include "agent/keyholder/writing.h"

@@ -6,7 +6,7 @@
 
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
-#include "agent/keyholder/list.h"
+#include "agent/keyholder/choice.h"
 #include "agent/keyholder/p12_items.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "agent/base/limits.h"
-#include "agent/keyholder/list.h"
+#include "agent/keyholder/choice.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/writing.h"

@@ -139,6 +139,10 @@ void reply_room_drop(struct reply_room *room);
 MUST_USE enum err keys_list(struct client *c, const struct page *request,
                             struct list_reply *out, struct reply_room *room,
                             struct problem *p);
+/* Keys of tokens that are not inserted, as they were last read. */
+MUST_USE enum err keys_away_list(struct client *c, const struct page *request,
+                                 struct list_reply *out,
+                                 struct reply_room *room, struct problem *p);
 MUST_USE enum err keyless_list(struct client *c, const struct page *request,
                                struct list_reply *out, struct reply_room *room,
                                struct problem *p);

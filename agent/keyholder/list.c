@@ -1,5 +1,5 @@
 /*
- * MSG_KEYS, MSG_KEYLESS and MSG_TOKENS, page by page.
+ * MSG_KEYS, MSG_KEYS_AWAY, MSG_KEYLESS and MSG_TOKENS, page by page.
  */
 #include "agent/keyholder/list.h"
 
@@ -10,7 +10,6 @@
 #include "agent/base/log.h"
 #include "agent/base/secret.h"
 #include "agent/keyholder/reference.h"
-#include "agent/keyholder/token_problem.h"
 
 #define PAGE_RECORDS 16
 /* A page stays well inside a frame, whatever its certificates weigh. */
@@ -43,121 +42,6 @@ reply_room_drop(struct reply_room *room)
     secret_drop(&room->secret);
     if (room->has_fd)
         fd_drop(&room->fd);
-}
-
-/* Another of them has the same label: only the serial tells them apart. */
-static bool
-label_is_shared(struct token *const *all, size_t n, size_t at)
-{
-    char name[TOKEN_LABEL_BYTES], other[TOKEN_LABEL_BYTES];
-
-    token_name(all[at], name);
-    for (size_t i = 0; i < n; i++) {
-        token_name(all[i], other);
-        if (i != at && strcmp(name, other) == 0)
-            return true;
-    }
-    return false;
-}
-
-enum err
-token_choice_problem(struct token *const *all, size_t n, struct problem *p)
-{
-    AUTO(buf) struct buf text = {0};
-
-    for (size_t i = 0; i < n; i++) {
-        char name[TOKEN_LABEL_BYTES];
-        struct token_info info;
-
-        token_name(all[i], name);
-        token_get_info(all[i], &info);
-        buf_addf(&text, "%s%s", i > 0 ? ", " : "", name);
-        if (label_is_shared(all, n, i))
-            buf_addf(&text, " (serial %s)", info.serial);
-    }
-    return fail(p, ERR_TOKEN_CHOICE, "%s", buf_text(&text));
-}
-
-/* Of those that are there, the ones a label may mean; without one, or when
- * none has it, all that are ready for use. */
-static size_t
-keep_named(struct token **all, size_t n, const char *label)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; label[0] && i < n; i++) {
-        struct token_info info;
-
-        token_get_info(all[i], &info);
-        if (strcmp(info.label, label) == 0)
-            all[kept++] = all[i];
-    }
-    if (kept > 0)
-        return kept;
-    for (size_t i = 0; i < n; i++) {
-        struct token_info info;
-
-        token_get_info(all[i], &info);
-        if (info.initialized)
-            all[kept++] = all[i];
-    }
-    return kept;
-}
-
-enum err
-token_absent_problem(struct token_store *store, const char *detail,
-                     struct problem *p)
-{
-    struct token *all[LIMIT_TOKENS];
-    size_t n = token_store_list(store, all, LIMIT_TOKENS);
-
-    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
-        char name[TOKEN_LABEL_BYTES];
-        struct token_info info;
-
-        token_get_info(all[i], &info);
-        if (info.initialized)
-            continue;
-        token_name(all[i], name);
-        (void)fail(p, ERR_TOKEN_EMPTY, NULL);
-        /* As smime tokens lists it. */
-        problem_set_token(p, name[0] ? name : "(no label)");
-        return p->code;
-    }
-    return detail ? fail(p, ERR_TOKEN_ABSENT, "%s", detail)
-                  : fail(p, ERR_TOKEN_ABSENT, NULL);
-}
-
-enum err
-tokens_check_any(struct client *c, struct problem *p)
-{
-    /* Which of several had the key is not known. */
-    return token_store_find_gone(c->keyholder->store)
-               ? fail(p, ERR_TOKEN_ABSENT, NULL)
-               : ERR_OK;
-}
-
-enum err
-token_choose(struct token_store *store, struct slice which, struct token **out,
-             struct problem *p)
-{
-    char *text = mem_text(which);
-    enum tokens_err e = token_store_find(store, text, out);
-    struct token *all[LIMIT_TOKENS];
-    size_t n;
-
-    if (e == TOKENS_AMBIGUOUS) {
-        n = token_store_list(store, all, LIMIT_TOKENS);
-        n = keep_named(all, n < LIMIT_TOKENS ? n : LIMIT_TOKENS, text);
-        (void)token_choice_problem(all, n, p);
-    } else if (e == TOKENS_ABSENT && !text[0]) {
-        (void)token_absent_problem(store, NULL, p);
-    } else if (e != TOKENS_OK) {
-        (void)token_problem(e, NULL, p);
-        problem_set_token(p, text);
-    }
-    free(text);
-    return e == TOKENS_OK ? ERR_OK : p->code;
 }
 
 /* ---- tokens ------------------------------------------------------------ */
@@ -414,15 +298,12 @@ struct key_walk {
 
 /* False when the page is full. */
 static bool
-walk_token(struct key_walk *w, struct token *t)
+walk_list(struct key_walk *w, struct token *t,
+          const struct token_identities *list)
 {
-    const struct token_identities *list = NULL;
     struct token_info info;
     bool room = true;
 
-    /* A token that fails hides its own keys, not those of the others. */
-    if (token_identities_read(t, &list) != TOKENS_OK)
-        return true;
     token_get_info(t, &info);
     for (size_t i = 0; room && i < list->count; i++) {
         if (!w->wanted(&list->all[i]))
@@ -432,6 +313,29 @@ walk_token(struct key_walk *w, struct token *t)
         if (room)
             w->at++;
     }
+    return room;
+}
+
+static bool
+walk_token(struct key_walk *w, struct token *t)
+{
+    const struct token_identities *list = NULL;
+    bool room;
+
+    /* A token that fails hides its own keys, not those of the others. */
+    if (token_identities_read(t, &list) != TOKENS_OK)
+        return true;
+    room = walk_list(w, t, list);
+    token_identities_drop(&list);
+    return room;
+}
+
+static bool
+walk_gone(struct key_walk *w, struct token *t)
+{
+    const struct token_identities *list = token_identities_known(t);
+    bool room = !list || walk_list(w, t, list);
+
     token_identities_drop(&list);
     return room;
 }
@@ -475,5 +379,26 @@ keyless_list(struct client *c, const struct page *request,
 {
     (void)p;
     walk_all(c, request, is_keyless, out, room);
+    return ERR_OK;
+}
+
+enum err
+keys_away_list(struct client *c, const struct page *request,
+               struct list_reply *out, struct reply_room *room,
+               struct problem *p)
+{
+    struct key_walk w = {.page = {.bytes = &room->bytes},
+                         .wanted = is_own,
+                         .from = request->cursor};
+    struct token *all[LIMIT_TOKENS];
+    size_t n = token_store_list_gone(c->keyholder->store, all, LIMIT_TOKENS);
+
+    (void)p;
+    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++)
+        if (!walk_gone(&w, all[i])) {
+            out->next = w.at;
+            break;
+        }
+    page_finish(&w.page, out);
     return ERR_OK;
 }

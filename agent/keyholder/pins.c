@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "agent/base/limits.h"
+#include "agent/keyholder/choice.h"
 #include "agent/keyholder/keeper.h"
 #include "agent/keyholder/list.h"
 #include "agent/keyholder/token_problem.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "agent/base/limits.h"
-#include "agent/keyholder/list.h"
+#include "agent/keyholder/choice.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 #include "agent/keyholder/unlock.h"

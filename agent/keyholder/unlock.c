@@ -1,4 +1,5 @@
 #include "agent/keyholder/unlock.h"
+#include "agent/keyholder/choice.h"
 
 #include <stdio.h>
 

@@ -293,6 +293,24 @@ audience_gather(struct request *r, struct own_keys *keys, struct audience *a)
     return ERR_NO_RECIPIENT;
 }
 
+static enum err
+tell_missing(struct request *r, const char *from)
+{
+    enum err e = own_keys_tell_missing(r, from);
+    AUTO(own_keys) struct own_keys away = {0};
+    struct problem why = r->problem;
+    const char *reason;
+
+    if (own_keys_away(r, true, &away) == ERR_OK) {
+        struct own_key *k = own_keys_find_encryption(&away, from, &reason);
+
+        if (k)
+            return own_key_tell_away(r, k);
+    }
+    r->problem = why;
+    return e;
+}
+
 enum err
 audience_add_self(struct request *r, struct own_keys *keys, const char *from,
                   struct audience *a)
@@ -307,7 +325,7 @@ audience_add_self(struct request *r, struct own_keys *keys, const char *from,
     fail(&r->problem, ERR_NO_KEY,
          "a copy is always encrypted to the sender, and %s", reason);
     problem_set_subject(&r->problem, from ? from : "the sender");
-    return own_keys_tell_missing(r, from);
+    return tell_missing(r, from);
 }
 
 /* ---- with what ----------------------------------------------------------- */

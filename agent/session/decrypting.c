@@ -244,6 +244,23 @@ search_nameless(struct search *s)
     return ERR_OK;
 }
 
+/* One of one's keys fits, and its token is not inserted. */
+static enum err
+search_away(struct search *s)
+{
+    AUTO(own_keys) struct own_keys away = {0};
+
+    TRY(own_keys_away(s->g->r, false, &away));
+    for (size_t i = 0; i < enveloped_recipient_count(s->e); i++) {
+        const struct recipient_info *ri = enveloped_recipient(s->e, i);
+
+        for (size_t j = 0; j < away.count; j++)
+            if (is_for(ri, &away.item[j]) && can_try(ri, &away.item[j]))
+                return own_key_tell_away(s->g->r, &away.item[j]);
+    }
+    return ERR_OK;
+}
+
 static void
 search_drop(struct search *s)
 {
@@ -257,6 +274,8 @@ reading_find_key(struct reading *g, struct layer *l, struct enveloped_reader *e,
     AUTO(search) struct search s = {.g = g, .l = l, .e = e};
 
     TRY(search_named(&s));
+    if (!s.key && s.first.code == ERR_OK)
+        TRY(search_away(&s));
     if (!s.key && s.first.code == ERR_OK)
         TRY(search_nameless(&s));
     if (s.key) {

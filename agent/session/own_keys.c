@@ -7,6 +7,7 @@
 #include "agent/base/log.h"
 #include "agent/session/describe.h"
 #include "agent/session/keyholder_list.h"
+#include "agent/session/try.h"
 
 static void
 own_key_drop(struct own_key *k)
@@ -94,34 +95,50 @@ describe(struct request *r, bool purpose, struct own_keys *keys)
     return e;
 }
 
+static enum err
+load(struct request *r, enum message m, bool described, bool purpose,
+     struct own_keys *out)
+{
+    AUTO(own_keys) struct own_keys keys = {0};
+
+    TRY(keyholder_list(r, m, key_add, &keys));
+    if (described)
+        TRY(describe(r, purpose, &keys));
+    *out = keys;
+    keys = (struct own_keys){0};
+    return ERR_OK;
+}
+
 enum err
 own_keys_read(struct request *r, struct own_keys *out)
 {
-    struct own_keys keys = {0};
-    enum err e = keyholder_list(r, MSG_KEYS, key_add, &keys);
-
-    if (e != ERR_OK) {
-        own_keys_drop(&keys);
-        return e;
-    }
-    *out = keys;
-    return ERR_OK;
+    return load(r, MSG_KEYS, false, false, out);
 }
 
 enum err
 own_keys_load(struct request *r, bool purpose, struct own_keys *out)
 {
-    struct own_keys keys = {0};
-    enum err e = own_keys_read(r, &keys);
+    return load(r, MSG_KEYS, true, purpose, out);
+}
 
-    if (e == ERR_OK)
-        e = describe(r, purpose, &keys);
-    if (e != ERR_OK) {
-        own_keys_drop(&keys);
-        return e;
-    }
-    *out = keys;
-    return ERR_OK;
+enum err
+keyless_load(struct request *r, struct own_keys *out)
+{
+    return load(r, MSG_KEYLESS, true, false, out);
+}
+
+enum err
+own_keys_away(struct request *r, bool described, struct own_keys *out)
+{
+    return load(r, MSG_KEYS_AWAY, described, false, out);
+}
+
+enum err
+own_key_tell_away(struct request *r, const struct own_key *k)
+{
+    (void)fail(&r->problem, ERR_TOKEN_ABSENT, "a key that is needed is on it");
+    problem_set_token(&r->problem, k->token);
+    return ERR_TOKEN_ABSENT;
 }
 
 enum err
@@ -142,22 +159,6 @@ own_keys_tell_missing(struct request *r, const char *wanted)
                  (unsigned long long)r->session->id);
     r->problem = why;
     return why.code;
-}
-
-enum err
-keyless_load(struct request *r, struct own_keys *out)
-{
-    struct own_keys keys = {0};
-    enum err e = keyholder_list(r, MSG_KEYLESS, key_add, &keys);
-
-    if (e == ERR_OK)
-        e = describe(r, false, &keys);
-    if (e != ERR_OK) {
-        own_keys_drop(&keys);
-        return e;
-    }
-    *out = keys;
-    return ERR_OK;
 }
 
 bool

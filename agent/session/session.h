@@ -173,6 +173,12 @@ MUST_USE enum err own_keys_read(struct request *r, struct own_keys *out);
  * problem of R, which it leaves as it is, but ERR_TOKEN_ABSENT when no token is
  * there any more: whose card is out has a key. */
 MUST_USE enum err own_keys_tell_missing(struct request *r, const char *wanted);
+/* Keys of tokens that are not inserted, as they were last read; described on
+ * request. */
+MUST_USE enum err own_keys_away(struct request *r, bool described,
+                                struct own_keys *out);
+/* ERR_TOKEN_ABSENT that names the token of K, which is away. */
+MUST_USE enum err own_key_tell_away(struct request *r, const struct own_key *k);
 /* What lies on tokens without a private key, described. */
 MUST_USE enum err keyless_load(struct request *r, struct own_keys *out);
 void own_keys_drop(struct own_keys *k);

@@ -148,19 +148,44 @@ no_key(struct request *r, const char *wanted, const char *from,
     return ERR_NO_KEY;
 }
 
+static void
+choice_make(const struct own_keys *keys, const char *wanted, const char *from,
+            struct choice *c)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        struct own_key *k = &keys->item[i];
+
+        if (wanted ? own_key_is_wanted(keys, k, wanted)
+                   : !from || has_address(k, from))
+            choice_consider(c, k, from, wanted != NULL);
+    }
+}
+
+/* Of keys that are away: only what would do here makes a difference. */
+static enum err
+tell_missing(struct request *r, const char *wanted, const char *from)
+{
+    enum err e = own_keys_tell_missing(r, from ? from : wanted);
+    AUTO(own_keys) struct own_keys away = {0};
+    struct problem why = r->problem;
+    struct choice c = {0};
+
+    if (own_keys_away(r, true, &away) == ERR_OK) {
+        choice_make(&away, wanted, from, &c);
+        if (c.best)
+            return own_key_tell_away(r, c.best);
+    }
+    r->problem = why;
+    return e;
+}
+
 static enum err
 choose(struct request *r, struct signer *s, const char *wanted,
        const char *from)
 {
     struct choice c = {0};
 
-    for (size_t i = 0; i < s->keys.count; i++) {
-        struct own_key *k = &s->keys.item[i];
-
-        if (wanted ? own_key_is_wanted(&s->keys, k, wanted)
-                   : !from || has_address(k, from))
-            choice_consider(&c, k, from, wanted != NULL);
-    }
+    choice_make(&s->keys, wanted, from, &c);
     if (!c.best)
         return no_key(r, wanted, from, &c, s->keys.count > 0);
     if (wanted && c.several_ids) {
@@ -230,7 +255,7 @@ signer_choose(struct request *r, enum verb verb, const char *wanted,
     if ((e = choose(r, s, wanted, from)) == ERR_OK)
         e = signer_choose_algorithm(r, s);
     if (e == ERR_NO_KEY)
-        e = own_keys_tell_missing(r, from ? from : wanted);
+        e = tell_missing(r, wanted, from);
     if (e != ERR_OK)
         return e;
     e = session_narrow(r, verb, LIMIT_SESSION_OPERATIONS,

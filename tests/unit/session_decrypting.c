@@ -107,6 +107,24 @@ without_any_key_that_is_what_is_said(void **state)
 }
 
 static void
+mail_for_a_card_that_is_out_names_it(void **state)
+{
+    AUTO(buf) struct buf mail = {0};
+    AUTO(outcome) struct outcome o;
+
+    (void)state;
+    encrypted_mail(CIPHER_AES256_CBC, &alice, false, INNER, &mail);
+    be(&alice);
+    cards[0].away = true;
+    card_add(&carol, "c@example.org"); /* is in, and of no help */
+    card_add(&carol, "c@example.org")->no_certificate = true;
+    call_mail(mail_open, NULL, buf_slice(&mail), &o);
+    assert_int_equal(o.e, ERR_TOKEN_ABSENT);
+    assert_string_equal(o.problem.token, "drawer");
+    assert_int_equal(key_operations, 0);
+}
+
+static void
 a_token_that_fails_is_told_as_such(void **state)
 {
     static const enum err errors[] = {ERR_PIN_WRONG, ERR_TOKEN_REMOVED,
@@ -387,6 +405,7 @@ main(void)
         cmocka_unit_test(each_kind_of_key_opens_what_was_made_for_it),
         cmocka_unit_test(an_expired_key_still_opens),
         cmocka_unit_test(without_any_key_that_is_what_is_said),
+        cmocka_unit_test(mail_for_a_card_that_is_out_names_it),
         cmocka_unit_test(a_token_that_fails_is_told_as_such),
         cmocka_unit_test(every_fault_inside_has_the_same_answer),
         cmocka_unit_test(a_changed_ciphertext_or_key_is_refused_without_output),

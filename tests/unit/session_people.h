@@ -29,6 +29,7 @@ struct card {
     uint32_t flags;
     int64_t begins, ends; /* validity, seconds from now */
     bool no_certificate;
+    bool away; /* its token is not inserted */
 };
 
 struct contact {
@@ -131,8 +132,9 @@ card_of(struct slice ref)
     return &cards[ref.p[0]];
 }
 
+/* One a page, of those that are in, or away. */
 static bool
-reply_keys(struct peer *p, uint32_t cursor)
+reply_keys(struct peer *p, enum message m, uint32_t cursor)
 {
     struct list_reply reply = {0};
     AUTO(buf) struct buf bytes = {0};
@@ -141,7 +143,7 @@ reply_keys(struct peer *p, uint32_t cursor)
     struct key_record k = {.ref = slice_of(&ref, 1),
                            .id = slice_text(c->cka_id),
                            .label = slice_text("a key"),
-                           .token = slice_text("card"),
+                           .token = slice_text(c->away ? "drawer" : "card"),
                            .uri = slice_text("pkcs11:token=card"),
                            .spki = slice_text(c->spki),
                            .type = c->type,
@@ -149,14 +151,14 @@ reply_keys(struct peer *p, uint32_t cursor)
                            .uses = c->uses,
                            .flags = c->flags};
 
-    if (cursor < card_count) {
+    if (cursor < card_count && c->away == (m == MSG_KEYS_AWAY)) {
         if (!c->no_certificate)
             k.certificate = buf_slice(&c->id->certificate);
         record_encode(RECORD_key_record, &k, &bytes);
         assert_true(slice_list_add(&reply.records, buf_slice(&bytes)));
     }
     reply.next = cursor + 1 < card_count ? cursor + 1 : 0;
-    return channel_reply(p->served.fd, MSG_KEYS, &reply, NULL, 0);
+    return channel_reply(p->served.fd, m, &reply, NULL, 0);
 }
 
 static bool
@@ -227,8 +229,10 @@ software_keyholder(struct peer *p, enum message m, struct frame *frame,
     struct problem problem = {0};
 
     (void)frame;
-    if (m == MSG_KEYS)
-        return reply_keys(p, request->page.cursor);
+    if (m == MSG_KEYS || m == MSG_KEYS_AWAY)
+        return reply_keys(p, m, request->page.cursor);
+    if (m == MSG_NO_KEY)
+        return channel_reply(p->served.fd, m, &(struct empty){0}, NULL, 0);
     if (m == MSG_CHAIN)
         return channel_reply(p->served.fd, m, &chain, NULL, 0);
     if (m == MSG_DECRYPTED)

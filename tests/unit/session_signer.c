@@ -17,14 +17,17 @@ choose(const char *wanted, const char *from, char text[256])
     assert_int_equal(own_keys_load(&r, false, &keys), ERR_OK);
     e = signer_choose(&r, VERB_SIGN, wanted, from, &keys, &s);
     assert_int_equal(keys.count, 0); /* taken also on failure */
-    snprintf(text, 256, "%.255s", s ? s->key->id : r.problem.detail);
+    snprintf(text, 256, "%.255s",
+             s                       ? s->key->id
+             : e == ERR_TOKEN_ABSENT ? r.problem.token
+                                     : r.problem.detail);
     if (s) {
         assert_int_equal(w.s.verb, VERB_SIGN);
         assert_int_equal(w.s.key_len, s->key->ref.len);
         assert_memory_equal(w.s.key, s->key->ref.data, s->key->ref.len);
     } else {
         assert_null(s);
-        assert_true(r.problem.subject[0] != '\0');
+        assert_true(e == ERR_TOKEN_ABSENT || r.problem.subject[0] != '\0');
         assert_int_equal(w.s.verb, VERB_NONE); /* no key was named */
     }
     mail_world_close(&w);
@@ -165,6 +168,35 @@ the_beginning_of_an_id_chooses_from_four_characters(void **state)
     assert_none("6162636465", NULL, "no key has an id that begins so");
     assert_none("6163", NULL, "no key has an id that begins so");
     assert_none("%s%n", NULL, "no key has an id that begins so");
+}
+
+static void
+assert_away(const char *wanted, const char *from)
+{
+    char text[256];
+
+    assert_int_equal(choose(wanted, from, text), ERR_TOKEN_ABSENT);
+    assert_string_equal(text, "drawer");
+}
+
+static void
+a_key_on_a_card_that_is_out_is_not_missing(void **state)
+{
+    (void)state;
+    people_clear();
+    card_add(&alice, "a@example.org");
+    card_add(&bob, "b@example.org")->away = true;
+    assert_away(NULL, "b@example.org");
+    assert_away(ID2, NULL);
+    assert_chosen(NULL, "a@example.org", ID1);
+    assert_chosen(NULL, NULL, ID1);
+    assert_none(NULL, "c@example.org",
+                "no certificate on your tokens names it");
+    assert_none(ID1, "b@example.org",
+                "its certificate does not name this address");
+    cards[1].ends = -60; /* it would not do either */
+    assert_none(NULL, "b@example.org",
+                "no certificate on your tokens names it");
 }
 
 static void
@@ -377,6 +409,7 @@ main(void)
         cmocka_unit_test(without_any_key_that_is_what_is_said),
         cmocka_unit_test(a_key_without_certificate_is_not_taken),
         cmocka_unit_test(the_beginning_of_an_id_chooses_from_four_characters),
+        cmocka_unit_test(a_key_on_a_card_that_is_out_is_not_missing),
         cmocka_unit_test(an_id_that_begins_like_two_keys_chooses_none),
         cmocka_unit_test(a_short_id_chooses_as_a_whole),
         cmocka_unit_test(two_keys_that_cards_number_alike_are_told_apart),
