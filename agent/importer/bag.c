@@ -33,6 +33,14 @@ p8_drop(PKCS8_PRIV_KEY_INFO **p8)
     PKCS8_PRIV_KEY_INFO_free(*p8);
 }
 
+/* NAME (or NULL) once. */
+static void
+note_legacy(struct buf *all, const char *name)
+{
+    if (name && !strstr(buf_text(all), name))
+        buf_addf(all, "%s%s", all->len > 0 ? ", " : "", name);
+}
+
 /* ---- decryption ----
  * Tries the forms of the password, the one that fitted last first. */
 
@@ -55,7 +63,7 @@ decrypt_item(struct walk *w, const X509_ALGOR *algorithm,
                                           bytes, 1, choice.libctx, NULL);
         if (item) {
             w->first = k;
-            w->p12->used_legacy |= choice.is_legacy;
+            note_legacy(&w->p12->legacy, choice.legacy);
             return item;
         }
     }

@@ -105,6 +105,32 @@ pbes1_cipher(const X509_ALGOR *algorithm, struct cipher_choice *out)
     return cipher;
 }
 
+/* As people know it; NULL: it is not weak. */
+static const char *
+legacy_name(int nid)
+{
+    static const struct {
+        int nid;
+        const char *name;
+    } table[] = {
+        {NID_rc4, "RC4"},
+        {NID_rc4_40, "RC4"},
+        {NID_rc2_cbc, "RC2"},
+        {NID_rc2_64_cbc, "RC2"},
+        {NID_rc2_40_cbc, "RC2"},
+        {NID_des_ede_cbc, "3DES"},
+        {NID_des_cbc, "single DES"},
+        {NID_des_ede3_cbc, "3DES"},
+        {NID_bf_cbc, "Blowfish"},
+        {NID_cast5_cbc, "CAST5"},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++)
+        if (table[i].nid == nid)
+            return table[i].name;
+    return NULL;
+}
+
 static bool
 context_has(OSSL_LIB_CTX *libctx, int cipher_nid)
 {
@@ -136,11 +162,10 @@ cipher_choose(const X509_ALGOR *algorithm, struct cipher_choice *out,
         is_pbes2 ? pbes2_cipher(algorithm, out) : pbes1_cipher(algorithm, out);
     if (nid == NID_undef)
         return refuse_algorithm(algorithm, p);
-    out->is_legacy = !is_pbes2 || nid == NID_des_ede3_cbc;
+    out->legacy = legacy_name(nid);
     out->libctx = libctx_plain();
     if (context_has(out->libctx, nid))
         return ERR_OK;
-    out->is_legacy = true;
     out->libctx = libctx_legacy();
     ERR_clear_error();
     return out->libctx && context_has(out->libctx, nid)

@@ -110,8 +110,15 @@ is_cut_short(struct slice file)
     int tag = 0, class = 0;
     int flags;
 
-    if (file.n < 2 || file.p[0] != 0x30)
+    if (file.n == 0 || file.p[0] != 0x30)
         return false;
+    /* There is nothing behind the length, which may not be whole. */
+    if (file.n == 1 || (file.p[1] > 0x80 && file.p[1] <= 0x84 &&
+                        file.n <= 2 + (size_t)(file.p[1] & 0x7f)))
+        return true;
+    /* Of indefinite length, and its end is not there. */
+    if (file.p[1] == 0x80)
+        return file.n < 4 || file.p[file.n - 2] != 0 || file.p[file.n - 1] != 0;
     /* Limited to a large size: the length itself is what is asked for. */
     flags = ASN1_get_object(&at, &length, &tag, &class, (long)file.n);
     if (flags & 0x80)

@@ -51,8 +51,8 @@ struct p12 {
     size_t key_count;
     struct p12_certificate certificate[LIMIT_P12_CERTIFICATES];
     size_t certificate_count;
-    bool used_legacy; /* RC2, 3DES and the like */
-    bool left_out;    /* an item that is no key and no certificate */
+    struct buf legacy; /* names of weak ciphers that it uses: "RC2, 3DES" */
+    bool left_out;     /* an item that is no key and no certificate */
     size_t bags;
     uint64_t iterations; /* spent so far */
     size_t next;
@@ -81,7 +81,7 @@ MUST_USE enum err mac_check(struct p12 *p12, PKCS12 *file, struct slice der,
 struct cipher_choice {
     OSSL_LIB_CTX *libctx;
     int64_t iterations;
-    bool is_legacy;
+    const char *legacy; /* the name of a weak cipher; NULL: it is none */
 };
 
 /* ERR_P12_UNSUPPORTED names an algorithm that no provider has. */

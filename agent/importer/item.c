@@ -344,10 +344,11 @@ fill_end(struct p12 *p12, struct p12_item *out)
 {
     out->kind = P12_END;
     buf_clear(&p12->label);
-    if (p12->used_legacy)
-        buf_add_text(&p12->label,
-                     "the file has legacy encryption (RC2 or 3DES), "
-                     "which is weak: let nobody copy it");
+    if (p12->legacy.len > 0)
+        buf_addf(&p12->label,
+                 "the file has legacy encryption (%s), "
+                 "which is weak: let nobody copy it",
+                 buf_text(&p12->legacy));
     if (p12->left_out)
         buf_addf(&p12->label,
                  "%san item that is neither key nor certificate "

@@ -199,6 +199,7 @@ p12_drop(struct p12 **p12)
     buf_drop(&x->issuer);
     buf_drop(&x->serial);
     buf_drop(&x->label);
+    buf_drop(&x->legacy);
     free(x);
     *p12 = NULL;
 }

@@ -133,17 +133,24 @@ a_wrong_password_is_said(void **state)
 static void
 legacy_encryption_is_read_with_a_warning(void **state)
 {
-    static const char *const names[] = {"legacy.p12", "rc2.p12", "des3.p12"};
+    static const struct {
+        const char *name, *ciphers;
+    } row[] = {{"legacy.p12", "RC2, 3DES"},
+               {"rc2.p12", "RC4, RC2"},
+               {"des3.p12", "3DES"}};
+    char says[128];
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        struct seen s = read_file(fixture_path(names[i]), "1234", false);
+    for (size_t i = 0; i < ARRAY_COUNT(row); i++) {
+        struct seen s = read_file(fixture_path(row[i].name), "1234", false);
 
         assert_int_equal(s.code, ERR_OK);
         assert_int_equal(s.pairs, 1);
-        assert_string_equal(s.warning,
-                            "the file has legacy encryption (RC2 or 3DES), "
-                            "which is weak: let nobody copy it");
+        snprintf(says, sizeof(says),
+                 "the file has legacy encryption (%s), "
+                 "which is weak: let nobody copy it",
+                 row[i].ciphers);
+        assert_string_equal(s.warning, says);
         assert_string_equal(s.label, "alice@example.org");
     }
 }
@@ -275,12 +282,11 @@ a_file_cut_anywhere_is_refused(void **state)
     AUTO(buf) struct buf file = fixture_read(fixture_path("modern.p12"));
 
     (void)state;
-    for (size_t n = 0; n < file.len; n += 16) {
+    for (size_t n = 1; n < file.len; n += n < 8 ? 1 : 16) {
         struct seen s = read_bytes(slice_of(file.data, n), "1234", false);
 
         assert_int_equal(s.code, ERR_P12_FORMAT);
-        if (n > 8)
-            assert_string_equal(s.problem.detail, "it is cut short");
+        assert_string_equal(s.problem.detail, "it is cut short");
     }
 }
 

@@ -122,7 +122,7 @@ a_file_is_imported_and_importing_it_again_says_so(void **state)
     assert_int_equal(i.code, ERR_OK);
     assert_int_equal(i.already, 1);
     assert_string_equal(i.warning,
-                        "the file has legacy encryption (RC2 or 3DES), "
+                        "the file has legacy encryption (RC2, 3DES), "
                         "which is weak: let nobody copy it");
 }
 
