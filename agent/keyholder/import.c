@@ -100,6 +100,7 @@ static enum err
 choose_tokens(struct importing *w, const struct import_request *request,
               struct problem *p)
 {
+    char name[TOKEN_LABEL_BYTES];
     enum err e = ERR_OK;
 
     if (request->also_to.n > 0)
@@ -108,9 +109,8 @@ choose_tokens(struct importing *w, const struct import_request *request,
         e = choose_token(w, 0, request->token, w->target[1].token, p);
     if (e != ERR_OK || w->target[0].token != w->target[1].token)
         return e;
-    (void)token_problem(TOKENS_CANNOT, w->target[0].token, p);
-    snprintf(p->detail, sizeof(p->detail), "it is named twice");
-    return p->code;
+    token_name(w->target[0].token, name);
+    return fail(p, ERR_USAGE, "also_to: %s is the first token already", name);
 }
 
 static enum err

@@ -103,16 +103,21 @@ fact_text(json_t *facts, const char *name)
     return value && value[0] ? strdup(value) : NULL;
 }
 
-/* Errors of the protocol itself: client and agent are of different age. */
+/* Errors of the protocol itself: the value is no good, or client and agent
+ * are of different age. */
 static int
-error_protocol(struct smime_error *e, const char *full_name)
+error_protocol(struct smime_error *e, const char *full_name, json_t *facts)
 {
+    const char *what = json_string_value(json_object_get(facts, "parameter"));
+
     smime_error_drop(e);
     name_set(e, strrchr(full_name, '.') + 1);
     e->exit_code = EXIT_USAGE;
-    e->message = strdup("the agent does not know this request");
-    e->next = strdup("agent and command may be of different versions; see: "
-                     "smime status");
+    if (!what || !what[0] ||
+        asprintf(&e->message, "the agent does not accept this: %s", what) < 0)
+        e->message = strdup("the agent does not know this request");
+    e->next = strdup("see the command's --help; if it agrees, agent and "
+                     "command may be of different versions: smime status");
     return -1;
 }
 
@@ -124,7 +129,7 @@ error_reply(struct smime_error *e, const char *full_name, json_t *facts)
     const struct error_row *row;
 
     if (strncmp(full_name, protocol, sizeof(protocol) - 1) == 0)
-        return error_protocol(e, full_name);
+        return error_protocol(e, full_name, facts);
     smime_error_drop(e);
     name_set(e, dot ? dot + 1 : full_name);
     row = row_find(e->name);
