@@ -11,7 +11,8 @@
 struct walk {
     struct p12 *p12;
     const struct passwords *passwords;
-    size_t first; /* the form that fitted last */
+    size_t first;  /* the form that fitted last */
+    bool is_right; /* the password is: the MAC said so */
     struct problem *problem;
 };
 
@@ -68,20 +69,35 @@ decrypt_item(struct walk *w, const X509_ALGOR *algorithm,
         }
     }
     ERR_clear_error();
-    (void)fail(w->problem, ERR_P12_PASSWORD, NULL);
+    if (w->is_right)
+        (void)fail(w->problem, ERR_P12_UNSUPPORTED,
+                   "the password fits, but an item has another one or is "
+                   "damaged");
+    else
+        (void)fail(w->problem, ERR_P12_PASSWORD, NULL);
     return NULL;
 }
 
 /* ---- one bag ----------------------------------------------------------- */
 
-/* friendlyName as UTF-8 text, or NULL. */
+/* friendlyName as UTF-8 text, or NULL. libcrypto's own function loses one
+ * whose last character takes three bytes and has no zero behind it. */
 static char *
 bag_label(PKCS12_SAFEBAG *bag)
 {
-    char *name = PKCS12_get_friendlyname(bag);
-    struct slice s = slice_text(name);
-    char *label = s.n > 0 && utf8_is_valid(s) ? mem_text(s) : NULL;
+    const ASN1_TYPE *a = PKCS12_SAFEBAG_get0_attr(bag, NID_friendlyName);
+    AUTO(buf) struct buf units = {0};
+    char *name, *label;
+    struct slice s;
 
+    if (!a || a->type != V_ASN1_BMPSTRING)
+        return NULL;
+    buf_add(&units, ASN1_STRING_get0_data(a->value.bmpstring),
+            (size_t)ASN1_STRING_length(a->value.bmpstring));
+    buf_add(&units, "\0", 2);
+    name = OPENSSL_uni2utf8(units.data, (int)units.len);
+    s = slice_text(name);
+    label = s.n > 0 && utf8_is_valid(s) ? mem_text(s) : NULL;
     OPENSSL_free(name);
     return label;
 }
@@ -234,7 +250,11 @@ bags_walk(struct p12 *p12, PKCS12 *file, const struct passwords *passwords,
           size_t first, struct problem *p)
 {
     AUTO(safes) STACK_OF(PKCS7) *safes = PKCS12_unpack_authsafes(file);
-    struct walk w = {p12, passwords, first, p};
+    struct walk w = {.p12 = p12,
+                     .passwords = passwords,
+                     .first = first,
+                     .is_right = PKCS12_mac_present(file) != 0,
+                     .problem = p};
 
     if (!safes) {
         ERR_clear_error();

@@ -30,13 +30,27 @@ spend_iterations(struct p12 *p12, int64_t count, struct problem *p)
     return ERR_OK;
 }
 
+const EVP_MD *
+hmac_hash(const X509_ALGOR *algorithm)
+{
+    int md_nid = NID_undef;
+    int nid = algorithm ? OBJ_obj2nid(algorithm->algorithm)
+                        : NID_hmacWithSHA1; /* the DEFAULT of prf */
+
+    if (!EVP_PBE_find(EVP_PBE_TYPE_PRF, nid, NULL, &md_nid, NULL))
+        return NULL;
+    return EVP_get_digestbynid(md_nid);
+}
+
+/* *out_prf: its pseudorandom function is known. */
 static int64_t
-pbkdf2_iterations(const ASN1_TYPE *parameter)
+pbkdf2_iterations(const ASN1_TYPE *parameter, bool *out_prf)
 {
     PBKDF2PARAM *kdf = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM),
                                                  (ASN1_TYPE *)parameter);
     int64_t n = kdf ? integer_of(kdf->iter) : -1;
 
+    *out_prf = !kdf || hmac_hash(kdf->prf) != NULL;
     PBKDF2PARAM_free(kdf);
     return n;
 }
@@ -54,8 +68,9 @@ scrypt_iterations(const ASN1_TYPE *parameter)
         int64_t r = integer_of(kdf->blockSize);
         int64_t lanes = integer_of(kdf->parallelizationParameter);
 
-        if (cost > 0 && r > 0 && lanes > 0 && cost <= INT32_MAX && r <= 1024 &&
-            lanes <= 1024)
+        /* N is a power of two. */
+        if (cost > 1 && (cost & (cost - 1)) == 0 && r > 0 && lanes > 0 &&
+            cost <= INT32_MAX && r <= 1024 && lanes <= 1024)
             n = cost * r * lanes;
     }
     SCRYPT_PARAMS_free(kdf);
@@ -69,22 +84,24 @@ pbes2_cipher(const X509_ALGOR *algorithm, struct cipher_choice *out)
     PBE2PARAM *param = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM),
                                                  algorithm->parameter);
     int nid = NID_undef;
+    bool known = false;
 
     if (!param)
         return NID_undef;
     nid = OBJ_obj2nid(param->encryption->algorithm);
     switch (OBJ_obj2nid(param->keyfunc->algorithm)) {
     case NID_id_pbkdf2:
-        out->iterations = pbkdf2_iterations(param->keyfunc->parameter);
+        out->iterations = pbkdf2_iterations(param->keyfunc->parameter, &known);
         break;
     case NID_id_scrypt:
         out->iterations = scrypt_iterations(param->keyfunc->parameter);
+        known = true;
         break;
     default:
-        nid = NID_undef;
+        break;
     }
     PBE2PARAM_free(param);
-    return nid;
+    return known ? nid : NID_undef;
 }
 
 /* PBES1 and PKCS#12's own: the algorithm names both. */
@@ -131,23 +148,52 @@ legacy_name(int nid)
     return NULL;
 }
 
+/* In a mode that PBES2 has parameters for: an IV, and no tag. */
 static bool
 context_has(OSSL_LIB_CTX *libctx, int cipher_nid)
 {
     EVP_CIPHER *c = EVP_CIPHER_fetch(libctx, OBJ_nid2sn(cipher_nid), NULL);
+    int mode = c ? EVP_CIPHER_get_mode(c) : EVP_CIPH_ECB_MODE;
 
     EVP_CIPHER_free(c);
-    return c != NULL;
+    return mode == EVP_CIPH_CBC_MODE || mode == EVP_CIPH_CFB_MODE ||
+           mode == EVP_CIPH_OFB_MODE || mode == EVP_CIPH_STREAM_CIPHER;
 }
 
-static enum err
-refuse_algorithm(const X509_ALGOR *algorithm, struct problem *p)
+static void
+name_algorithm(const X509_ALGOR *algorithm, const char *before, struct buf *out)
 {
     char name[80];
 
-    if (OBJ_obj2txt(name, sizeof(name), algorithm->algorithm, 0) <= 0)
-        name[0] = '\0';
-    return fail(p, ERR_P12_UNSUPPORTED, "encryption by %s", name);
+    if (algorithm &&
+        OBJ_obj2txt(name, sizeof(name), algorithm->algorithm, 0) > 0)
+        buf_addf(out, "%s%s", before, name);
+}
+
+/* Of PBES2 also what it is made of. */
+static enum err
+refuse_algorithm(const X509_ALGOR *algorithm, struct problem *p)
+{
+    PBE2PARAM *two = OBJ_obj2nid(algorithm->algorithm) == NID_pbes2
+                         ? ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM),
+                                                     algorithm->parameter)
+                         : NULL;
+    PBKDF2PARAM *kdf = NULL;
+    AUTO(buf) struct buf name = {0};
+
+    name_algorithm(algorithm, "encryption by ", &name);
+    if (two) {
+        if (OBJ_obj2nid(two->keyfunc->algorithm) == NID_id_pbkdf2)
+            kdf = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM),
+                                            two->keyfunc->parameter);
+        name_algorithm(two->keyfunc, ": ", &name);
+        name_algorithm(kdf ? kdf->prf : NULL, ", ", &name);
+        name_algorithm(two->encryption, ", ", &name);
+    }
+    PBKDF2PARAM_free(kdf);
+    PBE2PARAM_free(two);
+    ERR_clear_error();
+    return fail(p, ERR_P12_UNSUPPORTED, "%s", buf_text(&name));
 }
 
 enum err

@@ -72,6 +72,10 @@ MUST_USE enum err spend_iterations(struct p12 *p12, int64_t count,
 /* An INTEGER as a number; -1 when it is absent or does not fit. */
 int64_t integer_of(const ASN1_INTEGER *a);
 
+/* The hash of the HMAC that ALGORITHM names; NULL is the DEFAULT of PBKDF2
+ * (RFC 8018). Gives NULL for one that libcrypto does not know. */
+const EVP_MD *hmac_hash(const X509_ALGOR *algorithm);
+
 /* Checks the MAC; *out_form is the password's form that fits. */
 MUST_USE enum err mac_check(struct p12 *p12, PKCS12 *file, struct slice der,
                             const struct passwords *w, size_t *out_form,

@@ -28,18 +28,6 @@ pbmac1_drop(struct pbmac1 *m)
     PBKDF2PARAM_free(m->kdf);
 }
 
-static const EVP_MD *
-hash_of_hmac(const X509_ALGOR *algorithm)
-{
-    int md_nid = NID_undef;
-    int nid = algorithm ? OBJ_obj2nid(algorithm->algorithm)
-                        : NID_hmacWithSHA1; /* the DEFAULT of prf */
-
-    if (!EVP_PBE_find(EVP_PBE_TYPE_PRF, nid, NULL, &md_nid, NULL))
-        return NULL;
-    return EVP_get_digestbynid(md_nid);
-}
-
 static enum err
 pbmac1_parse(const X509_ALGOR *algorithm, struct pbmac1 *m, struct problem *p)
 {
@@ -53,8 +41,8 @@ pbmac1_parse(const X509_ALGOR *algorithm, struct pbmac1 *m, struct problem *p)
                                        m->param->keyfunc->parameter);
     if (!m->kdf || m->kdf->salt->type != V_ASN1_OCTET_STRING)
         return fail(p, ERR_P12_FORMAT, "its MAC has malformed parameters");
-    m->prf = hash_of_hmac(m->kdf->prf);
-    m->hash = hash_of_hmac(m->param->encryption);
+    m->prf = hmac_hash(m->kdf->prf);
+    m->hash = hmac_hash(m->param->encryption);
     if (!m->prf || !m->hash)
         return fail(p, ERR_P12_UNSUPPORTED, "the hash of its MAC");
     m->iterations = integer_of(m->kdf->iter);

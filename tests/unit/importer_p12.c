@@ -1,104 +1,7 @@
 /* What a PKCS#12 file gives, and what it may not do. */
-#include <cmocka.h>
+#include "tests/unit/importer_seen.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/pkcs12.h>
 #include <openssl/rand.h>
-#include <openssl/x509.h>
-
-#include "agent/importer/p12.h"
-#include "agent/wire/values.h"
-#include "tests/unit/keyholder_fixture.h"
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    fixture_open();
-    fixture_run(fixture_script);
-    p12_warm();
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    fixture_close();
-    return 0;
-}
-
-struct seen {
-    enum err code;
-    struct problem problem;
-    int keys, certificates, pairs;
-    uint32_t type, usage;
-    size_t values;
-    char label[LIMIT_LABEL_BYTES + 1];
-    char warning[LIMIT_LABEL_BYTES + 1];
-    bool ca;
-};
-
-static void
-note_item(struct seen *seen, const struct p12_item *item, struct buf *spki)
-{
-    if (item->kind == P12_KEY) {
-        seen->keys++;
-        seen->type = item->type;
-        seen->usage = item->key_usage;
-        seen->values = item->value.n;
-        if (item->label.n > 0)
-            memcpy(seen->label, item->label.p, item->label.n);
-        buf_clear(spki);
-        buf_add_slice(spki, item->spki);
-        for (size_t i = 0; i < item->value.n; i++)
-            assert_true(item->value.item[i].n > 0 || item->type == KEY_ED25519);
-        return;
-    }
-    seen->certificates++;
-    assert_int_equal(item->value.n, 1);
-    seen->ca |= item->is_ca != 0;
-    seen->pairs += slice_equal(item->spki, buf_slice(spki));
-}
-
-static struct seen
-read_bytes(struct slice file, const char *password, bool no_mac)
-{
-    AUTO(secret)
-    struct secret *secret =
-        password ? secret_copy(password, strlen(password)) : NULL;
-    AUTO(p12) struct p12 *p12 = NULL;
-    AUTO(buf) struct buf spki = {0};
-    AUTO(buf) struct buf wire = {0};
-    struct seen seen = {0};
-    struct p12_item item;
-
-    seen.code = p12_read(file, secret, no_mac, &p12, &seen.problem);
-    assert_int_equal(seen.code, seen.problem.code);
-    if (seen.code != ERR_OK)
-        return seen;
-    for (;;) {
-        p12_next(p12, &item);
-        record_encode(RECORD_p12_item, &item, &wire); /* all limits hold */
-        if (item.kind == P12_END)
-            break;
-        note_item(&seen, &item, &spki);
-    }
-    if (item.label.n > 0)
-        memcpy(seen.warning, item.label.p, item.label.n);
-    p12_next(p12, &item);
-    assert_int_equal(item.kind, P12_END);
-    return seen;
-}
-
-static struct seen
-read_file(const char *path, const char *password, bool no_mac)
-{
-    AUTO(buf) struct buf file = fixture_read(path);
-
-    return read_bytes(buf_slice(&file), password, no_mac);
-}
 
 static void
 a_modern_file_gives_its_key_and_chain(void **state)
@@ -305,77 +208,6 @@ a_changed_byte_never_passes_the_mac(void **state)
     assert_int_equal(read_bytes(buf_slice(&file), "1234", false).code, ERR_OK);
 }
 
-static EVP_PKEY *
-load_key(const char *name)
-{
-    FILE *f = fopen(fixture_path(name), "r");
-    EVP_PKEY *k = PEM_read_PrivateKey(f, NULL, NULL, NULL);
-
-    fclose(f);
-    return k;
-}
-
-/* A file of several keys, of which one is nested a level down. */
-static struct buf
-make_file_of_keys(int copies, bool same)
-{
-    EVP_PKEY *rsa = load_key("rsa.key"), *ec = load_key("ec.key");
-    STACK_OF(PKCS12_SAFEBAG) *bags = NULL, *inner = NULL;
-    STACK_OF(PKCS7) *safes = NULL;
-    struct buf out = {0};
-    unsigned char *at;
-    PKCS12 *p12;
-
-    for (int i = 0; i < copies; i++) {
-        EVP_PKEY *k = same ? EVP_PKEY_dup(ec) : EVP_EC_gen("P-256");
-
-        PKCS12_add_key(&bags, k, 0, 1, NID_aes_256_cbc, "1234");
-        EVP_PKEY_free(k);
-    }
-    PKCS12_add_key(&inner, rsa, 0, 1, -1, NULL);
-    sk_PKCS12_SAFEBAG_push(bags,
-                           PKCS12_SAFEBAG_create0_p8inf(EVP_PKEY2PKCS8(ec)));
-    PKCS12_add_safe(&safes, bags, -1, 0, NULL);
-    PKCS12_add_safe(&safes, inner, NID_aes_256_cbc, 10, "1234");
-    p12 = PKCS12_add_safes(safes, 0);
-    PKCS12_set_mac(p12, "1234", -1, NULL, 0, 10, EVP_sha256());
-    buf_reserve(&out, 65536);
-    at = out.data;
-    out.len = (size_t)i2d_PKCS12(p12, &at);
-    PKCS12_free(p12);
-    sk_PKCS7_pop_free(safes, PKCS7_free);
-    sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
-    sk_PKCS12_SAFEBAG_pop_free(inner, PKCS12_SAFEBAG_free);
-    EVP_PKEY_free(rsa);
-    EVP_PKEY_free(ec);
-    return out;
-}
-
-static void
-all_keys_of_a_file_are_given_once(void **state)
-{
-    AUTO(buf) struct buf several = make_file_of_keys(2, false);
-    AUTO(buf) struct buf twins = make_file_of_keys(3, true);
-    struct seen s = read_bytes(buf_slice(&several), "1234", false);
-
-    (void)state;
-    assert_int_equal(s.code, ERR_OK);
-    assert_int_equal(s.keys, 4);
-    s = read_bytes(buf_slice(&twins), "1234", false);
-    assert_int_equal(s.code, ERR_OK);
-    assert_int_equal(s.keys, 2);
-}
-
-static void
-too_many_keys_are_refused(void **state)
-{
-    AUTO(buf) struct buf file = make_file_of_keys(LIMIT_P12_KEYS, false);
-
-    (void)state;
-    assert_int_equal(read_bytes(buf_slice(&file), "1234", false).code,
-                     ERR_LIMIT);
-}
-
 static void
 a_file_over_the_limit_is_refused(void **state)
 {
@@ -431,8 +263,6 @@ main(void)
         cmocka_unit_test(random_bytes_are_refused),
         cmocka_unit_test(a_file_cut_anywhere_is_refused),
         cmocka_unit_test(a_changed_byte_never_passes_the_mac),
-        cmocka_unit_test(all_keys_of_a_file_are_given_once),
-        cmocka_unit_test(too_many_keys_are_refused),
         cmocka_unit_test(a_file_over_the_limit_is_refused),
         cmocka_unit_test(iterations_are_counted_over_the_whole_file),
         cmocka_unit_test(an_unknown_kind_of_key_is_named),
