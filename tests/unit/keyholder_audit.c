@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
@@ -168,8 +169,8 @@ start_orphan(const char *program, const char *said, int *out_input)
         orphan = fork();
         if (orphan == 0) {
             char *argv[] = {(char *)(uintptr_t)program, NULL};
-            char *envp[] = {(char *)(uintptr_t)"A=1",
-                            (char *)(uintptr_t)said, NULL};
+            char *envp[] = {(char *)(uintptr_t) "A=1", (char *)(uintptr_t)said,
+                            NULL};
 
             dup2(input[0], 0);
             execve(program, argv, envp);
@@ -220,6 +221,58 @@ behind_the_engine_of_gpgme_comes_the_program_that_uses_it(void **state)
     assert_null(strstr(text, "test_keyholder"));
 }
 
+/* PROGRAM reading INPUT; with a number to come from TOLD (or -1) in its
+ * environment. */
+static pid_t
+start_with_number(const char *program, int input, int told)
+{
+    pid_t child = fork(), number = 0;
+    char said[64];
+    char *argv[] = {(char *)(uintptr_t)program, NULL};
+    char *envp[] = {said, NULL};
+
+    if (child != 0)
+        return child;
+    if (told >= 0 && read(told, &number, sizeof(number)) != sizeof(number))
+        _exit(1);
+    snprintf(said, sizeof(said), "_assuan_pipe_connect_pid=%d", (int)number);
+    dup2(input, 0);
+    execve(program, argv, envp);
+    _exit(1);
+}
+
+/* A number that was given anew is the number of somebody else. */
+static void
+a_starter_younger_than_its_engine_is_not_believed(void **state)
+{
+    const struct timespec ticks = {.tv_nsec = 30 * 1000 * 1000};
+    const char mine[] = "smime-gpgsm, from test_keyholder_";
+    char engine[256], text[CALLER_BYTES];
+    int input[2], told[2], begun[2];
+    pid_t old, young;
+
+    (void)state;
+    snprintf(engine, sizeof(engine), "%s", fixture_path("smime-gpgsm"));
+    assert_int_equal(pipe2(input, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(begun, O_CLOEXEC), 0);
+    old = start_with_number(engine, input[0], told[0]);
+    nanosleep(&ticks, NULL); /* the age of a process is told in 10 ms */
+    young = start_with_number(fixture_path("other"), input[0], -1);
+    assert_int_equal(write(told[1], &young, sizeof(young)), sizeof(young));
+    close(begun[1]); /* both programs have begun when theirs are closed */
+    assert_int_equal(read(begun[0], text, 1), 0);
+    caller_describe((uint32_t)old, text, sizeof(text));
+    close(input[1]);
+    assert_int_equal(waitpid(old, NULL, 0), old);
+    assert_int_equal(waitpid(young, NULL, 0), young);
+    assert_memory_equal(text, mine, strlen(mine));
+    close(input[0]);
+    close(told[0]);
+    close(told[1]);
+    close(begun[0]);
+}
+
 int
 main(void)
 {
@@ -231,6 +284,7 @@ main(void)
         cmocka_unit_test(a_caller_is_named_with_its_parents),
         cmocka_unit_test(
             behind_the_engine_of_gpgme_comes_the_program_that_uses_it),
+        cmocka_unit_test(a_starter_younger_than_its_engine_is_not_believed),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
