@@ -184,7 +184,7 @@ token_agree(struct token *t, const uint8_t *id, size_t id_len,
 {
     AUTO(snapshot) struct snapshot *s = NULL;
     AUTO(pin) struct pin pin = {0};
-    uint8_t secret[128];
+    uint8_t secret[128] = {0};
     size_t i = 0, len = 0;
 
     if (!peer || peer_len == 0)

@@ -67,6 +67,18 @@ token_apply_info(struct token *t, const CK_TOKEN_INFO *ck)
     i->puk_locked = f & CKF_SO_PIN_LOCKED;
 }
 
+bool
+token_is_still(const struct token *t, const CK_TOKEN_INFO *ck)
+{
+    struct token fresh = {0};
+
+    token_apply_info(&fresh, ck);
+    return strcmp(fresh.info.label, t->info.label) == 0 &&
+           strcmp(fresh.info.serial, t->info.serial) == 0 &&
+           strcmp(fresh.info.model, t->info.model) == 0 &&
+           strcmp(fresh.info.manufacturer, t->info.manufacturer) == 0;
+}
+
 void
 token_get_info(struct token *t, struct token_info *out)
 {
@@ -80,7 +92,7 @@ token_get_info(struct token *t, struct token_info *out)
 enum tokens_err
 token_load_info(struct token *t, struct token_info *out)
 {
-    CK_TOKEN_INFO ck;
+    CK_TOKEN_INFO ck = {0};
     struct hold h = {.token = t};
     enum tokens_err e = turn_take(t, false, &h.watch);
     if (e)
@@ -93,8 +105,12 @@ token_load_info(struct token *t, struct token_info *out)
     e = h.result;
     if (e == TOKENS_OK) {
         pthread_mutex_lock(&t->mutex);
-        token_apply_info(t, &ck);
-        *out = t->info;
+        if (token_is_still(t, &ck)) {
+            token_apply_info(t, &ck);
+            *out = t->info;
+        } else {
+            e = TOKENS_REMOVED;
+        }
         pthread_mutex_unlock(&t->mutex);
     }
     turn_give(t, false, &h.watch);

@@ -47,7 +47,7 @@ initialize_held(struct hold *h, const struct initializing *w,
 {
     struct token fresh = {0};
     CK_UTF8CHAR padded[32];
-    CK_TOKEN_INFO now;
+    CK_TOKEN_INFO now = {0};
 
     if (CALL(h, C_GetTokenInfo, h->slot, &now))
         return h->result;

@@ -304,6 +304,9 @@ enum session_state session_probe(struct hold *h, CK_SESSION_HANDLE s);
 struct token *token_new(struct token_store *store);
 void token_drop(struct token **t);
 void token_apply_info(struct token *t, const CK_TOKEN_INFO *ck);
+/* CK is of the token that T is, by what tokens say of themselves: of two that
+ * follow each other in a slot, the second must not get the first one's PIN. */
+bool token_is_still(const struct token *t, const CK_TOKEN_INFO *ck);
 bool token_has_mechanism(struct hold *h, CK_MECHANISM_TYPE m);
 /* The same from what was asked before, without a turn; false: it was not. */
 bool mechanism_known(struct token *t, CK_MECHANISM_TYPE m, bool *out_has);

@@ -36,12 +36,13 @@ auth_session(struct hold *h, CK_SESSION_HANDLE *out)
 void
 flags_reload(struct hold *h)
 {
-    CK_TOKEN_INFO ck;
+    CK_TOKEN_INFO ck = {0};
 
     if (QUIETLY(h, C_GetTokenInfo, h->slot, &ck) != CKR_OK)
         return;
     pthread_mutex_lock(&h->token->mutex);
-    token_apply_info(h->token, &ck);
+    if (token_is_still(h->token, &ck))
+        token_apply_info(h->token, &ck);
     pthread_mutex_unlock(&h->token->mutex);
 }
 

@@ -87,7 +87,7 @@ decrypt_err(struct hold *h)
 static enum tokens_err
 operation_finish(struct hold *h, struct operation *op)
 {
-    uint8_t buffer[2048];
+    uint8_t buffer[2048] = {0}; /* nothing of ours, whatever is left out */
     CK_ULONG n = sizeof(buffer);
     CK_BYTE *data = (CK_BYTE *)op->data;
     enum tokens_err e = TOKENS_OK;
@@ -104,7 +104,7 @@ operation_finish(struct hold *h, struct operation *op)
     if (rv != CKR_OK)
         e = op->decrypt ? decrypt_err(h) : h->result;
     else if (n > op->room || n > sizeof(buffer))
-        e = op->decrypt ? TOKENS_MESSAGE : TOKENS_ARGUMENT;
+        e = op->decrypt ? TOKENS_MESSAGE : TOKENS_FAILED;
     else {
         memcpy(op->out, buffer, n);
         op->out_len = n;

@@ -15,17 +15,20 @@
 #define CKM_EDDSA 0x1057UL
 #endif
 
+/* OUT has room for *out_len; a module that claims to have written more has
+ * not signed. */
 static enum tokens_err
 raw_sign(struct hold *h, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type,
          const uint8_t *data, size_t n, uint8_t *out, CK_ULONG *out_len)
 {
     CK_MECHANISM m = {.mechanism = type};
+    CK_ULONG room = *out_len;
 
     rv_about(type);
     if (CALL(h, C_SignInit, h->session, &m, key) ||
         CALL(h, C_Sign, h->session, (CK_BYTE *)data, n, out, out_len))
         return h->result;
-    return TOKENS_OK;
+    return *out_len <= room ? TOKENS_OK : TOKENS_DIFFERENT;
 }
 
 static bool
@@ -90,7 +93,8 @@ prove_sign(struct hold *h, const struct import_key *k)
     CK_MECHANISM_TYPE type = k->type == TOKEN_KEY_RSA  ? CKM_RSA_PKCS
                              : k->type == TOKEN_KEY_EC ? CKM_ECDSA
                                                        : CKM_EDDSA;
-    uint8_t data[32], sig[TOKEN_SIGNATURE_BYTES], em[TOKEN_SIGNATURE_BYTES];
+    uint8_t data[32], sig[TOKEN_SIGNATURE_BYTES] = {0};
+    uint8_t em[TOKEN_SIGNATURE_BYTES];
     size_t bytes = (size_t)EVP_PKEY_get_size(k->public_key);
     bool raw = needs_raw(h, k);
     CK_ULONG n = sizeof(sig);
@@ -119,7 +123,7 @@ prove_decrypt(struct hold *h, const struct import_key *k)
     bool raw = needs_raw(h, k);
     CK_MECHANISM m = {.mechanism = raw ? CKM_RSA_X_509 : CKM_RSA_PKCS};
     uint8_t data[TOKEN_SIGNATURE_BYTES], wrapped[TOKEN_SIGNATURE_BYTES];
-    uint8_t back[TOKEN_SIGNATURE_BYTES];
+    uint8_t back[TOKEN_SIGNATURE_BYTES] = {0};
     CK_ULONG n = sizeof(back);
     size_t wn = sizeof(wrapped);
     size_t dn = raw ? (size_t)EVP_PKEY_get_size(k->public_key) : 32;
@@ -169,7 +173,7 @@ static enum tokens_err
 prove_derive(struct hold *h, const struct import_key *k)
 {
     EVP_PKEY *mine = ephemeral_like(k->public_key);
-    uint8_t here[128], there[128];
+    uint8_t here[128], there[128] = {0};
     unsigned char *point = NULL;
     size_t n = sizeof(here);
     size_t pn = mine ? EVP_PKEY_get1_encoded_public_key(mine, &point) : 0;

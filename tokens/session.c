@@ -62,7 +62,7 @@ hold_note(struct hold *h, const char *call, CK_RV rv)
 enum session_state
 session_probe(struct hold *h, CK_SESSION_HANDLE s)
 {
-    CK_SESSION_INFO info;
+    CK_SESSION_INFO info = {0};
 
     if (QUIETLY(h, C_GetSessionInfo, s, &info) != CKR_OK)
         return SESSION_DEAD;

@@ -132,6 +132,38 @@ sign_pss(struct token *t, struct operation *op, const struct hash_row *hash)
     return sign_pss_evp(t, op, hash);
 }
 
+/* 0: its components are not shown. */
+static size_t
+signature_bytes(const struct token_identity *k)
+{
+    switch (k->type) {
+    case TOKEN_KEY_RSA:
+        return k->modulus_len;
+    case TOKEN_KEY_EC:
+        return 2 * (((size_t)k->bits + 7) / 8);
+    case TOKEN_KEY_ED25519:
+        return 64;
+    case TOKEN_KEY_X25519:
+    case TOKEN_KEY_UNKNOWN:
+        break;
+    }
+    return 0;
+}
+
+/* What a module says it has signed has the length of a signature, and it has
+ * written something. Whether it is one, only verifying it tells. */
+static enum tokens_err
+signature_check(enum tokens_err e, const struct operation *op, size_t bytes)
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; e == TOKENS_OK && i < op->out_len; i++)
+        any |= op->out[i];
+    if (e == TOKENS_OK && (any == 0 || (bytes > 0 && op->out_len != bytes)))
+        e = TOKENS_FAILED;
+    return e;
+}
+
 /* r and s side by side become an Ecdsa-Sig-Value (RFC 3279, 2.2.3). */
 static enum tokens_err
 ecdsa_encode(struct operation *op)
@@ -162,10 +194,10 @@ ecdsa_encode(struct operation *op)
 }
 
 static enum tokens_err
-sign_ecdsa(struct token *t, struct operation *op)
+sign_ecdsa(struct token *t, struct operation *op, size_t bytes)
 {
     op->mechanism.mechanism = CKM_ECDSA;
-    enum tokens_err e = operation_run(t, op);
+    enum tokens_err e = signature_check(operation_run(t, op), op, bytes);
     return e ? e : ecdsa_encode(op);
 }
 
@@ -201,14 +233,14 @@ sign_by_scheme(struct token *t, enum token_scheme scheme,
 {
     switch (scheme) {
     case TOKEN_RSA_PKCS1:
-        return sign_pkcs1(t, op, hash, bytes);
+        return signature_check(sign_pkcs1(t, op, hash, bytes), op, bytes);
     case TOKEN_RSA_PSS:
-        return sign_pss(t, op, hash);
+        return signature_check(sign_pss(t, op, hash), op, bytes);
     case TOKEN_ECDSA:
-        return sign_ecdsa(t, op);
+        return sign_ecdsa(t, op, bytes);
     case TOKEN_EDDSA:
         op->mechanism.mechanism = CKM_EDDSA;
-        return operation_run(t, op);
+        return signature_check(operation_run(t, op), op, bytes);
     case TOKEN_RSA_OAEP:
         break;
     }
@@ -243,7 +275,7 @@ token_sign(struct token *t, const uint8_t *id, size_t id_len,
         .out = signature,
         .room = sizeof(signature),
     };
-    e = sign_by_scheme(t, scheme, row, s->all[i].modulus_len, &op);
+    e = sign_by_scheme(t, scheme, row, signature_bytes(&s->all[i]), &op);
     if (e)
         return e;
     if (op.out_len > room)

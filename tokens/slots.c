@@ -1,46 +1,39 @@
 /* What a look at the slots means for the tokens. */
 #include "tokens/internal.h"
 
-static bool
-same_text(const unsigned char *a, const unsigned char *b, size_t n)
-{
-    return memcmp(a, b, n) == 0;
-}
-
 /* Identity is what a token says of itself, not its slot; one that was never
  * initialised says nothing, so it is its slot. */
 static bool
 same_token(struct token *t, const struct module *m, const struct slot_seen *s)
 {
-    struct token fresh = {0};
     bool blank = !(s->info.flags & CKF_TOKEN_INITIALIZED);
 
-    token_apply_info(&fresh, &s->info);
     if (blank || !t->info.initialized)
         return blank && !t->info.initialized && t->module == m &&
                t->slot == s->slot;
-    return same_text((void *)fresh.info.label, (void *)t->info.label,
-                     sizeof(t->info.label)) &&
-           memcmp(fresh.info.serial, t->info.serial, sizeof(t->info.serial)) ==
-               0 &&
-           strcmp(fresh.info.model, t->info.model) == 0 &&
-           strcmp(fresh.info.manufacturer, t->info.manufacturer) == 0;
+    return token_is_still(t, &s->info);
 }
 
 static struct token *
 find_or_add(struct token_store *store, struct module *m,
             const struct slot_seen *s)
 {
+    size_t known = 0, there = 0; /* of this module */
+
     for (size_t i = 0; i < store->token_count; i++) {
         struct token *t = store->tokens[i];
 
         pthread_mutex_lock(&t->mutex);
         bool same = same_token(t, m, s);
+        known += t->module == m;
+        there += t->module == m && t->info.present;
         pthread_mutex_unlock(&t->mutex);
         if (same)
             return t;
     }
-    if (store->token_count == LIMIT_TOKENS)
+    /* One module that tells of ever new ones leaves room to the others. */
+    if (store->token_count == LIMIT_TOKENS || known >= LIMIT_TOKENS / 2 ||
+        there >= LIMIT_MODULE_TOKENS)
         return NULL;
     struct token *t = token_new(store);
     if (t)

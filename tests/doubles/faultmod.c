@@ -15,6 +15,8 @@
  *     last-try                   the next wrong PIN would block every token
  *     low                        a wrong PIN was given to every token
  *     must-change                the PIN of every token must be changed
+ *     another                    every token has another serial number each
+ *                                time it is asked
  *     slots 100                  all slots have moved: ids are 100 higher
  *     hide 0x1                   the mechanism is not there: neither in
  *                                C_GetMechanismList nor where it is used
@@ -48,6 +50,7 @@
 #include "tests/doubles/faultmod.h"
 
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,7 +173,15 @@ slots_C_GetSlotInfo(CK_SLOT_ID id, CK_SLOT_INFO *info)
 static CK_RV
 slots_C_GetTokenInfo(CK_SLOT_ID id, CK_TOKEN_INFO *info)
 {
-    return fault_C_GetTokenInfo(slot_back(id), info);
+    static atomic_uint times;
+    CK_RV rv = fault_C_GetTokenInfo(slot_back(id), info);
+    char serial[24];
+
+    if (rv == CKR_OK && plan_state().another) {
+        snprintf(serial, sizeof(serial), "%016x", ++times);
+        memcpy(info->serialNumber, serial, sizeof(info->serialNumber));
+    }
+    return rv;
 }
 
 static CK_RV

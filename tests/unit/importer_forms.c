@@ -1,6 +1,21 @@
 /* Forms of PKCS#12 files that only some programs write. */
 #include "tests/unit/importer_seen.h"
 
+static int
+set_up(void **state)
+{
+    (void)state;
+    fixture_open();
+    fixture_run("openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 "
+                "-out rsa.key\n"
+                "openssl genpkey -algorithm EC -pkeyopt "
+                "ec_paramgen_curve:P-256 -out ec.key\n"
+                "openssl pkcs12 -export -nocerts -nomac -inkey ec.key "
+                "-passout pass:1234 -out nomac.p12");
+    p12_warm();
+    return 0;
+}
+
 static EVP_PKEY *
 load_key(const char *name)
 {
@@ -153,6 +168,20 @@ a_name_in_any_script_is_kept(void **state)
         assert_string_equal(read_named_key("1234", names[i]).label, names[i]);
 }
 
+static void
+a_long_name_is_cut_between_two_characters(void **state)
+{
+    char name[3 * LIMIT_LABEL_BYTES + 1] = "";
+    struct seen s;
+
+    (void)state;
+    for (size_t i = 0; i < LIMIT_LABEL_BYTES; i++)
+        memcpy(name + 3 * i, "\xe2\x82\xac", 3);
+    s = read_named_key("1234", name);
+    assert_int_equal(strlen(s.label), LIMIT_LABEL_BYTES / 3 * 3);
+    assert_memory_equal(s.label, name, strlen(s.label));
+}
+
 int
 main(void)
 {
@@ -162,6 +191,7 @@ main(void)
         cmocka_unit_test(an_algorithm_that_is_not_known_is_no_wrong_password),
         cmocka_unit_test(a_key_under_another_password_than_the_file_is_told),
         cmocka_unit_test(a_name_in_any_script_is_kept),
+        cmocka_unit_test(a_long_name_is_cut_between_two_characters),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -3,6 +3,16 @@
 
 #include <openssl/rand.h>
 
+static int
+set_up(void **state)
+{
+    (void)state;
+    fixture_open();
+    fixture_run(fixture_script);
+    p12_warm();
+    return 0;
+}
+
 static void
 a_modern_file_gives_its_key_and_chain(void **state)
 {

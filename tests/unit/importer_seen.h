@@ -17,16 +17,6 @@
 #include "tests/unit/keyholder_fixture.h"
 
 __attribute__((unused)) static int
-set_up(void **state)
-{
-    (void)state;
-    fixture_open();
-    fixture_run(fixture_script);
-    p12_warm();
-    return 0;
-}
-
-__attribute__((unused)) static int
 tear_down(void **state)
 {
     (void)state;

@@ -298,6 +298,87 @@ threads_share_a_token(void **state)
     }
 }
 
+static enum tokens_err
+sign_rsa(enum token_scheme scheme)
+{
+    uint8_t digest[32] = {0}, sig[TOKEN_SIGNATURE_BYTES];
+    size_t n = 0;
+
+    return token_sign(token, rsa.id, 20, scheme, TOKEN_HASH_SHA256, digest, 32,
+                      NULL, sig, sizeof(sig), &n);
+}
+
+/* CKR_OK, and the buffer as it was; or fewer bytes than a signature has. */
+static void
+what_was_not_signed_is_no_signature(void **state)
+{
+    static const char *const plans[] = {"C_Sign 0x0 1\n", "C_Sign =40 1\n",
+                                        "C_Sign =0 1\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+        faults(plans[i]);
+        assert_int_equal(sign_with(&ec, NULL), TOKENS_FAILED);
+        faults(plans[i]);
+        assert_int_equal(sign_rsa(TOKEN_RSA_PKCS1), TOKENS_FAILED);
+        faults(plans[i]);
+        assert_int_equal(sign_rsa(TOKEN_RSA_PSS), TOKENS_FAILED);
+    }
+    assert_int_equal(sign_rsa(TOKEN_RSA_PSS), TOKENS_OK);
+}
+
+static void
+a_trial_signature_is_not_read_beyond_its_room(void **state)
+{
+    struct soft_key fresh;
+    struct token_import *i = NULL;
+    bool already;
+
+    (void)state;
+    soft_ec(&fresh);
+    assert_int_equal(token_import_begin(token, &i), TOKENS_OK);
+    assert_int_equal(token_import_add_key(i, &fresh.parts, &already),
+                     TOKENS_OK);
+    faults("C_Sign =100000000 1\n");
+    assert_int_equal(token_import_prove(i), TOKENS_DIFFERENT);
+    token_import_drop(&i);
+    soft_drop(&fresh);
+}
+
+/* Cards that follow each other in a reader between two looks at it. */
+static void
+what_another_token_says_is_not_said_of_this_one(void **state)
+{
+    struct token_info before, after;
+
+    (void)state;
+    token_get_info(token, &before);
+    faults("another\n");
+    assert_int_equal(token_load_info(token, &after), TOKENS_REMOVED);
+    (void)token_login(token, (const uint8_t *)PIN, 6);
+    token_get_info(token, &after);
+    assert_string_equal(after.serial, before.serial);
+}
+
+/* Each look finds one more; the last of them leaves room to other modules. */
+static void
+a_module_does_not_fill_the_list_of_tokens(void **state)
+{
+    struct token *all[512];
+    size_t gone = 0;
+
+    (void)state;
+    faults("another\n");
+    for (int i = 0; i < 140; i++)
+        assert_int_equal(token_store_refresh(store, 5000), TOKENS_OK);
+    gone = token_store_list_gone(store, all, 512);
+    assert_in_range(gone, 100, 128);
+    faults("");
+    assert_int_equal(token_store_refresh(store, 5000), TOKENS_OK);
+    assert_int_equal(token_store_find(store, "one", &all[0]), TOKENS_OK);
+    assert_ptr_equal(all[0], token);
+}
+
 #define THEN_AGAIN(test) cmocka_unit_test_teardown(test, again)
 
 int
@@ -315,6 +396,10 @@ main(void)
         THEN_AGAIN(a_key_that_authenticates_each_time_asks_each_time),
         THEN_AGAIN(threads_share_a_token),
         THEN_AGAIN(a_slow_token_makes_others_busy_not_stuck),
+        THEN_AGAIN(what_was_not_signed_is_no_signature),
+        THEN_AGAIN(a_trial_signature_is_not_read_beyond_its_room),
+        THEN_AGAIN(what_another_token_says_is_not_said_of_this_one),
+        THEN_AGAIN(a_module_does_not_fill_the_list_of_tokens),
     };
 
     return cmocka_run_group_tests(tests, start, end);
