@@ -278,8 +278,9 @@ void token_forget_sessions(struct token *t);
  * own; H must be exclusive. */
 void sessions_close(struct hold *h);
 
-/* The token's flags as they are now (login.c). */
-void flags_reload(struct hold *h);
+/* The token's flags as they are now (login.c). False: it is another token
+ * that is in the slot now, which must not get a PIN of this one. */
+bool flags_reload(struct hold *h);
 
 /* Whether PIN may be given to the token at all: TOKENS_PIN_INVALID, or
  * TOKENS_ARGUMENT for none where the token has no pad (login.c). */

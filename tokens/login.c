@@ -33,17 +33,20 @@ auth_session(struct hold *h, CK_SESSION_HANDLE *out)
     return TOKENS_OK;
 }
 
-void
+bool
 flags_reload(struct hold *h)
 {
     CK_TOKEN_INFO ck = {0};
 
     if (QUIETLY(h, C_GetTokenInfo, h->slot, &ck) != CKR_OK)
-        return;
+        return true;
     pthread_mutex_lock(&h->token->mutex);
-    if (token_is_still(h->token, &ck))
+    bool still = token_is_still(h->token, &ck);
+    if (still)
         token_apply_info(h->token, &ck);
     pthread_mutex_unlock(&h->token->mutex);
+    h->bad = h->bad || !still;
+    return still;
 }
 
 /* Some cards report a wrong PIN as any failure; the session lives on. */
@@ -78,7 +81,7 @@ login_held(struct hold *h, const uint8_t *pin, size_t pin_len, bool *out_tried)
 
         if (!pin)
             hold_pad_end(h);
-        flags_reload(h);
+        (void)flags_reload(h);
         *out_tried = rv != CKR_USER_ALREADY_LOGGED_IN;
         if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN)
             return login_err(h, s, rv);
@@ -138,8 +141,11 @@ token_login_told(struct token *t, const uint8_t *pin, size_t pin_len,
     enum tokens_err e = hold_begin(t, true, &h);
     if (e)
         return e;
+    if (!flags_reload(&h))
+        e = TOKENS_REMOVED;
     token_get_info(t, &info);
-    e = pin_check(&info, pin, pin_len);
+    if (e == TOKENS_OK)
+        e = pin_check(&info, pin, pin_len);
     if (e == TOKENS_OK)
         e = login_held(&h, pin, pin_len, out_tried);
     hold_drop(&h);

@@ -34,7 +34,7 @@ change_held(struct hold *h, const uint8_t *old_pin, size_t old_len,
     CK_RV rv = CALL(h, C_SetPIN, h->session, (CK_UTF8CHAR *)old_pin, old_len,
                     (CK_UTF8CHAR *)pin, pin_len);
 
-    flags_reload(h);
+    (void)flags_reload(h);
     return rv == CKR_OK ? TOKENS_OK : change_err(h);
 }
 
@@ -46,11 +46,14 @@ hold_initialized(struct token *t, struct hold *h, struct token_info *out)
     enum tokens_err e = hold_begin(t, true, h);
     if (e)
         return e;
+    if (!flags_reload(h))
+        e = TOKENS_REMOVED;
     token_get_info(t, out);
-    if (out->initialized)
-        return TOKENS_OK;
-    hold_drop(h);
-    return TOKENS_UNINITIALIZED;
+    if (e == TOKENS_OK && !out->initialized)
+        e = TOKENS_UNINITIALIZED;
+    if (e)
+        hold_drop(h);
+    return e;
 }
 
 enum tokens_err
@@ -130,7 +133,7 @@ token_unblock_pin(struct token *t, const uint8_t *puk, size_t puk_len,
         sessions_close(&h);
         h.f->C_Logout(h.session);
         e = puk_set_pin(&h, h.session, puk, puk_len, pin, pin_len);
-        flags_reload(&h);
+        (void)flags_reload(&h);
     }
     hold_drop(&h);
     return e;

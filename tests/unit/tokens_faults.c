@@ -349,13 +349,19 @@ a_trial_signature_is_not_read_beyond_its_room(void **state)
 static void
 what_another_token_says_is_not_said_of_this_one(void **state)
 {
+    const uint8_t *pin = (const uint8_t *)PIN;
     struct token_info before, after;
 
     (void)state;
     token_get_info(token, &before);
     faults("another\n");
     assert_int_equal(token_load_info(token, &after), TOKENS_REMOVED);
-    (void)token_login(token, (const uint8_t *)PIN, 6);
+    fault_reset();
+    /* Nor does it get a PIN of this one. */
+    assert_int_equal(token_login(token, pin, 6), TOKENS_REMOVED);
+    assert_int_equal(token_change_pin(token, pin, 6, pin, 6), TOKENS_REMOVED);
+    assert_int_equal(token_unblock_pin(token, pin, 6, pin, 6), TOKENS_REMOVED);
+    assert_int_equal(fault_count("C_Login") + fault_count("C_SetPIN"), 0);
     token_get_info(token, &after);
     assert_string_equal(after.serial, before.serial);
 }
