@@ -125,8 +125,10 @@ add_detail(enum tokens_err e, struct problem *p)
     const char *name = tokens_rv_name(rv);
     bool is_said = e == TOKENS_FAILED || e == TOKENS_NO_PIN;
     const char *text = e == TOKENS_CANNOT ? what_it_lacks(tokens_last_call())
-                       : is_said          ? NULL
-                                          : tokens_err_text(e);
+                       : e == TOKENS_FAILED && !rv
+                           ? "its module gave no usable answer"
+                       : is_said ? NULL
+                                 : tokens_err_text(e);
     AUTO(buf) struct buf detail = {0};
 
     if (text)
