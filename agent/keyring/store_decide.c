@@ -214,9 +214,42 @@ store_pin(struct store *s, struct slice address, struct slice fingerprint,
     return e == ERR_OK ? pin(&d, &rows, p) : e;
 }
 
+/* A change of ROW was settled by pinning another one, and no word since was
+ * about this one. */
+static enum err
+settled_by_other(struct decision *d, const struct row *row, bool *out,
+                 struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(d->s, STATEMENT_IS_SETTLED);
+    int64_t one;
+
+    bind_folded(st, 1, d->address);
+    sqlite3_bind_int64(st, 2, row->id);
+    return store_number(d->s, st, out, &one, p);
+}
+
+/* No pin decides any more: what nobody said yes to has changed again. */
+static enum err
+reopen(struct decision *d, struct row_list *rows, struct problem *p)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < rows->n && e == ERR_OK; i++) {
+        struct row *row = &rows->item[i];
+        bool is = false;
+
+        if (row->before.person == 0)
+            e = settled_by_other(d, row, &is, p);
+        if (e == ERR_OK && is)
+            e = row_set(d, row, CONTACT_CHANGED, 0, 0, "reopened", p);
+    }
+    return e;
+}
+
 static enum err
 unpin(struct decision *d, struct row_list *rows, struct problem *p)
 {
+    uint32_t before = d->changed;
     enum err e = ERR_OK;
 
     for (size_t i = 0; i < rows->n && e == ERR_OK; i++) {
@@ -227,7 +260,7 @@ unpin(struct decision *d, struct row_list *rows, struct problem *p)
             (d->fingerprint.n == 0 || slice_equal(fingerprint, d->fingerprint)))
             e = row_set(d, row, row->before.state, 0, 0, "unpinned", p);
     }
-    return e;
+    return e == ERR_OK && d->changed > before ? reopen(d, rows, p) : e;
 }
 
 /* ---- blocking ----------------------------------------------------------- */
@@ -287,11 +320,16 @@ static enum err
 block(struct decision *d, struct row_list *rows, struct problem *p)
 {
     struct row *chosen = row_find(rows, d->fingerprint);
+    enum err e;
 
     if (d->fingerprint.n == 0)
         return address_block(d, true, p);
-    return chosen ? certificate_block(d, chosen, true, p)
-                  : fail(p, ERR_NO_CONTACT, NULL);
+    if (!chosen)
+        return fail(p, ERR_NO_CONTACT, NULL);
+    e = certificate_block(d, chosen, true, p);
+    return e == ERR_OK && chosen->before.person == CONTACT_PINNED
+               ? reopen(d, rows, p)
+               : e;
 }
 
 static enum err

@@ -134,6 +134,11 @@
     X(BLOCK, "INSERT OR IGNORE INTO blocked(address_key, time) VALUES(?1,?2)") \
     X(UNBLOCK, "DELETE FROM blocked WHERE address_key = ?1")                   \
     X(IS_BLOCKED, "SELECT 1 FROM blocked WHERE address_key = ?1")              \
+    X(IS_SETTLED,                                                              \
+      "SELECT 1 FROM event AS e WHERE e.address_key = ?1 AND e.contact = ?2"   \
+      " AND e.what = 'settled' AND e.before_state = 3 AND e.undone = 0"        \
+      " AND NOT EXISTS (SELECT 1 FROM event AS l WHERE l.address_key = ?1"     \
+      " AND l.contact = ?2 AND l.what = 'pinned' AND l.id > e.id)")            \
     X(CERTIFICATE_BLOCKED, "SELECT 1 FROM contact c JOIN certificate k"        \
                            " ON k.id = c.certificate WHERE k.fingerprint = ?1" \
                            " AND c.person = 4 AND c.removed = 0 LIMIT 1")      \

@@ -25,6 +25,7 @@ sentence_of(const char *what)
                 {"preferred", "named to encrypt to"},
                 {"vouched", "from now on by your word"},
                 {"settled", "decided by a pin"},
+                {"reopened", "changed again, that pin is gone"},
                 {"undone", "taken back"}};
 
     for (size_t i = 0; i < ARRAY_COUNT(list); i++)

@@ -210,6 +210,17 @@ the_pinned_one_is_used_and_the_blocked_one_is_not(void **state)
     assert_int_equal(change(old, CHANGE_PIN), ERR_OK);
     assert_int_equal(first_state(), CONTACT_PINNED);
     assert_true(slice_equal(recipient(ALICE).certificate, alice.der));
+    /* What the pin was against is not agreed to when the pin goes. */
+    assert_int_equal(change(old, CHANGE_UNPIN), ERR_OK);
+    assert_true(recipient(ALICE).changed);
+    assert_int_equal(change(old, CHANGE_PIN), ERR_OK);
+    assert_false(recipient(ALICE).changed);
+    assert_int_equal(change(old, CHANGE_BLOCK), ERR_OK);
+    assert_true(slice_equal(recipient(ALICE).certificate, newer.der));
+    assert_true(recipient(ALICE).changed);
+    assert_int_equal(change(old, CHANGE_UNBLOCK), ERR_OK);
+    assert_int_equal(change(old, CHANGE_PIN), ERR_OK);
+    assert_false(recipient(ALICE).changed);
     assert_int_equal(ask(MSG_CONTACT_UNDO, &undo, &list), ERR_NOT_ALLOWED);
     session_new(VERB_MANAGE, RIGHT_MANAGE);
     assert_int_equal(ask(MSG_CONTACT_UNDO, &undo, &list), ERR_OK);
