@@ -118,7 +118,7 @@ static const int calls_of_keyring[] = {
     SCMP_SYS(getcwd),     SCMP_SYS(geteuid),    SCMP_SYS(getuid),
     SCMP_SYS(readlink),   SCMP_SYS(readlinkat), SCMP_SYS(flock),
     SCMP_SYS(getdents64), SCMP_SYS(statfs),     SCMP_SYS(fstatfs),
-    SCMP_SYS(sync_file_range),
+    SCMP_SYS(sync_file_range), SCMP_SYS(link),
 };
 
 static const int calls_of_watcher[] = {

@@ -59,7 +59,7 @@ copy_open(struct backup *b, struct problem *p)
 
     if (e != ERR_OK)
         return e;
-    (void)unlink(name);
+    store_file_clear(name);
     if (sqlite3_open_v2(name, &b->to,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                             SQLITE_OPEN_NOMUTEX,

@@ -42,6 +42,19 @@ store_name_new(const struct store *s, const char *what)
     }
 }
 
+void
+store_file_clear(const char *name)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(endings); i++) {
+        AUTO(buf) struct buf one = {0};
+
+        buf_addf(&one, "%s%s", name, endings[i]);
+        (void)unlink(buf_text(&one));
+    }
+}
+
 /* ---- within SQLite ------------------------------------------------------ */
 
 static enum err
@@ -71,7 +84,7 @@ copy_to(struct store *s, const char *name, struct problem *p)
 
     if (e != ERR_OK)
         return e;
-    (void)unlink(half);
+    store_file_clear(half);
     if (sqlite3_open_v2(half, &to,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                             SQLITE_OPEN_NOMUTEX,
@@ -84,7 +97,7 @@ copy_to(struct store *s, const char *name, struct problem *p)
     if (e == ERR_OK && rename(half, name) != 0)
         e = fail(p, ERR_STORE, "%s: %s", name, strerror(errno));
     if (e != ERR_OK)
-        (void)unlink(half);
+        store_file_clear(half);
     return e;
 }
 
@@ -129,7 +142,7 @@ receive(int from, const char *name, struct problem *p)
     AUTO(fd) int to = -1;
     enum err e;
 
-    (void)unlink(name);
+    store_file_clear(name);
     to = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (to < 0)
         return fail(p, ERR_STORE, "%s: %s", name, strerror(errno));
@@ -160,7 +173,9 @@ candidate_check(const char *name, struct store_counts *out, struct problem *p)
     return e;
 }
 
-/* The files that SQLite keeps beside a database follow it, or go. */
+/* The files that SQLite keeps beside a database follow it, or go. The file has
+ * both names until another takes the first one: at no moment is there none,
+ * which would be taken for a keyring that nobody has begun yet. */
 static enum err
 set_aside(struct store *s, const char *name, struct problem *p)
 {
@@ -168,7 +183,8 @@ set_aside(struct store *s, const char *name, struct problem *p)
 
     buf_addf(&from, "%s-wal", s->path);
     buf_addf(&to, "%s-wal", name);
-    if (rename(s->path, name) != 0 && errno != ENOENT)
+    if (link(s->path, name) != 0 && rename(s->path, name) != 0 &&
+        errno != ENOENT)
         return fail(p, ERR_STORE, "%s: %s", name, strerror(errno));
     if (rename(buf_text(&from), buf_text(&to)) != 0 && errno != ENOENT)
         return fail(p, ERR_STORE, "%s: %s", buf_text(&to), strerror(errno));
@@ -237,6 +253,6 @@ store_restore(struct store *s, int from, struct store_counts *out, char **aside,
         e = store_check(s, &ignored) == ERR_OK
                 ? replace_working(s, name, aside, p)
                 : replace_damaged(s, name, aside, p);
-    (void)unlink(name);
+    store_file_clear(name);
     return e;
 }

@@ -351,6 +351,9 @@ MUST_USE enum err store_folder_lock(const struct store *s, int *out,
                                     struct problem *p);
 /* The store's path with ".WHAT" behind it. Gives. */
 char *store_name_beside(const struct store *s, const char *what);
+/* Removes the database NAME with what SQLite keeps beside one: what a kill left
+ * there would be taken for a part of the next of that name. */
+void store_file_clear(const char *name);
 /* For AUTO(name). */
 void name_drop(char **name);
 

@@ -124,12 +124,12 @@ store_make(struct store *s)
         return store_fault_set(s, p.detail);
     if (!is_absent(s))
         return true; /* another agent was faster */
-    (void)unlink(half);
+    store_file_clear(half);
     if (schema_write(s, half) && leftovers_remove(s) &&
         rename(half, s->path) == 0 && fsync(folder) == 0)
         return true;
     if (!s->fault[0])
         store_fault_set(s, strerror(errno));
-    (void)unlink(half);
+    store_file_clear(half);
     return false;
 }

@@ -224,6 +224,44 @@ what_is_no_copy_replaces_nothing(void **state)
     store_drop(&s);
 }
 
+/* What a killed restore left, whose log deletes everything. */
+static void
+what_a_kill_left_is_no_part_of_a_copy(void **state)
+{
+    struct store *s = store_open(path);
+    char copy[128], twin[128], log[160], left[160], bytes[65536];
+    sqlite3 *db;
+    ssize_t n;
+    int fd;
+
+    (void)state;
+    snprintf(copy, sizeof(copy), "%s/copy", folder);
+    snprintf(twin, sizeof(twin), "%s/twin", folder);
+    snprintf(log, sizeof(log), "%s-wal", twin);
+    snprintf(left, sizeof(left), "%s.restoring-wal", path);
+    learn_many(s, 50);
+    back_up(s, copy);
+    back_up(s, twin);
+    assert_int_equal(sqlite3_open(twin, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "PRAGMA journal_mode = WAL;"
+                                  "DELETE FROM contact;",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    fd = open(log, O_RDONLY);
+    n = read(fd, bytes, sizeof(bytes));
+    assert_in_range(n, 1, sizeof(bytes) - 1);
+    close(fd);
+    fd = open(left, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd_write_all(fd, bytes, (size_t)n));
+    close(fd);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(restore_from(s, copy), ERR_OK);
+    assert_int_equal(contacts_in(s), 50);
+    assert_int_equal(files_with("restoring"), 0);
+    store_drop(&s);
+}
+
 static void
 a_damaged_file_is_set_aside_by_a_copy(void **state)
 {
@@ -490,6 +528,7 @@ main(void)
         T(a_new_file_leaves_no_copy),
         T(what_was_backed_up_can_be_restored),
         T(what_is_no_copy_replaces_nothing),
+        T(what_a_kill_left_is_no_part_of_a_copy),
         T(a_damaged_file_is_set_aside_by_a_copy),
         T(a_backup_is_of_the_moment_it_began),
         T(a_backup_that_has_no_room_leaves_nothing),
