@@ -40,13 +40,14 @@ world_end() {
 # it has forgotten for one that still runs.
 pause() { read -r -t "$1" <>"$WORLD/pause" || :; }
 
-# Waits until CONDITION (a command) holds, at most 20 seconds.
+# Waits until CONDITION (a command) holds, at most 25 seconds and as long as it
+# takes to ask: what does not hold soon is asked less often.
 wait_until() {
-    local tries=400
+    local tries=0
     until "$@" 2>/dev/null; do
-        tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || return 1
-        pause 0.05
+        tries=$((tries + 1))
+        [ "$tries" -lt 140 ] || return 1
+        if [ "$tries" -le 20 ]; then pause 0.05; else pause 0.2; fi
     done
 }
 
@@ -176,7 +177,13 @@ as() (
     exec "$@"
 )
 
-agent_ready() { grep -q 'ready' "$WORLD/$1/agent.log"; }
+agent_ready() {
+    local line
+    while read -r line; do
+        case $line in *ready*) return ;; esac
+    done <"$WORLD/$1/agent.log"
+    return 1
+}
 
 agent_start() {
     : >"$WORLD/$1/agent.log"
