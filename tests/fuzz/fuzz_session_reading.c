@@ -35,16 +35,21 @@ try_encode(enum message m, const void *request)
     return ERR_OK;
 }
 
-/* The content-encryption key is zero, or there is trouble with the token. */
+/* The content-encryption key is zero, or there is trouble with the token; none
+ * that was there before is away. */
 enum err
 keyholder_call(struct request *r, enum message m, const void *request,
                const int *fds, int fd_count, void *reply)
 {
     (void)fds;
-    REQUIRE(fd_count == 0 &&
-            (m == MSG_UNWRAP || m == MSG_AGREE || m == MSG_DECRYPTED));
+    REQUIRE(fd_count == 0 && (m == MSG_UNWRAP || m == MSG_AGREE ||
+                              m == MSG_DECRYPTED || m == MSG_KEYS_AWAY));
     if (m == MSG_DECRYPTED)
         return ERR_OK;
+    if (m == MSG_KEYS_AWAY) {
+        *(struct list_reply *)reply = (struct list_reply){0};
+        return ERR_OK;
+    }
     if (try_encode(m, request) == ERR_OK && (answers & 0xff) == 0xff)
         return fail(&r->problem, ERR_TOKEN_REMOVED, NULL);
     if (m == MSG_UNWRAP) {
