@@ -12,7 +12,7 @@
 #include "agent/base/secret.h"
 
 #define NAME_BYTES        32
-#define PROGRAM            "smime-gpgsm"
+#define PROGRAM           "smime-gpgsm"
 #define STARTER           "_assuan_pipe_connect_pid="
 #define ENVIRONMENT_BYTES (256U << 10)
 

@@ -18,16 +18,6 @@ is_ascii(struct slice s)
     return true;
 }
 
-static struct slice
-trim(struct slice s)
-{
-    while (s.n > 0 && is_white(s.p[0]))
-        s = slice_of(s.p + 1, s.n - 1);
-    while (s.n > 0 && is_white(s.p[s.n - 1]))
-        s.n--;
-    return s;
-}
-
 /* ---- RFC 2047 ----------------------------------------------------------- */
 
 static void
@@ -168,7 +158,7 @@ take_segment(struct slice *rest)
     }
     *rest = s.n < rest->n ? slice_of(rest->p + s.n + 1, rest->n - s.n - 1)
                           : slice_of(NULL, 0);
-    return trim(s);
+    return trimmed(s);
 }
 
 static struct slice
@@ -246,7 +236,7 @@ extended_add(struct slice segment, struct buf *out)
     bool quoted;
 
     value =
-        at ? trim(slice_of(at + 1, (size_t)(segment.p + segment.n - at) - 1))
+        at ? trimmed(slice_of(at + 1, (size_t)(segment.p + segment.n - at) - 1))
            : slice_of(NULL, 0);
     quoted = value.n > 0 && value.p[0] == '"';
     for (size_t i = quoted; i < value.n; i++) {

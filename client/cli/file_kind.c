@@ -315,19 +315,29 @@ file_want(const char *path, int fd, bool crl)
                        s.n == 0 ? "is empty, not" : "does not hold", wanted);
 }
 
-/* One that holds a certificate too is read for it. */
-int
-file_want_contact(const char *path, int fd)
+/* What FD begins with, where one that holds a certificate too is one; false
+ * when nobody can look at it beforehand. */
+static bool
+kind_seen(int fd, enum kind *out)
 {
     AUTO(buf) struct buf bytes = {0};
     struct slice s;
-    enum kind k;
     bool whole;
 
     if (!look(fd, &bytes, &whole))
-        return EXIT_DONE;
+        return false;
     s = buf_slice(&bytes);
-    k = is_der(s) ? kind_of_der(s) : kind_of_pem(s, KIND_CERTIFICATE);
+    *out = is_der(s) ? kind_of_der(s) : kind_of_pem(s, KIND_CERTIFICATE);
+    return true;
+}
+
+int
+file_want_contact(const char *path, int fd)
+{
+    enum kind k;
+
+    if (!kind_seen(fd, &k))
+        return EXIT_DONE;
     if (k != KIND_KEY && k != KIND_REQUEST && k != KIND_PUBLIC_KEY &&
         k != KIND_CRL)
         return EXIT_DONE;
@@ -340,15 +350,10 @@ file_want_contact(const char *path, int fd)
 int
 file_want_issued(const char *path, int fd)
 {
-    AUTO(buf) struct buf bytes = {0};
-    struct slice s;
     enum kind k;
-    bool whole;
 
-    if (!look(fd, &bytes, &whole))
+    if (!kind_seen(fd, &k))
         return EXIT_DONE;
-    s = buf_slice(&bytes);
-    k = is_der(s) ? kind_of_der(s) : kind_of_pem(s, KIND_CERTIFICATE);
     if (k == KIND_CERTIFICATE || k == KIND_P7 || k == KIND_UNKNOWN)
         return EXIT_DONE;
     return say(path, k, "the certificate that a CA issued",
