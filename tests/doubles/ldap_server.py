@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """An LDAP server that does what no server should: a port for each way.
 
-Prints "NAME PORT" for each, then serves until it is killed. Each way is a
-function below that gets the connection and the number of the search request.
+Prints "NAME PORT" for each, and one "named": it takes the way that is named
+before the @ of the address it is asked for. Then serves until it is killed;
+SIGUSR1 ends the connections of those who hear nothing. Each way is a function
+below that gets the connection and the number of the search request.
 """
+import re
+import signal
 import socket
 import sys
 import threading
@@ -37,14 +41,26 @@ def certificate():
         return file.read()
 
 
+unanswered = []
+
+
 def silent(conn, number):
+    unanswered.append(conn)
     wait_gone(conn)
+
+
+def hang_up(*_):
+    for conn in unanswered:
+        try:
+            conn.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
 
 def slow(conn, number):
     for byte in entry(number, [certificate()]) + done(number):
         conn.send(bytes([byte]))
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def half(conn, number):
@@ -137,24 +153,35 @@ def request_of(request):
 
 def talk(way, conn):
     try:
-        number, op = request_of(conn.recv(4096))
+        request = conn.recv(4096)
+        number, op = request_of(request)
         if op == 0x60:  # a bind comes first, where there is one
             conn.send(message(number, 0x61, ber(10, b"\0") + ber(4, b"") + ber(4, b"")))
-            number, op = request_of(conn.recv(4096))
+            request = conn.recv(4096)
+            number, op = request_of(request)
         if op:
-            way(conn, number)
+            (way or way_named_in(request))(conn, number)
     except OSError:
         pass
     conn.close()
 
 
-for way in (silent, slow, half, no_end, error_at_the_end, garbage, huge, other_ids,
-            referral, strange_text, many_entries, junk_values, modify_unanswered,
-            modify_dies, good):
+WAYS = (silent, slow, half, no_end, error_at_the_end, garbage, huge, other_ids,
+        referral, strange_text, many_entries, junk_values, modify_unanswered,
+        modify_dies, good)
+
+
+def way_named_in(request):
+    name = re.search(rb"(\w+)@", request).group(1).decode()
+    return next(way for way in WAYS if way.__name__ == name)
+
+
+signal.signal(signal.SIGUSR1, hang_up)
+for way in WAYS + (None,):
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(32)
     threading.Thread(target=serve, args=(way, listening), daemon=True).start()
-    print(way.__name__, listening.getsockname()[1], flush=True)
+    print(way.__name__ if way else "named", listening.getsockname()[1], flush=True)
 while True:
-    time.sleep(60)
+    signal.pause()

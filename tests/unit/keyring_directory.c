@@ -40,7 +40,7 @@ static void
 give(enum directory_state state, bool with_fetcher)
 {
     struct fetcher f = {
-        .ticket = d.fetch.ticket, .state = state, .timeout_s = 5};
+        .ticket = d.fetch.ticket, .state = state, .timeout_s = 60};
     struct served s = {.self = PROCESS_FETCHER};
     union any_record request;
     enum message m = MSG_NONE;

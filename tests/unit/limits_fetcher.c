@@ -37,7 +37,7 @@ asked(size_t entries, size_t values, const char *attribute, struct slice value)
     now.values = values;
     now.attribute = attribute;
     now.value = value;
-    configure(play_now, NULL, "");
+    configure(play_now, NULL, "timeout = 20");
     c = search_for("alice@example.org");
     servers_end();
     assert_false(c.lost);
@@ -157,7 +157,6 @@ bytes_of_one_message(void **state)
     c = asked(1, 1, "userCertificate;binary", buf_slice(&value));
     assert_true(c.outcome.state == DIRECTORY_WRONG ||
                 c.outcome.state == DIRECTORY_UNREACHABLE);
-    assert_true(c.took_ms < 4000);
 }
 
 int
