@@ -350,6 +350,47 @@ is_address_field(struct slice name)
     return is_named(name, names);
 }
 
+static bool
+is_typed_field(struct slice name)
+{
+    return slice_is_nocase(name, "Content-Type") ||
+           slice_is_nocase(name, "Content-Disposition");
+}
+
+/* What OF says in ASCII is in OTHER too. A file's name makes no structure. */
+static bool
+says_all_of(const struct content_type *other, const struct content_type *of)
+{
+    for (size_t i = 0; i < of->count; i++) {
+        const char *name = of->parameters[i].name;
+        const char *value = of->parameters[i].value;
+        const char *found = content_type_find(other, name);
+
+        if (is_ascii(slice_text(name)) && is_ascii(slice_text(value)) &&
+            strcmp(name, "name") != 0 && strcmp(name, "filename") != 0 &&
+            !(found && strcmp(found, value) == 0))
+            return false;
+    }
+    return strcmp(other->type, of->type) == 0;
+}
+
+/* Readers that pass over what is broken find parameters inside the value of
+ * another one, where they are none any more once that is encoded: a boundary
+ * too. */
+static bool
+reads_the_same(struct slice before, struct slice after)
+{
+    struct content_type *old = mem_new(sizeof(*old));
+    struct content_type *new = mem_new(sizeof(*new));
+    bool same = content_type_parse(before, old) &&
+                content_type_parse(after, new) && says_all_of(old, new) &&
+                says_all_of(new, old);
+
+    free(old);
+    free(new);
+    return same;
+}
+
 bool
 safe_field_add(const struct header_field *f, struct buf *out)
 {
@@ -362,8 +403,7 @@ safe_field_add(const struct header_field *f, struct buf *out)
     if (is_ascii(f->whole))
         return field_add(f, out);
     header_unfold(f->value, &text);
-    if (slice_is_nocase(f->name, "Content-Type") ||
-        slice_is_nocase(f->name, "Content-Disposition"))
+    if (is_typed_field(f->name))
         parameters_copy(f->value, none, &value);
     else if (is_address_field(f->name))
         (void)mailboxes_add(f->value, &value);
@@ -372,7 +412,9 @@ safe_field_add(const struct header_field *f, struct buf *out)
     buf_addf(&whole, "%.*s: ", (int)f->name.n, (const char *)f->name.p);
     buf_add_slice(&whole, buf_slice(&value));
     (void)lines_add(buf_slice(&whole), &written);
-    if (value.len == 0 || !lines_are_safe(buf_slice(&written), NULL)) {
+    if (value.len == 0 || !lines_are_safe(buf_slice(&written), NULL) ||
+        (is_typed_field(f->name) &&
+         !reads_the_same(f->value, buf_slice(&value)))) {
         (void)field_add(f, out);
         return false;
     }

@@ -137,6 +137,21 @@ what_can_be_no_parameter_goes_and_no_blank_line_stays(void **state)
                  "Content-Type: \xc3\xa4/b; c=d\r\n", false);
 }
 
+/* A ";" is missing: for readers the boundary is a parameter all the same. */
+static void
+a_type_that_would_be_read_otherwise_stays_and_is_told(void **state)
+{
+    (void)state;
+    assert_field("Content-Type: a/b; x=\001y: \xe4\r\r\n boundary=d\n",
+                 "Content-Type: a/b; x=\001y: \xe4\r\n boundary=d\r\n", false);
+    assert_field("Content-Type: a/b; name=\xe4 boundary=d\n",
+                 "Content-Type: a/b; name=\xe4 boundary=d\r\n", false);
+    assert_field("Content-Type: a/b; name=a \xe4.txt; boundary=d\n",
+                 "Content-Type: a/b;\r\n name*=iso-8859-1''a%20%E4.txt;\r\n"
+                 " boundary=d\r\n",
+                 true);
+}
+
 /* Three times as long as it was, and nowhere to be folded. */
 static void
 a_parameter_that_gets_too_long_stays_and_is_told(void **state)
@@ -178,6 +193,7 @@ main(void)
         cmocka_unit_test(an_address_beyond_ascii_stays_and_is_told),
         cmocka_unit_test(parameters_beyond_ascii_become_extended),
         cmocka_unit_test(what_can_be_no_parameter_goes_and_no_blank_line_stays),
+        cmocka_unit_test(a_type_that_would_be_read_otherwise_stays_and_is_told),
         cmocka_unit_test(a_parameter_that_gets_too_long_stays_and_is_told),
         cmocka_unit_test(named_parameters_are_left_out)};
 
