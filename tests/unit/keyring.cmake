@@ -1,5 +1,5 @@
 # Certificates and evidence made in a test.
-add_library(smime-test-make STATIC validator_make.c)
+add_library(smime-test-make STATIC validator_make.c validator_make_request.c)
 target_include_directories(smime-test-make
                            PUBLIC ${CMAKE_SOURCE_DIR}/tests/unit)
 target_link_libraries(smime-test-make PUBLIC smime-cms smime-wire smime-base)
@@ -10,6 +10,8 @@ smime_unit_test(validator_trust smime-validator-lib smime-test-make)
 smime_unit_test(validator_pkits smime-validator-lib)
 smime_unit_test(validator_lent smime-validator-lib smime-test-make)
 smime_unit_test(validator_stored smime-validator-lib smime-test-make)
+smime_unit_test(validator_crls smime-validator-lib smime-test-make)
+smime_unit_test(validator_indirect smime-validator-lib smime-test-make)
 smime_unit_test(validator_bounds smime-validator-lib smime-test-make)
 smime_unit_test(limits_validator smime-validator-lib smime-test-make)
 smime_unit_test(validator_check smime-validator-lib smime-test-make)
