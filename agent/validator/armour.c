@@ -50,14 +50,10 @@ der_next(struct armour_reader *r, struct slice *out)
 static bool
 is_wanted(enum armoured want, const char *name)
 {
-    switch (want) {
-    case ARMOURED_CERTIFICATE:
-        return strcmp(name, PEM_STRING_X509) == 0 ||
-               strcmp(name, PEM_STRING_X509_OLD) == 0;
-    case ARMOURED_CRL:
-        return strcmp(name, PEM_STRING_X509_CRL) == 0;
-    }
-    return false;
+    if (want == ARMOURED_CRL && strcmp(name, PEM_STRING_X509_CRL) == 0)
+        return true;
+    return strcmp(name, PEM_STRING_X509) == 0 ||
+           strcmp(name, PEM_STRING_X509_OLD) == 0;
 }
 
 /* One block at the front of REST; *taken: its bytes. */

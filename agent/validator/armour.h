@@ -9,7 +9,10 @@
 #include "agent/base/err.h"
 #include "agent/base/mem.h"
 
-enum armoured { ARMOURED_CERTIFICATE, ARMOURED_CRL };
+enum armoured {
+    ARMOURED_CERTIFICATE,
+    ARMOURED_CRL /* and certificates beside it, of whoever issued it */
+};
 
 struct armour_reader {
     struct slice rest;

@@ -273,6 +273,18 @@ static STACK_OF(X509) * stack_of(const struct chain_question *q)
     return s;
 }
 
+/* Of whoever issued a CRL in the place of another; trusted no more than what a
+ * message brings. */
+static void
+crl_issuers_add(const struct chain_question *q, STACK_OF(X509) * untrusted)
+{
+    for (int i = 0; i < sk_X509_num(q->crl_issuers); i++)
+        if (sk_X509_push(untrusted, sk_X509_value(q->crl_issuers, i)) == 0)
+            abort();
+    if (q->stored)
+        crls_issuers(q->stored, untrusted);
+}
+
 /* What is found on the path that libcrypto does not object to. */
 static void
 judge_found(const struct anchors *a, const struct chain_question *q,
@@ -394,6 +406,8 @@ judge_bounded(struct chains *c, const struct anchors *a,
     }
     untrusted = stack_of(q);
     crls = crls_select(q->stored, q->crls, q->leaf->x509, untrusted);
+    if (crls)
+        crl_issuers_add(q, untrusted);
     v = build(a, q, untrusted, crls, path);
     if (memorable)
         remember(r, key, q, crls, &v);

@@ -39,13 +39,14 @@ void chains_drop(struct chains **c);
 
 struct chain_question {
     struct cert *leaf;
-    struct cert *const *others; /* may hold LEAF itself and NULLs */
-    size_t n;                   /* at most LIMIT_INTERMEDIATES */
-    int64_t at;                 /* seconds since 1970 */
-    bool any_purpose;           /* issuers need not be for mail */
-    int64_t fresh_at;           /* as in struct path_question */
-    STACK_OF(X509_CRL) * crls;  /* of this request; may be NULL */
-    const struct crls *stored;  /* those that stay; may be NULL */
+    struct cert *const *others;   /* may hold LEAF itself and NULLs */
+    size_t n;                     /* at most LIMIT_INTERMEDIATES */
+    int64_t at;                   /* seconds since 1970 */
+    bool any_purpose;             /* issuers need not be for mail */
+    int64_t fresh_at;             /* as in struct path_question */
+    STACK_OF(X509_CRL) * crls;    /* of this request; may be NULL */
+    STACK_OF(X509) * crl_issuers; /* beside those; may be NULL */
+    const struct crls *stored;    /* those that stay; may be NULL */
     bool crls_required;
     const struct path_policy *policy;
 };

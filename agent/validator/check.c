@@ -129,13 +129,15 @@ static void
 leaf_judge(struct checking *c, const struct path_policy *policy)
 {
     const struct anchors *a = validator_anchors(c->v, c->q->trust);
-    STACK_OF(X509_CRL) *given = c->q->trust ? c->v->trust.crls : NULL;
+    const struct trust *lent = c->q->trust ? &c->v->trust : NULL;
+    STACK_OF(X509_CRL) *given = lent ? lent->crls : NULL;
     struct chain_question q = {.leaf = c->certs[0],
                                .others = c->certs,
                                .n = c->count,
                                .at = c->now,
                                .any_purpose = c->q->purpose == PURPOSE_ANY,
                                .crls = given,
+                               .crl_issuers = lent ? lent->crl_issuers : NULL,
                                .stored = c->v->crls,
                                .crls_required = given != NULL,
                                .policy = policy};

@@ -6,6 +6,7 @@
 #include "agent/base/fd.h"
 #include "agent/base/log.h"
 #include "agent/validator/armour.h"
+#include "agent/validator/bounds.h"
 #include "agent/validator/certs.h"
 
 static const char *const endings[] = {".crl", ".pem", NULL};
@@ -15,7 +16,8 @@ struct crl_file {
     char *path;
     uint64_t look;
     size_t bytes;
-    size_t first, count; /* in the list */
+    size_t first, count;      /* in the list */
+    STACK_OF(X509) * issuers; /* NULL: none */
 };
 
 struct crls {
@@ -25,6 +27,7 @@ struct crls {
     struct crl_file *file;
     size_t files;
     size_t bytes;
+    size_t issuers; /* of all files */
     struct faulty_list faulty;
     uint64_t generation;
     uint64_t seen; /* what the folders looked like */
@@ -54,6 +57,49 @@ crl_is_indirect(const X509_CRL *crl)
 
     ISSUING_DIST_POINT_free(p);
     return indirect;
+}
+
+bool
+crl_or_issuer_read(struct slice der, X509_CRL **out_crl, X509 **out_issuer)
+{
+    const unsigned char *p = der.p, *end = der.p + der.n;
+    X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)der.n);
+    X509 *issuer = NULL;
+
+    if (crl && p == end) {
+        ERR_clear_error();
+        *out_crl = crl;
+        return true;
+    }
+    X509_CRL_free(crl);
+    p = der.p;
+    if (der.n <= LIMIT_CERT_BYTES)
+        issuer = d2i_X509(NULL, &p, (long)der.n);
+    if (!issuer || p != end ||
+        !cert_is_bounded(issuer, X509_get0_pubkey(issuer))) {
+        X509_free(issuer);
+        issuer = NULL;
+    }
+    ERR_clear_error();
+    if (issuer)
+        *out_issuer = issuer;
+    return issuer != NULL;
+}
+
+/* Takes X. False when there are too many. */
+static bool
+issuer_push(struct crls *c, X509 *x, struct crl_file *f)
+{
+    if (c->issuers == LIMIT_CRL_ISSUERS) {
+        X509_free(x);
+        return false;
+    }
+    if (!f->issuers)
+        f->issuers = sk_X509_new_null();
+    if (!f->issuers || sk_X509_push(f->issuers, x) == 0)
+        abort();
+    c->issuers++;
+    return true;
 }
 
 /* Takes CRL. False when there are too many. */
@@ -86,7 +132,8 @@ crl_push(struct crls *c, X509_CRL *crl, const char *source)
 
 /* What is wrong with the file, or NULL. */
 static const char *
-bytes_load(struct crls *c, const char *path, struct slice bytes)
+bytes_load(struct crls *c, const char *path, struct slice bytes,
+           struct crl_file *f)
 {
     AUTO(armour) struct armour_reader r = {0};
     struct slice der;
@@ -94,19 +141,18 @@ bytes_load(struct crls *c, const char *path, struct slice bytes)
 
     armour_init(&r, ARMOURED_CRL, bytes);
     while (armour_next(&r, &der)) {
-        const unsigned char *p = der.p;
-        X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)der.n);
+        X509_CRL *crl = NULL;
+        X509 *issuer = NULL;
 
-        if (!crl || p != der.p + der.n) {
-            X509_CRL_free(crl);
+        if (!crl_or_issuer_read(der, &crl, &issuer))
             bad++;
-        } else if (!crl_push(c, crl, path)) {
+        else if (crl && !crl_push(c, crl, path))
             return "there are more CRLs than are kept";
-        } else {
+        else if (issuer && !issuer_push(c, issuer, f))
+            return "there are more certificates beside CRLs than are kept";
+        else
             found++;
-        }
     }
-    ERR_clear_error();
     if (found == 0)
         return "no CRL can be read in it";
     return bad > 0 || r.broken ? "a part of it cannot be read" : NULL;
@@ -130,7 +176,7 @@ file_load(struct crls *c, const char *path, uint64_t look)
         faulty_add(&c->faulty, path, "there are more CRLs than are kept");
         return;
     }
-    why = bytes_load(c, path, buf_slice(&bytes));
+    why = bytes_load(c, path, buf_slice(&bytes), &f);
     if (why)
         faulty_add(&c->faulty, path, why);
     f.bytes = bytes.len;
@@ -167,6 +213,12 @@ is_faulty(const struct faulty_list *l, const char *path)
     return false;
 }
 
+static size_t
+issuers_of(const struct crl_file *f)
+{
+    return f->issuers ? (size_t)sk_X509_num(f->issuers) : 0;
+}
+
 /* Parsing is dear: a file that stayed the same keeps what it gave. */
 static void
 file_visit(void *ctx, const char *path, uint64_t look)
@@ -176,6 +228,7 @@ file_visit(void *ctx, const char *path, uint64_t look)
 
     if (!old || is_faulty(&l->from->faulty, path) ||
         l->to->count + old->count > LIMIT_CRLS ||
+        l->to->issuers + issuers_of(old) > LIMIT_CRL_ISSUERS ||
         old->bytes > LIMIT_CRL_BYTES - l->to->bytes) {
         file_load(l->to, path, look);
         return;
@@ -187,11 +240,13 @@ file_visit(void *ctx, const char *path, uint64_t look)
     l->to->file[l->to->files] = *old;
     l->to->file[l->to->files++].first = l->to->count;
     l->to->bytes += old->bytes;
+    l->to->issuers += issuers_of(old);
     for (size_t i = 0; i < old->count; i++) {
         l->to->list[l->to->count++] = l->from->list[old->first + i];
         l->from->list[old->first + i] = (struct stored_crl){0};
     }
     old->path = NULL;
+    old->issuers = NULL;
     old->count = 0;
 }
 
@@ -202,8 +257,10 @@ contents_clear(struct crls *c)
         X509_CRL_free(c->list[i].crl);
         free(c->list[i].source);
     }
-    for (size_t i = 0; i < c->files; i++)
+    for (size_t i = 0; i < c->files; i++) {
+        sk_X509_pop_free(c->file[i].issuers, X509_free);
         free(c->file[i].path);
+    }
     free(c->list);
     free(c->file);
     faulty_clear(&c->faulty);
@@ -218,7 +275,7 @@ load(struct crls *c)
 
     c->list = NULL;
     c->file = NULL;
-    c->count = c->files = c->bytes = 0;
+    c->count = c->files = c->bytes = c->issuers = 0;
     c->faulty.n = 0;
     folders_each(&c->set, file_visit, &l);
     folders_name_passed(&c->set, &c->faulty);
@@ -290,6 +347,15 @@ const struct faulty_list *
 crls_faulty(const struct crls *c)
 {
     return &c->faulty;
+}
+
+void
+crls_issuers(const struct crls *c, STACK_OF(X509) * out)
+{
+    for (size_t i = 0; i < c->files; i++)
+        for (int k = 0; k < sk_X509_num(c->file[i].issuers); k++)
+            if (sk_X509_push(out, sk_X509_value(c->file[i].issuers, k)) == 0)
+                abort();
 }
 
 /* ---- for one certificate ------------------------------------------------- */

@@ -22,6 +22,12 @@ struct stored_crl {
     bool indirect;       /* speaks of other issuers' certificates too */
 };
 
+/* Reads what is exactly one CRL, or the certificate of somebody who may have
+ * issued one; of the two out-parameters the other stays. False when DER is
+ * neither. */
+MUST_USE bool crl_or_issuer_read(struct slice der, X509_CRL **out_crl,
+                                 X509 **out_issuer);
+
 struct crls;
 
 /* Borrows the folder names (NULL ends the list). Reads them. */
@@ -44,6 +50,11 @@ const struct faulty_list *crls_faulty(const struct crls *c);
 STACK_OF(X509_CRL) * crls_select(const struct crls *c,
                                  STACK_OF(X509_CRL) * given, X509 *leaf,
                                  STACK_OF(X509) * others);
+
+/* Appends the certificates that lie beside the CRLs, borrowed: an indirect
+ * CRL's issuer is on no path, and whoever is revoked by it does not send it
+ * along. */
+void crls_issuers(const struct crls *c, STACK_OF(X509) * out);
 
 /* Does it say that it speaks of other issuers' certificates too (RFC 5280
  * 5.2.5)? */

@@ -20,13 +20,15 @@ evidence_init(struct evidence *e, struct validator *v,
 struct chain_verdict
 evidence_chain(const struct evidence *e, struct cert *leaf, int64_t at)
 {
+    const struct trust *lent = e->q->trust ? &e->v->trust : NULL;
     const struct chain_question q = {.leaf = leaf,
                                      .others = e->certs,
                                      .n = e->count,
                                      .at = at,
                                      .fresh_at = e->q->at ? at : e->now,
-                                     .crls =
-                                         e->q->trust ? e->v->trust.crls : NULL,
+                                     .crls = lent ? lent->crls : NULL,
+                                     .crl_issuers =
+                                         lent ? lent->crl_issuers : NULL,
                                      .stored = e->v->crls};
 
     return chain_judge(e->v->chains, validator_anchors(e->v, e->q->trust), &q,

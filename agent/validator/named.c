@@ -178,19 +178,21 @@ is_taken_off(const struct path_question *q, X509_CRL *by, X509 *x, X509 *issuer)
     return false;
 }
 
-/* CRL, and what it is a delta to; borrowed. */
-static STACK_OF(X509_CRL) * with_bases(STACK_OF(X509_CRL) * all, X509_CRL *crl)
+/* CRL, or what it is a delta to, of the same key K; borrowed. libcrypto reads
+ * a delta only where a base says that there are any, which nobody has to say
+ * (RFC 5280 5.2.4, 5.2.6): it is asked whether a base of the same scope may
+ * speak of the certificate, and then the delta may. */
+static STACK_OF(X509_CRL) *
+    complete_of(STACK_OF(X509_CRL) * all, X509_CRL *crl, X509 *k)
 {
     STACK_OF(X509_CRL) *out = sk_X509_CRL_new_null();
 
-    if (!out || sk_X509_CRL_push(out, crl) == 0)
+    if (!out || (!is_delta(crl) && sk_X509_CRL_push(out, crl) == 0))
         abort();
     for (int i = 0; is_delta(crl) && i < sk_X509_CRL_num(all); i++) {
         X509_CRL *base = sk_X509_CRL_value(all, i);
 
-        if (!is_delta(base) &&
-            X509_NAME_cmp(X509_CRL_get_issuer(base),
-                          X509_CRL_get_issuer(crl)) == 0 &&
+        if (!is_delta(base) && has_scope_of(base, crl) && is_of(base, k) &&
             sk_X509_CRL_push(out, base) == 0)
             abort();
     }
@@ -222,16 +224,18 @@ may_revoke(const struct path_question *q, STACK_OF(X509) * path, int at,
            X509_CRL *crl, X509 *k)
 {
     STACK_OF(X509) *beside = path_of_issuer(q, k);
-    STACK_OF(X509_CRL) *alone = with_bases(q->crls, crl);
+    STACK_OF(X509_CRL) *alone = complete_of(q->crls, crl, k);
     struct path_question of = *q;
-    bool may;
+    enum spoken spoken = SPOKEN_NOT;
 
     of.untrusted = beside;
     of.crls = alone;
-    may = beside && path_is_revoked_by(&of, path, sk_X509_value(path, at));
+    if (beside && sk_X509_CRL_num(alone) > 0)
+        spoken = path_spoken_of(&of, path, sk_X509_value(path, at));
     sk_X509_pop_free(beside, X509_free);
     sk_X509_CRL_free(alone);
-    return may;
+    return spoken == SPOKEN_REVOKED ||
+           (is_delta(crl) && spoken == SPOKEN_NOT_REVOKED);
 }
 
 /* Who signed CRL, which names the certificate at AT of PATH: its issuer, or

@@ -18,6 +18,7 @@ struct walk {
     bool unchecked;         /* a certificate that no CRL speaks of */
     bool any_time;          /* certificates may have expired */
     X509 *of;               /* no other's revocation is asked for, or NULL */
+    bool of_unasked;        /* no CRL speaks of that one */
 };
 
 void
@@ -72,6 +73,9 @@ crl_is_missing(struct walk *w, X509_STORE_CTX *ctx)
     if (is_anchor(ctx))
         return 1;
     w->unchecked = true;
+    w->of_unasked |=
+        w->of && X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CRL_HAS_EXPIRED &&
+        X509_cmp(w->of, X509_STORE_CTX_get_current_cert(ctx)) == 0;
     return !w->q->crls_required;
 }
 
@@ -285,21 +289,22 @@ walk_again(const struct path_question *q, STACK_OF(X509) * path, struct walk *w)
     sk_X509_free(all);
 }
 
-bool
-path_is_revoked_by(const struct path_question *q, STACK_OF(X509) * path,
-                   X509 *x)
+enum spoken
+path_spoken_of(const struct path_question *q, STACK_OF(X509) * path, X509 *x)
 {
     struct path_question now = *q;
     struct path_verdict v = {0};
     struct walk w = {.q = &now, .v = &v, .any_time = true, .of = x};
-    bool revoked;
+    enum spoken spoken;
 
     now.at = q->fresh_at;
     now.crls_required = false;
     walk_again(&now, path, &w);
-    revoked = v.revoked_at != 0;
+    spoken = v.revoked_at != 0                       ? SPOKEN_REVOKED
+             : v.error == X509_V_OK && !w.of_unasked ? SPOKEN_NOT_REVOKED
+                                                     : SPOKEN_NOT;
     path_verdict_drop(&v);
-    return revoked;
+    return spoken;
 }
 
 /* The same path as the CRLs see it at q->fresh_at: does one that is current

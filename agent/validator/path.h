@@ -54,10 +54,15 @@ void path_verdict_drop(struct path_verdict *v);
 void path_walk(const struct path_question *q, STACK_OF(X509) * untrusted,
                STACK_OF(X509) * only, struct path_verdict *v);
 
-/* Do q->crls, one with its bases, revoke X of PATH, which ends with its
- * anchor? As libcrypto reads them: their scope, of whom their entries speak,
- * and who may issue them, with q->untrusted to find that one's path. */
-bool path_is_revoked_by(const struct path_question *q, STACK_OF(X509) * path,
-                        X509 *x);
+enum spoken {
+    SPOKEN_NOT,
+    SPOKEN_REVOKED,
+    SPOKEN_NOT_REVOKED /* also by one that is out of date */
+};
+/* What q->crls say of X of PATH, which ends with its anchor. As libcrypto
+ * reads them: their scope, of whom their entries speak, and who may issue
+ * them, with q->untrusted to find that one's path. */
+enum spoken path_spoken_of(const struct path_question *q, STACK_OF(X509) * path,
+                           X509 *x);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "agent/cms/algorithm.h"
 #include "agent/validator/armour.h"
+#include "agent/validator/crls.h"
 #include "agent/validator/drop.h"
 
 static void
@@ -12,6 +13,8 @@ results_drop(struct trust *t)
     anchors_drop(&t->anchors);
     sk_X509_CRL_pop_free(t->crls, X509_CRL_free);
     t->crls = NULL;
+    sk_X509_pop_free(t->crl_issuers, X509_free);
+    t->crl_issuers = NULL;
     buf_drop(&t->certs);
     t->cert_count = 0;
     t->read = false;
@@ -109,21 +112,26 @@ crls_read(struct trust *t, struct problem *p)
     struct slice der;
 
     t->crls = sk_X509_CRL_new_null();
+    t->crl_issuers = sk_X509_new_null();
     armour_init(&r, ARMOURED_CRL, buf_slice(&t->bytes[TRUST_CRLS]));
     while (armour_next(&r, &der)) {
-        const unsigned char *at = der.p;
-        X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)der.n);
+        AUTO(x509) X509 *issuer = NULL;
+        X509_CRL *crl = NULL;
 
-        ERR_clear_error();
-        if (!crl || at != der.p + der.n) {
-            X509_CRL_free(crl);
+        if (!crl_or_issuer_read(der, &crl, &issuer))
             return fail(p, ERR_INPUT, "no CRL can be read in it");
-        }
-        if (sk_X509_CRL_num(t->crls) >= LIMIT_TRUST_CRLS ||
-            sk_X509_CRL_push(t->crls, crl) == 0) {
+        if (crl && (sk_X509_CRL_num(t->crls) >= LIMIT_TRUST_CRLS ||
+                    sk_X509_CRL_push(t->crls, crl) == 0)) {
             X509_CRL_free(crl);
             return fail(p, ERR_LIMIT, "more than %d CRLs", LIMIT_TRUST_CRLS);
         }
+        if (!issuer)
+            continue;
+        if (sk_X509_num(t->crl_issuers) >= LIMIT_CRL_ISSUERS ||
+            sk_X509_push(t->crl_issuers, issuer) == 0)
+            return fail(p, ERR_LIMIT, "more than %d certificates beside CRLs",
+                        LIMIT_CRL_ISSUERS);
+        issuer = NULL;
     }
     if (r.broken || sk_X509_CRL_num(t->crls) == 0)
         return fail(p, ERR_INPUT, "no CRL can be read in it");

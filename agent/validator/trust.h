@@ -16,10 +16,11 @@ struct trust {
     uint32_t name; /* 0: nothing is lent */
     struct buf bytes[TRUST_KINDS];
     bool given[TRUST_KINDS];
-    bool read;                 /* the fields below are what the bytes say */
-    struct anchors *anchors;   /* NULL: those of the agent count */
-    STACK_OF(X509_CRL) * crls; /* NULL: none was given */
-    struct buf certs;          /* DER, one after the other */
+    bool read;                    /* the fields below are what the bytes say */
+    struct anchors *anchors;      /* NULL: those of the agent count */
+    STACK_OF(X509_CRL) * crls;    /* NULL: none was given */
+    STACK_OF(X509) * crl_issuers; /* what lay beside them */
+    struct buf certs;             /* DER, one after the other */
     size_t cert_end[LIMIT_TRUST_CERTS + 1];
     size_t cert_count;
 };

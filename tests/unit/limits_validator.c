@@ -308,6 +308,31 @@ so_many_lists_are_kept(void **state)
     assert_int_equal(crls_count(v.crls), 0);
 }
 
+static void
+so_many_certificates_are_kept_beside_lists(void **state)
+{
+    struct slice crl = make_crl(&(struct crl_spec){.issuer = &ca});
+    AUTO(buf) struct buf all = {0};
+
+    (void)state;
+    buf_add_slice(&all, crl);
+    for (int i = 0; i < LIMIT_CRL_ISSUERS; i++)
+        buf_add_slice(&all, stranger.der);
+    for (int over = 0; over < 2; over++) {
+        file_put(crl_folders[0], "all.crl", buf_slice(&all));
+        wait_for_look();
+        crls_refresh(v.crls);
+        assert_int_equal(crls_count(v.crls), 1);
+        assert_int_equal(crls_faulty(v.crls)->n, over);
+        buf_add_slice(&all, stranger.der);
+    }
+    assert_non_null(
+        strstr(crls_faulty(v.crls)->item[0].why, "more certificates"));
+    file_remove(crl_folders[0], "all.crl");
+    wait_for_look();
+    crls_refresh(v.crls);
+}
+
 /* Two files as large as may be are all there may be. */
 static void
 all_files_of_lists_are_bounded_together(void **state)
@@ -379,6 +404,7 @@ main(void)
         cmocka_unit_test(so_many_certificates_are_looked_at),
         cmocka_unit_test(issuers_to_keep_are_bounded_together),
         cmocka_unit_test(so_many_lists_are_kept),
+        cmocka_unit_test(so_many_certificates_are_kept_beside_lists),
         cmocka_unit_test(all_files_of_lists_are_bounded_together),
         cmocka_unit_test(a_file_of_anchors_is_bounded),
     };

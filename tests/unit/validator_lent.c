@@ -203,6 +203,50 @@ each_kind_is_bounded_in_number(void **state)
 }
 
 static void
+certificates_beside_lists_are_bounded(void **state)
+{
+    struct problem p = {0};
+
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        lend_crls((struct crl_spec){0});
+        for (size_t i = 0; i < LIMIT_CRL_ISSUERS + over; i++)
+            lend(TRUST_CRLS, stranger.der);
+        make_request(&(struct message_spec){.signer = &alice,
+                                            .others = {&ca},
+                                            .from = ALICE},
+                     &q);
+        q.trust = 7;
+        assert_int_equal(validator_verdict(&v, &q, &r, &p),
+                         over ? ERR_LIMIT : ERR_OK);
+    }
+    assert_string_equal(p.detail, "more than 64 certificates beside CRLs");
+    forget();
+}
+
+/* Here the CA's, with another key than it has in the message. */
+static void
+the_issuer_of_a_list_may_be_given_with_it(void **state)
+{
+    struct made again = make_cert(&(struct cert_spec){
+        .name = "CA", .key = "p256d", .issuer = &root, .ca = true});
+    struct crl_spec by = {.issuer = &again, .revoked = &alice, .when = -DAY};
+
+    (void)state;
+    lend_crls(by);
+    assert_int_equal(judge_lent((struct message_spec){0}, 0), ERR_OK);
+    assert_int_equal(r.chain, CHAIN_OK);
+    lend(TRUST_CRLS, again.der);
+    assert_int_equal(judge_lent((struct message_spec){0}, 0), ERR_OK);
+    assert_int_equal(r.chain, CHAIN_REVOKED);
+    /* It is gone with the request. */
+    lend_crls(by);
+    assert_int_equal(judge_lent((struct message_spec){0}, 0), ERR_OK);
+    assert_int_equal(r.chain, CHAIN_OK);
+    forget();
+}
+
+static void
 a_certificate_on_no_list_is_clear(void **state)
 {
     (void)state;
@@ -357,6 +401,8 @@ main(void)
         cmocka_unit_test(pem_and_der_may_be_mixed),
         cmocka_unit_test(more_than_the_limit_is_refused),
         cmocka_unit_test(each_kind_is_bounded_in_number),
+        cmocka_unit_test(certificates_beside_lists_are_bounded),
+        cmocka_unit_test(the_issuer_of_a_list_may_be_given_with_it),
         cmocka_unit_test(a_certificate_on_no_list_is_clear),
         cmocka_unit_test(a_missing_list_is_no_failure),
         cmocka_unit_test(a_revoked_certificate_is_not_good),

@@ -233,6 +233,27 @@ key_add(X509_CRL *crl, const struct made *issuer)
     AUTHORITY_KEYID_free(id);
 }
 
+static void
+number_add(X509_CRL *crl, int nid, long number)
+{
+    ASN1_INTEGER *n = ASN1_INTEGER_new();
+
+    make_need(number == 0 || (ASN1_INTEGER_set(n, number) == 1 &&
+                              X509_CRL_add1_ext_i2d(
+                                  crl, nid, n, nid == NID_delta_crl, 0) == 1),
+              "a number of a CRL");
+    ASN1_INTEGER_free(n);
+}
+
+static void
+text_add(X509_CRL *crl, int nid, const char *value)
+{
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+    make_need(e && X509_CRL_add_ext(crl, e, -1) == 1, value);
+    X509_EXTENSION_free(e);
+}
+
 struct slice
 make_crl(const struct crl_spec *spec)
 {
@@ -254,13 +275,12 @@ make_crl(const struct crl_spec *spec)
     if (spec->revoked && !spec->removed_only)
         crl_add(crl, spec, false);
     ASN1_TIME_free(t);
-    if (spec->scope) {
-        X509_EXTENSION *e = X509V3_EXT_conf_nid(
-            NULL, NULL, NID_issuing_distribution_point, spec->scope);
-
-        make_need(e && X509_CRL_add_ext(crl, e, -1) == 1, spec->scope);
-        X509_EXTENSION_free(e);
-    }
+    if (spec->scope)
+        text_add(crl, NID_issuing_distribution_point, spec->scope);
+    if (spec->freshest)
+        text_add(crl, NID_freshest_crl, "URI:http://example.org/delta.crl");
+    number_add(crl, NID_crl_number, spec->number);
+    number_add(crl, NID_delta_crl, spec->base);
     make_need(X509_CRL_sign(
                   crl, spec->forged ? make_key("rsa2048") : spec->issuer->key,
                   spec->md ? spec->md : EVP_sha256()) > 0,

@@ -55,6 +55,9 @@ struct crl_spec {
     const char *scope;          /* issuingDistributionPoint, or NULL */
     const struct made *of;      /* the issuer that the entry names, or NULL */
     bool forged;                /* its signature is not the issuer's */
+    long number;                /* cRLNumber, when not 0 */
+    long base;                  /* when not 0: a delta to that number */
+    bool freshest;              /* says that there are deltas to it */
 };
 /* DER. */
 struct slice make_crl(const struct crl_spec *spec);
