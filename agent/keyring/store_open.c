@@ -184,7 +184,7 @@ static bool
 migrate_once(struct store *s, bool *done)
 {
     char set[64];
-    long version;
+    long version = 0;
 
     if (!run_script(s, "BEGIN IMMEDIATE;"))
         return false;
@@ -205,7 +205,7 @@ store_migrate(struct store *s, bool copied_first)
     struct problem p = {0};
     char *name = NULL, what[32];
     bool done = false;
-    long version;
+    long version = 0;
 
     if (!version_read(s, &version))
         return false;

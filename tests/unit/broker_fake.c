@@ -97,9 +97,11 @@ keyholder(void)
 {
     if (getenv("FAKE_CRASH"))
         exit(8);
-    tell_ready();
+    /* Before a session can be attached, which would come instead of the
+     * answer. */
     if (getenv("FAKE_PINENTRY"))
         ask_pinentry();
+    tell_ready();
     for (;;)
         if (receive(CHANNEL_FD, PROCESS_KEYHOLDER) == MSG_ATTACH)
             greet("keyholder");

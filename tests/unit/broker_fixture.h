@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -92,6 +93,7 @@ agent_fork(struct agent *a, const char *libexec)
         int exit_code;
 
         (void)signal(SIGPIPE, SIG_IGN);
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* when a test has failed */
         dup2(log[1], STDERR_FILENO);
         close(log[0]);
         close(log[1]);
