@@ -45,7 +45,8 @@
  * C_SetPIN sets that PIN anew.
  *
  * A test that opens this file with dlopen may ask faultmod_count("C_Sign"),
- * or faultmod_count(NULL) for all calls, since faultmod_reset().
+ * or faultmod_count(NULL) for all calls, since faultmod_reset(), and
+ * faultmod_hanging(), how many calls hang now.
  */
 #include "tests/doubles/faultmod.h"
 

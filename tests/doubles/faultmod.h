@@ -47,6 +47,7 @@ void note_count(enum call call);
 
 /* For tests that open the module with dlopen. */
 unsigned long faultmod_count(const char *name);
+unsigned long faultmod_hanging(void);
 void faultmod_reset(void);
 
 #endif

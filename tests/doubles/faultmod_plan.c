@@ -46,6 +46,7 @@ static __thread bool lies;
 static __thread CK_ULONG lie;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_ulong counts[CALL_COUNT];
+static atomic_ulong hanging;
 
 unsigned long
 faultmod_count(const char *name)
@@ -259,12 +260,20 @@ sleep_ms(unsigned long ms)
 static void
 hang(unsigned long number)
 {
+    hanging++;
     while (plan_number == number) {
         sleep_ms(10);
         pthread_mutex_lock(&mutex);
         load_plan();
         pthread_mutex_unlock(&mutex);
     }
+    hanging--;
+}
+
+unsigned long
+faultmod_hanging(void)
+{
+    return hanging;
 }
 
 /* What a call gives on a token that is not there: CKR_OK for what needs

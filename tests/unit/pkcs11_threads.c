@@ -94,7 +94,7 @@ child(void)
     CK_SESSION_HANDLE s = 0;
     CK_RV rv;
 
-    (void)alarm(30);
+    (void)alarm(100);
     if (f->C_OpenSession(SLOT, CKF_SERIAL_SESSION, NULL, NULL, &s) !=
             CKR_CRYPTOKI_NOT_INITIALIZED ||
         f->C_Initialize(NULL) != CKR_OK)

@@ -38,6 +38,7 @@ static struct token_store *store;
 static struct token *token;
 static void (*fault_reset)(void);
 static unsigned long (*fault_count)(const char *name);
+static UNUSED unsigned long (*fault_hanging)(void);
 
 static int
 remove_one(const char *path, const struct stat *s, int type, struct FTW *w)
@@ -152,7 +153,8 @@ fixture_start(void **state)
     assert_non_null(so);
     *(void **)&fault_reset = dlsym(so, "faultmod_reset");
     *(void **)&fault_count = dlsym(so, "faultmod_count");
-    assert_non_null(fault_count);
+    *(void **)&fault_hanging = dlsym(so, "faultmod_hanging");
+    assert_true(fault_count && fault_hanging);
     assert_int_equal(raw->C_Initialize(NULL), 0);
     make_token("one");
     return 0;

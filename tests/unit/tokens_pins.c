@@ -1,6 +1,6 @@
 /* PINs that are given at the token's own pad, and those that a key wants for
  * each of its operations: what the module is asked, and in which order. */
-#include "tests/unit/tokens_fixture.h"
+#include "tests/unit/tokens_clock.h"
 #include "tokens/write.h"
 
 static struct soft_key rsa, ec;
@@ -291,39 +291,113 @@ note_hung(void *arg, void *request, const struct token_info *info,
     __atomic_add_fetch(&told->times, 1, __ATOMIC_SEQ_CST);
 }
 
-/* A store whose token has a pad, and hangs after 200 ms; a person there has
- * PERSON_MS. */
+static unsigned
+times(struct told *told)
+{
+    return __atomic_load_n(&told->times, __ATOMIC_SEQ_CST);
+}
+
+/* A store whose token has a pad; a person there has longer than a call. */
+#define PERSON_MS (5 * MINUTE_MS)
+
 static void
-pad_store(struct told *told, unsigned person_ms)
+pad_store(struct told *told)
 {
     *told = (struct told){0};
     token_store_drop(&store);
     setenv("FAULT_PINPAD", PIN, 1);
     assert_int_equal(
-        open_store_with((struct token_config){.operation_ms = 200,
-                                              .person_ms = person_ms,
+        open_store_with((struct token_config){.operation_ms = MINUTE_MS,
+                                              .person_ms = PERSON_MS,
                                               .hung = note_hung,
                                               .hung_arg = told}),
         TOKENS_OK);
     assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
-    tokens_request_begin(told);
+}
+
+static enum tokens_err
+log_in_at_pad(void)
+{
+    return token_login(token, NULL, 0);
+}
+
+static enum tokens_err
+decrypt_at_pad(void)
+{
+    return decrypt(&at_pad);
+}
+
+static enum tokens_err
+change_at_pad(void)
+{
+    return token_change_pin(token, NULL, 0, NULL, 0);
+}
+
+struct waiting {
+    enum tokens_err (*what)(void);
+    struct told *told;
+    enum tokens_err result;
+    pthread_t thread;
+};
+
+static void *
+waiting_main(void *arg)
+{
+    struct waiting *w = arg;
+
+    tokens_request_begin(w->told);
+    w->result = w->what();
+    return NULL;
+}
+
+/* WHAT begins, and waits in CALL; MS later by the clock. */
+static struct waiting *
+wait_in(const char *call, struct told *told, enum tokens_err (*what)(void),
+        long ms)
+{
+    static struct waiting w;
+    char plan[64];
+
+    snprintf(plan, sizeof(plan), "%s @ 1\n", call);
+    faults(plan);
+    w = (struct waiting){.what = what, .told = told};
+    assert_int_equal(pthread_create(&w.thread, NULL, waiting_main, &w), 0);
+    WAIT_UNTIL(fault_hanging() == 1);
+    clock_skip(ms);
+    return &w;
+}
+
+static enum tokens_err
+result_of(struct waiting *w)
+{
+    faults("");
+    pthread_join(w->thread, NULL);
+    return w->result;
 }
 
 static void
 a_person_at_the_pad_is_no_hang(void **state)
 {
+    static const struct {
+        const char *call;
+        enum tokens_err (*what)(void);
+    } all[] = {{"C_Login", log_in_at_pad},
+               {"C_Login", decrypt_at_pad},
+               {"C_SetPIN", change_at_pad}};
     struct told told;
 
     (void)state;
-    pad_store(&told, 5000);
-    faults("C_Login ~600 1\n");
-    assert_int_equal(token_login(token, NULL, 0), TOKENS_OK);
-    faults("C_Login ~600 1\n");
-    assert_int_equal(decrypt(&at_pad), TOKENS_OK);
-    assert_traced("C_DecryptInit C_Login 2 C_Decrypt ");
-    faults("C_SetPIN ~600 1\n");
-    assert_int_equal(token_change_pin(token, NULL, 0, NULL, 0), TOKENS_OK);
-    assert_int_equal(told.times, 0);
+    pad_store(&told);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct waiting *w =
+            wait_in(all[i].call, &told, all[i].what, 2 * MINUTE_MS);
+
+        usleep(600 * 1000); /* who looks for hangs looks four times a second */
+        assert_int_equal(result_of(w), TOKENS_OK);
+        if (all[i].what == decrypt_at_pad)
+            assert_traced("C_DecryptInit C_Login 2 C_Decrypt ");
+    }
+    assert_int_equal(times(&told), 0);
 }
 
 /* The time at the pad is over with the call: the next one has its own. */
@@ -333,11 +407,15 @@ what_follows_the_pad_has_its_own_deadline(void **state)
     struct told told;
 
     (void)state;
-    pad_store(&told, 5000);
+    pad_store(&told);
     assert_int_equal(token_login(token, NULL, 0), TOKENS_OK);
-    faults("C_Login ~400 1\nC_Decrypt ~600 1\n");
-    (void)decrypt(&at_pad);
-    assert_int_equal(told.times, 1);
+    struct waiting *w =
+        wait_in("C_Login", &told, decrypt_at_pad, 2 * MINUTE_MS);
+    faults("C_Decrypt @ 1\n");
+    WAIT_UNTIL(was_asked("C_Decrypt ") && fault_hanging() == 1);
+    clock_skip(MINUTE_MS);
+    WAIT_UNTIL(times(&told) == 1);
+    (void)result_of(w);
     assert_false(told.hang.at_pad);
     assert_string_equal(told.hang.call, "C_Decrypt");
 }
@@ -348,10 +426,10 @@ nobody_at_the_pad_is_told_as_that(void **state)
     struct told told;
 
     (void)state;
-    pad_store(&told, 300);
-    faults("C_Login ~900 1\n");
-    (void)token_login(token, NULL, 0);
-    assert_int_equal(told.times, 1);
+    pad_store(&told);
+    struct waiting *w = wait_in("C_Login", &told, log_in_at_pad, PERSON_MS);
+    WAIT_UNTIL(times(&told) == 1);
+    (void)result_of(w);
     assert_true(told.hang.at_pad);
     assert_string_equal(told.hang.call, "C_Login");
 }

@@ -7,6 +7,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#define SOME_TIME_MS                                                           \
+    10000 /* a module is not started anew within five seconds */
+
 /* ---- leaving and coming back ------------------------------------------------
  */
 
@@ -38,7 +41,7 @@ a_token_taken_out_and_put_back_during_a_signature(void **state)
     /* Hangs in the reader while it is away; back in before anybody looks. */
     faults("C_Sign @ 1\nC_GetSlotList ~1 0\n");
     late_start(&l, token, sign_first);
-    WAIT_UNTIL(fault_count("C_Sign") > 0);
+    WAIT_UNTIL(fault_hanging() == 1);
     fault_reset();
     faults("removed\n");
     pthread_join(l.thread, NULL);
@@ -77,7 +80,7 @@ a_token_noticed_only_at_the_start_is_found_by_starting_anew(void **state)
     faults("unnoticed\n");
     WAIT_UNTIL((token_get_info(token, &info), !info.present));
     fault_reset();
-    /* Not before the module had five seconds. */
+    clock_skip(SOME_TIME_MS);
     WAIT_UNTIL(log_in(token) == TOKENS_OK);
     assert_int_equal(fault_count("C_Initialize"), 1);
     assert_int_equal(fault_count("C_Login"), 1);
@@ -91,7 +94,7 @@ a_module_is_not_started_anew_while_a_token_is_logged_in(void **state)
 
     (void)state;
     fault_reset();
-    usleep(5200 * 1000); /* as long as a module has before its next start */
+    clock_skip(SOME_TIME_MS);
     assert_int_equal(token_store_find(store, "three", &t), TOKENS_ABSENT);
     assert_int_equal(fault_count("C_Finalize"), 0);
     assert_int_equal(sign_on(token, &key), TOKENS_OK);
@@ -108,6 +111,7 @@ a_token_its_module_lost_keeps_its_login_and_is_found_again(void **state)
     assert_int_equal(sign_on(token, &key), TOKENS_OK);
     assert_int_equal(token_logout(token), TOKENS_OK);
     assert_int_equal(token_logout(second), TOKENS_OK);
+    clock_skip(SOME_TIME_MS);
     WAIT_UNTIL(fault_count("C_Initialize") == 1);
     assert_int_equal(log_in(token), TOKENS_OK);
     assert_int_equal(sign_on(token, &key), TOKENS_OK);
@@ -195,6 +199,7 @@ a_suspend_in_the_middle_of_a_signature(void **state)
     (void)state;
     faults("token one\nC_Sign @ 1\n");
     late_start(&l, token, sign_first);
+    hang_is_late();
     WAIT_UNTIL(times_told() == 1);
     assert_int_equal(sign_on(token, &key), TOKENS_HUNG);
     faults("slept\n");
@@ -240,18 +245,19 @@ what_a_module_reports_is_noticed_at_once(void **state)
     assert_int_equal(log_in(token), TOKENS_OK);
 }
 
+/* Nobody is given up: that would take a second, and the clock stands. */
 static void
 whoever_waits_for_events_ends_with_the_store(void **state)
 {
     char path[128], line[64], last[64] = "";
-    long begun = now_ms();
 
     (void)state;
     snprintf(path, sizeof(path), "%s/record", folder);
     setenv("FAULT_RECORD", path, 1);
+    clock_freeze(true);
     token_store_drop(&store);
+    clock_freeze(false);
     unsetenv("FAULT_RECORD");
-    assert_true(now_ms() - begun < 2500); /* nobody was given up */
     FILE *f = fopen(path, "r");
     assert_non_null(f);
     while (fgets(line, sizeof(line), f))
@@ -296,9 +302,9 @@ a_module_that_lies_about_counts_gets_an_error(void **state)
     faults("");
     assert_int_equal(sign_on(token, &key), TOKENS_OK);
     faults("C_GetSlotList =100000 2\n");
-    (void)token_store_refresh(store, 5000);
+    (void)token_store_refresh(store, MINUTE_MS);
     faults("");
-    assert_int_equal(token_store_refresh(store, 5000), TOKENS_OK);
+    assert_int_equal(token_store_refresh(store, MINUTE_MS), TOKENS_OK);
     assert_int_equal(token_logout(second), TOKENS_OK);
     faults("C_FindObjects =100000 1\n");
     assert_int_equal(token_identities_read(second, &list), TOKENS_FAILED);
@@ -347,7 +353,7 @@ run_until_it_ends(void *notes)
 
     if (child == 0) {
         signal(SIGSEGV, end_noted);
-        struct token_config c = {.notes = notes, .operation_ms = 20000};
+        struct token_config c = {.notes = notes};
         if (open_store_with(c) != TOKENS_OK ||
             token_store_find(store, "one", &token) != TOKENS_OK ||
             log_in(token) != TOKENS_OK)

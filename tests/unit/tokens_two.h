@@ -6,15 +6,12 @@
 #ifndef TESTS_UNIT_TOKENS_TWO_H
 #define TESTS_UNIT_TOKENS_TWO_H
 
-#include <pthread.h>
-#include <time.h>
-
-#include "tests/unit/tokens_fixture.h"
+#include "tests/unit/tokens_clock.h"
 #include "tokens/write.h"
 
 static struct soft_key key, second_key;
 static struct token *second;
-static UNUSED unsigned limit_ms = 200; /* of an operation */
+static unsigned look_ms = 100; /* between two looks at the slots */
 
 /* ---- who is told ----------------------------------------------------------
  */
@@ -45,23 +42,6 @@ times_told(void)
     pthread_mutex_unlock(&told_mutex);
     return n;
 }
-
-static UNUSED long
-now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000L + t.tv_nsec / 1000000;
-}
-
-#define WAIT_UNTIL(condition)                                                  \
-    do {                                                                       \
-        long end_ = now_ms() + 10000;                                          \
-        while (!(condition) && now_ms() < end_)                                \
-            usleep(2000);                                                      \
-        assert_true(condition);                                                \
-    } while (0)
 
 /* ---- a world of two tokens -------------------------------------------------
  */
@@ -121,10 +101,10 @@ static UNUSED int
 start_store(void **state)
 {
     struct token_config c = {.hung = hung,
-                             .operation_ms = limit_ms,
-                             .list_ms = limit_ms,
-                             .start_timeout_ms = 500,
-                             .poll_ms = 100};
+                             .operation_ms = MINUTE_MS,
+                             .list_ms = MINUTE_MS,
+                             .start_timeout_ms = MINUTE_MS,
+                             .poll_ms = look_ms};
 
     (void)state;
     faults("");
@@ -172,6 +152,14 @@ late_start(struct late *l, struct token *t,
 {
     *l = (struct late){.what = what, .t = t};
     assert_int_equal(pthread_create(&l->thread, NULL, late_main, l), 0);
+}
+
+/* A call that has begun elsewhere hangs, and its minute is over. */
+static UNUSED void
+hang_is_late(void)
+{
+    WAIT_UNTIL(fault_hanging() == 1);
+    clock_skip(MINUTE_MS);
 }
 
 static UNUSED enum tokens_err
