@@ -27,14 +27,9 @@ crowd_gathers(void)
             ERR_OK);
         assert_true(channel_send(crowd[i].fd, MSG_SIGN, &request, NULL, 0));
     }
-    for (int i = 0; i < CROWD; i++) {
-        int unread = 1;
-
-        while (ioctl(crowd[i].fd, TIOCOUTQ, &unread) == 0 && unread > 0)
-            poll(NULL, 0, 5);
-    }
     pinentry_wait_for(&pinentry.asked);
-    poll(NULL, 0, 300); /* from reading the request to its turn */
+    for (int i = 0; i < CROWD; i++)
+        wait_for_sleep(crowd[i].fd);
 }
 
 static void
@@ -214,8 +209,12 @@ a_token_that_takes_long_is_told_of(void **state)
     restart("");
     unlock_it();
     noticed.count = 0;
+    int64_t begun = clock_ms();
     assert_int_equal(sign_it(), ERR_OK);
-    assert_int_equal(noticed.count, 0);
+    /* A machine may be as slow as a token. */
+    if (clock_ms() - begun < 2000)
+        assert_int_equal(noticed.count, 0);
+    noticed.count = 0;
     plan("C_Sign ~2500 1\n");
     assert_int_equal(sign_it(), ERR_OK);
     assert_int_equal(noticed.count, 1);
@@ -278,10 +277,10 @@ a_kept_pin_leaves_the_memory_at_its_limit_and_at_lock(void **state)
     restart("");
     assert_int_equal(unlock_walrus(), ERR_OK);
     assert_false(is_in_memory());
-    restart("[pin]\ncache = yes\nlimit = 2\n");
+    restart("[pin]\ncache = yes\nlimit = 10\n");
     assert_int_equal(unlock_walrus(), ERR_OK);
     assert_true(is_in_memory());
-    for (int i = 0; i < 60 && is_in_memory(); i++)
+    for (int i = 0; i < 600 && is_in_memory(); i++)
         poll(NULL, 0, 100);
     assert_false(is_in_memory());
     restart("[pin]\ncache = yes\n");

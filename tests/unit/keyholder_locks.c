@@ -1,11 +1,7 @@
 /* A lock that comes while a PIN is on its way, or while somebody waits. */
-#include <dirent.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include "tests/unit/keyholder_traced.h"
 
-#define DELAY_MS "400"
+#define DELAY_MS "2000" /* also on a slow machine the lock comes within it */
 
 static void *
 sign_in_thread(void *arg)
@@ -24,7 +20,7 @@ unlock_in_thread(void *arg)
 static void
 wait_for_call(const char *line)
 {
-    for (int i = 0; i < 2000 && count_of(line) == 0; i++)
+    for (int i = 0; i < 12000 && count_of(line) == 0; i++)
         poll(NULL, 0, 5);
     assert_int_not_equal(count_of(line), 0);
 }
@@ -62,47 +58,6 @@ is_locked(void)
         record_decode(RECORD_token_record, reply->records.item[0], &record));
     free(reply);
     return (record.flags & TOKEN_UNLOCKED) == 0;
-}
-
-/* Is every thread of the keyholder asleep? */
-static bool
-keyholder_sleeps(void)
-{
-    char path[64];
-    bool sleeps = true;
-    const struct dirent *entry;
-    DIR *d;
-
-    snprintf(path, sizeof(path), "/proc/%d/task", (int)broker.pid);
-    d = opendir(path);
-    assert_non_null(d);
-    while (sleeps && (entry = readdir(d))) {
-        char name[340], state = '?';
-        FILE *f;
-
-        if (entry->d_name[0] == '.')
-            continue;
-        snprintf(name, sizeof(name), "%s/%s/stat", path, entry->d_name);
-        f = fopen(name, "r");
-        if (f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1)
-            sleeps = state == 'S';
-        if (f)
-            fclose(f);
-    }
-    closedir(d);
-    return sleeps;
-}
-
-/* Until the keyholder has read what was sent, and all of it waits. */
-static void
-wait_for_sleep(int fd)
-{
-    int unread = 1;
-
-    while (unread > 0 || !keyholder_sleeps()) {
-        poll(NULL, 0, 5);
-        assert_int_equal(ioctl(fd, SIOCOUTQ, &unread), 0);
-    }
 }
 
 /* FN logs in; the lock comes while the token looks at the PIN. */

@@ -105,14 +105,14 @@ static void
 a_suspend_during_a_signature_is_told_and_then_all_is_well(void **state)
 {
     (void)state;
-    restart("[tokens]\ndeadline-ms = 1000\n");
+    restart("[tokens]\ndeadline-ms = 5000\n");
     unlock_it();
     plan("C_Sign @ 1\n");
     assert_int_equal(sign_it(), ERR_TOKEN_HUNG);
     plan("slept\n");
     pinentry_expect("1234", "1234", NULL);
     enum err e = ERR_TOKEN_HUNG;
-    for (int i = 0; i < 100 && e == ERR_TOKEN_HUNG; i++) {
+    for (int i = 0; i < 1000 && e == ERR_TOKEN_HUNG; i++) {
         e = sign_it();
         poll(NULL, 0, e == ERR_OK ? 0 : 50);
     }

@@ -5,7 +5,13 @@
 #ifndef TESTS_UNIT_KEYHOLDER_TRACED_H
 #define TESTS_UNIT_KEYHOLDER_TRACED_H
 
+#include <dirent.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include "tests/unit/keyholder_session.h"
+
+#define LOOKS 5 /* at a process that is to be asleep, not between two locks */
 
 static const char faultmod[] =
     SMIME_BUILD_DIR "/tests/doubles/smime-faultmod.so";
@@ -72,6 +78,48 @@ sign_it(void)
     struct problem p;
 
     return sign_once(buf_slice(&rsa_ref), &p);
+}
+
+/* Is every thread of the keyholder asleep? */
+static inline bool
+keyholder_sleeps(void)
+{
+    char path[64];
+    bool sleeps = true;
+    const struct dirent *entry;
+    DIR *d;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)broker.pid);
+    d = opendir(path);
+    assert_non_null(d);
+    while (sleeps && (entry = readdir(d))) {
+        char name[340], state = '?';
+        FILE *f;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(name, sizeof(name), "%s/%s/stat", path, entry->d_name);
+        f = fopen(name, "r");
+        if (f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1)
+            sleeps = state == 'S';
+        if (f)
+            fclose(f);
+    }
+    closedir(d);
+    return sleeps;
+}
+
+/* Until the keyholder has read what was sent, and all of it waits. */
+static inline void
+wait_for_sleep(int fd)
+{
+    int unread = 1;
+
+    for (int asleep = 0; asleep < LOOKS;) {
+        poll(NULL, 0, 10);
+        assert_int_equal(ioctl(fd, SIOCOUTQ, &unread), 0);
+        asleep = unread == 0 && keyholder_sleeps() ? asleep + 1 : 0;
+    }
 }
 
 static inline int
