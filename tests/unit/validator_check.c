@@ -1,6 +1,8 @@
 /* One chain judged by itself; other paths. */
 #include "tests/unit/validator_check.h"
 
+#include "tests/unit/cpu_time.h"
+
 /* ---- one chain ----------------------------------------------------------- */
 
 static void
@@ -347,7 +349,7 @@ a_heap_of_cross_certificates_costs_little(void **state)
     struct made heap[48];
     const struct made *chain[49] = {NULL};
     char names[2][8] = {"One", "Two"};
-    struct timespec a, b;
+    double began_ms;
 
     (void)state;
     /* Two names that certify one another again and again. */
@@ -364,11 +366,10 @@ a_heap_of_cross_certificates_costs_little(void **state)
                                                 .issuer = i % 2 ? &one : &two});
         chain[i] = &heap[i];
     }
-    clock_gettime(CLOCK_MONOTONIC, &a);
+    began_ms = cpu_time_ms();
     check(&leaf, chain);
-    clock_gettime(CLOCK_MONOTONIC, &b);
+    assert_true(cpu_time_ms() - began_ms < 2000);
     assert_int_not_equal(cr.chain, CHAIN_OK);
-    assert_true(b.tv_sec - a.tv_sec < 2);
 }
 
 int

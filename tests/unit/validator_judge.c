@@ -1,4 +1,5 @@
 /* What the validator finds in signatures, their strength, and certificates. */
+#include "tests/unit/cpu_time.h"
 #include "validator_case.h"
 
 /* ---- integrity ---------------------------------------------------------- */
@@ -308,19 +309,14 @@ a_cut_certificate_never_parses(void **state)
 static void
 a_known_signer_is_quick(void **state)
 {
-    struct timespec a, b;
-    double us;
+    double began_ms;
 
     (void)state;
     judge((struct message_spec){.signing_time = -60});
-    clock_gettime(CLOCK_MONOTONIC, &a);
+    began_ms = cpu_time_ms();
     for (int i = 0; i < 500; i++)
         validator_judge(&v, &q, &r);
-    clock_gettime(CLOCK_MONOTONIC, &b);
-    us = ((double)(b.tv_sec - a.tv_sec) * 1e9 +
-          (double)(b.tv_nsec - a.tv_nsec)) /
-         500e3;
-    print_message("known signer: %.1f us\n", us);
+    print_message("known signer: %.1f us\n", (cpu_time_ms() - began_ms) * 2);
     is_good();
 }
 
