@@ -368,19 +368,26 @@ static bool
 take_type(struct slice *c, struct content_type *out)
 {
     AUTO(buf) struct buf type = {0};
+    const uint8_t *behind;
+    bool apart = false;
 
     skip_blanks(c);
     add_lower(&type, take_until(c, "/;=(\""));
+    behind = c->p;
     skip_blanks(c);
     if (type.len > 0 && !at_end(c) && c->p[0] == '/') {
+        apart |= c->p != behind;
         step(c);
+        behind = c->p;
         skip_blanks(c);
+        apart |= c->p != behind;
         buf_add_byte(&type, '/');
         add_lower(&type, take_until(c, "/;=(\""));
     }
     if (type.len == 0 || type.len >= sizeof(out->type))
         return false;
     text_set(out->type, buf_slice(&type));
+    out->ambiguous = apart; /* some take it for no type, and for text */
     return true;
 }
 
@@ -433,7 +440,7 @@ content_type_parse(struct slice value, struct content_type *out)
     if (!take_type(&c, out))
         return false;
     out->count = 0;
-    out->ambiguous = is_unusual(buf_slice(&text)) || is_another_type(c);
+    out->ambiguous |= is_unusual(buf_slice(&text)) || is_another_type(c);
     out->two_boundaries = false;
     take_parameters(&c, &all);
     join_parameters(&all, out);

@@ -173,8 +173,11 @@ local_part_begin(const struct points *t, size_t end, const char *closers)
 static bool
 is_other_address(const struct points *t, size_t at, const struct mailbox *m)
 {
-    size_t left = at, right = at + 1, from, to;
+    size_t left = at, behind = at + 1, right, from, to;
 
+    while (behind < t->count && is_combining(t->item[behind]))
+        behind++;
+    right = behind;
     while (left > 0 && is_space(t->item[left - 1]))
         left--;
     while (right < t->count && is_space(t->item[right]))
@@ -189,7 +192,7 @@ is_other_address(const struct points *t, size_t at, const struct mailbox *m)
         to++;
     if (from == left || to == right)
         return false;
-    if (left < at || right > at + 1)
+    if (left < at || right > behind)
         return is_spaced_address(t, from, left, right, m);
     return !is_own_address(t, from, to, m);
 }
@@ -237,7 +240,10 @@ take_named_reference(struct slice text, uint32_t *out)
     static const struct {
         const char *name;
         uint32_t point;
-    } known[] = {{"&commat;", '@'}, {"&period;", '.'}, {"&nbsp;", 0xa0}};
+    } known[] = {{"&commat;", '@'},
+                 {"&period;", '.'},
+                 {"&nbsp;", 0xa0},
+                 {"%40", '@'}}; /* in an URL */
 
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
         size_t n = strlen(known[i].name);

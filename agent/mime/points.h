@@ -39,6 +39,15 @@ is_space(int32_t c)
            (c >= 0x2000 && c <= 0x200a) || c == 0x202f || c == 0x205f;
 }
 
+/* Drawn over the character before it, which is what a person reads. */
+static inline bool
+is_combining(int32_t c)
+{
+    return (c >= 0x300 && c <= 0x36f) || (c >= 0x1ab0 && c <= 0x1aff) ||
+           (c >= 0x1dc0 && c <= 0x1dff) || (c >= 0x20d0 && c <= 0x20ff) ||
+           (c >= 0xfe20 && c <= 0xfe2f);
+}
+
 /* What an address in a text is set off by. */
 static inline bool
 is_delimiter(int32_t c)

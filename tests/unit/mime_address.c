@@ -243,6 +243,8 @@ names_that_look_like_another_address_deceive(void **state)
         "bank.com\" <a@x>",
         "\"ceo\xef\xb9\xab"
         "bank.com\" <a@x>",
+        "\"ceo @\xcc\xb8 bank.com\" <a@x>",
+        "\"ceo%40bank.com\" <a@x>",
         "=?iso-8859-1?q?=3Fq=3Fceo=40b?= <a@x>"};
 
     (void)state;

@@ -143,6 +143,23 @@ a_parameter_that_is_dropped_is_told(void **state)
     }
 }
 
+static void
+blanks_beside_the_slash_are_doubtful(void **state)
+{
+    static const char *const apart[] = {"a /b; c=d", "a/ b; c=d", "a/\n b",
+                                        "a\t/\tb"};
+    struct content_type t;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(apart); i++) {
+        assert_true(content_type_parse(slice_text(apart[i]), &t));
+        assert_string_equal(t.type, "a/b");
+        assert_true(t.ambiguous);
+    }
+    assert_true(content_type_parse(slice_text(" a/b ; c=d"), &t));
+    assert_false(t.ambiguous);
+}
+
 /* Some write a file's name for old readers and for new ones. */
 static void
 only_a_name_may_be_said_twice(void **state)
@@ -333,6 +350,7 @@ main(void)
         cmocka_unit_test(values_have_a_most_of_bytes),
         cmocka_unit_test(parameters_have_a_most_of_number),
         cmocka_unit_test(a_parameter_that_is_dropped_is_told),
+        cmocka_unit_test(blanks_beside_the_slash_are_doubtful),
         cmocka_unit_test(only_a_name_may_be_said_twice),
         cmocka_unit_test(a_piece_that_some_do_not_find_is_told),
         cmocka_unit_test(pieces_of_parameters_have_a_most_of_number),
