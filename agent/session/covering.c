@@ -70,12 +70,18 @@ begins_like_attributes(const uint8_t *p, size_t n)
 }
 
 void
-stream_watched_end(struct stream_watched *w, struct layer *l)
+stream_watched_tell(struct stream_watched *w, struct layer *l)
 {
     if (elsewhere_found(w->elsewhere))
         layer_flaw(l, "content-elsewhere");
     if (elsewhere_is_doubtful(w->elsewhere))
         layer_flaw(l, "ambiguous-structure");
+}
+
+void
+stream_watched_end(struct stream_watched *w, struct layer *l)
+{
+    stream_watched_tell(w, l);
     l->attribute_like = begins_like_attributes(w->first, w->first_n);
 }
 
@@ -150,6 +156,28 @@ note_other_kind(struct reading *g, const struct entity *e,
         header_count(&e->header, "Content-Transfer-Encoding") > 1 ||
         (content_type_is_message(&type) && type.ambiguous))
         layer_flaw(&g->layer[w->signature], "ambiguous-structure");
+}
+
+void
+note_trailing(struct reading *g, size_t number)
+{
+    for (size_t i = number; i < g->layer_count; i++)
+        if (g->layer[i].kind == LAYER_SIGNED &&
+            g->layer[i].at.place == PLACE_SPINE) {
+            layer_flaw(&g->layer[i], "trailing-data");
+            return;
+        }
+}
+
+enum err
+note_rest(struct reading *g, struct cms_object *o, size_t number)
+{
+    bool something = false;
+    enum err e = cms_object_rest(o, &something, &g->r->problem);
+
+    if (e == ERR_OK && something)
+        note_trailing(g, number);
+    return e;
 }
 
 enum err

@@ -197,6 +197,23 @@ is_plaintext_fault(enum err e)
     return is_shape_error(e) || e == ERR_NOT_FOR_US || e == ERR_CANNOT_DECRYPT;
 }
 
+/* A signature around it is one over what is decrypted, too. */
+static enum err
+read_plain(struct reading *g, struct stream *plain, const struct layer *l)
+{
+    struct stream_watched watched;
+    enum err e;
+
+    if (l->at.signature < 0)
+        return reading_inner(g, plain, l);
+    stream_watched_init(&watched, plain);
+    e = reading_inner(g, &watched.s, l);
+    if (e == ERR_OK)
+        stream_watched_tell(&watched, &g->layer[l->at.signature]);
+    stream_watched_drop(&watched);
+    return e;
+}
+
 /* Under encryption every fault that the plaintext can make has one answer,
  * after tag and padding of all of it were checked: whoever sends garbled
  * ciphertexts learns nothing from the difference. A token's trouble is told
@@ -205,7 +222,7 @@ static enum err
 read_decrypted(struct reading *g, struct stream *plain, const struct layer *l)
 {
     struct problem *p = &g->r->problem;
-    enum err e = reading_inner(g, plain, l);
+    enum err e = read_plain(g, plain, l);
     struct problem first = *p;
 
     if (e == ERR_OK || e == ERR_INPUT || e == ERR_OUTPUT)
@@ -240,6 +257,7 @@ read_encrypted(struct reading *g, struct cms_object *o, const struct where *w)
     TRY(enveloped_reader_content(reader, key, &plain, p));
     TRY(read_decrypted(g, plain, l));
     l->opened = true;
+    TRY(note_rest(g, o, (size_t)(l - g->layer)));
     /* What is around this one may fail yet. */
     return w->encryption < 0 ? reading_decrypted(g) : ERR_OK;
 }
@@ -309,8 +327,10 @@ reading_pkcs7(struct reading *g, struct entity *e, use_object *use,
         base64 = base64_reader_new(&whole.s);
         TRY(use(g, base64_reader_stream(base64), w, l));
         TRY(base64_reader_finish(base64, &rubbish, &g->r->problem));
-        if (rubbish && (l || number < g->layer_count))
-            layer_flaw(l ? l : &g->layer[number], "trailing-data");
+        if (rubbish && l)
+            layer_flaw(l, "trailing-data");
+        else if (rubbish)
+            note_trailing(g, number);
         return ERR_OK;
     }
     if (transfer == TRANSFER_QUOTED) {

@@ -236,10 +236,20 @@ struct stream_watched {
 };
 void stream_watched_init(struct stream_watched *w, struct stream *from);
 void stream_watched_end(struct stream_watched *w, struct layer *l);
+/* The same of what is packed or encrypted inside L, which it covers as well. */
+void stream_watched_tell(struct stream_watched *w, struct layer *l);
 void stream_watched_drop(struct stream_watched *w);
 
 /* The first word that is said of a layer stays. */
 void layer_flaw(struct layer *l, const char *word);
+
+/* Something stands behind the object that carries the layers from NUMBER on:
+ * the outermost signature among them does not cover it. */
+void note_trailing(struct reading *g, size_t number);
+
+/* The same of an object that is no signature and was read to its end. */
+MUST_USE enum err note_rest(struct reading *g, struct cms_object *o,
+                            size_t number);
 
 /* Reads from the content's end to that of the input, and checks. */
 MUST_USE enum err layer_finish(struct layer *l, struct cms_object *o,

@@ -43,6 +43,23 @@ read_inner(struct reading *g, struct stream *content, const struct where *w)
     return e == ERR_OK ? stream_drain(content, p) : e;
 }
 
+/* A signature around it is one over what is unpacked, too. */
+static enum err
+read_under(struct reading *g, struct stream *content, const struct where *w)
+{
+    struct stream_watched watched;
+    enum err e;
+
+    if (w->signature < 0)
+        return read_inner(g, content, w);
+    stream_watched_init(&watched, content);
+    e = read_inner(g, &watched.s, w);
+    if (e == ERR_OK)
+        stream_watched_tell(&watched, &g->layer[w->signature]);
+    stream_watched_drop(&watched);
+    return e;
+}
+
 enum err
 reading_compressed(struct reading *g, struct cms_object *o,
                    const struct where *w)
@@ -50,6 +67,7 @@ reading_compressed(struct reading *g, struct cms_object *o,
     AUTO(compressed_reader) struct compressed_reader *reader = NULL;
     struct where inside = where_below(w, 1);
     struct problem *p = &g->r->problem;
+    size_t number = g->layer_count;
 
     if (w->place != PLACE_SPINE)
         return ERR_OK;
@@ -58,7 +76,8 @@ reading_compressed(struct reading *g, struct cms_object *o,
                     LIMIT_COMPRESSIONS);
     g->compressions++;
     TRY(compressed_reader_begin(o, &reader, p));
-    return read_inner(g, compressed_reader_content(reader), &inside);
+    TRY(read_under(g, compressed_reader_content(reader), &inside));
+    return note_rest(g, o, number);
 }
 
 /* An encrypted message's content that is compressed, by what it says. */

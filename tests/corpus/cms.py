@@ -1,4 +1,6 @@
 """SignedData (RFC 5652 5), each piece replaceable by a wrong one."""
+import zlib
+
 from der import (DATA, HASH_OID, NULL, PKCS7, PKCS9, algorithm, hashed,
                  integer, octets, oid, seq, set_of, tlv, utc_time)
 from pki import NOW
@@ -39,7 +41,7 @@ def attributes(content, md="sha256", kind=DATA, time=NOW, more=()):
 
 def signer(cert, content, md="sha256", attrs=None, signature=None, sid=None,
            signed_with=None, key=None, unsigned=b"", digest_algorithm=None,
-           ordered=True):
+           ordered=True, version=1):
     """One SignerInfo. attrs: None for the usual, () for none at all."""
     key = key or cert.key
     if attrs is None:
@@ -53,14 +55,14 @@ def signer(cert, content, md="sha256", attrs=None, signature=None, sid=None,
         signature = key.sign(md, hashed(md, to_sign))
     elif callable(signature):
         signature = signature(to_sign)
-    return seq(integer(1), sid or seq(cert.issuer_name, integer(cert.serial)),
+    return seq(integer(version), sid or seq(cert.issuer_name, integer(cert.serial)),
                digest_algorithm or algorithm(HASH_OID[md], NULL), field,
                signed_with or key.signature_algorithm(md), octets(signature),
                unsigned)
 
 
 def signed_data(content, signers, certs, md=("sha256",), kind=DATA, inside=None,
-                crls=b""):
+                crls=b"", version=1):
     """content None: detached. inside: the element in [0] instead of an OCTET
     STRING with the content."""
     inner = b""
@@ -69,10 +71,18 @@ def signed_data(content, signers, certs, md=("sha256",), kind=DATA, inside=None,
     elif content is not None:
         inner = tlv(0xA0, octets(content))
     return content_info(seq(
-        integer(1), set_of(*[algorithm(HASH_OID[m], NULL) for m in md]),
+        integer(version), set_of(*[algorithm(HASH_OID[m], NULL) for m in md]),
         seq(oid(kind), inner),
         tlv(0xA0, *[c.der for c in certs]) if certs else b"", crls,
         set_of(*signers)))
+
+
+def compressed(content, kind=DATA, packed=None):
+    """CompressedData (RFC 3274)."""
+    return seq(oid(PKCS9 + "16.1.9"), tlv(0xA0, seq(
+        integer(0), algorithm(PKCS9 + "16.3.8"),
+        seq(oid(kind), tlv(0xA0, octets(
+            zlib.compress(content) if packed is None else packed))))))
 
 
 def content_info(body):

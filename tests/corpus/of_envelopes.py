@@ -248,6 +248,21 @@ def insides(t):
             "good", "signed-outside", decrypt="9")
     t.inner("signed-from-outside-opaque", t.c.opaque(
         secret, w.eve, head=EVE), "good", "signed-outside", decrypt="9")
+    # ... nor does who signed inside vouch for what stands behind it.
+    whole = t.envelope(signed).der()
+    t.inner("signed-html-behind-base64", carrying(whole) + OPEN, "bad",
+            "trailing-data")
+    for name, more in {"object": whole, "text": EVIL}.items():
+        t.inner("signed-der-behind-" + name, carrying(whole + more), "bad",
+                "trailing-data")
+    t.inner("signed-zeros-behind", carrying(whole + bytes(9)), "good", "")
+    # A signature around the ciphertext is one over what is in it, too.
+    pointer = (b"Content-Type: message/external-body; access-type=URL;\n"
+               b' URL="http://evil.example/"\n\nContent-Type: text/html\n\n')
+    for name, inner in {"": pointer, "-deep": parts(TEXT, pointer)}.items():
+        t.inner("elsewhere-signed-from-outside" + name, t.c.detached(part(
+            t.envelope(inner).der()), w.eve, head=EVE), "bad",
+            "content-elsewhere", decrypt="9")
     t.inner("html-behind-base64", carrying(t.envelope().der()) + OPEN,
             "plain", "not-signed")
 

@@ -13,6 +13,7 @@ endforeach()
 
 # The mail engine, with keys of libcrypto in the tokens' place.
 foreach(name session_protect session_protect_encrypted session_cut session_signer session_compose session_reading session_layers
+             session_compressed
              session_parts session_attached session_again
              session_certificates session_covering session_decrypting
              session_judge session_mail limits_session)

@@ -6,40 +6,7 @@
 
 #include "agent/cms/der.h"
 #include "tests/unit/certs_only.h"
-#include "tests/unit/session_mail.h"
-
-#define HEAD "From: A <a@example.org>\nTo: b@example.org\nSubject: s\n"
-#define MAIL HEAD "\nthe text\n"
-
-static void
-alone(void)
-{
-    people_clear();
-    card_add(&alice, "a@example.org");
-}
-
-/* One more layer around MAIL. */
-static void
-wrap(method_handler *handler, bool opaque, struct buf *mail)
-{
-    AUTO(outcome) struct outcome o;
-    json_t *parameters =
-        handler == mail_sign
-            ? json_pack("{s:b,s:s}", "opaque", opaque, "from", "a@example.org")
-            : json_pack("{s:[s],s:s}", "to", "a@example.org", "from",
-                        "a@example.org");
-
-    call_mail(handler, parameters, buf_slice(mail), &o);
-    assert_int_equal(o.e, ERR_OK);
-    buf_clear(mail);
-    buf_add_slice(mail, buf_slice(&o.output));
-}
-
-static void
-open_mail(const struct buf *mail, struct outcome *out)
-{
-    call_mail(mail_open, NULL, buf_slice(mail), out);
-}
+#include "tests/unit/session_wrap.h"
 
 /* MAIL with the last OLD replaced. */
 static void
@@ -112,68 +79,6 @@ nesting_has_its_limit(void **state)
     assert_int_equal(over.e, ERR_LIMIT);
     assert_int_equal(over.output.len, 0);
     assert_int_equal(asked_count, 0);
-}
-
-/* MAIL in a CompressedData whose deflate blocks are stored ones. */
-static void
-compress_stored(struct buf *mail)
-{
-    static const uint8_t begin[] = "\x30\x80\x06\x0b\x2a\x86\x48\x86\xf7\x0d"
-                                   "\x01\x09\x10\x01\x09\xa0\x80\x30\x80\x02"
-                                   "\x01\x00\x30\x0d\x06\x0b\x2a\x86\x48\x86"
-                                   "\xf7\x0d\x01\x09\x10\x03\x08\x30\x80\x06"
-                                   "\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
-                                   "\xa0\x80";
-    AUTO(buf) struct buf z = {0};
-    AUTO(buf) struct buf out = {0};
-    uint32_t a = 1, b = 0;
-
-    for (size_t i = 0; i < mail->len; i++) {
-        a = (a + mail->data[i]) % 65521;
-        b = (b + a) % 65521;
-    }
-    buf_add(&z, "\x78\x01\x01", 3);
-    buf_add_byte(&z, (uint8_t)mail->len);
-    buf_add_byte(&z, (uint8_t)(mail->len >> 8));
-    buf_add_byte(&z, (uint8_t)~mail->len);
-    buf_add_byte(&z, (uint8_t)(~mail->len >> 8));
-    buf_add_slice(&z, buf_slice(mail));
-    buf_add_byte(&z, (uint8_t)(b >> 8));
-    buf_add_byte(&z, (uint8_t)b);
-    buf_add_byte(&z, (uint8_t)(a >> 8));
-    buf_add_byte(&z, (uint8_t)a);
-    buf_add_text(&out, HEAD "Content-Type: application/pkcs7-mime\n"
-                            "Content-Transfer-Encoding: binary\n\n");
-    buf_add(&out, begin, sizeof(begin) - 1);
-    der_put(&out, TAG_OCTET_STRING, buf_slice(&z));
-    buf_add(&out, "\0\0\0\0\0\0\0\0\0\0", 10);
-    buf_clear(mail);
-    buf_add_slice(mail, buf_slice(&out));
-}
-
-/* What compressions in each other grow to multiplies. */
-static void
-so_many_compressions_are_taken_off(void **state)
-{
-    AUTO(buf) struct buf mail = {0};
-    AUTO(outcome) struct outcome at;
-    AUTO(outcome) struct outcome over;
-
-    (void)state;
-    alone();
-    buf_add_text(&mail, MAIL);
-    wrap(mail_sign, true, &mail);
-    for (int i = 0; i < LIMIT_COMPRESSIONS; i++)
-        compress_stored(&mail);
-    open_mail(&mail, &at);
-    assert_int_equal(at.e, ERR_OK);
-    assert_string_equal(verdict_of(&at), "good");
-    assert_non_null(strstr(buf_text(&at.output), "the text"));
-    compress_stored(&mail);
-    open_mail(&mail, &over);
-    assert_int_equal(over.e, ERR_LIMIT);
-    assert_non_null(strstr(over.problem.detail, "more than 1 compression"));
-    assert_int_equal(over.output.len, 0);
 }
 
 static void
@@ -458,7 +363,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_in_any_order_are_opened),
         cmocka_unit_test(nesting_has_its_limit),
-        cmocka_unit_test(so_many_compressions_are_taken_off),
         cmocka_unit_test(without_a_key_only_what_is_outside_is_judged),
         cmocka_unit_test(
             decrypt_takes_the_encryption_off_and_leaves_the_signature),
