@@ -392,7 +392,11 @@ static struct choice_record
 record_of(const struct choosing *c, const struct choice *one)
 {
     const struct stored *row = &one->row;
+    struct description about;
 
+    /* Only the validator knows it: of one it was not asked about, nobody. */
+    if (!record_decode(RECORD_description, buf_slice(&one->described), &about))
+        about.curve = slice_of(NULL, 0);
     return (struct choice_record){
         .chosen = one == c->chosen,
         .reason = slice_text(one->reason),
@@ -404,6 +408,7 @@ record_of(const struct choosing *c, const struct choice *one)
         .uses = row->uses,
         .type = row->type,
         .bits = row->bits,
+        .curve = about.curve,
         .preferred = (uint64_t)row->preferred,
         .capabilities_time = (uint64_t)row->capabilities_time,
         .state = keyring_state_now(row, one->chain, c->now)};

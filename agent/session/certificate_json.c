@@ -7,14 +7,14 @@
 #include "agent/wire/values.h"
 
 json_t *
-key_algorithm_json(uint32_t type, uint32_t bits)
+key_algorithm_json(uint32_t type, uint32_t bits, struct slice curve)
 {
     char text[32] = "unknown";
 
+    if (type == KEY_EC && curve.n > 0)
+        return json_text(curve);
     if (type == KEY_RSA)
         snprintf(text, sizeof(text), "RSA-%u", bits);
-    else if (type == KEY_EC && (bits == 256 || bits == 384 || bits == 521))
-        snprintf(text, sizeof(text), "P-%u", bits);
     else if (type == KEY_EC)
         snprintf(text, sizeof(text), "EC-%u", bits);
     else if (type == KEY_ED25519)
@@ -36,7 +36,8 @@ certificate_json(const struct description *d)
     json_object_set_new(out, "addresses", json_texts(&d->addresses));
     json_object_set_new(out, "not_before", json_time(d->not_before));
     json_object_set_new(out, "not_after", json_time(d->not_after));
-    json_object_set_new(out, "key", key_algorithm_json(d->type, d->bits));
+    json_object_set_new(out, "key",
+                        key_algorithm_json(d->type, d->bits, d->curve));
     return out;
 }
 

@@ -20,7 +20,8 @@ json_t *certificate_json_read(struct slice described);
  * as base64. NULL without DER. */
 json_t *certificate_json_whole(struct slice described, struct slice der);
 
-/* A key's kind for people: "RSA-3072", "P-256", "Ed25519", "unknown". */
-json_t *key_algorithm_json(uint32_t type, uint32_t bits);
+/* A key's kind for people: "RSA-3072", "P-256", "secp256k1", "Ed25519",
+ * "unknown". CURVE: its name, "" or empty when nobody knows it. */
+json_t *key_algorithm_json(uint32_t type, uint32_t bits, struct slice curve);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "agent/cms/certview.h"
+#include "agent/cms/curve.h"
 #include "agent/mime/address.h"
 #include "agent/session/certificate_json.h"
 #include "agent/session/directory.h"
@@ -27,6 +29,18 @@ contact_state_word(uint32_t state)
     return state < ARRAY_COUNT(states) ? states[state] : "seen";
 }
 
+/* The keyring keeps no name of a curve: it reads no certificate. */
+static struct slice
+curve_of(const struct contact_record *c, const struct description *d)
+{
+    struct cert_view view;
+
+    if (d->curve.n > 0 || d->type != KEY_EC ||
+        !cert_view_parse(c->certificate, &view))
+        return d->curve;
+    return slice_text(curve_name_of(view.spki));
+}
+
 /* A certificate that could not be described has a contact nevertheless. */
 static json_t *
 contact_json(const struct contact_record *c, bool with_certificate)
@@ -40,7 +54,8 @@ contact_json(const struct contact_record *c, bool with_certificate)
     json_object_set_new(out, "name", json_text(c->name));
     json_object_set_new(out, "state", json_string(states[c->state]));
     json_object_set_new(out, "can_encrypt", json_boolean(c->can_encrypt));
-    json_object_set_new(out, "algorithm", key_algorithm_json(d.type, d.bits));
+    json_object_set_new(out, "algorithm",
+                        key_algorithm_json(d.type, d.bits, curve_of(c, &d)));
     json_object_set_new(out, "subject", json_text(d.subject));
     json_object_set_new(out, "issuer", json_text(d.issuer));
     json_object_set_new(out, "serial", json_text(d.serial));

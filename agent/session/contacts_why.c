@@ -31,7 +31,7 @@ choice_json(const struct choice_record *c)
         "chosen", c->chosen != 0, "reason", json_text(c->reason), "state",
         contact_state_word(c->state), "fingerprint", json_hex(c->fingerprint),
         "subject", json_text(c->subject), "issuer", json_text(c->issuer),
-        "algorithm", key_algorithm_json(c->type, c->bits), "uses",
+        "algorithm", key_algorithm_json(c->type, c->bits, c->curve), "uses",
         uses_json(c->uses), "not_before", json_time(c->not_before), "not_after",
         json_time(c->not_after), "preferred", time_or_null(c->preferred),
         "capabilities_date", time_or_null(c->capabilities_time));

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "agent/base/fd.h"
+#include "agent/cms/curve.h"
 #include "agent/session/certificate_json.h"
 #include "agent/session/clock.h"
 #include "agent/session/key_json.h"
@@ -66,6 +67,18 @@ public_key_json(const struct own_key *k)
     return json_hex(slice_of(digest, n));
 }
 
+static json_t *
+algorithm_json(const struct own_key *k)
+{
+    struct slice curve = k->about.curve;
+
+    if (k->type == KEY_UNKNOWN && k->described.len > 0)
+        return key_algorithm_json(k->about.type, k->about.bits, curve);
+    if (k->spki.len > 0)
+        curve = slice_text(curve_name_of(buf_slice(&k->spki)));
+    return key_algorithm_json(k->type, k->bits, curve);
+}
+
 json_t *
 own_key_json(const struct own_key *k, uint64_t now)
 {
@@ -76,10 +89,7 @@ own_key_json(const struct own_key *k, uint64_t now)
     json_object_set_new(out, "uri", json_text(slice_text(k->uri)));
     json_object_set_new(out, "label", json_text(slice_text(k->label)));
     json_object_set_new(out, "token", json_text(slice_text(k->token)));
-    json_object_set_new(out, "algorithm",
-                        known && k->type == KEY_UNKNOWN
-                            ? key_algorithm_json(k->about.type, k->about.bits)
-                            : key_algorithm_json(k->type, k->bits));
+    json_object_set_new(out, "algorithm", algorithm_json(k));
     json_object_set_new(out, "public_key", public_key_json(k));
     json_object_set_new(out, "private", json_string(private_of(k)));
     json_object_set_new(out, "uses", uses_json(uses_of(k)));

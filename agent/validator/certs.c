@@ -129,6 +129,7 @@ cert_describe(struct cert *cert, enum chain chain, bool cleared,
         .is_ca = f->is_ca,
         .more_addresses = f->more_addresses,
         .cleared = cleared,
+        .curve = slice_text(f->curve),
     };
 
     for (size_t i = 0; i < f->address_count; i++)

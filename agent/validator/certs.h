@@ -22,6 +22,7 @@ struct facts {
     uint32_t uses;    /* set of enum key_use that it leaves for mail */
     enum key_type type;
     uint32_t bits;
+    const char *curve; /* its name, or "" */
     bool weak_key; /* RSA below 2048, EC below 224, unknown */
     bool is_ca;
     int64_t not_before;

@@ -8,6 +8,7 @@
 
 #include "agent/base/log.h"
 #include "agent/cms/algorithm.h"
+#include "agent/cms/curve.h"
 #include "agent/validator/address.h"
 #include "agent/validator/bounds.h"
 #include "agent/validator/certs.h"
@@ -294,6 +295,7 @@ facts_read(X509 *x, EVP_PKEY *key)
     f->not_after = x509_not_after(x);
     f->type = type_of(key);
     f->bits = key ? (uint32_t)EVP_PKEY_get_bits(key) : 0;
+    f->curve = curve_name(X509_get_X509_PUBKEY(x));
     f->weak_key = key_is_weak(key);
     f->is_ca = X509_check_ca(x) == 1;
     f->uses = uses_of(x, key, f->type);

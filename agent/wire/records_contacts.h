@@ -45,7 +45,8 @@
     U64(not_before)                                                            \
     U64(not_after)                                                             \
     U32(uses)                                                                  \
-    U32(type) U32(bits) U64(preferred) U64(capabilities_time) U32(state)
+    U32(type) U32(bits) U64(preferred) U64(capabilities_time) U32(state)       \
+    TEXT(curve, LIMIT_CURVE_BYTES)
 
 /* match: part of an address or name; search: part of an address, name,
  * subject (so of an organisation), issuer or fingerprint; empty: any. limit:

@@ -160,7 +160,8 @@
     U64(not_before)                                                            \
     U64(not_after)                                                             \
     U32(uses)                                                                  \
-    U32(type) U32(bits) U32(chain) U32(is_ca) U32(more_addresses) U32(cleared)
+    U32(type) U32(bits) U32(chain) U32(is_ca) U32(more_addresses)              \
+    U32(cleared) TEXT(curve, LIMIT_CURVE_BYTES)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
  * description record for each of the first `wanted` certificates (0: of all);

@@ -11,9 +11,9 @@ gnupg_key_number(const char *key, bool signs)
         return 303;
     if (strncmp(key, "X25519", 6) == 0)
         return 302;
-    if (strncmp(key, "P-", 2) == 0 || strncmp(key, "EC", 2) == 0)
-        return signs ? 301 : 302;
-    return 0;
+    if (key[0] == '\0' || strcmp(key, "unknown") == 0)
+        return 0;
+    return signs ? 301 : 302; /* by the name of its curve */
 }
 
 int

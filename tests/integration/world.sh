@@ -72,6 +72,7 @@ key_options() {
     p256) echo "-algorithm EC -pkeyopt ec_paramgen_curve:P-256" ;;
     p384) echo "-algorithm EC -pkeyopt ec_paramgen_curve:P-384" ;;
     p521) echo "-algorithm EC -pkeyopt ec_paramgen_curve:P-521" ;;
+    brainpool* | secp*) echo "-algorithm EC -pkeyopt ec_paramgen_curve:$1" ;;
     ed25519) echo "-algorithm ED25519" ;;
     esac
 }
@@ -107,7 +108,7 @@ world_certificate() {
     local ca=$1 name=$2 address=$3 kind=${4:-rsa2048}
     shift 4 2>/dev/null || shift $#
     local usage=digitalSignature,keyEncipherment
-    case $kind in p*) usage=digitalSignature,keyAgreement ;; esac
+    case $kind in p* | brainpool* | secp*) usage=digitalSignature,keyAgreement ;; esac
     {
         echo "keyUsage=critical,${USAGE:-$usage}"
         echo "extendedKeyUsage=${EKU:-emailProtection}"

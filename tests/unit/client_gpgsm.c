@@ -75,9 +75,13 @@ errors_and_algorithms_have_gnupgs_numbers(void **state)
     assert_int_equal(algorithm_number("RSA-3072", true), 1);
     assert_int_equal(algorithm_number("P-256", false), 18);
     assert_int_equal(algorithm_number("P-256", true), 301);
+    assert_int_equal(algorithm_number("brainpoolP384r1", true), 301);
+    assert_int_equal(algorithm_number("secp256k1", false), 18);
     assert_int_equal(algorithm_number("unknown", true), 0);
     assert_int_equal(algorithm_bits("RSA-3072"), 3072);
     assert_int_equal(algorithm_bits("P-384"), 384);
+    assert_int_equal(algorithm_bits("brainpoolP512r1"), 512);
+    assert_int_equal(algorithm_bits("secp256k1"), 256);
     assert_int_equal(algorithm_bits("Ed25519"), 255);
     assert_int_equal(hash_number("sha-256"), 8);
     assert_int_equal(hash_number("SHA-512"), 10);

@@ -1,6 +1,7 @@
 #include "agent/cms/algorithm.h"
 
 #include "agent/cms/certview.h"
+#include "agent/cms/curve.h"
 #include "agent/cms/der.h"
 #include "agent/cms/rsa_params.h"
 #include "tests/unit/cms_fixture.h"
@@ -237,6 +238,33 @@ a_certificate_shows_its_names_and_key(void **state)
     identity_drop(&id);
 }
 
+/* Three of them have the size of P-256. */
+static void
+a_curve_has_its_own_name(void **state)
+{
+    static const char *const names[] = {"P-256", "P-521", "secp256k1",
+                                        "brainpoolP256r1"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        EVP_PKEY *key = EVP_EC_gen(names[i]);
+        unsigned char *der = NULL;
+        int n = i2d_PUBKEY(key, &der);
+
+        assert_true(n > 0);
+        assert_string_equal(curve_name_of(slice_of(der, (size_t)n)), names[i]);
+        assert_string_equal(curve_name_of(slice_of(der, (size_t)n - 1)), "");
+        OPENSSL_free(der);
+        EVP_PKEY_free(key);
+    }
+    EVP_PKEY *rsa = EVP_RSA_gen(1024);
+    unsigned char *der = NULL;
+    int n = i2d_PUBKEY(rsa, &der);
+    assert_string_equal(curve_name_of(slice_of(der, (size_t)n)), "");
+    OPENSSL_free(der);
+    EVP_PKEY_free(rsa);
+}
+
 int
 main(void)
 {
@@ -253,6 +281,7 @@ main(void)
         cmocka_unit_test(a_wrong_iv_or_tag_length_is_refused),
         cmocka_unit_test(oaep_parameters_go_out_and_come_back),
         cmocka_unit_test(a_certificate_shows_its_names_and_key),
+        cmocka_unit_test(a_curve_has_its_own_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -292,15 +292,20 @@ a_key_has_a_name_for_people(void **state)
     static const struct {
         uint32_t type;
         uint32_t bits;
-        const char *name;
-    } keys[] = {{KEY_RSA, 2048, "RSA-2048"},   {KEY_EC, 256, "P-256"},
-                {KEY_EC, 521, "P-521"},        {KEY_EC, 239, "EC-239"},
-                {KEY_ED25519, 255, "Ed25519"}, {KEY_X25519, 255, "X25519"},
-                {KEY_UNKNOWN, 0, "unknown"},   {99, 1, "unknown"}};
+        const char *curve, *name;
+    } keys[] = {{KEY_RSA, 2048, "", "RSA-2048"},
+                {KEY_EC, 256, "P-256", "P-256"},
+                {KEY_EC, 256, "secp256k1", "secp256k1"},
+                {KEY_EC, 256, "", "EC-256"},
+                {KEY_ED25519, 255, "", "Ed25519"},
+                {KEY_X25519, 255, "", "X25519"},
+                {KEY_UNKNOWN, 0, "", "unknown"},
+                {99, 1, "", "unknown"}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
-        json_t *j = key_algorithm_json(keys[i].type, keys[i].bits);
+        json_t *j = key_algorithm_json(keys[i].type, keys[i].bits,
+                                       slice_text(keys[i].curve));
 
         assert_string_equal(json_string_value(j), keys[i].name);
         json_decref(j);

@@ -79,19 +79,21 @@ algorithm_number(const char *key, bool of_signature)
         return 1;
     if (begins(key, "Ed25519"))
         return 303;
-    if (begins(key, "P-") || begins(key, "EC"))
-        return of_signature ? 301 : 18;
-    return begins(key, "X25519") ? 302 : 0;
+    if (begins(key, "X25519"))
+        return 302;
+    if (!key || strcmp(key, "unknown") == 0)
+        return 0;
+    return of_signature ? 301 : 18; /* by the name of its curve */
 }
 
 int
 algorithm_bits(const char *key)
 {
-    const char *dash = key ? strrchr(key, '-') : NULL;
+    const char *digits = key ? strpbrk(key, "0123456789") : NULL;
 
     if (begins(key, "Ed25519") || begins(key, "X25519"))
         return 255;
-    return dash ? atoi(dash + 1) : 0;
+    return digits ? atoi(digits) : 0;
 }
 
 int
