@@ -334,6 +334,24 @@ text_set(char *out, struct slice text)
     out[text.n] = '\0';
 }
 
+/* A second name of a file that is not the first one. */
+static bool
+is_another_name(const struct parameters *all, size_t i,
+                const struct content_type *out)
+{
+    const struct segment *s = &all->item[i];
+    struct slice name = segment_name(all, s);
+    AUTO(buf) struct buf value = {0};
+    const char *first =
+        content_type_find(out, slice_is(name, "name") ? "name" : "filename");
+
+    if ((s->continued && s->index > 0) ||
+        !(slice_is(name, "name") || slice_is(name, "filename")))
+        return false;
+    join_value(all, s, &value);
+    return !first || !slice_is(buf_slice(&value), first);
+}
+
 static void
 join_parameters(const struct parameters *all, struct content_type *out)
 {
@@ -347,8 +365,10 @@ join_parameters(const struct parameters *all, struct content_type *out)
 
         out->ambiguous |= twice || is_doubtful_piece(all, &all->item[i]);
         out->two_boundaries |= twice && slice_is(name, "boundary");
-        if (!is_first_of_its_name(all, i))
+        if (!is_first_of_its_name(all, i)) {
+            out->two_names |= is_another_name(all, i, out);
             continue;
+        }
         buf_clear(&value);
         join_value(all, &all->item[i], &value);
         if (name.n >= sizeof(out->parameters[0].name) ||
@@ -441,7 +461,7 @@ content_type_parse(struct slice value, struct content_type *out)
         return false;
     out->count = 0;
     out->ambiguous |= is_unusual(buf_slice(&text)) || is_another_type(c);
-    out->two_boundaries = false;
+    out->two_boundaries = out->two_names = false;
     take_parameters(&c, &all);
     join_parameters(&all, out);
     return true;
@@ -456,7 +476,7 @@ header_content_type(const struct header *h, struct content_type *out)
         return;
     text_set(out->type, slice_text("text/plain"));
     out->count = 0;
-    out->ambiguous = out->two_boundaries = false;
+    out->ambiguous = out->two_boundaries = out->two_names = false;
 }
 
 const char *

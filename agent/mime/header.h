@@ -74,6 +74,7 @@ struct content_type {
      * that was dropped, a second type behind the first. */
     bool ambiguous;
     bool two_boundaries;
+    bool two_names; /* of a file, that differ */
 };
 
 /* Parses a Content-Type (or Content-Disposition) value leniently: what can
@@ -118,6 +119,12 @@ bool content_type_is_message(const struct content_type *t);
 /* True for a type that says itself that it is a CMS object with a content
  * (application/pkcs7-mime), not only by a name or as a signature. */
 bool content_type_is_pkcs7(const struct content_type *t);
+
+/* Of one that header_smime_kind takes for a CMS object, of type T: neither its
+ * type nor the name of a file lets readers take it for anything else. They
+ * would show what nobody signed: a CMS object can be a document as well. */
+bool header_is_pkcs7_alone(const struct header *h,
+                           const struct content_type *t);
 
 enum smime_kind header_smime_kind(const struct header *h,
                                   struct content_type *out_type);

@@ -124,6 +124,31 @@ content_type_is_pkcs7(const struct content_type *t)
     return is_one_of(t->type, types, ARRAY_COUNT(types));
 }
 
+static bool
+is_other_file_name(const char *name)
+{
+    return name && *name && !is_pkcs7_file_name(name);
+}
+
+bool
+header_is_pkcs7_alone(const struct header *h, const struct content_type *t)
+{
+    const struct header_field *f;
+    struct content_type d;
+
+    if ((!content_type_is_pkcs7(t) && !is_pkcs7_signature(t->type) &&
+         strcmp(t->type, "application/octet-stream") != 0) ||
+        t->two_names || is_other_file_name(content_type_find(t, "name")))
+        return false;
+    for (size_t n = 0; (f = header_find(h, "Content-Disposition", n)); n++)
+        if (content_type_parse(f->value, &d) &&
+            (d.two_names ||
+             is_other_file_name(content_type_find(&d, "filename")) ||
+             is_other_file_name(content_type_find(&d, "name"))))
+            return false;
+    return true;
+}
+
 enum smime_kind
 header_smime_kind(const struct header *h, struct content_type *out_type)
 {

@@ -65,7 +65,7 @@ is_signature_part(const struct entity *part)
 
     return part->is_entity && !part->header.ambiguous &&
            header_smime_kind(&part->header, &type) == SMIME_PKCS7 &&
-           !type.ambiguous &&
+           !type.ambiguous && header_is_pkcs7_alone(&part->header, &type) &&
            header_count(&part->header, "Content-Type") == 1 &&
            header_count(&part->header, "Content-Transfer-Encoding") <= 1;
 }
@@ -219,7 +219,9 @@ announced_read(const struct reading *g, const struct entity *e,
     out->kind = header_smime_kind(&e->header, &type);
     if (out->kind == SMIME_PKCS7 && is_attached_file(&type, w))
         out->kind = SMIME_NONE;
-    out->ambiguous = type.ambiguous;
+    out->ambiguous =
+        type.ambiguous ||
+        (out->kind == SMIME_PKCS7 && !header_is_pkcs7_alone(&e->header, &type));
     if (out->kind != SMIME_MULTIPART_SIGNED)
         return;
     boundary = content_type_find(&type, "boundary");

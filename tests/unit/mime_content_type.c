@@ -325,6 +325,52 @@ a_cms_object_is_known_by_type_or_file_name(void **state)
     assert_kind("From: a@x\n", SMIME_NONE);
 }
 
+static bool
+is_alone(const char *text)
+{
+    AUTO(header) struct header h = {0};
+    struct content_type t;
+
+    header_of(text, &h);
+    assert_int_equal(header_smime_kind(&h, &t), SMIME_PKCS7);
+    return header_is_pkcs7_alone(&h, &t);
+}
+
+#define P7S   "Content-Type: application/pkcs7-signature"
+#define NAMED "Content-Disposition: attachment; filename="
+
+static void
+no_other_file_goes_as_a_cms_object(void **state)
+{
+    static const char *const yes[] = {
+        P7S "\n",
+        P7S "; name=smime.p7s\n" NAMED "\"SMIME.P7S\"\n",
+        P7S "; name=\"\"\n",
+        P7S "; name=a.p7s; name*=utf-8''a.p7s\n" NAMED
+            "a.p7s; filename*0=a; filename*1=.p7s\n",
+        "Content-Type: application/pkcs7-mime; name=x.p7m\n",
+        "Content-Type: application/octet-stream; name=x.p7m\n",
+    };
+    static const char *const no[] = {
+        P7S "; name=x.pdf\n",
+        P7S "\n" NAMED "x.pdf\n",
+        P7S "\n" NAMED "x.p7s\n" NAMED "x.html\n",
+        P7S "\n" NAMED "x.p7s; filename*=utf-8''x.pdf\n",
+        P7S "\n" NAMED "x.p7s; filename*0=x; filename*1=.pdf\n",
+        P7S "; name=x.p7s; name*=utf-8''x.pdf\n",
+        "Content-Type: application/pkcs7-mime; name=x.pdf\n",
+        "Content-Type: application/pdf; name=x.p7m\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(yes); i++)
+        if (!is_alone(yes[i]))
+            fail_msg("it goes as something else: %s", yes[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(no); i++)
+        if (is_alone(no[i]))
+            fail_msg("it goes as nothing else: %s", no[i]);
+}
+
 static void
 a_type_that_cannot_be_read_is_plain_text(void **state)
 {
@@ -351,6 +397,7 @@ main(void)
         cmocka_unit_test(parameters_have_a_most_of_number),
         cmocka_unit_test(a_parameter_that_is_dropped_is_told),
         cmocka_unit_test(blanks_beside_the_slash_are_doubtful),
+        cmocka_unit_test(no_other_file_goes_as_a_cms_object),
         cmocka_unit_test(only_a_name_may_be_said_twice),
         cmocka_unit_test(a_piece_that_some_do_not_find_is_told),
         cmocka_unit_test(pieces_of_parameters_have_a_most_of_number),
