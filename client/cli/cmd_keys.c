@@ -3,6 +3,7 @@
 
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
+#include "client/cli/renewal.h"
 
 #define DAY_SECONDS    (24 * 3600)
 #define SHORT_ID_CHARS 16
@@ -53,18 +54,45 @@ key_add(struct table *t, json_t *key)
                      uses, id});
 }
 
+static bool
+any_is(json_t *tokens, const char *state)
+{
+    json_t *token;
+    size_t i;
+
+    json_array_foreach(tokens, i, token)
+    {
+        if (strcmp(text_of(token, "state"), state) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+none_say(json_t *tokens)
+{
+    bool locked = any_is(tokens, "locked") || any_is(tokens, "blocked");
+
+    puts("No key is there.");
+    if (!locked && !any_is(tokens, "unlocked") && any_is(tokens, "empty"))
+        puts("  next: insert the token that holds it, or initialise the empty "
+             "one: smime tokens init LABEL");
+    else
+        puts("  next: insert the token that holds it, or: smime import "
+             "FILE.p12, or: smime generate --address A");
+    if (locked)
+        puts("  A locked token may hide its keys: smime unlock");
+}
+
 static int
-keys_say(json_t *keys, bool all)
+keys_say(json_t *keys, json_t *tokens, bool all)
 {
     AUTO(table) struct table t = {0};
     json_t *key;
     size_t i;
 
     if (json_array_size(keys) == 0 && all)
-        puts("No key is there.\n"
-             "  next: insert the token that holds it, or: smime import "
-             "FILE.p12, or: smime generate --address A\n"
-             "  A locked token may hide its keys: smime unlock");
+        none_say(tokens);
     else if (json_array_size(keys) == 0)
         puts("No key expires that soon.");
     json_array_foreach(keys, i, key) key_add(&t, key);
@@ -72,16 +100,19 @@ keys_say(json_t *keys, bool all)
     return output_finish(EXIT_DONE);
 }
 
-/* Leaves only the keys whose certificate ends within DAYS, or has ended. */
+/* Leaves only the keys whose certificate ends within DAYS, or has ended, and
+ * that have no newer one. */
 static void
 expiring_keep(json_t *keys, long days)
 {
     int64_t limit = (int64_t)time(NULL) + (int64_t)days * DAY_SECONDS;
+    AUTO(json) json_t *all = json_copy(keys);
 
     for (size_t i = json_array_size(keys); i > 0; i--) {
-        int64_t end = number_of(json_array_get(keys, i - 1), "not_after");
+        json_t *key = json_array_get(keys, i - 1);
+        int64_t end = number_of(key, "not_after");
 
-        if (end == 0 || end > limit)
+        if (end == 0 || end > limit || key_has_newer(all, key))
             json_array_remove(keys, i - 1);
     }
 }
@@ -119,18 +150,11 @@ state_add_next(json_t *token, json_t *tokens, struct buf *out)
 
 /* Whether these keys can be used now, and for how long. */
 static void
-tokens_say_state(json_t *keys)
+tokens_say_state(json_t *keys, json_t *tokens)
 {
-    AUTO(call) struct call c = {.parameters = NULL};
-    AUTO(json) json_t *reply = NULL;
-    json_t *tokens, *token;
+    json_t *token;
     size_t i;
 
-    call_init(&c);
-    if (call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Keys.Tokens", &reply) !=
-        EXIT_DONE)
-        return;
-    tokens = json_object_get(reply, "tokens");
     json_array_foreach(tokens, i, token)
     {
         const char *label = text_of(token, "label");
@@ -153,6 +177,7 @@ list(const struct arguments *a)
 {
     AUTO(call) struct call c = {.parameters = NULL};
     AUTO(json) json_t *reply = NULL;
+    AUTO(json) json_t *tokens = NULL;
     long days = -1;
     int e;
 
@@ -167,9 +192,11 @@ list(const struct arguments *a)
         expiring_keep(json_object_get(reply, "keys"), days);
     if (arguments_flag(a, "json"))
         return show_json(stdout, reply);
-    e = keys_say(json_object_get(reply, "keys"), days < 0);
+    if (call_get("io.smimeagent.Keys.Tokens", "tokens", &tokens) != EXIT_DONE)
+        tokens = NULL;
+    e = keys_say(json_object_get(reply, "keys"), tokens, days < 0);
     if (e == EXIT_DONE)
-        tokens_say_state(json_object_get(reply, "keys"));
+        tokens_say_state(json_object_get(reply, "keys"), tokens);
     return e;
 }
 
@@ -195,16 +222,18 @@ const struct command command_keys = {
     .usage = "keys [--expiring DAYS] [--json]\n"
              "       smime keys remove ID [--yes] [--json]\n"
              "       smime keys export ID [--json]",
-    .help = "A line is: address, algorithm, validity, token, uses, id.\n"
-            "\n"
-            "  remove ID         delete the key and its certificates\n"
-            "  export ID         your certificate as PEM, to hand out\n"
-            "\n"
-            "ID is an id, the beginning of one (at least 4 digits), or a URI.\n"
-            "\n"
-            "  --yes             remove without asking\n"
-            "  --expiring DAYS   only those that expire within DAYS\n"
-            "  --json            the agent's answer as it is\n",
+    .help =
+        "A line is: address, algorithm, validity, token, uses, id.\n"
+        "\n"
+        "  remove ID         delete the key and its certificates\n"
+        "  export ID         your certificate as PEM, to hand out\n"
+        "\n"
+        "ID is an id, the beginning of one (at least 4 digits), or a URI.\n"
+        "\n"
+        "  --yes             remove without asking\n"
+        "  --expiring DAYS   only those that expire within DAYS and have no\n"
+        "                    newer certificate\n"
+        "  --json            the agent's answer as it is\n",
     .options = options,
     .most_operands = 2,
     .run = run,

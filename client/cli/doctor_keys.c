@@ -6,6 +6,7 @@
 
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
+#include "client/cli/renewal.h"
 
 #define SOON_SECONDS (30 * 24 * 3600)
 
@@ -47,35 +48,6 @@ any_is_locked(json_t *tokens)
     return false;
 }
 
-static bool
-list_has(json_t *list, const char *text)
-{
-    json_t *one;
-    size_t i;
-
-    json_array_foreach(list, i, one)
-    {
-        if (strcmp(json_string_value(one), text) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Every text of the list NAME of A is in that of B. */
-static bool
-list_is_covered(json_t *a, json_t *b, const char *name)
-{
-    json_t *one;
-    size_t i;
-
-    json_array_foreach(json_object_get(a, name), i, one)
-    {
-        if (!list_has(json_object_get(b, name), json_string_value(one)))
-            return false;
-    }
-    return true;
-}
-
 /* Its certificate ends before UNTIL, or has ended, and another one goes on for
  * the same addresses and uses: the old key is kept to read old mail. */
 static bool
@@ -92,8 +64,8 @@ is_renewed(json_t *keys, json_t *key, int64_t until)
     {
         if (strcmp(text_of(other, "state"), "ok") == 0 &&
             number_of(other, "not_after") >= until &&
-            list_is_covered(key, other, "addresses") &&
-            list_is_covered(key, other, "uses"))
+            keys_cover(key, other, "addresses") &&
+            keys_cover(key, other, "uses"))
             return true;
     }
     return false;
@@ -145,27 +117,56 @@ look_at_keys(json_t *keys, json_t *tokens, json_t *findings)
 }
 
 static bool
-can_decrypt(json_t *key)
+can(json_t *key, const char *use)
 {
-    json_t *use;
+    return list_has(json_object_get(key, "uses"), use) &&
+           strcmp(text_of(key, "private"), "yes") == 0;
+}
+
+/* A key that may be hidden signs, for all that is known. */
+static bool
+another_signs(json_t *keys, json_t *key)
+{
+    json_t *other;
     size_t i;
 
-    json_array_foreach(json_object_get(key, "uses"), i,
-                       use) if (strcmp(json_string_value(use), "decrypt") ==
-                                0) return strcmp(text_of(key, "private"),
-                                                 "yes") == 0;
+    json_array_foreach(keys, i, other)
+    {
+        if (list_has(json_object_get(other, "uses"), "sign") &&
+            strcmp(text_of(other, "state"), "ok") == 0 &&
+            keys_cover(key, other, "addresses"))
+            return true;
+    }
     return false;
 }
 
-/* Cards number their keys alike: it is the public key that tells, where it is
- * known. */
-static bool
-is_same_key(json_t *a, json_t *b)
+/* contentCommitment without digitalSignature: the agent does not choose such
+ * a key by itself. */
+static void
+look_for_binding(json_t *keys, json_t *findings)
 {
-    const char *x = text_of(a, "public_key"), *y = text_of(b, "public_key");
+    json_t *key;
+    size_t i;
 
-    return strcmp(text_of(a, "id"), text_of(b, "id")) == 0 &&
-           (!x[0] || !y[0] || strcmp(x, y) == 0);
+    json_array_foreach(keys, i, key)
+    {
+        AUTO(buf) struct buf next = {0};
+        char addresses[512];
+
+        if (!can(key, "commit") || strcmp(text_of(key, "state"), "ok") != 0 ||
+            another_signs(keys, key))
+            continue;
+        texts_join(json_object_get(key, "addresses"), addresses,
+                   sizeof(addresses));
+        buf_addf(&next,
+                 "get a certificate to sign mail with (digitalSignature); "
+                 "where you mean to bind yourself: smime sign --key %.16s",
+                 text_of(key, "id"));
+        finding_add(findings, buf_text(&next),
+                    "this key is for binding signatures (contentCommitment) "
+                    "only, and there is none that mail is signed with: ",
+                    addresses[0] ? addresses : text_of(key, "label"));
+    }
 }
 
 /* On how many tokens the key lies, as far as they are unlocked; 0 when an
@@ -180,7 +181,7 @@ copies_of(json_t *keys, size_t at)
 
     json_array_foreach(keys, i, key)
     {
-        if (!is_same_key(key, this))
+        if (!key_is_same(key, this))
             continue;
         if (i < at)
             return 0;
@@ -215,7 +216,7 @@ look_for_copies(json_t *keys, json_t *findings)
     {
         char addresses[512];
 
-        if (!can_decrypt(key) || copies_of(keys, i) != 1)
+        if (!can(key, "decrypt") || copies_of(keys, i) != 1)
             continue;
         texts_join(json_object_get(key, "addresses"), addresses,
                    sizeof(addresses));
@@ -412,6 +413,7 @@ doctor_look_at_keys(json_t *keys, json_t *tokens, json_t *check,
                     json_t *findings)
 {
     look_at_keys(keys, tokens, findings);
+    look_for_binding(keys, findings);
     look_for_copies(keys, findings);
     look_for_remains(json_object_get(check, "half_made"), findings);
     look_for_nameless(json_object_get(check, "nameless"), findings);

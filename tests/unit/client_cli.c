@@ -181,58 +181,6 @@ without_a_terminal_a_locked_token_is_an_error(void **state)
     assert_int_equal(s.count, 1);
 }
 
-static void
-keys_are_shown_in_lines_and_can_be_chosen_by_their_end(void **state)
-{
-    static const char keys[] =
-        "{\"parameters\":{\"keys\":[{\"id\":\"00112233445566778899aabb\","
-        "\"algorithm\":\"RSA-3072\",\"private\":\"yes\",\"uses\":[\"sign\","
-        "\"decrypt\"],\"addresses\":[\"elena@example.org\"],\"token\":\"mail\","
-        "\"not_after\":4102444800,\"state\":\"ok\"},{\"id\":\"ff\",\"label\":"
-        "\"old\",\"private\":\"no\",\"addresses\":[],\"token\":\"mail\","
-        "\"not_after\":1000000000,\"state\":\"expired\"}]}}";
-    struct server s;
-
-    (void)state;
-    server_listen(&s, "");
-    s.answers[0] = s.answers[3] = keys;
-    s.answers[1] = s.answers[4] = "{\"parameters\":{\"modules\":[]}}";
-    s.answers[2] = s.answers[5] =
-        "{\"parameters\":{\"tokens\":[{\"label\":\"mail\",\"state\":"
-        "\"unlocked\",\"locks_in_seconds\":119,\"pin_kept_seconds\":7200},"
-        "{\"label\":\"other\",\"state\":\"locked\"}]}}";
-    assert_int_equal(run_against(&s, "$S keys; echo --; $S keys --expiring 30"),
-                     0);
-    assert_string_equal(
-        output,
-        "elena@example.org  RSA-3072  until 2100-01-01    mail  sign, decrypt  "
-        " 0011223344556677\n"
-        "old                          EXPIRED 2001-09-09  mail  no private key "
-        " ff\n"
-        "--\n"
-        "old  EXPIRED 2001-09-09  mail  no private key  ff\n");
-    assert_string_equal(errors,
-                        "Token mail: unlocked, locks after 119 s without use, "
-                        "PIN kept for 2 h\n"
-                        "Token mail: unlocked, locks after 119 s without use, "
-                        "PIN kept for 2 h\n");
-}
-
-static void
-removing_a_key_wants_a_yes(void **state)
-{
-    struct server s;
-
-    (void)state;
-    server_listen(&s, "");
-    s.answers[0] = "{\"parameters\":{\"keys\":[{\"id\":\"00112233\",\"uri\":"
-                   "\"pkcs11:a\",\"addresses\":[]}]}}";
-    assert_int_equal(
-        run_against(&s, "setsid -w $S keys remove 0011 </dev/null"), 8);
-    assert_int_equal(s.count, 1);
-    assert_non_null(strstr(errors, "--yes"));
-}
-
 /* ---- harvest
  * ------------------------------------------------------------------------ */
 
@@ -420,9 +368,6 @@ main(void)
         cmocka_unit_test(a_pin_descriptor_travels_unread_to_the_manage_socket),
         cmocka_unit_test(a_wrong_pin_is_a_token_error),
         cmocka_unit_test(without_a_terminal_a_locked_token_is_an_error),
-        cmocka_unit_test(
-            keys_are_shown_in_lines_and_can_be_chosen_by_their_end),
-        cmocka_unit_test(removing_a_key_wants_a_yes),
         cmocka_unit_test(an_mbox_is_split_into_its_messages),
         cmocka_unit_test(a_maildir_is_sent_in_batches),
         cmocka_unit_test(

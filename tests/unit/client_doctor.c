@@ -243,6 +243,27 @@ keys_that_cards_number_alike_are_no_copies(void **state)
     assert_non_null(strstr(output, "so is the mail: a@b.c\n"));
 }
 
+#define BINDING                                                                \
+    "{\"id\":\"0a0b\",\"uri\":\"pkcs11:c\",\"private\":\"yes\",\"uses\":["     \
+    "\"commit\"],\"addresses\":[\"a@b.c\"],\"state\":\"ok\"}"
+
+static void
+a_key_that_only_binds_signs_no_mail_by_itself(void **state)
+{
+    (void)state;
+    look_at_keys(BINDING, "");
+    assert_non_null(strstr(output,
+                           "this key is for binding signatures "
+                           "(contentCommitment) only, and there is none that "
+                           "mail is signed with: a@b.c\n  next: get a"));
+    assert_non_null(strstr(output, "smime sign --key 0a0b\n"));
+    look_at_keys(BINDING ",{\"id\":\"0c\",\"uri\":\"pkcs11:d\",\"private\":"
+                         "\"yes\",\"uses\":[\"sign\"],\"addresses\":["
+                         "\"a@b.c\"],\"state\":\"ok\"}",
+                 "");
+    assert_string_equal(output, "All is well.\n");
+}
+
 static void
 a_certificate_is_named_so_that_the_key_is_not_meant(void **state)
 {
@@ -300,6 +321,7 @@ main(void)
         cmocka_unit_test(each_state_of_a_token_has_its_way_out),
         cmocka_unit_test(doctor_tells_of_a_decryption_key_that_exists_once),
         cmocka_unit_test(keys_that_cards_number_alike_are_no_copies),
+        cmocka_unit_test(a_key_that_only_binds_signs_no_mail_by_itself),
         cmocka_unit_test(a_certificate_is_named_so_that_the_key_is_not_meant),
         cmocka_unit_test(a_certificate_that_was_renewed_is_no_trouble),
     };
