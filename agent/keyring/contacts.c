@@ -69,14 +69,6 @@ lesson_of(const struct verify_request *q, const struct verify_reply *v)
                            .now = now};
 }
 
-static enum learned
-more_noteworthy(enum learned a, enum learned b)
-{
-    if (a == LEARNED_CHANGED || b == LEARNED_CHANGED)
-        return LEARNED_CHANGED;
-    return a == LEARNED_NEW || b == LEARNED_NEW ? LEARNED_NEW : LEARNED_KNOWN;
-}
-
 void
 keyring_learn(struct keyring *k, const struct verify_request *q,
               struct verify_reply *verdict)
@@ -117,7 +109,7 @@ keyring_learn(struct keyring *k, const struct verify_request *q,
     }
     verdict->learned = learned[0];
     if (n == 2)
-        verdict->learned = more_noteworthy(learned[0], learned[1]);
+        verdict->learned = learned_more(learned[0], learned[1]);
 }
 
 /* ---- listing ------------------------------------------------------------ */

@@ -123,6 +123,8 @@ store_keep(struct store *s, struct problem *p)
     if (!s->pending)
         return e;
     s->pending = false;
+    if (e == ERR_OK)
+        e = store_index_backlog(s, p);
     e = store_end(s, e, p);
     if (e != ERR_OK)
         s->losses++;

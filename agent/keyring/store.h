@@ -54,6 +54,9 @@ struct lesson {
     int64_t now;
 };
 
+/* What both together come to. */
+enum learned learned_more(enum learned a, enum learned b);
+
 /* Stores all lessons or none; OUT says of each (N of them) what was new.
  * LATER: they are on the disk only after store_keep, together with others. */
 MUST_USE enum err store_learn(struct store *s, const struct lesson *lessons,

@@ -42,6 +42,38 @@ store_certificate_mend(struct store *s, const struct lesson *l, int64_t id,
     return store_run(s, st, p);
 }
 
+/* Few of them are new: what is there is not written again. */
+static enum err
+issuer_row(struct store *s, struct slice der, struct slice name, int64_t *out,
+           struct problem *p)
+{
+    const enum statement ways[] = {STATEMENT_FIND_ISSUER, STATEMENT_ADD_ISSUER};
+    bool found = false;
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < ARRAY_COUNT(ways) && !found && e == ERR_OK; i++) {
+        sqlite3_stmt *st = store_statement(s, ways[i]);
+
+        bind_blob(st, 1, der);
+        if (name.n > 0)
+            bind_blob(st, 2, name);
+        e = store_number(s, st, &found, out, p);
+    }
+    return e;
+}
+
+static enum err
+issuer_link(struct store *s, int64_t certificate, size_t position,
+            int64_t issuer, struct problem *p)
+{
+    sqlite3_stmt *st = store_statement(s, STATEMENT_LINK_ISSUER);
+
+    sqlite3_bind_int64(st, 1, certificate);
+    sqlite3_bind_int64(st, 2, (int64_t)position);
+    sqlite3_bind_int64(st, 3, issuer);
+    return store_run(s, st, p);
+}
+
 enum err
 store_issuers_set(struct store *s, const struct lesson *l, int64_t id,
                   struct problem *p)
@@ -54,18 +86,14 @@ store_issuers_set(struct store *s, const struct lesson *l, int64_t id,
     sqlite3_bind_int64(st, 1, id);
     e = store_run(s, st, p);
     for (size_t i = 0; i < l->issuers->n && e == ERR_OK; i++) {
-        st = store_statement(s, STATEMENT_ADD_ISSUER);
-        bind_blob(st, 1, l->issuers->item[i]);
-        if (l->issuer_names && i < l->issuer_names->n)
-            bind_blob(st, 2, l->issuer_names->item[i]);
-        e = store_run(s, st, p);
-        if (e != ERR_OK)
-            break;
-        st = store_statement(s, STATEMENT_LINK_ISSUER);
-        sqlite3_bind_int64(st, 1, id);
-        sqlite3_bind_int64(st, 2, (int64_t)i);
-        bind_blob(st, 3, l->issuers->item[i]);
-        e = store_run(s, st, p);
+        bool named = l->issuer_names && i < l->issuer_names->n;
+        int64_t issuer = 0;
+
+        e = issuer_row(s, l->issuers->item[i],
+                       named ? l->issuer_names->item[i] : slice_of(NULL, 0),
+                       &issuer, p);
+        if (e == ERR_OK)
+            e = issuer_link(s, id, i, issuer, p);
     }
     return e;
 }

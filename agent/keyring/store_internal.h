@@ -44,8 +44,11 @@
              " AND max(k.not_before, k.preferred) <= ?3"                       \
              " AND max(k.not_before, k.preferred) > max(own.not_before, ?2)"   \
              " LIMIT 1")                                                       \
+    X(FIND_ISSUER, "SELECT id FROM issuer WHERE der = ?1"                      \
+                   " AND (?2 IS NULL OR name IS ?2)")                          \
     X(ADD_ISSUER, "INSERT INTO issuer(der, name) VALUES(?1, ?2)"               \
-                  " ON CONFLICT(der) DO UPDATE SET name = excluded.name")      \
+                  " ON CONFLICT(der) DO UPDATE SET name = excluded.name"       \
+                  " RETURNING id")                                             \
     X(ISSUERS_NAMED, "SELECT der FROM issuer WHERE name = ?1"                  \
                      " ORDER BY id DESC LIMIT ?2")                             \
     X(FIRST_SEEN, "SELECT min(c.first_seen) FROM contact c"                    \
@@ -56,7 +59,7 @@
     X(CLEAR_ISSUERS, "DELETE FROM certificate_issuer WHERE certificate = ?1")  \
     X(LINK_ISSUER,                                                             \
       "INSERT INTO certificate_issuer(certificate, position, issuer)"          \
-      " SELECT ?1, ?2, id FROM issuer WHERE der = ?3")                         \
+      " VALUES(?1, ?2, ?3)")                                                   \
     X(ISSUERS,                                                                 \
       "SELECT i.der FROM certificate_issuer l JOIN issuer i"                   \
       " ON i.id = l.issuer WHERE l.certificate = ?1 ORDER BY l.position")      \

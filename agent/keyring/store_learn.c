@@ -249,8 +249,8 @@ see_contact(struct store *s, const struct lesson *l, struct slice address,
     return store_run(s, st, p);
 }
 
-static enum learned
-more_noteworthy(enum learned a, enum learned b)
+enum learned
+learned_more(enum learned a, enum learned b)
 {
     if (a == LEARNED_CHANGED || b == LEARNED_CHANGED)
         return LEARNED_CHANGED;
@@ -276,7 +276,7 @@ learn_addresses(struct store *s, const struct lesson *l, int64_t id,
                 : add_contact(s, l, address, id, &seen, &one, p);
         if (e == ERR_OK && l->pin)
             e = store_pin(s, address, l->about->fingerprint, l->now, p);
-        *out = more_noteworthy(*out, one);
+        *out = learned_more(*out, one);
     }
     return e;
 }
@@ -326,7 +326,7 @@ learn_all(struct store *s, const struct lesson *lessons, size_t n,
     if (e == ERR_OK)
         e = store_renewals_note(s, lessons, renewed, n, p);
     free(renewed);
-    return e == ERR_OK ? store_index_backlog(s, p) : e;
+    return e;
 }
 
 /* As a part of the transaction that is open, or is opened. No savepoint: each
@@ -368,5 +368,10 @@ store_learn(struct store *s, const struct lesson *lessons, size_t n, bool later,
     if (later)
         return learn_for_later(s, lessons, n, out, p);
     e = store_begin(s, p);
-    return e == ERR_OK ? store_end(s, learn_all(s, lessons, n, out, p), p) : e;
+    if (e != ERR_OK)
+        return e;
+    e = learn_all(s, lessons, n, out, p);
+    if (e == ERR_OK)
+        e = store_index_backlog(s, p);
+    return store_end(s, e, p);
 }

@@ -8,8 +8,9 @@
 #include "agent/base/log.h"
 #include "agent/keyring/store_internal.h"
 
-#define INDEX_STEP    500
-#define INDEX_BACKLOG 2000 /* rows that a search looks through at most */
+#define INDEX_STEP 500
+/* Rows that a search looks through at most: 30 ms. */
+#define INDEX_BACKLOG 10000
 #define GRAM          3
 
 /* ---- making the index --------------------------------------------------- */
@@ -50,7 +51,8 @@ rows_index(struct store *s, int64_t from, int64_t to, struct problem *p)
     return store_run(s, st, p);
 }
 
-/* Within a transaction: only when very much is behind. */
+/* At the end of a transaction: from its first row in the index on, each
+ * further change of many rows would write out what the index holds back. */
 enum err
 store_index_backlog(struct store *s, struct problem *p)
 {
@@ -60,7 +62,7 @@ store_index_backlog(struct store *s, struct problem *p)
     if (e == ERR_OK)
         e = last_row(s, &last, p);
     return e == ERR_OK && last - done > INDEX_BACKLOG
-               ? rows_index(s, done, done + INDEX_BACKLOG / 2, p)
+               ? rows_index(s, done, last - INDEX_BACKLOG * 9 / 10, p)
                : e;
 }
 
