@@ -146,6 +146,21 @@ sender_look(struct keyring *k, void *arg)
         other.len > 0;
 }
 
+/* The answer that was asked for ahead. ERR_KEYRING_LOST: there is none, ask
+ * now. */
+static enum err
+ahead_take(struct keyring *k, struct acquaintance *sender,
+           struct verify_reply *out, struct problem *p)
+{
+    struct asked *now = &k->asked[k->turn];
+
+    if (!k->is_answering || !now->is_judged)
+        return ERR_KEYRING_LOST;
+    now->is_judged = false;
+    sender_look(k, sender);
+    return keyring_answer_take(k, MSG_JUDGE, out, p);
+}
+
 /* Asks again as long as the contacts know more. */
 static enum err
 judge(struct keyring *k, const struct brought *b, struct verify_request *q,
@@ -158,7 +173,10 @@ judge(struct keyring *k, const struct brought *b, struct verify_request *q,
     q->first_seen = 0;
     (void)buf_room(store, LIMIT_FRAME_BYTES);
     for (int round = 0;; round++) {
-        e = brought_ask(k, b, MSG_JUDGE, q, out, round == 0 ? &look : NULL, p);
+        e = round == 0 ? ahead_take(k, sender, out, p) : ERR_KEYRING_LOST;
+        if (e == ERR_KEYRING_LOST)
+            e = brought_ask(k, b, MSG_JUDGE, q, out, round == 0 ? &look : NULL,
+                            p);
         if (e != ERR_OK || round == LIMIT_ISSUER_ROUNDS ||
             !can_say_more(k, out, q, store))
             return e;
@@ -244,6 +262,21 @@ block(struct verify_reply *v)
     reason_add(v, "blocked");
 }
 
+/* Without anything that the keyring would have to bring first. */
+bool
+keyring_verify_ahead(struct keyring *k, const struct brought *b,
+                     const struct verify_request *from)
+{
+    struct verify_request q = *from;
+
+    if (b->name != 0 || q.learn > LEARN_LATER)
+        return false;
+    q.source = CONTACT_MAIL;
+    q.trust = 0;
+    q.first_seen = 0;
+    return keyring_ask_ahead(k, MSG_JUDGE, &q);
+}
+
 enum err
 keyring_verify(struct keyring *k, const struct brought *b,
                const struct verify_request *from, struct answer_bytes *bytes,
@@ -271,6 +304,9 @@ keyring_verify_of(struct keyring *k, const struct brought *b,
     e = judge(k, b, &q, &sender, &bytes->a, out, p);
     if (e != ERR_OK)
         return e;
+    /* No more is asked about this one. */
+    if (k->is_answering && q.trust == 0 && q.at == 0)
+        keyring_look_ahead(k);
     out->learned = LEARNED_NOTHING;
     alike_tell(&q, &sender, out);
     if (is_blocked(k, &sender, out)) {

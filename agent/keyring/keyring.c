@@ -20,6 +20,8 @@ keyring_init(struct keyring *k, struct store *store, int control, int validator)
     for (size_t i = 0; i < LIMIT_FETCHES; i++)
         k->lookup[i] = (struct lookup){.fetcher.fd = -1, .password = -1};
     frame_init(&k->answer);
+    for (size_t i = 0; i < ARRAY_COUNT(k->asked); i++)
+        frame_init(&k->asked[i].frame);
 }
 
 void
@@ -33,6 +35,8 @@ keyring_drop(struct keyring *k)
     directory_drop_all(k);
     fd_drop(&k->validator);
     frame_drop(&k->answer);
+    for (size_t i = 0; i < ARRAY_COUNT(k->asked); i++)
+        frame_drop(&k->asked[i].frame);
     buf_drop(&k->revoked);
     buf_drop(&k->cleared);
     store_drop(&k->store);
@@ -209,8 +213,8 @@ note_later(struct keyring *k, size_t i, enum message m,
     l->losses = store_losses(k->store);
 }
 
-static void
-session_drop(struct keyring *k, size_t i)
+void
+keyring_session_drop(struct keyring *k, size_t i)
 {
     directory_forget(k, &k->session[i]);
     fd_drop(&k->session[i].fd);
@@ -219,39 +223,23 @@ session_drop(struct keyring *k, size_t i)
     k->later[i] = (struct later){0};
 }
 
-static void
-session_read(struct keyring *k, struct served *s, struct frame *frame)
+bool
+keyring_request(struct keyring *k, struct asked *request)
 {
-    union any_record request;
-    enum message m;
-    bool going = false;
+    size_t i = request->session;
+    struct frame *frame = &request->frame;
 
-    switch (channel_receive(s, frame, &m, &request)) {
-    case RECEIVED_REQUEST:
-        note_later(k, (size_t)(s - k->session), m, &request);
-        if (m == MSG_DIRECTORY_ASK || m == MSG_DIRECTORY_PUBLISH)
-            going = directory_begin(k, s, m, &request, frame);
-        else if (m == MSG_CONTACTS_BACKUP)
-            going = keyring_backup_begin(
-                k, (size_t)(s - k->session),
-                frame->fd_count > 0 ? fd_take(&frame->fds[0]) : -1);
-        else
-            going = m == MSG_CONTACTS_KEEP ||
-                    answer(k, s, m, &request,
-                           frame->fd_count > 0 ? frame->fds[0] : -1);
-        break;
-    case RECEIVED_REFUSED:
-        going = true;
-        break;
-    case RECEIVED_EOF:
-    case RECEIVED_BROKEN:
-        break;
-    }
-    /* None is kept until the next packet. */
-    for (int i = 0; i < frame->fd_count; i++)
-        fd_drop(&frame->fds[i]);
-    if (!going)
-        session_drop(k, (size_t)(s - k->session));
+    note_later(k, i, request->m, &request->record);
+    if (request->m == MSG_CONTACTS_KEEP)
+        return true;
+    if (request->m == MSG_DIRECTORY_ASK || request->m == MSG_DIRECTORY_PUBLISH)
+        return directory_begin(k, &k->session[i], request->m, &request->record,
+                               frame);
+    if (request->m == MSG_CONTACTS_BACKUP)
+        return keyring_backup_begin(
+            k, i, frame->fd_count > 0 ? fd_take(&frame->fds[0]) : -1);
+    return answer(k, &k->session[i], request->m, &request->record,
+                  frame->fd_count > 0 ? frame->fds[0] : -1);
 }
 
 /* ---- what is kept later -------------------------------------------------- */
@@ -262,7 +250,11 @@ keeps_answer(struct keyring *k)
 {
     struct empty nothing = {0};
     struct problem p = {0};
-    enum err e = store_keep(k->store, &p);
+    enum err e;
+
+    /* The validator need not wait for the disk. */
+    keyring_look_ahead(k);
+    e = store_keep(k->store, &p);
 
     for (size_t i = 0; i < LIMIT_SESSIONS; i++) {
         struct later *l = &k->later[i];
@@ -278,10 +270,11 @@ keeps_answer(struct keyring *k)
                    : channel_refuse(k->session[i].fd, MSG_CONTACTS_KEEP, &p);
         *l = (struct later){0};
         if (!sent)
-            session_drop(k, i);
+            keyring_session_drop(k, i);
     }
     if (e != ERR_OK)
         log_problem("keeping what was learned", &p);
+    keyring_ahead_serve(k);
 }
 
 /* A commit costs as much for one as for many: those that are under way may
@@ -338,14 +331,23 @@ sooner(int a, int b)
     return a < b ? a : b;
 }
 
+/* One that was taken ahead has had its turn. */
+static void
+sessions_serve(struct keyring *k, const struct pollfd *fds)
+{
+    k->served = 0;
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
+        if (fds[i].revents && k->session[i].fd == fds[i].fd &&
+            !(k->served & (uint64_t)1 << i))
+            keyring_session_serve(k, i);
+}
+
 void
 keyring_serve(struct keyring *k)
 {
     struct pollfd fds[LIMIT_SESSIONS + 1 + LIMIT_FETCHES];
     int wait_ms = LIMIT_CONTACTS_STEP_MS, ready;
-    struct frame frame;
 
-    frame_init(&frame);
     while (!k->control_gone) {
         bool busy = keyring_backups_step(k);
 
@@ -362,15 +364,13 @@ keyring_serve(struct keyring *k)
             wait_ms = idle(k, busy);
             continue;
         }
-        for (size_t i = 0; i < LIMIT_SESSIONS; i++)
-            if (fds[i + 1].revents && k->session[i].fd == fds[i + 1].fd)
-                session_read(k, &k->session[i], &frame);
+        sessions_serve(k, fds + 1);
         if (keep_is_due(k))
             keeps_answer(k);
         wait_ms =
             any_waits(k) ? LIMIT_CONTACTS_TOGETHER_MS : LIMIT_CONTACTS_IDLE_MS;
-        if (fds[0].revents)
+        /* Who waited for a validator may have read it already. */
+        if (fds[0].revents && fd_wait_readable(k->control.fd, 0) > 0)
             keyring_control_read(k);
     }
-    frame_drop(&frame);
 }

@@ -31,6 +31,15 @@ struct rotten {
     size_t n;
 };
 
+/* A request of a session, until it is answered. */
+struct asked {
+    size_t session;
+    enum message m;
+    union any_record record; /* borrows from frame */
+    struct frame frame;
+    bool is_judged; /* the validator has its question, or answered it */
+};
+
 struct keyring {
     struct store *store;
     struct served control; /* from the broker */
@@ -40,6 +49,12 @@ struct keyring {
     struct brought brought[LIMIT_SESSIONS];
     struct later later[LIMIT_SESSIONS];
     struct backup *backup[LIMIT_SESSIONS]; /* NULL: it waits for none */
+    struct asked asked[2];                 /* this one and the next, in turn */
+    bool turn;
+    bool is_answering;     /* asked[turn] */
+    bool is_ahead;         /* the other one was taken */
+    unsigned in_a_row;     /* that were taken ahead */
+    uint64_t served;       /* a bit for each session that was, of this round */
     int64_t waiting_since; /* clock_ms of the first that waits */
     uint32_t last_name;    /* of what was brought */
     uint32_t lent;         /* its name at the validator; 0: nothing */
@@ -60,6 +75,20 @@ void keyring_drop(struct keyring *k);
 
 /* Serves until the control channel is closed. */
 void keyring_serve(struct keyring *k);
+
+/* Answers a request. False: the session is to be dropped. */
+MUST_USE bool keyring_request(struct keyring *k, struct asked *request);
+void keyring_session_drop(struct keyring *k, size_t i);
+
+/* ---- in ahead.c */
+
+/* Reads what session I has said, answers it, and those that were taken
+ * meanwhile. */
+void keyring_session_serve(struct keyring *k, size_t i);
+/* Takes the next request, if there is one: nothing more is asked of the
+ * validator until keyring_ahead_serve answers it. */
+void keyring_look_ahead(struct keyring *k);
+void keyring_ahead_serve(struct keyring *k);
 
 /* A message of the broker, such as the next validator. */
 void keyring_control_read(struct keyring *k);
@@ -141,6 +170,10 @@ MUST_USE enum err keyring_verify(struct keyring *k, const struct brought *b,
                                  const struct verify_request *q,
                                  struct answer_bytes *bytes,
                                  struct verify_reply *out, struct problem *p);
+/* Asks the validator what keyring_verify will ask it first: that has to be
+ * the next question that is answered. False: it was not asked. */
+MUST_USE bool keyring_verify_ahead(struct keyring *k, const struct brought *b,
+                                   const struct verify_request *q);
 /* The same of evidence that is from elsewhere: never a session's word. */
 MUST_USE enum err keyring_verify_of(struct keyring *k, const struct brought *b,
                                     const struct verify_request *q,

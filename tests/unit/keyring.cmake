@@ -31,6 +31,8 @@ smime_unit_test(keyring_lies smime-test-make smime-wire smime-base)
 add_dependencies(test_keyring_lies smime-keyring smime-validator)
 smime_unit_test(keyring_ahead smime-test-make smime-wire smime-base)
 add_dependencies(test_keyring_ahead smime-keyring smime-validator)
+smime_unit_test(keyring_next smime-test-make smime-wire smime-base sqlite3)
+add_dependencies(test_keyring_next smime-keyring smime-validator)
 smime_unit_test(keyring_odd smime-test-make smime-wire smime-base)
 add_dependencies(test_keyring_odd smime-keyring smime-validator)
 smime_unit_test(keyring_issuers smime-test-make smime-wire smime-base

@@ -2,29 +2,12 @@
  * question, and each gets its own answer, whatever becomes of the validator.
  * The test stands between keyring and validator. */
 #include <string.h>
-#include <sys/socket.h>
 
-#include "keyring_wires.h"
+#include "keyring_between.h"
 
 #define PEOPLE 4
 
 static struct made person[PEOPLE];
-static int between[2]; /* the keyring's end, the test's */
-static int validator;
-
-/* One packet of FROM to TO; gives its message. */
-static int
-pass(int from, int to)
-{
-    static uint8_t packet[LIMIT_FRAME_BYTES + 64];
-    ssize_t n;
-
-    assert_int_equal(fd_wait_readable(from, 20000), 1);
-    n = recv(from, packet, sizeof(packet), 0);
-    assert_true(n > 2);
-    assert_int_equal(send(to, packet, (size_t)n, MSG_NOSIGNAL), n);
-    return packet[0] << 8 | packet[1];
-}
 
 static void
 ask_for_all(void)
@@ -64,12 +47,10 @@ is_answered(void)
 static void
 begin_between(void)
 {
-    validator = validator_new();
-    assert_true(channel_pair(between));
-    validator_give(between[0]);
+    between_begin();
     ask_for_all();
-    assert_int_equal(pass(between[1], validator), MSG_READ_CERTIFICATES);
-    assert_int_equal(pass(validator, between[1]), MSG_READ_CERTIFICATES);
+    assert_int_equal(question_pass(), MSG_READ_CERTIFICATES);
+    assert_int_equal(answer_pass(), MSG_READ_CERTIFICATES);
 }
 
 static void
@@ -77,15 +58,14 @@ the_next_question_is_there_before_an_answer(void **state)
 {
     (void)state;
     begin_between();
-    assert_int_equal(pass(between[1], validator), MSG_JUDGE_PATH);
+    assert_int_equal(question_pass(), MSG_JUDGE_PATH);
     for (int i = 1; i < PEOPLE; i++) {
-        assert_int_equal(pass(between[1], validator), MSG_JUDGE_PATH);
-        assert_int_equal(pass(validator, between[1]), MSG_JUDGE_PATH);
+        assert_int_equal(question_pass(), MSG_JUDGE_PATH);
+        assert_int_equal(answer_pass(), MSG_JUDGE_PATH);
     }
-    assert_int_equal(pass(validator, between[1]), MSG_JUDGE_PATH);
+    assert_int_equal(answer_pass(), MSG_JUDGE_PATH);
     is_answered();
-    close(between[1]);
-    close(validator);
+    between_end();
 }
 
 static void
@@ -93,11 +73,10 @@ a_validator_that_ends_between_is_made_good(void **state)
 {
     (void)state;
     begin_between();
-    assert_int_equal(pass(between[1], validator), MSG_JUDGE_PATH);
-    assert_int_equal(pass(validator, between[1]), MSG_JUDGE_PATH);
-    assert_int_equal(pass(between[1], validator), MSG_JUDGE_PATH);
-    close(between[1]);
-    close(validator);
+    assert_int_equal(question_pass(), MSG_JUDGE_PATH);
+    assert_int_equal(answer_pass(), MSG_JUDGE_PATH);
+    assert_int_equal(question_pass(), MSG_JUDGE_PATH);
+    between_end();
     assert_int_equal(stop(&t.validator, &t.validator_control), 0);
     start_validator();
     is_answered();

@@ -1,0 +1,124 @@
+/*
+ * Requests of sessions, one after the other; the next one is taken already
+ * where the validator has no more to do for this one, so that it judges while
+ * what was learned is stored.
+ */
+#include <poll.h>
+
+#include "agent/base/fd.h"
+#include "agent/keyring/keyring.h"
+
+/* Until what else waits is looked at: the broker, and those who wait for a
+ * commit. */
+#define AHEAD_IN_A_ROW 32
+
+/* ---- taking -------------------------------------------------------------- */
+
+static bool
+request_take(struct keyring *k, size_t i, struct asked *out)
+{
+    k->served |= (uint64_t)1 << i;
+    out->session = i;
+    out->is_judged = false;
+    switch (
+        channel_receive(&k->session[i], &out->frame, &out->m, &out->record)) {
+    case RECEIVED_REQUEST:
+        return true;
+    case RECEIVED_REFUSED:
+        break;
+    case RECEIVED_EOF:
+    case RECEIVED_BROKEN:
+        keyring_session_drop(k, i);
+        break;
+    }
+    for (int n = 0; n < out->frame.fd_count; n++)
+        fd_drop(&out->frame.fds[n]);
+    return false;
+}
+
+static bool
+may_ask(const struct keyring *k, size_t i)
+{
+    return k->session[i].fd >= 0 && !k->later[i].waits && !k->backup[i] &&
+           !directory_waits(k, &k->session[i]) &&
+           !(k->is_answering && i == k->asked[k->turn].session);
+}
+
+/* The next one that has said something; LIMIT_SESSIONS: there is none. */
+static size_t
+who_asks(const struct keyring *k)
+{
+    struct pollfd fds[LIMIT_SESSIONS];
+    size_t of[LIMIT_SESSIONS], n = 0;
+
+    for (size_t d = 1; d <= LIMIT_SESSIONS; d++) {
+        size_t i = (k->asked[k->turn].session + d) % LIMIT_SESSIONS;
+
+        if (!may_ask(k, i))
+            continue;
+        of[n] = i;
+        fds[n++] = (struct pollfd){.fd = k->session[i].fd, .events = POLLIN};
+    }
+    if (n > 0 && poll(fds, n, 0) > 0)
+        for (size_t i = 0; i < n; i++)
+            if (fds[i].revents)
+                return of[i];
+    return LIMIT_SESSIONS;
+}
+
+void
+keyring_look_ahead(struct keyring *k)
+{
+    struct asked *next = &k->asked[!k->turn];
+    size_t i;
+
+    if (k->is_ahead || k->in_a_row >= AHEAD_IN_A_ROW)
+        return;
+    i = who_asks(k);
+    if (i == LIMIT_SESSIONS || !request_take(k, i, next))
+        return;
+    k->is_ahead = true;
+    next->is_judged =
+        next->m == MSG_VERIFY &&
+        keyring_verify_ahead(k, &k->brought[i], &next->record.verify_request);
+}
+
+/* ---- answering ----------------------------------------------------------- */
+
+static void
+one_answer(struct keyring *k)
+{
+    struct asked *now = &k->asked[k->turn];
+    bool going;
+
+    k->is_answering = true;
+    going = keyring_request(k, now);
+    k->is_answering = false;
+    if (now->is_judged)
+        bug("a verdict that nobody took");
+    /* None is kept until the next packet. */
+    for (int n = 0; n < now->frame.fd_count; n++)
+        fd_drop(&now->frame.fds[n]);
+    if (!going)
+        keyring_session_drop(k, now->session);
+}
+
+void
+keyring_ahead_serve(struct keyring *k)
+{
+    for (; k->is_ahead; k->in_a_row++) {
+        k->is_ahead = false;
+        k->turn = !k->turn;
+        one_answer(k);
+    }
+    k->in_a_row = 0;
+}
+
+void
+keyring_session_serve(struct keyring *k, size_t i)
+{
+    if (!request_take(k, i, &k->asked[k->turn]))
+        return;
+    one_answer(k);
+    keyring_ahead_serve(k);
+}
