@@ -76,8 +76,8 @@ put_aside(struct line_change *w, uint8_t c, struct problem *p)
             return e;
         w->wrapped = true;
     }
-    /* No line of our making is a delimiter. */
-    if (w->column == 0 && w->wrapped && c == '-')
+    /* No line of our making is a delimiter, a dot or "From ". */
+    if (w->column == 0 && w->wrapped && (c == '-' || c == '.' || c == 'F'))
         c = '?';
     if (c > 0x7e || (c < ' ' && c != '\t'))
         c = '?';
@@ -126,6 +126,15 @@ change_bytes(struct line_change *w, const uint8_t *p, size_t n,
     return e;
 }
 
+/* Or will be, without the blanks behind it. */
+static bool
+is_dot_alone(const uint8_t *p, size_t n)
+{
+    while (n > 1 && is_blank(p[n - 1]))
+        n--;
+    return n == 1 && *p == '.';
+}
+
 /* What begins a line, or is all of it. Where a line is kept, CRs before its
  * end go: they would be taken for one line end, or for several. */
 enum err
@@ -141,8 +150,12 @@ line_change_begin(struct line_change *w, const uint8_t *p, size_t n,
         n--;
     if (w->how == UNSAFE_KEPT)
         return put(w, p, n, problem);
-    if (n == 1 && *p == '.')
-        return w->how == UNSAFE_QUOTED ? put_hex(w, '.', problem) : ERR_OK;
+    if (is_dot_alone(p, n)) {
+        if (w->how == UNSAFE_QUOTED)
+            e = put_hex(w, '.', problem);
+        p++;
+        n--;
+    }
     if (w->how != UNSAFE_BASE64 && n > 4 && memcmp(p, "From ", 5) == 0) {
         if (w->how == UNSAFE_QUOTED)
             e = put_hex(w, 'F', problem);

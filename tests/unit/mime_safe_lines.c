@@ -157,6 +157,8 @@ quoted_printable_is_made_safe_and_stays_the_same_text(void **state)
     (void)state;
     assert_written(slice_text("a  \nFrom x\n.\n\xe4=\nz"), UNSAFE_QUOTED,
                    "a\r\n=46rom x\r\n=2E\r\n=E4=\r\nz", true);
+    assert_written(slice_text(". \n.\t\n. .\n"), UNSAFE_QUOTED,
+                   "=2E\r\n=2E\r\n. .\r\n", true);
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         for (size_t k = 0; k < ARRAY_COUNT(piece_sizes); k++) {
             AUTO(buf) struct buf out = {0};
@@ -194,6 +196,8 @@ what_nobody_reads_becomes_safe(void **state)
     (void)state;
     assert_written(slice_text("x \xe4\nFrom me\n.\n--b \t\n"), UNSAFE_ASIDE,
                    "x ?\r\n>From me\r\n\r\n--b\r\n", true);
+    assert_written(slice_text(". \n.\t \n. .\n"), UNSAFE_ASIDE,
+                   "\r\n\r\n. .\r\n", true);
     /* What begins a line of ours is no delimiter; a line's own begin stays. */
     assert_written(
         slice_text("--" A900 A100 "\n"), UNSAFE_ASIDE,
@@ -204,6 +208,9 @@ what_nobody_reads_becomes_safe(void **state)
     assert_written(slice_text(A900 "aaaaaaaaaaaaaaaaaaaaaa--b" A100 "\n"),
                    UNSAFE_ASIDE,
                    A900 "aaaaaaaaaaaaaaaaaaaaaa\r\n?-b" A100 "\r\n", true);
+    assert_written(slice_text(A900 "aaaaaaaaaaaaaaaaaaaaaaFrom " A100 "\n"),
+                   UNSAFE_ASIDE,
+                   A900 "aaaaaaaaaaaaaaaaaaaaaa\r\n?rom " A100 "\r\n", true);
     for (size_t i = 0; i < ARRAY_COUNT(piece_sizes); i++) {
         AUTO(buf) struct buf text = {0};
         AUTO(buf) struct buf out = {0};
