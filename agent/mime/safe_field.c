@@ -407,7 +407,7 @@ safe_field_add(const struct header_field *f, struct buf *out)
         parameters_copy(f->value, none, &value);
     else if (is_address_field(f->name))
         (void)mailboxes_add(f->value, &value);
-    else
+    else if (!slice_is_nocase(f->name, "Content-Transfer-Encoding"))
         unstructured_add(buf_slice(&text), &value);
     buf_addf(&whole, "%.*s: ", (int)f->name.n, (const char *)f->name.p);
     buf_add_slice(&whole, buf_slice(&value));

@@ -10,8 +10,8 @@
 
 /* Appends F, lines ended by CRLF; as it is where nothing has to change. False
  * when something remains that may not survive: bytes beyond ASCII in an
- * address or in a Content-Type that would be read otherwise without them, or a
- * long line without a blank. */
+ * address or a transfer encoding, or in a Content-Type that would be read
+ * otherwise without them, or a long line without a blank. */
 bool safe_field_add(const struct header_field *f, struct buf *out);
 
 /* Appends the VALUE of a Content-Type or Content-Disposition without the

@@ -152,6 +152,17 @@ a_type_that_would_be_read_otherwise_stays_and_is_told(void **state)
                  true);
 }
 
+/* An encoded word would be another one, or none. */
+static void
+a_transfer_encoding_beyond_ascii_stays_and_is_told(void **state)
+{
+    (void)state;
+    assert_field("Content-Transfer-Encoding: 8b\x94it\n",
+                 "Content-Transfer-Encoding: 8b\x94it\r\n", false);
+    assert_field("Content-Transfer-Encoding: 8bit\n",
+                 "Content-Transfer-Encoding: 8bit\r\n", true);
+}
+
 /* Three times as long as it was, and nowhere to be folded. */
 static void
 a_parameter_that_gets_too_long_stays_and_is_told(void **state)
@@ -194,6 +205,7 @@ main(void)
         cmocka_unit_test(parameters_beyond_ascii_become_extended),
         cmocka_unit_test(what_can_be_no_parameter_goes_and_no_blank_line_stays),
         cmocka_unit_test(a_type_that_would_be_read_otherwise_stays_and_is_told),
+        cmocka_unit_test(a_transfer_encoding_beyond_ascii_stays_and_is_told),
         cmocka_unit_test(a_parameter_that_gets_too_long_stays_and_is_told),
         cmocka_unit_test(named_parameters_are_left_out)};
 
