@@ -12,6 +12,8 @@ struct row {
     int64_t certificate;
     bool sender_seen;
     uint8_t fingerprint[32];
+    uint8_t address[LIMIT_ADDRESS_BYTES];
+    size_t address_n;
 };
 
 struct row_list {
@@ -48,7 +50,7 @@ rows_read(struct store *s, sqlite3_stmt *st, struct row_list *out,
     int rc;
 
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct slice fingerprint = column(st, 3);
+        struct slice fingerprint = column(st, 3), address = column(st, 7);
         struct row *one;
 
         out->item = mem_resize(out->item, (out->n + 1) * sizeof(*one));
@@ -62,6 +64,10 @@ rows_read(struct store *s, sqlite3_stmt *st, struct row_list *out,
                             .sender_seen = sqlite3_column_int(st, 6) != 0};
         if (fingerprint.n == sizeof(one->fingerprint))
             memcpy(one->fingerprint, fingerprint.p, fingerprint.n);
+        if (address.n > 0 && address.n <= sizeof(one->address)) {
+            memcpy(one->address, address.p, address.n);
+            one->address_n = address.n;
+        }
     }
     if (rc != SQLITE_DONE)
         e = store_fail(s, p);
@@ -292,6 +298,20 @@ address_block(struct decision *d, bool block, struct problem *p)
     return e;
 }
 
+/* Of one of its addresses, where it may have been pinned. */
+static enum err
+row_block(struct decision *d, const struct row *row, struct problem *p)
+{
+    AUTO(row_list) struct row_list rows = {0};
+    enum err e =
+        row_set(d, row, row->before.state, CONTACT_BLOCKED, 0, "blocked", p);
+
+    if (e != ERR_OK || row->before.person != CONTACT_PINNED)
+        return e;
+    e = rows_of_address(d->s, d->address, &rows, p);
+    return e == ERR_OK ? reopen(d, &rows, p) : e;
+}
+
 /* A certificate is blocked for all its addresses: what is wrong with it is
  * so for each. */
 static enum err
@@ -306,12 +326,14 @@ certificate_block(struct decision *d, const struct row *one, bool block,
     e = rows_read(d->s, st, &rows, p);
     for (size_t i = 0; i < rows.n && e == ERR_OK; i++) {
         struct row *row = &rows.item[i];
+        struct decision its = *d;
 
+        its.address = slice_of(row->address, row->address_n);
         if (block)
-            e = row_set(d, row, row->before.state, CONTACT_BLOCKED, 0,
-                        "blocked", p);
+            e = row_block(&its, row, p);
         else if (row->before.person == CONTACT_BLOCKED)
-            e = row_set(d, row, row->before.state, 0, 0, "unblocked", p);
+            e = row_set(&its, row, row->before.state, 0, 0, "unblocked", p);
+        d->changed = its.changed;
     }
     return e;
 }
@@ -320,16 +342,11 @@ static enum err
 block(struct decision *d, struct row_list *rows, struct problem *p)
 {
     struct row *chosen = row_find(rows, d->fingerprint);
-    enum err e;
 
     if (d->fingerprint.n == 0)
         return address_block(d, true, p);
-    if (!chosen)
-        return fail(p, ERR_NO_CONTACT, NULL);
-    e = certificate_block(d, chosen, true, p);
-    return e == ERR_OK && chosen->before.person == CONTACT_PINNED
-               ? reopen(d, rows, p)
-               : e;
+    return chosen ? certificate_block(d, chosen, true, p)
+                  : fail(p, ERR_NO_CONTACT, NULL);
 }
 
 static enum err

@@ -118,12 +118,12 @@
                   " WHERE address_key = ?2 AND id < ?1 ORDER BY id DESC")      \
     X(EVENTS_UNDONE, "UPDATE event SET undone = ?2 WHERE action = ?1")         \
     X(ROWS_OF, "SELECT c.id, c.state, c.person, k.fingerprint, k.uses,"        \
-               " k.id, c.sender_seen FROM contact c JOIN certificate k"        \
-               " ON k.id = c.certificate"                                      \
+               " k.id, c.sender_seen, c.address FROM contact c"                \
+               " JOIN certificate k ON k.id = c.certificate"                   \
                " WHERE c.address_key = ?1 AND c.removed = 0")                  \
     X(ROWS_OF_CERTIFICATE,                                                     \
       "SELECT c.id, c.state, c.person, k.fingerprint, k.uses, k.id,"           \
-      " c.sender_seen FROM contact c JOIN certificate k"                       \
+      " c.sender_seen, c.address FROM contact c JOIN certificate k"            \
       " ON k.id = c.certificate WHERE k.id = ?1 AND c.removed = 0")            \
     X(REMOVE_ROW, "UPDATE contact SET removed = ?2 WHERE id = ?1")             \
     X(FORGET_DATES,                                                            \

@@ -225,6 +225,78 @@ a_word_that_was_taken_back_is_none_for_the_next_pin(void **state)
     store_drop(&s);
 }
 
+static bool
+blocked_count(void *ctx, const struct happened *h)
+{
+    *(int *)ctx += slice_is(h->what, "blocked");
+    return true;
+}
+
+static void
+decide(struct store *s, const char *address, struct taught *t,
+       enum contact_change what)
+{
+    struct problem p = {0};
+    uint32_t count = 0;
+
+    assert_int_equal(store_change(s, slice_text(address),
+                                  slice_of(t->fingerprint, 32), what, NOW,
+                                  &count, &p),
+                     ERR_OK);
+}
+
+static void
+lesson_of_two(struct taught *t, uint8_t number, const char *const address[2],
+              const char *issuer)
+{
+    lesson_make(t, number, address[0]);
+    t->addresses.item[t->addresses.n++] = slice_text(address[1]);
+    t->about.issuer = slice_text(issuer);
+}
+
+/* Pinned for both of its addresses against one of another issuer; no pin is
+ * left when it is blocked through one of them. */
+static void
+a_blocked_certificate_settles_nothing_for_any_address(void **state)
+{
+    static const char *const address[2] = {"alice@example.org",
+                                           "a@example.org"};
+    struct store *s = store_open(path);
+    struct problem p = {0};
+    struct taught pinned, other;
+
+    (void)state;
+    lesson_of_two(&pinned, 1, address, "CN=CA");
+    lesson_of_two(&other, 2, address, "CN=Another");
+    assert_int_equal(learn(s, &pinned), LEARNED_NEW);
+    assert_int_equal(learn(s, &other), LEARNED_CHANGED);
+    for (int i = 0; i < 2; i++) {
+        decide(s, address[i], &pinned, CHANGE_PIN);
+        assert_int_equal(facts_of(s, address[i]).person, CONTACT_PINNED);
+    }
+    decide(s, address[0], &pinned, CHANGE_BLOCK);
+    for (int i = 0; i < 2; i++) {
+        struct facts f = facts_of(s, address[i]);
+        int blocked = 0;
+
+        assert_int_equal(f.first, 2);
+        assert_int_equal(f.state, CONTACT_CHANGED);
+        assert_int_equal(store_history(s, 0, slice_text(address[i]),
+                                       blocked_count, &blocked, &p),
+                         ERR_OK);
+        assert_int_equal(blocked, 1);
+    }
+    /* Taken back in one, for both. */
+    assert_true(undo(s));
+    for (int i = 0; i < 2; i++) {
+        struct facts f = facts_of(s, address[i]);
+
+        assert_int_equal(f.first, 1);
+        assert_int_equal(f.person, CONTACT_PINNED);
+    }
+    store_drop(&s);
+}
+
 int
 main(void)
 {
@@ -236,6 +308,7 @@ main(void)
         T(what_only_dates_anew_is_no_change),
         T(a_row_rests_again_on_what_it_did_before_a_mail_proved_it),
         T(a_word_that_was_taken_back_is_none_for_the_next_pin),
+        T(a_blocked_certificate_settles_nothing_for_any_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
