@@ -195,8 +195,7 @@ alone_read(struct harvest *h, struct lane *one, int tries)
     }
     if (lane_is_lost(one))
         return poisonous_take(h, one);
-    return one->failed != 0 ? failed_say(h, &one->error)
-                            : results_take(h, one);
+    return one->failed != 0 ? failed_say(h, &one->error) : results_take(h, one);
 }
 
 /* A batch whose processes ended, by one of its messages or by themselves. */
@@ -422,7 +421,8 @@ const struct command command_harvest = {
     .help = "Reads each message and keeps the certificates of those whose "
             "signature is\ngood and made by the sender. Folders are read with "
             "all below them. Ends with\n0 when all could be read, whatever it "
-            "taught.\n"
+            "taught; with 9 when something could not,\nor has to be unpacked "
+            "first: it is named, and all else is learned.\n"
             "\n"
             "Interrupted, the same command goes on where it was.\n"
             "\n"

@@ -123,15 +123,6 @@ one_mail(const struct walk *w, int taken, const char *path,
     return w->v->message(w->v->context, &m) ? MAILBOX_DONE : MAILBOX_STOPPED;
 }
 
-/* In a folder it may be anything, as other files that are no mail. */
-static enum mailbox
-packed_tell(const struct walk *w, const char *path, const char *words,
-            bool is_named)
-{
-    w->v->fault(w->v->context, path, words, is_named);
-    return is_named ? MAILBOX_FAILED : MAILBOX_DONE;
-}
-
 /* FD is taken. */
 static enum mailbox
 fd_visit(const struct walk *w, int taken, const char *path, bool is_named)
@@ -150,7 +141,7 @@ fd_visit(const struct walk *w, int taken, const char *path, bool is_named)
     is_whole = is_file && lseek(fd, 0, SEEK_CUR) == 0;
     packed = is_whole ? mail_file_packed(fd) : NULL;
     if (packed)
-        return packed_tell(w, path, packed, is_named);
+        return fault_tell(w, path, packed);
     if (is_whole && mail_file_emlx(fd, &at, &n)) {
         int mail = n > st.st_size - at ? -1 : mbox_part(fd, at, (uint64_t)n);
 
