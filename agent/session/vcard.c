@@ -164,6 +164,21 @@ is_address_of_elsewhere(struct slice value)
            begins(value, "urn:") || begins(value, "uri:");
 }
 
+/* DER in base64 and nothing else: a SEQUENCE with a length of two or three
+ * octets, as every certificate is. */
+static bool
+is_bare_base64(struct slice value)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/=";
+
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '\0' || !strchr(letters, value.p[i]))
+            return false;
+    return value.n > 3 && value.p[0] == 'M' && value.p[1] == 'I' &&
+           strchr("GHI", value.p[2]);
+}
+
 static enum err
 key_take(struct entry *e, const struct property *k, size_t line, bool is_cut,
          const struct foreign_sink *to, struct problem *p)
@@ -189,6 +204,8 @@ key_take(struct entry *e, const struct property *k, size_t line, bool is_cut,
         unescape(k->value, &plain);
         return entry_add_bytes(e, buf_slice(&plain), line, to, p);
     }
+    if (is_bare_base64(k->value))
+        return entry_add_base64(e, k->value, line, to, p);
     /* Without a word on what it is it may be any program's key. */
     return is_certificate_kind(k->parameters)
                ? to->bad(to->context, line, "it has no encoding", p)

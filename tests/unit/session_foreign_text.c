@@ -37,6 +37,10 @@ keys_of_vcards_are_read_in_every_form(void **state)
     r = read_text("BEGIN:VCARD\nKEY;VALUE=text:-----BEGIN CERTIFICATE-----\\n"
                   "MAMCAQE=\\n-----END CERTIFICATE-----\\n\nEND:VCARD\n");
     assert_int_equal(r.count, 1);
+    r = read_text("BEGIN:VCARD\nKEY;VALUE=text:MIIAAwIB\n AQ==\n"
+                  "EMAIL:a@b\nKEY:MIGAAgED\nEND:VCARD\n");
+    assert_int_equal(r.count, 2);
+    assert_int_equal(r.bad_count, 0);
 }
 
 static void
@@ -45,11 +49,13 @@ other_keys_of_vcards_are_passed_over(void **state)
     struct result r;
 
     (void)state;
-    r = read_text("BEGIN:VCARD\nKEY;TYPE=PGP;ENCODING=b:mQINBF\n"
-                  "KEY;MEDIATYPE=application/pgp-keys:http://x/key.asc\n"
-                  "KEY:data:application/pgp-keys;base64,mQINBF\n"
-                  "KEY:some text\nPHOTO;ENCODING=b:MAMCAQE=\n"
-                  "NOTE:KEY;ENCODING=b:MAMCAQE=\nEND:VCARD\n");
+    r = read_text(
+        "BEGIN:VCARD\nKEY;TYPE=PGP;ENCODING=b:mQINBF\n"
+        "KEY;MEDIATYPE=application/pgp-keys:http://x/key.asc\n"
+        "KEY:data:application/pgp-keys;base64,mQINBF\n"
+        "KEY:some "
+        "text\nKEY;VALUE=text:MIIB!\nKEY:MII\nPHOTO;ENCODING=b:MAMCAQE=\n"
+        "NOTE:KEY;ENCODING=b:MAMCAQE=\nEND:VCARD\n");
     assert_int_equal(r.count, 0);
     assert_int_equal(r.bad_count, 0);
 }
