@@ -1,6 +1,5 @@
 /*
  * Content-Type and Content-Disposition values (RFC 2045 5.1, RFC 2231).
- *
  * Lenient: what other readers understand is understood. Of two values for
  * one parameter the first counts, also when it has to be dropped: a second
  * one never takes its place.
@@ -30,8 +29,7 @@ parameters_drop(struct parameters *all)
     buf_drop(&all->text);
 }
 
-/* ---- the grammar ------------------------------------------------------------
- */
+/* ---- the grammar --------------------------------------------------- */
 
 static bool
 at_end(const struct slice *c)
@@ -184,8 +182,7 @@ take_parameters(struct slice *c, struct parameters *all)
     }
 }
 
-/* ---- RFC 2231 ---------------------------------------------------------------
- */
+/* ---- RFC 2231 ------------------------------------------------------ */
 
 static struct slice
 segment_name(const struct parameters *all, const struct segment *s)
@@ -334,7 +331,19 @@ text_set(char *out, struct slice text)
     out[text.n] = '\0';
 }
 
-/* A second name of a file that is not the first one. */
+static bool
+began_before(const struct parameters *all, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (all->item[k].continued && all->item[k].index == 0 &&
+            slice_equal(segment_name(all, &all->item[k]),
+                        segment_name(all, &all->item[i])))
+            return true;
+    return false;
+}
+
+/* A second name of a file that is not the first one. Pieces are joined once:
+ * two beginnings are no honest name. */
 static bool
 is_another_name(const struct parameters *all, size_t i,
                 const struct content_type *out)
@@ -348,6 +357,8 @@ is_another_name(const struct parameters *all, size_t i,
     if ((s->continued && s->index > 0) ||
         !(slice_is(name, "name") || slice_is(name, "filename")))
         return false;
+    if (s->continued && began_before(all, i))
+        return true;
     join_value(all, s, &value);
     return !first || !slice_is(buf_slice(&value), first);
 }
@@ -360,7 +371,6 @@ join_parameters(const struct parameters *all, struct content_type *out)
     out->ambiguous |= all->more;
     for (size_t i = 0; i < all->count; i++) {
         struct slice name = segment_name(all, &all->item[i]);
-
         bool twice = repeats_a_name(all, i);
 
         out->ambiguous |= twice || is_doubtful_piece(all, &all->item[i]);

@@ -350,6 +350,7 @@ no_other_file_goes_as_a_cms_object(void **state)
             "a.p7s; filename*0=a; filename*1=.p7s\n",
         "Content-Type: application/pkcs7-mime; name=x.p7m\n",
         "Content-Type: application/octet-stream; name=x.p7m\n",
+        P7S "; name*1=.p7s; name*0=x\n",
     };
     static const char *const no[] = {
         P7S "; name=x.pdf\n",
@@ -358,6 +359,7 @@ no_other_file_goes_as_a_cms_object(void **state)
         P7S "\n" NAMED "x.p7s; filename*=utf-8''x.pdf\n",
         P7S "\n" NAMED "x.p7s; filename*0=x; filename*1=.pdf\n",
         P7S "; name=x.p7s; name*=utf-8''x.pdf\n",
+        P7S "; name*0=x; name*1=.p7s; name*0=y\n",
         "Content-Type: application/pkcs7-mime; name=x.pdf\n",
         "Content-Type: application/pdf; name=x.p7m\n",
     };
