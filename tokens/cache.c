@@ -1,6 +1,8 @@
 /* The cached enumeration of a token, shared by reference. */
 #include "tokens/internal.h"
 
+#include <openssl/evp.h>
+
 void
 snapshot_drop(struct snapshot **s)
 {
@@ -15,6 +17,9 @@ snapshot_drop(struct snapshot **s)
         free(p->arena);
         p->arena = next;
     }
+    for (size_t i = 0; p->publics && i < p->view.count; i++)
+        EVP_PKEY_free(p->publics[i]);
+    free(p->publics);
     free(p->all);
     free(p->handles);
     free(p->objects);

@@ -36,6 +36,7 @@ static const char *const texts[TOKENS_ERR_COUNT] = {
     [TOKENS_PUK_WRONG] = "wrong PUK",
     [TOKENS_AT_PAD] = "the token takes its PIN only at its own reader",
     [TOKENS_HUNG] = "the token does not answer",
+    [TOKENS_BAD_SIGNATURE] = "the token made a signature that is wrong",
     [TOKENS_NO_PIN] = "the token is initialised, but has no PIN",
     [TOKENS_PUK_BLOCKED] = "the PUK is blocked after too many wrong tries",
 };

@@ -1,10 +1,9 @@
 /* The trial operation after an import: the token's private key and the
  * public key we know must belong together. */
-#include "tokens/internal.h"
+#include "tokens/signature.h"
 #include "tokens/writing.h"
 
 #include <openssl/crypto.h>
-#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -31,54 +30,6 @@ raw_sign(struct hold *h, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type,
     return *out_len <= room ? TOKENS_OK : TOKENS_DIFFERENT;
 }
 
-static bool
-verify_ecdsa(EVP_PKEY *key, const uint8_t *digest, const uint8_t *raw, size_t n)
-{
-    ECDSA_SIG *sig = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(raw, (int)(n / 2), NULL);
-    BIGNUM *s = BN_bin2bn(raw + n / 2, (int)(n / 2), NULL);
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
-    unsigned char *der = NULL;
-    int len = -1;
-
-    if (sig && r && s && ECDSA_SIG_set0(sig, r, s) == 1) {
-        r = s = NULL;
-        len = i2d_ECDSA_SIG(sig, &der);
-    }
-    bool ok = len > 0 && c && EVP_PKEY_verify_init(c) == 1 &&
-              EVP_PKEY_verify(c, der, (size_t)len, digest, 32) == 1;
-    OPENSSL_free(der);
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(sig);
-    EVP_PKEY_CTX_free(c);
-    return ok;
-}
-
-static bool
-verify_eddsa(EVP_PKEY *key, const uint8_t *data, const uint8_t *sig, size_t n)
-{
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-    bool ok = c && EVP_DigestVerifyInit(c, NULL, NULL, NULL, key) == 1 &&
-              EVP_DigestVerify(c, sig, n, data, 32) == 1;
-
-    EVP_MD_CTX_free(c);
-    return ok;
-}
-
-/* The 32 bytes are padded as they are: no DigestInfo on either side. */
-static bool
-verify_rsa(EVP_PKEY *key, const uint8_t *data, const uint8_t *sig, size_t n)
-{
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
-    bool ok = c && EVP_PKEY_verify_init(c) == 1 &&
-              EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) == 1 &&
-              EVP_PKEY_verify(c, sig, n, data, 32) == 1;
-
-    EVP_PKEY_CTX_free(c);
-    return ok;
-}
-
 /* RSA without padding is all that the token has. */
 static bool
 needs_raw(struct hold *h, const struct import_key *k)
@@ -96,9 +47,12 @@ prove_sign(struct hold *h, const struct import_key *k)
     uint8_t data[32], sig[TOKEN_SIGNATURE_BYTES] = {0};
     uint8_t em[TOKEN_SIGNATURE_BYTES];
     size_t bytes = (size_t)EVP_PKEY_get_size(k->public_key);
+    enum token_scheme scheme = k->type == TOKEN_KEY_RSA  ? TOKEN_RSA_PKCS1
+                               : k->type == TOKEN_KEY_EC ? TOKEN_ECDSA
+                                                         : TOKEN_EDDSA;
     bool raw = needs_raw(h, k);
     CK_ULONG n = sizeof(sig);
-    bool ok;
+    size_t len;
 
     if (RAND_bytes(data, sizeof(data)) != 1 || bytes > sizeof(em) ||
         (raw && !raw_pad_signature(data, sizeof(data), em, bytes)))
@@ -108,13 +62,13 @@ prove_sign(struct hold *h, const struct import_key *k)
             : raw_sign(h, k->handle, type, data, sizeof(data), sig, &n);
     if (e)
         return e;
-    if (k->type == TOKEN_KEY_RSA)
-        ok = verify_rsa(k->public_key, data, sig, n);
-    else if (k->type == TOKEN_KEY_EC)
-        ok = verify_ecdsa(k->public_key, data, sig, n);
-    else
-        ok = verify_eddsa(k->public_key, data, sig, n);
-    return ok ? TOKENS_OK : TOKENS_DIFFERENT;
+    len = n;
+    if (scheme == TOKEN_ECDSA && ecdsa_encode(sig, len, sig, sizeof(sig), &len))
+        return TOKENS_DIFFERENT;
+    return signature_is_of(k->public_key, scheme, NULL, data, sizeof(data), sig,
+                           len)
+               ? TOKENS_OK
+               : TOKENS_DIFFERENT;
 }
 
 static enum tokens_err

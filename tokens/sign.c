@@ -1,15 +1,15 @@
 /* Signatures: the four schemes on top of operation_run. */
-#include "tokens/internal.h"
+#include "tokens/signature.h"
 #include "tokens/vtoken.h"
 
-#include <openssl/crypto.h>
-#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
 #ifndef CKM_EDDSA
 #define CKM_EDDSA 0x1057UL
 #endif
+
+#define SLOW_MS 10 /* for a signature: no token that is software */
 
 /* DigestInfo of RFC 8017, 9.2, note 1. */
 #define SHA2_INFO(len, last)                                                   \
@@ -151,7 +151,7 @@ signature_bytes(const struct token_identity *k)
 }
 
 /* What a module says it has signed has the length of a signature, and it has
- * written something. Whether it is one, only verifying it tells. */
+ * written something; this is told without its public key. */
 static enum tokens_err
 signature_check(enum tokens_err e, const struct operation *op, size_t bytes)
 {
@@ -164,41 +164,14 @@ signature_check(enum tokens_err e, const struct operation *op, size_t bytes)
     return e;
 }
 
-/* r and s side by side become an Ecdsa-Sig-Value (RFC 3279, 2.2.3). */
-static enum tokens_err
-ecdsa_encode(struct operation *op)
-{
-    size_t half = op->out_len / 2;
-    uint8_t *der = NULL;
-    ECDSA_SIG *sig = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(op->out, (int)half, NULL);
-    BIGNUM *s = BN_bin2bn(op->out + half, (int)half, NULL);
-    int n = -1;
-
-    if (sig && r && s && op->out_len == 2 * half &&
-        ECDSA_SIG_set0(sig, r, s) == 1) {
-        r = s = NULL;
-        n = i2d_ECDSA_SIG(sig, &der);
-    }
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(sig);
-    if (n <= 0 || (size_t)n > op->room) {
-        OPENSSL_free(der);
-        return n <= 0 ? TOKENS_FAILED : TOKENS_ARGUMENT;
-    }
-    memcpy(op->out, der, (size_t)n);
-    op->out_len = (size_t)n;
-    OPENSSL_free(der);
-    return TOKENS_OK;
-}
-
 static enum tokens_err
 sign_ecdsa(struct token *t, struct operation *op, size_t bytes)
 {
     op->mechanism.mechanism = CKM_ECDSA;
     enum tokens_err e = signature_check(operation_run(t, op), op, bytes);
-    return e ? e : ecdsa_encode(op);
+    return e ? e
+             : ecdsa_encode(op->out, op->out_len, op->out, op->room,
+                            &op->out_len);
 }
 
 static enum tokens_err
@@ -247,6 +220,16 @@ sign_by_scheme(struct token *t, enum token_scheme scheme,
     return TOKENS_ARGUMENT;
 }
 
+/* Verifying costs 0.03 ms for RSA-2048, beside 1 ms of signing. For ECDSA it
+ * is dearer than to sign (0.09 ms for P-256, 0.8 ms for P-384), and one that is
+ * wrong does not by itself give the key away: there it is done where the token
+ * is so slow that nobody notices, as every card is. */
+static bool
+is_verified(enum token_scheme scheme, uint64_t took_ms)
+{
+    return scheme != TOKEN_ECDSA || took_ms >= SLOW_MS;
+}
+
 enum tokens_err
 token_sign(struct token *t, const uint8_t *id, size_t id_len,
            enum token_scheme scheme, enum token_hash hash, const uint8_t *data,
@@ -275,7 +258,11 @@ token_sign(struct token *t, const uint8_t *id, size_t id_len,
         .out = signature,
         .room = sizeof(signature),
     };
+    uint64_t begun_ms = monotonic_ms();
     e = sign_by_scheme(t, scheme, row, signature_bytes(&s->all[i]), &op);
+    if (e == TOKENS_OK && is_verified(scheme, monotonic_ms() - begun_ms))
+        e = signature_verify(s, i, scheme, row, data, data_len, signature,
+                             op.out_len);
     if (e)
         return e;
     if (op.out_len > room)

@@ -54,6 +54,7 @@ enum tokens_err {
     TOKENS_AT_PAD,        /* it takes PINs at its own pad only */
     TOKENS_HUNG,          /* a call of the module does not come back */
     TOKENS_NO_PIN,        /* initialised, but its first PIN could not be set */
+    TOKENS_BAD_SIGNATURE, /* what it made is no signature of its key */
     TOKENS_ERR_COUNT
 };
 
@@ -435,7 +436,8 @@ struct token_prompt {
  * authenticates each time is TOKENS_LOCKED). Errors: TOKENS_NO_KEY,
  * TOKENS_LOCKED, TOKENS_ABSENT, TOKENS_REMOVED, TOKENS_BUSY, TOKENS_CANNOT,
  * TOKENS_MESSAGE (digest of the wrong length), TOKENS_ARGUMENT (room),
- * TOKENS_PIN_* and TOKENS_CANCELLED from the prompt, TOKENS_FAILED. A lost
+ * TOKENS_PIN_* and TOKENS_CANCELLED from the prompt, TOKENS_FAILED;
+ * TOKENS_BAD_SIGNATURE: it does not verify, and nothing is given out. A lost
  * session is opened anew and the operation tried once more. */
 enum tokens_err token_sign(struct token *t, const uint8_t *id, size_t id_len,
                            enum token_scheme scheme, enum token_hash hash,

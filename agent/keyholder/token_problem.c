@@ -76,6 +76,8 @@ code_of(enum tokens_err e)
         return ERR_PIN_AT_PAD;
     case TOKENS_HUNG:
         return ERR_TOKEN_HUNG;
+    case TOKENS_BAD_SIGNATURE:
+        return ERR_TOKEN_SIGNATURE;
     case TOKENS_NO_PIN:
         return ERR_TOKEN_NO_PIN;
     case TOKENS_ERR_COUNT:

@@ -118,6 +118,7 @@ agent_error(const char *name)
         {"TokenBusy", CKR_DEVICE_ERROR},
         {"TokenHung", CKR_DEVICE_ERROR},
         {"TokenFailed", CKR_DEVICE_ERROR},
+        {"TokenSignatureWrong", CKR_DEVICE_ERROR},
         {"KeyholderLost", CKR_DEVICE_ERROR},
     };
 

@@ -10,6 +10,7 @@
  *     C_Sign @ 1                 the next C_Sign hangs until the plan changes
  *     C_Sign % 1                 the next C_Sign ends the process (SIGSEGV)
  *     C_FindObjects =9999 1      the next one claims that count
+ *     C_Sign ^ 1                 the next signature has one bit that is wrong
  *     removed                    no token is there; its sessions are dead
  *     unnoticed                  the same until the next C_Initialize
  *     last-try                   the next wrong PIN would block every token
@@ -221,6 +222,8 @@ lying_C_Sign(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
 
     if (rv == CKR_OK)
         (void)plan_lies(n);
+    if (rv == CKR_OK && out && plan_spoils())
+        out[*n / 2] ^= 1;
     return rv;
 }
 

@@ -33,6 +33,9 @@ bool plan_says(enum call call, CK_ULONG first, CK_RV *out);
  * count to claim. */
 bool plan_lies(CK_ULONG *out);
 
+/* What that call gives is to be wrong. */
+bool plan_spoils(void);
+
 struct plan_state plan_state(void);
 bool plan_hides(CK_MECHANISM_TYPE type);
 

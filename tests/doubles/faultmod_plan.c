@@ -20,7 +20,15 @@ static const char *const names[CALL_COUNT] = {
 
 #define LIMIT_RULES 64
 
-enum act { ACT_RETURN, ACT_DELAY, ACT_HANG, ACT_CRASH, ACT_LIE, ACT_KILL };
+enum act {
+    ACT_RETURN,
+    ACT_DELAY,
+    ACT_HANG,
+    ACT_CRASH,
+    ACT_LIE,
+    ACT_KILL,
+    ACT_SPOIL
+};
 
 struct rule {
     enum call call;
@@ -42,7 +50,7 @@ static atomic_ulong plan_number;
 static struct plan_state state;
 static char about[33];    /* the last "token" line */
 static atomic_ulong ends; /* of the module */
-static __thread bool lies;
+static __thread bool lies, spoils;
 static __thread CK_ULONG lie;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_ulong counts[CALL_COUNT];
@@ -75,7 +83,7 @@ faultmod_reset(void)
 static enum act
 act_of(const char *value, unsigned long *out)
 {
-    static const char signs[] = "~@%=!";
+    static const char signs[] = "~@%=!^";
     const char *sign = strchr(signs, value[0]);
 
     *out = strtoul(value + (sign ? 1 : 0), NULL, 0);
@@ -348,6 +356,8 @@ plan_wants(enum call call, CK_ULONG first)
         } else if (r->act == ACT_LIE) {
             lies = true;
             lie = r->value;
+        } else if (r->act == ACT_SPOIL) {
+            spoils = true;
         } else if (r->act == ACT_RETURN) {
             w.rv = r->value;
             w.fails = true;
@@ -363,10 +373,10 @@ plan_says(enum call call, CK_ULONG first, CK_RV *out)
     load_plan();
     if (call == CALL_C_Initialize)
         state.unnoticed = state.broken = false;
-    lies = false;
+    lies = spoils = false;
     struct wanted w = plan_wants(call, first);
     CK_RV absent = state.removed || state.unnoticed ? absent_rv(call) : CKR_OK;
-    if (w.fails || w.delay_ms || w.hangs || w.crashes || lies)
+    if (w.fails || w.delay_ms || w.hangs || w.crashes || lies || spoils)
         note_seen(call);
     pthread_mutex_unlock(&mutex);
     if (w.crashes)
@@ -385,6 +395,12 @@ plan_lies(CK_ULONG *out)
     if (lies)
         *out = lie;
     return lies;
+}
+
+bool
+plan_spoils(void)
+{
+    return spoils;
 }
 
 struct plan_state

@@ -327,6 +327,53 @@ what_was_not_signed_is_no_signature(void **state)
     assert_int_equal(sign_rsa(TOKEN_RSA_PSS), TOKENS_OK);
 }
 
+/* One wrong bit, as of a fault in one half of an RSA computation. */
+static void
+a_wrong_signature_does_not_leave(void **state)
+{
+    static const enum token_scheme schemes[] = {TOKEN_RSA_PKCS1, TOKEN_RSA_PSS};
+    uint8_t data[32] = {1}, sig[TOKEN_SIGNATURE_BYTES] = {0};
+    size_t n = 4711;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        faults("C_Sign ^ 1\n");
+        assert_int_equal(sign_rsa(schemes[i]), TOKENS_BAD_SIGNATURE);
+        assert_int_equal(sign_rsa(schemes[i]), TOKENS_OK);
+    }
+    /* padded here, for a token that has raw RSA only */
+    faults("hide 0x1\nhide 0xd\nC_Sign ^ 1\n");
+    assert_int_equal(sign_rsa(TOKEN_RSA_PKCS1), TOKENS_BAD_SIGNATURE);
+    assert_int_equal(sign_rsa(TOKEN_RSA_PKCS1), TOKENS_OK);
+    /* of bytes that are no digest */
+    faults("C_Sign ^ 1\n");
+    assert_int_equal(token_sign(token, rsa.id, 20, TOKEN_RSA_PKCS1,
+                                TOKEN_HASH_NONE, data, 20, NULL, sig,
+                                sizeof(sig), &n),
+                     TOKENS_BAD_SIGNATURE);
+    assert_int_equal(n, 4711);
+    assert_int_equal(sig[0], 0);
+    assert_int_equal(token_sign(token, rsa.id, 20, TOKEN_RSA_PKCS1,
+                                TOKEN_HASH_NONE, data, 20, NULL, sig,
+                                sizeof(sig), &n),
+                     TOKENS_OK);
+    struct soft_key ed;
+    soft_ed25519(&ed);
+    import_key(&ed);
+    for (int i = 0; i < 2; i++) {
+        faults(i == 0 ? "C_Sign ^ 1\n" : "");
+        assert_int_equal(token_sign(token, ed.id, 20, TOKEN_EDDSA,
+                                    TOKEN_HASH_NONE, data, 32, NULL, sig,
+                                    sizeof(sig), &n),
+                         i == 0 ? TOKENS_BAD_SIGNATURE : TOKENS_OK);
+    }
+    soft_drop(&ed);
+    /* ECDSA where the token is slow */
+    faults("C_Sign ^ 1\nC_Sign ~50 -1\n");
+    assert_int_equal(sign_with(&ec, NULL), TOKENS_BAD_SIGNATURE);
+    assert_int_equal(sign_with(&ec, NULL), TOKENS_OK);
+}
+
 static void
 a_trial_signature_is_not_read_beyond_its_room(void **state)
 {
@@ -403,6 +450,7 @@ main(void)
         THEN_AGAIN(threads_share_a_token),
         THEN_AGAIN(a_slow_token_makes_others_busy_not_stuck),
         THEN_AGAIN(what_was_not_signed_is_no_signature),
+        THEN_AGAIN(a_wrong_signature_does_not_leave),
         THEN_AGAIN(a_trial_signature_is_not_read_beyond_its_room),
         THEN_AGAIN(what_another_token_says_is_not_said_of_this_one),
         THEN_AGAIN(a_module_does_not_fill_the_list_of_tokens),

@@ -28,6 +28,7 @@ static const struct {
     {"TokenBusy", GPG_ERR_TIMEOUT},
     {"TokenHung", GPG_ERR_TIMEOUT},
     {"TokenFailed", GPG_ERR_CARD},
+    {"TokenSignatureWrong", GPG_ERR_CARD},
     {"TokenCannot", GPG_ERR_NOT_SUPPORTED},
     {"PinWrong", GPG_ERR_BAD_PIN},
     {"PinInvalid", GPG_ERR_BAD_PIN},
