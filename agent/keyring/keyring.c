@@ -31,6 +31,7 @@ keyring_drop(struct keyring *k)
         fd_drop(&k->session[i].fd);
         brought_drop(&k->brought[i]);
         backup_drop(&k->backup[i]);
+        restore_drop(&k->restore[i]);
     }
     directory_drop_all(k);
     fd_drop(&k->validator);
@@ -100,7 +101,7 @@ keyring_control_read(struct keyring *k)
  * broker's own) is no session's to say. */
 static enum err
 handle(struct keyring *k, struct brought *b, enum message m,
-       const union any_record *q, int fd, struct answer_bytes *bytes,
+       const union any_record *q, struct answer_bytes *bytes,
        union any_record *out, struct problem *p)
 {
     if (m == MSG_NARROW)
@@ -141,8 +142,6 @@ handle(struct keyring *k, struct brought *b, enum message m,
     if (m == MSG_CONTACT_REMOVE)
         return keyring_contact_remove(k, q->address.address, &out->count_reply,
                                       p);
-    if (m == MSG_CONTACTS_RESTORE)
-        return keyring_restore(k, fd, bytes, &out->copy_reply, p);
     if (m == MSG_CONTACT_STORE)
         return keyring_store(k, &q->store_request, bytes, &out->store_reply, p);
     if (m == MSG_CONTACT_CHANGE)
@@ -163,14 +162,14 @@ handle(struct keyring *k, struct brought *b, enum message m,
 
 static bool
 answer(struct keyring *k, struct served *s, enum message m,
-       const union any_record *request, int fd)
+       const union any_record *request)
 {
     struct answer_bytes bytes = {0};
     union any_record reply = {0};
     struct problem p = {0};
     bool sent;
 
-    if (handle(k, &k->brought[s - k->session], m, request, fd, &bytes, &reply,
+    if (handle(k, &k->brought[s - k->session], m, request, &bytes, &reply,
                &p) == ERR_OK) {
         sent = channel_reply(s->fd, m, &reply, NULL, 0);
     } else {
@@ -220,6 +219,7 @@ keyring_session_drop(struct keyring *k, size_t i)
     fd_drop(&k->session[i].fd);
     brought_drop(&k->brought[i]);
     backup_drop(&k->backup[i]);
+    restore_drop(&k->restore[i]);
     k->later[i] = (struct later){0};
 }
 
@@ -235,11 +235,11 @@ keyring_request(struct keyring *k, struct asked *request)
     if (request->m == MSG_DIRECTORY_ASK || request->m == MSG_DIRECTORY_PUBLISH)
         return directory_begin(k, &k->session[i], request->m, &request->record,
                                frame);
-    if (request->m == MSG_CONTACTS_BACKUP)
-        return keyring_backup_begin(
-            k, i, frame->fd_count > 0 ? fd_take(&frame->fds[0]) : -1);
-    return answer(k, &k->session[i], request->m, &request->record,
-                  frame->fd_count > 0 ? frame->fds[0] : -1);
+    if (request->m == MSG_CONTACTS_BACKUP || request->m == MSG_CONTACTS_RESTORE)
+        return keyring_copy_begin(k, i, request->m,
+                                  frame->fd_count > 0 ? fd_take(&frame->fds[0])
+                                                      : -1);
+    return answer(k, &k->session[i], request->m, &request->record);
 }
 
 /* ---- what is kept later -------------------------------------------------- */
@@ -307,8 +307,8 @@ idle(struct keyring *k, bool busy)
                : -1;
 }
 
-/* One that waits for the directory, or for its backup, is not read, but seen
- * to leave. */
+/* One that waits for the directory, or for a copy, is not read, but seen to
+ * leave. */
 static void
 polls_fill(const struct keyring *k, struct pollfd *fds)
 {
@@ -316,7 +316,7 @@ polls_fill(const struct keyring *k, struct pollfd *fds)
     for (size_t i = 0; i < LIMIT_SESSIONS; i++)
         fds[i + 1] = (struct pollfd){
             .fd = k->session[i].fd,
-            .events = k->backup[i] || directory_waits(k, &k->session[i])
+            .events = keyring_copies(k, i) || directory_waits(k, &k->session[i])
                           ? 0
                           : POLLIN};
     directory_watch(k, fds + LIMIT_SESSIONS + 1);
@@ -349,7 +349,7 @@ keyring_serve(struct keyring *k)
     int wait_ms = LIMIT_CONTACTS_STEP_MS, ready;
 
     while (!k->control_gone) {
-        bool busy = keyring_backups_step(k);
+        bool busy = keyring_copies_step(k);
 
         polls_fill(k, fds);
         ready = poll(fds, ARRAY_COUNT(fds),

@@ -49,7 +49,8 @@ struct keyring {
     struct brought brought[LIMIT_SESSIONS];
     struct later later[LIMIT_SESSIONS];
     struct backup *backup[LIMIT_SESSIONS]; /* NULL: it waits for none */
-    struct asked asked[2];                 /* this one and the next, in turn */
+    struct restore *restore[LIMIT_SESSIONS];
+    struct asked asked[2]; /* this one and the next, in turn */
     bool turn;
     bool is_answering;     /* asked[turn] */
     bool is_ahead;         /* the other one was taken */
@@ -263,19 +264,18 @@ MUST_USE enum err keyring_history(struct keyring *k,
 MUST_USE enum err keyring_undo(struct keyring *k, const struct undo_request *q,
                                struct answer_bytes *bytes,
                                struct list_reply *out, struct problem *p);
-/* FROM is a descriptor (borrowed). */
-MUST_USE enum err keyring_restore(struct keyring *k, int from,
-                                  struct answer_bytes *bytes,
-                                  struct copy_reply *out, struct problem *p);
 MUST_USE enum err keyring_status(struct keyring *k, struct answer_bytes *bytes,
                                  struct keyring_status *out, struct problem *p);
 
-/* Begins a backup for session I to the descriptor TO (taken). False: the
- * session does not take the answer that there is none. */
-MUST_USE bool keyring_backup_begin(struct keyring *k, size_t i, int to);
+/* Begins a backup (or, M, a restore) for session I with the descriptor FD
+ * (taken). False: the session does not take the answer that there is none. */
+MUST_USE bool keyring_copy_begin(struct keyring *k, size_t i, enum message m,
+                                 int fd);
 /* A little of each, and the answer to those that are done. False: there is
  * none under way. */
-bool keyring_backups_step(struct keyring *k);
+bool keyring_copies_step(struct keyring *k);
+/* Session I waits for one. */
+bool keyring_copies(const struct keyring *k, size_t i);
 
 /* Stores what VERDICT on Q allows, and fills verdict->learned. */
 void keyring_learn(struct keyring *k, const struct verify_request *q,

@@ -81,6 +81,9 @@ store_begin(struct store *s, struct problem *p)
 {
     enum err e = store_keep(s, p);
 
+    if (e == ERR_OK && s->is_replaced)
+        e = fail(p, ERR_STORE,
+                 "a backup is being restored; try again when it is done");
     s->action = 0;
     return e != ERR_OK ? e
                        : store_run(s, store_statement(s, STATEMENT_BEGIN), p);

@@ -227,12 +227,22 @@ MUST_USE enum err store_backup_step(struct backup *b, struct store_counts *out,
 /* Before the store is. */
 void backup_drop(struct backup **b);
 
-/* Puts the copy that FROM gives in place of what is there, which is set
- * aside: *aside is its name (given). The copy is checked first; when it is
- * none, everything stays. Errors: ERR_BAD_COPY, ERR_INPUT, ERR_STORE. */
-MUST_USE enum err store_restore(struct store *s, int from,
-                                struct store_counts *out, char **aside,
-                                struct problem *p);
+/* Begins to put the copy that FROM (taken, also on failure) gives in place of
+ * what is there, which is set aside. The copy is checked first; when it is
+ * none, everything stays. Errors: ERR_USAGE, ERR_STORE. */
+struct restore;
+MUST_USE enum err store_restore_begin(struct store *s, int from,
+                                      struct restore **out, struct problem *p);
+/* Some milliseconds of it, but for the check: seconds for each GiB. *done: it
+ * is there; *out: what it holds. Errors: ERR_BAD_COPY, ERR_INPUT, ERR_STORE;
+ * after one it can only be dropped. */
+MUST_USE enum err store_restore_step(struct restore *r,
+                                     struct store_counts *out, bool *done,
+                                     struct problem *p);
+/* The name of what was set aside, when it is done; borrowed from R. */
+const char *restore_aside(const struct restore *r);
+/* Before the store is. */
+void restore_drop(struct restore **r);
 
 /* ---- history ------------------------------------------------------------ */
 

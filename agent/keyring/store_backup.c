@@ -32,20 +32,19 @@ struct backup {
 
 /* ---- beginning ----------------------------------------------------------- */
 
-/* Nothing that another connection, or agent, writes is seen any more. */
-static enum err
-snapshot_open(struct backup *b, struct problem *p)
+enum err
+store_snapshot_open(const struct store *s, sqlite3 **out, struct problem *p)
 {
-    if (sqlite3_open_v2(b->s->path, &b->from,
+    if (sqlite3_open_v2(s->path, out,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) == SQLITE_OK &&
-        sqlite3_busy_timeout(b->from, 5000) == SQLITE_OK &&
-        sqlite3_exec(b->from,
+        sqlite3_busy_timeout(*out, 5000) == SQLITE_OK &&
+        sqlite3_exec(*out,
                      "PRAGMA mmap_size = 0; BEGIN;"
                      "SELECT count(*) FROM sqlite_schema;",
                      NULL, NULL, NULL) == SQLITE_OK)
         return ERR_OK;
-    return fail(p, ERR_STORE, "%s", sqlite3_errmsg(b->from));
+    return fail(p, ERR_STORE, "%s", sqlite3_errmsg(*out));
 }
 
 /* Nobody sees it: it needs no journal, and what becomes of it is
@@ -80,7 +79,7 @@ begin(struct backup *b, struct problem *p)
     enum err e = store_keep(b->s, p);
 
     if (e == ERR_OK)
-        e = snapshot_open(b, p);
+        e = store_snapshot_open(b->s, &b->from, p);
     if (e == ERR_OK)
         e = store_count(b->s, &b->counts, p);
     if (e == ERR_OK)

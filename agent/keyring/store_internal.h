@@ -235,6 +235,7 @@ struct store {
     uint64_t losses;              /* how often pending ones were lost */
     int64_t settled;              /* changes that contacts.db has itself */
     bool is_copy;                 /* opened by store_open_copy */
+    bool is_replaced;             /* by a restore: nothing is written */
     bool is_checking;             /* see store_check.c */
     size_t walk;
     int64_t walked;
@@ -357,15 +358,28 @@ char *store_name_beside(const struct store *s, const char *what);
 /* Removes the database NAME with what SQLite keeps beside one: what a kill left
  * there would be taken for a part of the next of that name. */
 void store_file_clear(const char *name);
+/* Only what is beside it. */
+void store_file_clear_beside(const char *name);
 /* For AUTO(name). */
 void name_drop(char **name);
 
 /* ---- store_copy.c ---- */
 
+/* A name beside the store that says what and when, and that nothing has yet.
+ * Gives. */
+char *store_name_new(const struct store *s, const char *what);
+
 /* Copies the file beside itself, as contacts.db.WHAT-TIME; *out is that name
  * (given). */
 MUST_USE enum err store_copy_beside(struct store *s, const char *what,
                                     char **out, struct problem *p);
+
+/* ---- store_backup.c ---- */
+
+/* Opens the store once more (also on failure): nothing that another
+ * connection, or agent, writes is seen any more. */
+MUST_USE enum err store_snapshot_open(const struct store *s, sqlite3 **out,
+                                      struct problem *p);
 
 /* ---- store_compare.c ---- */
 

@@ -58,71 +58,95 @@ keyring_status(struct keyring *k, struct answer_bytes *bytes,
  */
 
 bool
-keyring_backup_begin(struct keyring *k, size_t i, int to)
+keyring_copies(const struct keyring *k, size_t i)
+{
+    return k->backup[i] || k->restore[i];
+}
+
+bool
+keyring_copy_begin(struct keyring *k, size_t i, enum message m, int fd)
 {
     struct problem p = {0};
+    enum err e = m == MSG_CONTACTS_BACKUP
+                     ? store_backup_begin(k->store, fd, &k->backup[i], &p)
+                     : store_restore_begin(k->store, fd, &k->restore[i], &p);
 
-    if (store_backup_begin(k->store, to, &k->backup[i], &p) == ERR_OK)
+    if (e == ERR_OK)
         return true;
-    log_problem("backup", &p);
-    return channel_refuse(k->session[i].fd, MSG_CONTACTS_BACKUP, &p);
+    log_problem(message_row(m)->name, &p);
+    return channel_refuse(k->session[i].fd, m, &p);
 }
 
 /* Whoever does not take the answer is found gone when it is next read. */
+static void
+copy_answer(struct keyring *k, size_t i, enum message m,
+            const struct copy_reply *reply, const struct problem *p)
+{
+    bool sent;
+
+    if (reply) {
+        sent = channel_reply(k->session[i].fd, m, reply, NULL, 0);
+    } else {
+        log_problem(message_row(m)->name, p);
+        sent = channel_refuse(k->session[i].fd, m, p);
+    }
+    if (!sent)
+        log_note("a session does not take the answer about its copy");
+}
+
+static struct copy_reply
+reply_of(const struct store_counts *counts)
+{
+    return (struct copy_reply){.contacts = counts->contacts,
+                               .certificates = counts->certificates};
+}
+
 static void
 backup_step(struct keyring *k, size_t i)
 {
     struct store_counts counts;
     struct problem p = {0};
-    bool done, sent;
+    bool done;
     enum err e = store_backup_step(k->backup[i], &counts, &done, &p);
+    struct copy_reply reply;
 
     if (e == ERR_OK && !done)
         return;
     backup_drop(&k->backup[i]);
-    if (e == ERR_OK) {
-        struct copy_reply reply = {.contacts = counts.contacts,
-                                   .certificates = counts.certificates};
+    reply = reply_of(&counts);
+    copy_answer(k, i, MSG_CONTACTS_BACKUP, e == ERR_OK ? &reply : NULL, &p);
+}
 
-        sent = channel_reply(k->session[i].fd, MSG_CONTACTS_BACKUP, &reply,
-                             NULL, 0);
-    } else {
-        log_problem("backup", &p);
-        sent = channel_refuse(k->session[i].fd, MSG_CONTACTS_BACKUP, &p);
-    }
-    if (!sent)
-        log_note("a session does not take the answer to its backup");
+static void
+restore_step(struct keyring *k, size_t i)
+{
+    struct store_counts counts;
+    struct problem p = {0};
+    bool done;
+    enum err e = store_restore_step(k->restore[i], &counts, &done, &p);
+    struct copy_reply reply;
+
+    if (e == ERR_OK && !done)
+        return;
+    reply = reply_of(&counts);
+    if (e == ERR_OK)
+        reply.aside = cut(restore_aside(k->restore[i]));
+    copy_answer(k, i, MSG_CONTACTS_RESTORE, e == ERR_OK ? &reply : NULL, &p);
+    restore_drop(&k->restore[i]);
+    k->rotten = (struct rotten){0};
 }
 
 bool
-keyring_backups_step(struct keyring *k)
+keyring_copies_step(struct keyring *k)
 {
     bool any = false;
 
-    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
-        if (k->backup[i]) {
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++) {
+        any = any || keyring_copies(k, i);
+        if (k->backup[i])
             backup_step(k, i);
-            any = true;
-        }
-    return any;
-}
-
-enum err
-keyring_restore(struct keyring *k, int from, struct answer_bytes *bytes,
-                struct copy_reply *out, struct problem *p)
-{
-    struct store_counts counts = {0};
-    char *aside = NULL;
-    enum err e = from < 0 ? fail(p, ERR_USAGE, "no descriptor came along")
-                          : store_restore(k->store, from, &counts, &aside, p);
-
-    if (e == ERR_OK) {
-        buf_add_text(&bytes->a, aside);
-        *out = (struct copy_reply){.contacts = counts.contacts,
-                                   .certificates = counts.certificates,
-                                   .aside = cut(buf_text(&bytes->a))};
+        else if (k->restore[i])
+            restore_step(k, i);
     }
-    free(aside);
-    k->rotten = (struct rotten){0};
-    return e;
+    return any;
 }

@@ -1,6 +1,7 @@
-/* A backup that goes on while others are answered. */
+/* Backups and restores that go on while others are answered. */
 #include "keyring_wires.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 
 static uint8_t copy[4 * 1024 * 1024];
@@ -74,9 +75,9 @@ log_may_be_emptied(void)
 
     snprintf(path, sizeof(path), "%s/data/contacts.db", anchors);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA wal_checkpoint(RESTART)",
-                                        -1, &st, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "PRAGMA wal_checkpoint(RESTART)", -1, &st, NULL),
+        SQLITE_OK);
     assert_int_equal(sqlite3_step(st), SQLITE_ROW);
     free_of_readers = sqlite3_column_int(st, 0) == 0;
     sqlite3_finalize(st);
@@ -122,6 +123,64 @@ one_who_leaves_ends_it(void **state)
     assert_int_equal(recipient(ALICE).state, RECIPIENT_UNKNOWN);
 }
 
+/* Whoever gives it slowly holds up nobody, and what is learned meanwhile goes
+ * with what it replaces. */
+static void
+others_are_answered_while_a_copy_comes(void **state)
+{
+    const struct channel_wait wait = {
+        .lost = ERR_AGENT_LOST, .watch = -1, .timeout_ms = 30000};
+    int session, ends[2], from = backup_wanted(&session);
+    struct problem p = {0};
+    struct copy_reply reply;
+    struct empty nothing = {0};
+    size_t n = all_read(from);
+
+    (void)state;
+    close(session);
+    assert_int_equal(pipe(ends), 0);
+    session_new(VERB_MANAGE, RIGHT_MANAGE);
+    assert_true(
+        channel_send(t.session, MSG_CONTACTS_RESTORE, &nothing, &ends[0], 1));
+    close(ends[0]);
+    session = fd_take(&t.session);
+    assert_true(fd_write_all(ends[1], copy, n / 2));
+    assert_int_equal(verify((struct message_spec){0}).learned, LEARNED_NEW);
+    assert_int_equal(recipient(ALICE).state, RECIPIENT_OK);
+    assert_true(fd_write_all(ends[1], copy + n / 2, n - n / 2));
+    close(ends[1]);
+    assert_int_equal(channel_collect(session, MSG_CONTACTS_RESTORE, &wait,
+                                     &t.frame, &reply, &p),
+                     ERR_OK);
+    assert_int_equal(reply.contacts, 0);
+    assert_true(reply.aside.n > 0);
+    assert_int_equal(recipient(ALICE).state, RECIPIENT_UNKNOWN);
+    assert_int_equal(verify((struct message_spec){0}).learned, LEARNED_NEW);
+    close(session);
+}
+
+static void
+one_who_leaves_restores_nothing(void **state)
+{
+    struct empty nothing = {0};
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(verify((struct message_spec){0}).learned, LEARNED_NEW);
+    assert_int_equal(pipe(ends), 0);
+    session_new(VERB_MANAGE, RIGHT_MANAGE);
+    assert_true(
+        channel_send(t.session, MSG_CONTACTS_RESTORE, &nothing, &ends[0], 1));
+    close(ends[0]);
+    fd_drop(&t.session);
+    /* Nobody reads it any more: it was given up, not read to its end. */
+    while (write(ends[1], copy, sizeof(copy)) > 0)
+        continue;
+    assert_int_equal(errno, EPIPE);
+    close(ends[1]);
+    assert_int_equal(recipient(ALICE).state, RECIPIENT_OK);
+}
+
 int
 main(void)
 {
@@ -129,6 +188,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(others_are_answered_meanwhile),
         T(one_who_leaves_ends_it),
+        T(others_are_answered_while_a_copy_comes),
+        T(one_who_leaves_restores_nothing),
     };
 
     return cmocka_run_group_tests(tests, begin_all, end_all);

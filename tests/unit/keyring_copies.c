@@ -32,16 +32,17 @@ back_up(struct store *s, const char *name)
 static enum err
 restore_from(struct store *s, const char *name)
 {
+    AUTO(restore) struct restore *r = NULL;
     struct store_counts counts;
     struct problem p = {0};
-    char *aside = NULL;
+    bool done = false;
     int fd = open(name, O_RDONLY);
     enum err e;
 
     assert_true(fd >= 0);
-    e = store_restore(s, fd, &counts, &aside, &p);
-    close(fd);
-    free(aside);
+    e = store_restore_begin(s, fd, &r, &p);
+    while (e == ERR_OK && !done)
+        e = store_restore_step(r, &counts, &done, &p);
     return e;
 }
 
@@ -71,6 +72,68 @@ what_was_backed_up_can_be_restored(void **state)
     s = store_open(path);
     assert_int_equal(contacts_in(s), 50);
     assert_int_equal(rows_of(s, "a49@example.org").n, 1);
+    store_drop(&s);
+}
+
+/* Until the new one is there the old one is read, and nothing is written that
+ * would be lost; one that is left in the middle changes nothing. */
+static void
+the_old_one_is_read_until_the_new_one_is_there(void **state)
+{
+    struct store *s = store_open(path);
+    struct store_counts counts;
+    struct restore *r = NULL;
+    struct problem p = {0};
+    enum learned out;
+    int refused = 0, rounds = 0;
+    bool done = false;
+    struct taught t;
+    char copy[128];
+
+    (void)state;
+    snprintf(copy, sizeof(copy), "%s/copy", folder);
+    learn_many(s, 300);
+    back_up(s, copy);
+    sql("DELETE FROM contact WHERE id > 7;");
+    lesson_make(&t, 9, "late@example.org");
+    for (; !done; rounds++) {
+        if (!r)
+            assert_int_equal(
+                store_restore_begin(s, open(copy, O_RDONLY), &r, &p), ERR_OK);
+        assert_int_equal(store_restore_step(r, &counts, &done, &p), ERR_OK);
+        if (done)
+            break;
+        assert_int_equal(contacts_in(s), 7);
+        if (store_learn(s, &t.lesson, 1, false, &out, &p) == ERR_OK)
+            sql("DELETE FROM contact WHERE id > 7;");
+        else if (++refused == 2)
+            restore_drop(&r); /* begins anew */
+    }
+    assert_true(refused > 2);
+    restore_drop(&r);
+    assert_int_equal(contacts_in(s), 300);
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    assert_int_equal(files_with("restoring"), 0);
+    assert_int_equal(files_with("setting-aside"), 0);
+    store_drop(&s);
+}
+
+static void
+one_is_restored_at_a_time(void **state)
+{
+    struct store *s = store_open(path), *other = store_open(path);
+    struct restore *r = NULL, *second = NULL;
+    struct problem p = {0};
+
+    (void)state;
+    assert_int_equal(
+        store_restore_begin(s, open("/dev/zero", O_RDONLY), &r, &p), ERR_OK);
+    assert_int_equal(
+        store_restore_begin(other, open("/dev/null", O_RDONLY), &second, &p),
+        ERR_STORE);
+    assert_non_null(strstr(p.detail, "another restore"));
+    restore_drop(&r);
+    store_drop(&other);
     store_drop(&s);
 }
 
@@ -216,6 +279,8 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         T(what_was_backed_up_can_be_restored),
+        T(the_old_one_is_read_until_the_new_one_is_there),
+        T(one_is_restored_at_a_time),
         T(what_is_no_copy_replaces_nothing),
         T(what_a_kill_left_is_no_part_of_a_copy),
         T(a_damaged_file_is_set_aside_by_a_copy),
