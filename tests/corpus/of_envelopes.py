@@ -1,7 +1,7 @@
 """Encrypted mails that pretend: EFAIL (direct exfiltration, CBC gadgets),
 somebody else's ciphertext under one's own name, signatures beside and around
 what is encrypted. SECRET is in each ciphertext that is not the attacker's."""
-from cms import canonical
+from cms import canonical, compressed
 from envelopes import BLOCK, Envelope, other_key
 from mails import EVIL, TEXT, encoded, header, multipart_type, body_of
 from of_structure import mixed
@@ -267,8 +267,44 @@ def insides(t):
             "plain", "not-signed")
 
 
+def packed(t):
+    """CompressedData around, inside and beside what is encrypted."""
+    w = t.c.world
+    signed = multipart_type() + body_of(TEXT, t.c.p7s(TEXT))
+    by_eve = multipart_type() + body_of(TEXT, t.c.p7s(TEXT, w.eve))
+
+    def p7z(plain):
+        return (KIND % ("compressed-data", "")).encode() + encoded(
+            compressed(canonical(plain)))
+
+    for cipher, kind in (("aes-256-cbc", "enveloped-data"),
+                         ("aes-256-gcm", "authEnveloped-data")):
+        def secret(plain=MAIL, cipher=cipher, kind=kind):
+            return part(t.envelope(plain, cipher).der(), kind)
+
+        name = "packed-" + cipher[-3:] + "-"
+        t.inner(name + "around", header() + p7z(secret(signed)), "good", "")
+        t.inner(name + "inside", header() + secret(p7z(signed)), "good", "")
+        t.inner(name + "inside-eve", header() + secret(p7z(by_eve)), "bad",
+                "from-mismatch")
+        t.inner(name + "around-eve", header() + p7z(secret(by_eve)), "bad",
+                "from-mismatch")
+        t.inner(name + "text", header() + p7z(secret()), "plain",
+                "not-signed")
+        trap = mixed([OPEN, secret(), SHUT], head=b" ")[1:]
+        t.closed(name + "trap", header() + p7z(trap), decrypt="9")
+        t.closed(name + "trap-signed", t.c.detached(
+            p7z(trap), w.eve, head=EVE), "good")
+        t.closed(name + "trap-encrypted", header() + secret(p7z(trap)),
+                 decrypt="0")
+        # Beside something it is an attachment, whatever is in it.
+        t.closed(name + "beside", mixed([OPEN, p7z(secret()), SHUT]),
+                 reason="not-signed")
+
+
 def build(t):
     exfiltration(t)
     gadgets(t)
     refusals(t)
     insides(t)
+    packed(t)
