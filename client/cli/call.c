@@ -96,6 +96,20 @@ call_set_flag(struct call *c, const char *name, bool value)
 }
 
 void
+call_set_options(struct call *c, const struct arguments *a,
+                 const char *const *names)
+{
+    for (; *names; names++) {
+        char parameter[64];
+
+        snprintf(parameter, sizeof(parameter), "%s", *names);
+        for (char *p = parameter; (p = strchr(p, '-')) != NULL;)
+            *p = '_';
+        call_set_text(c, parameter, arguments_value(a, *names));
+    }
+}
+
+void
 call_set_number(struct call *c, const char *name, int64_t value)
 {
     json_object_set_new(c->parameters, name, json_integer(value));

@@ -71,6 +71,19 @@ struct command {
     int (*run_words)(int argc, char **argv);
 };
 
+/* ---- command.c ------------------------------------------------------------ */
+
+/* The one of the COUNT commands that is called NAME, or NULL. */
+const struct command *command_find(const struct command *const *all,
+                                   size_t count, const char *name);
+
+/* Prints a line for each of the COUNT commands, names WIDTH columns wide. */
+void command_list(FILE *to, const struct command *const *all, size_t count,
+                  int width);
+
+/* Prints the command's help to stdout; gives the exit code. */
+int command_help(const struct command *c);
+
 extern const struct command command_status, command_doctor, command_tokens,
     command_keys, command_import, command_lock, command_unlock, command_sign,
     command_encrypt, command_decrypt, command_verify, command_open,
@@ -147,6 +160,11 @@ void call_drop(struct call *c);
 
 void call_set_text(struct call *c, const char *name, const char *value);
 void call_set_flag(struct call *c, const char *name, bool value);
+
+/* Sets each parameter whose option (of NAMES, ended by NULL) was given; the
+ * parameter of --key-padding is key_padding. */
+void call_set_options(struct call *c, const struct arguments *a,
+                      const char *const *names);
 void call_set_number(struct call *c, const char *name, int64_t value);
 /* Adds FD (taken) and gives its index; with NAME, sets that parameter. */
 int call_add_fd(struct call *c, const char *name, int fd);

@@ -19,6 +19,11 @@ list_json(const struct arguments *a)
     return out;
 }
 
+static const char *const given[] = {
+    "from",   "key",         "digest",      "padding",
+    "cipher", "key-padding", "oaep-digest", "header-protection",
+    NULL};
+
 static int
 run(const struct arguments *a)
 {
@@ -36,15 +41,7 @@ run(const struct arguments *a)
         e = call_set_output(&c);
     if (e != EXIT_DONE)
         return e;
-    call_set_text(&c, "from", arguments_value(a, "from"));
-    call_set_text(&c, "key", arguments_value(a, "key"));
-    call_set_text(&c, "digest", arguments_value(a, "digest"));
-    call_set_text(&c, "padding", arguments_value(a, "padding"));
-    call_set_text(&c, "cipher", arguments_value(a, "cipher"));
-    call_set_text(&c, "key_padding", arguments_value(a, "key-padding"));
-    call_set_text(&c, "oaep_digest", arguments_value(a, "oaep-digest"));
-    call_set_text(&c, "header_protection",
-                  arguments_value(a, "header-protection"));
+    call_set_options(&c, a, given);
     if (arguments_flag(a, "legacy-display"))
         call_set_text(&c, "legacy_display", "yes");
     call_set_flag(&c, "sign", arguments_flag(a, "sign"));

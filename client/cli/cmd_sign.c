@@ -7,6 +7,9 @@ static const struct option_row options[] = {
     {"padding", OPTION_VALUE}, {"header-protection", OPTION_VALUE},
     {NULL, OPTION_FLAG}};
 
+static const char *const given[] = {
+    "from", "key", "digest", "padding", "header-protection", NULL};
+
 static int
 run(const struct arguments *a)
 {
@@ -20,12 +23,7 @@ run(const struct arguments *a)
         e = call_set_output(&c);
     if (e != EXIT_DONE)
         return e;
-    call_set_text(&c, "from", arguments_value(a, "from"));
-    call_set_text(&c, "key", arguments_value(a, "key"));
-    call_set_text(&c, "digest", arguments_value(a, "digest"));
-    call_set_text(&c, "padding", arguments_value(a, "padding"));
-    call_set_text(&c, "header_protection",
-                  arguments_value(a, "header-protection"));
+    call_set_options(&c, a, given);
     call_set_flag(&c, "opaque", arguments_flag(a, "opaque"));
     call_set_caller(&c);
     e = call_run(&c, SMIME_SOCKET_MAIL, "io.smimeagent.Mail.Sign", &reply);

@@ -26,8 +26,7 @@ help_all(FILE *to)
           "which keeps the keys on their tokens.\n"
           "\n",
           to);
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    command_list(to, commands, ARRAY_COUNT(commands), 9);
     fputs("\n"
           "Mail is read from FILE or stdin, results go to stdout.\n"
           "More on one: smime COMMAND --help     All of it: man smime\n",
@@ -35,20 +34,10 @@ help_all(FILE *to)
     return EXIT_DONE;
 }
 
-static int
-help_one(const struct command *c)
-{
-    printf("usage: smime %s\n\n%s\n\n%s", c->usage, c->summary, c->help);
-    return output_finish(EXIT_DONE);
-}
-
 static const struct command *
-command_find(const char *name)
+named(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return NULL;
+    return command_find(commands, ARRAY_COUNT(commands), name);
 }
 
 /* "contacts list" among those below "contacts". */
@@ -99,12 +88,12 @@ command_run(const struct command *command, int argc, char **argv)
     if (command->run_words && (argc < 1 || !is_help(argv[0])))
         return command->run_words(argc + 1, argv - 1);
     if (command->parts && argc > 0 && is_help(argv[0]))
-        return help_one(command);
+        return command_help(command);
     if (command->parts)
         command = part_take(command, &argc, argv);
     if (!command || !arguments_parse(command, argc, argv, &a))
         return EXIT_USAGE;
-    return a.wants_help ? help_one(command) : command->run(&a);
+    return a.wants_help ? command_help(command) : command->run(&a);
 }
 
 int
@@ -119,17 +108,18 @@ main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (is_help(argv[1])) {
-        command = argc > 2 ? command_find(argv[2]) : NULL;
+        command = argc > 2 ? named(argv[2]) : NULL;
         if (command && command->parts && argc > 3 &&
             part_find(command, argv[3]))
             command = part_find(command, argv[3]);
-        return output_finish(command ? help_one(command) : help_all(stdout));
+        return output_finish(command ? command_help(command)
+                                     : help_all(stdout));
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("smime %s\n", SMIME_VERSION);
         return output_finish(EXIT_DONE);
     }
-    command = command_find(argv[1]);
+    command = named(argv[1]);
     if (!command)
         return usage_error(NULL, "unknown command %s", argv[1]);
     return command_run(command, argc - 2, argv + 2);

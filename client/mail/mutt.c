@@ -46,26 +46,9 @@ help_all(FILE *to)
           "configuration.\n"
           "\n",
           to);
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        fprintf(to, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
+    command_list(to, commands, ARRAY_COUNT(commands), 16);
     fputs("\nAll of it: man smime-mutt\n", to);
     return EXIT_DONE;
-}
-
-static int
-help_one(const struct command *c)
-{
-    printf("usage: smime-mutt %s\n\n%s\n\n%s", c->usage, c->summary, c->help);
-    return output_finish(EXIT_DONE);
-}
-
-static const struct command *
-command_find(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return NULL;
 }
 
 int
@@ -87,10 +70,10 @@ main(int argc, char **argv)
         puts("smime-mutt " SMIME_VERSION);
         return output_finish(EXIT_DONE);
     }
-    command = command_find(argv[1]);
+    command = command_find(commands, ARRAY_COUNT(commands), argv[1]);
     if (!command)
         return usage_error(NULL, "unknown command %s", argv[1]);
     if (!arguments_parse(command, argc - 2, argv + 2, &a))
         return EXIT_USAGE;
-    return a.wants_help ? help_one(command) : command->run(&a);
+    return a.wants_help ? command_help(command) : command->run(&a);
 }
