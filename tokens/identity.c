@@ -50,11 +50,25 @@ arena_add(struct arena **a, const void *p, size_t n)
     return c->bytes;
 }
 
+/* False: with what was kept before it would be too much. */
+static bool
+object_has_room(const struct object *o, size_t *kept)
+{
+    size_t n = *kept;
+
+    for (size_t i = 0; i < A_COUNT; i++)
+        n += o->a[i].ulValueLen;
+    if (n > LIMIT_READING)
+        return false;
+    *kept = n;
+    return true;
+}
+
 /* Objects that cannot be read (half made, just deleted) are left out; when
  * the session is lost that is an error. */
 static enum tokens_err
 load_class(struct hold *h, CK_OBJECT_CLASS class,
-           const CK_ATTRIBUTE_TYPE *types, size_t type_count,
+           const CK_ATTRIBUTE_TYPE *types, size_t type_count, size_t *kept,
            struct objects *out)
 {
     CK_ATTRIBUTE match = {CKA_CLASS, &class, sizeof(class)};
@@ -76,7 +90,9 @@ load_class(struct hold *h, CK_OBJECT_CLASS class,
         CK_RV rv = object_read(h, o->handle, o->a, type_count);
         if (rv == CKR_HOST_MEMORY)
             return TOKENS_MEMORY;
-        if (rv == CKR_OK)
+        if (rv == CKR_OK && !object_has_room(o, kept))
+            attributes_wipe(o->a, type_count);
+        else if (rv == CKR_OK)
             out->count++;
         else if (session_probe(h, h->session) == SESSION_DEAD)
             return h->result;
@@ -352,14 +368,15 @@ join_all(struct join *j)
 static enum tokens_err
 load_all(struct hold *h, struct join *j)
 {
-    enum tokens_err e = load_class(h, CKO_CERTIFICATE, certificate_attributes,
-                                   A_CERTIFICATE_COUNT, &j->certificates);
+    size_t kept = 0;
+    enum tokens_err e = load_class(h, CKO_PRIVATE_KEY, key_attributes, A_COUNT,
+                                   &kept, &j->privates);
     if (e == TOKENS_OK)
-        e = load_class(h, CKO_PUBLIC_KEY, key_attributes, A_PUBLIC_COUNT,
+        e = load_class(h, CKO_PUBLIC_KEY, key_attributes, A_PUBLIC_COUNT, &kept,
                        &j->publics);
     if (e == TOKENS_OK)
-        e = load_class(h, CKO_PRIVATE_KEY, key_attributes, A_COUNT,
-                       &j->privates);
+        e = load_class(h, CKO_CERTIFICATE, certificate_attributes,
+                       A_CERTIFICATE_COUNT, &kept, &j->certificates);
     return e;
 }
 

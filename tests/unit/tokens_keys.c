@@ -288,6 +288,72 @@ an_evp_key_outlives_the_sessions_it_runs_on(void **state)
     EVP_PKEY_free(key);
 }
 
+/* A certificate whose label and value take the room that an attribute has. */
+static void
+store_large(CK_SESSION_HANDLE s, const uint8_t *der, size_t der_len,
+            CK_BYTE number)
+{
+    static uint8_t label[60000], value[60000];
+    CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    CK_CERTIFICATE_TYPE type = CKC_X_509;
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_BYTE subject[] = {0x30, 0};
+    CK_OBJECT_HANDLE o;
+    CK_ATTRIBUTE t[] = {{CKA_CLASS, &class, sizeof(class)},
+                        {CKA_CERTIFICATE_TYPE, &type, sizeof(type)},
+                        {CKA_TOKEN, &yes, 1},
+                        {CKA_PRIVATE, &no, 1},
+                        {CKA_SUBJECT, subject, sizeof(subject)},
+                        {CKA_ID, &number, 1},
+                        {CKA_LABEL, label, sizeof(label)},
+                        {CKA_VALUE, value, sizeof(value)}};
+
+    memset(label, 'x', sizeof(label));
+    memcpy(value, der, der_len);
+    assert_int_equal(raw->C_CreateObject(s, t, sizeof(t) / sizeof(t[0]), &o),
+                     0);
+}
+
+/* 80 of 120 kB are more than 8 MiB; the keys are not among what is passed
+ * over. */
+static void
+a_token_is_not_read_without_end(void **state)
+{
+    const struct token_identities *list = NULL;
+    struct soft_key other;
+    uint8_t *der = NULL;
+    CK_SLOT_ID ids[8];
+    CK_ULONG n = 8;
+    CK_SESSION_HANDLE s;
+    size_t bytes = 0, keys = 0;
+
+    (void)state;
+    soft_ec(&other);
+    size_t der_len = soft_certificate(&other, "large", &der);
+    assert_int_equal(raw->C_GetSlotList(CK_TRUE, ids, &n), 0);
+    assert_int_equal(raw->C_OpenSession(ids[0],
+                                        CKF_SERIAL_SESSION | CKF_RW_SESSION,
+                                        NULL, NULL, &s),
+                     0);
+    for (int i = 0; i < 80; i++)
+        store_large(s, der, der_len, (CK_BYTE)i);
+    raw->C_CloseSession(s);
+    token_store_drop(&store);
+    assert_int_equal(open_store_with((struct token_config){0}), TOKENS_OK);
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+    assert_int_equal(token_login(token, (const uint8_t *)PIN, 6), TOKENS_OK);
+    assert_int_equal(token_identities_read(token, &list), TOKENS_OK);
+    for (size_t i = 0; i < list->count; i++) {
+        bytes += strlen(list->all[i].label) + list->all[i].certificate_len;
+        keys += list->all[i].has_private;
+    }
+    assert_in_range(bytes, 7 * 1024 * 1024, 8 * 1024 * 1024);
+    assert_int_equal(keys, 3);
+    token_identities_drop(&list);
+    OPENSSL_free(der);
+    soft_drop(&other);
+}
+
 int
 main(void)
 {
@@ -302,6 +368,7 @@ main(void)
             content_keys_unwrap_and_bad_padding_is_the_messages_fault),
         cmocka_unit_test(ecdh_agrees_with_openssl),
         cmocka_unit_test(an_evp_key_outlives_the_sessions_it_runs_on),
+        cmocka_unit_test(a_token_is_not_read_without_end),
     };
 
     return cmocka_run_group_tests(tests, start, end);
