@@ -354,17 +354,33 @@ is_whole(struct store *s)
     return whole;
 }
 
-/* A contact keyring has these tables from the first version on. */
+static bool
+answers(struct store *s, const char *sql, const char *wanted)
+{
+    char *answer = pragma_read(s, sql);
+    bool does = answer && strcmp(answer, wanted) == 0;
+
+    free(answer);
+    return does;
+}
+
+/* A contact keyring has these tables from the first version on, and nothing
+ * that acts by itself: a trigger would change what is learned later. */
 static bool
 is_keyring(struct store *s)
 {
-    char *answer = pragma_read(s, "SELECT count(*) FROM sqlite_schema WHERE"
-                                  " type = 'table' AND name IN ('certificate',"
-                                  " 'contact', 'issuer', 'event')");
-    bool is = answer && strcmp(answer, "4") == 0;
-
-    free(answer);
-    return is || store_fault_set(s, "it is no copy of a contact keyring");
+    return (answers(s,
+                    "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"
+                    " AND name IN ('certificate', 'contact', 'issuer',"
+                    " 'event')",
+                    "4") ||
+            store_fault_set(s, "it is no copy of a contact keyring")) &&
+           (answers(s,
+                    "SELECT count(*) FROM sqlite_schema"
+                    " WHERE type IN ('trigger', 'view')",
+                    "0") ||
+            store_fault_set(s, "it has triggers or views, which no contact "
+                               "keyring has"));
 }
 
 struct store *
@@ -378,8 +394,8 @@ store_open_copy(const char *path)
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         store_fault_of_sqlite(s);
-    else if (is_whole(s) && is_keyring(s) && settings_apply(s) &&
-             store_migrate(s, false) &&
+    else if (run_script(s, "PRAGMA trusted_schema = OFF;") && is_whole(s) &&
+             is_keyring(s) && settings_apply(s) && store_migrate(s, false) &&
              run_script(s, "PRAGMA journal_mode = DELETE;"))
         statements_prepare(s);
     return s;

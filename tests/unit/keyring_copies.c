@@ -142,12 +142,21 @@ what_is_no_copy_replaces_nothing(void **state)
 {
     struct store *s = store_open(path);
     char copy[128];
+    sqlite3 *db;
     int fd;
 
     (void)state;
     snprintf(copy, sizeof(copy), "%s/copy", folder);
     learn_many(s, 50);
     back_up(s, copy);
+    assert_int_equal(sqlite3_open(copy, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "CREATE TRIGGER swap AFTER INSERT ON contact"
+                                  " BEGIN DELETE FROM certificate; END;",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(restore_from(s, copy), ERR_BAD_COPY);
     assert_int_equal(truncate(copy, 20000), 0);
     assert_int_equal(restore_from(s, copy), ERR_BAD_COPY);
     fd = open(copy, O_WRONLY | O_TRUNC);
