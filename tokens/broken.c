@@ -65,6 +65,7 @@ broken_count_on(struct token *t, bool remove, struct token_remains *out)
     e = broken_count(&h, remove, &count);
     if (e == TOKENS_OK && remove)
         e = broken_count(&h, false, &count);
+    e = written_err(&h, e);
     if (remove)
         token_forget_objects(t);
     hold_drop(&h);

@@ -30,7 +30,9 @@ static const char *const texts[TOKENS_ERR_COUNT] = {
     [TOKENS_NO_KEY] = "there is no such key on the token",
     [TOKENS_CANNOT] = "the token does not support this",
     [TOKENS_MESSAGE] = "the token cannot use what it was given",
-    [TOKENS_DIFFERENT] = "the token stored something else than asked",
+    [TOKENS_DIFFERENT] = "the key on it is not the one that was wanted: what "
+                         "was read back, or a "
+                         "trial of it, differs",
     [TOKENS_FAILED] = "the token reported an error",
     [TOKENS_INITIALIZED] = "the token is initialised already",
     [TOKENS_PUK_WRONG] = "wrong PUK",

@@ -58,16 +58,21 @@ import_note(struct token_import *i, enum token_object object,
     return i->journal->note(i->journal->arg, i->hold.token, &w);
 }
 
-/* An error of a module, or its reason: the token is gone. */
 enum tokens_err
-import_err(struct token_import *i, enum tokens_err e)
+written_err(struct hold *h, enum tokens_err e)
 {
-    if (e != TOKENS_OK && i->hold.rv != CKR_OK &&
-        session_probe(&i->hold, i->hold.session) == SESSION_DEAD) {
-        i->hold.bad = true;
+    if (e != TOKENS_OK && h->rv != CKR_OK &&
+        session_probe(h, h->session) == SESSION_DEAD) {
+        h->bad = true;
         return TOKENS_REMOVED;
     }
     return e;
+}
+
+enum tokens_err
+import_err(struct token_import *i, enum tokens_err e)
+{
+    return written_err(&i->hold, e);
 }
 
 static enum tokens_err

@@ -1,7 +1,6 @@
 /* Removing an identity: every object that carries its CKA_ID, or, where keys
  * share one, every object of it. */
-#include "tokens/internal.h"
-#include "tokens/write.h"
+#include "tokens/writing.h"
 
 /* Certificates, public keys and private keys with the CKA_ID, not data. */
 static enum tokens_err
@@ -161,7 +160,7 @@ token_remove_identity(struct token *t, const uint8_t *id, size_t id_len,
              session_probe(&h, h.session) != SESSION_USER)
         e = TOKENS_LOCKED;
     if (e == TOKENS_OK)
-        e = remove_held(&h, id, id_len, &count);
+        e = written_err(&h, remove_held(&h, id, id_len, &count));
     if (e == TOKENS_OK)
         *out_count = count;
     token_forget_objects(t);

@@ -9,7 +9,8 @@
 #define CKM_EDDSA 0x1057UL
 #endif
 
-#define SLOW_MS 10 /* for a signature: no token that is software */
+#define SLOW_MS                                                                \
+    5 /* for a signature: TPMs and cards, no token that is software */
 
 /* DigestInfo of RFC 8017, 9.2, note 1. */
 #define SHA2_INFO(len, last)                                                   \
@@ -223,7 +224,7 @@ sign_by_scheme(struct token *t, enum token_scheme scheme,
 /* Verifying costs 0.03 ms for RSA-2048, beside 1 ms of signing. For ECDSA it
  * is dearer than to sign (0.09 ms for P-256, 0.8 ms for P-384), and one that is
  * wrong does not by itself give the key away: there it is done where the token
- * is so slow that nobody notices, as every card is. */
+ * is so slow that nobody notices. */
 static bool
 is_verified(enum token_scheme scheme, uint64_t took_ms)
 {

@@ -46,7 +46,8 @@ enum tokens_err {
     TOKENS_NO_KEY,        /* no such key on the token */
     TOKENS_CANNOT,        /* token or key does not support this */
     TOKENS_MESSAGE,       /* token is well: what it was given is at fault */
-    TOKENS_DIFFERENT,     /* the token stored something else than asked */
+    TOKENS_DIFFERENT,     /* the token stored something else than asked,
+                           * or a trial of it failed */
     TOKENS_FAILED,        /* anything else the token reported */
     TOKENS_INITIALIZED,   /* the token is initialised already */
     TOKENS_PUK_WRONG,     /* wrong PUK (SO PIN); it was tried once */

@@ -86,7 +86,8 @@ enum tokens_err broken_count(struct hold *h, bool remove,
  * type; SoftHSM2 keeps X25519 among the Edwards ones. */
 bool token_has_montgomery(struct hold *h);
 
-/* E, or TOKENS_REMOVED when the import's session is dead (import.c). */
+/* E, or, when its session is dead, TOKENS_REMOVED (import.c). */
+enum tokens_err written_err(struct hold *h, enum tokens_err e);
 enum tokens_err import_err(struct token_import *i, enum tokens_err e);
 
 /* C_CreateObject, and C_UnwrapKey where the token wants that. */

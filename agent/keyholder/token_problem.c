@@ -122,8 +122,10 @@ what_it_lacks(const char *call)
 static void
 add_detail(enum tokens_err e, struct problem *p)
 {
-    unsigned long rv = tokens_last_rv();
-    const char *about = tokens_last_mechanism();
+    /* What is found out here is told by no call of the module. */
+    bool found_out = e == TOKENS_DIFFERENT;
+    unsigned long rv = found_out ? 0 : tokens_last_rv();
+    const char *about = found_out ? "" : tokens_last_mechanism();
     const char *name = tokens_rv_name(rv);
     bool is_said = e == TOKENS_FAILED || e == TOKENS_NO_PIN;
     const char *text = e == TOKENS_CANNOT ? what_it_lacks(tokens_last_call())

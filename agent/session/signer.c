@@ -69,6 +69,7 @@ struct choice {
     bool several_ids;   /* ... which are not one key on several tokens */
     bool several_names; /* ... or have certificates of several addresses */
     bool binds;         /* one is left out because it binds its owner */
+    bool waits;         /* one of that name has no certificate yet */
     char why[128];      /* that, or why the last one cannot be used */
 };
 
@@ -138,6 +139,10 @@ no_key(struct request *r, const char *wanted, const char *from,
         fail(p, ERR_NO_KEY, "%s", c->why);
     else if (wanted)
         fail(p, ERR_NO_KEY, "%s", unknown_name(wanted));
+    else if (c->waits)
+        fail(p, ERR_NO_KEY,
+             "its key has no certificate yet; when a CA has issued it: smime "
+             "install CERT");
     else if (any_keys)
         fail(p, ERR_NO_KEY, "no certificate on your tokens names it");
     else
@@ -146,6 +151,14 @@ no_key(struct request *r, const char *wanted, const char *from,
                            : wanted && *wanted ? wanted
                                                : "this message");
     return ERR_NO_KEY;
+}
+
+/* A generated key bears the address that its certificate was asked for. */
+static bool
+is_waiting(const struct own_key *k, const char *from)
+{
+    return from && k->certificate.len == 0 && has_private(k) &&
+           address_equal(slice_text(k->label), slice_text(from));
 }
 
 static void
@@ -158,6 +171,8 @@ choice_make(const struct own_keys *keys, const char *wanted, const char *from,
         if (wanted ? own_key_is_wanted(keys, k, wanted)
                    : !from || has_address(k, from))
             choice_consider(c, k, from, wanted != NULL);
+        else
+            c->waits |= is_waiting(k, from);
     }
 }
 

@@ -48,6 +48,21 @@ any_is_locked(json_t *tokens)
     return false;
 }
 
+/* Without one, what to do about tokens has been said. */
+static bool
+any_may_hold_keys(json_t *tokens)
+{
+    json_t *token;
+    size_t i;
+
+    json_array_foreach(tokens, i, token)
+    {
+        if (strcmp(text_of(token, "state"), "empty") != 0)
+            return true;
+    }
+    return false;
+}
+
 /* Its certificate ends before UNTIL, or has ended, and another one goes on for
  * the same addresses and uses: the old key is kept to read old mail. */
 static bool
@@ -84,7 +99,7 @@ look_at_keys(json_t *keys, json_t *tokens, json_t *findings)
             "smime unlock, then: smime keys  If there is none: smime import "
             "FILE.p12, or: smime generate --address A",
             "no key is seen; a locked token may hide its keys", "");
-    else if (json_array_size(keys) == 0)
+    else if (json_array_size(keys) == 0 && any_may_hold_keys(tokens))
         finding_add(findings,
                     "smime import FILE.p12, or: smime generate --address A",
                     "no key is there", "");

@@ -154,6 +154,11 @@ each_state_of_a_token_has_its_way_out(void **state)
     look_at("{\"label\":\"\",\"state\":\"empty\",\"pin_must_change\":true}");
     assert_non_null(strstr(output, "next: smime tokens init LABEL"));
     assert_null(strstr(output, "pin change"));
+    /* Nor is there a token to import to. */
+    assert_null(strstr(output, "no key is there"));
+    look_at("");
+    assert_non_null(strstr(output, "no token is there"));
+    assert_null(strstr(output, "no key is there"));
     /* What wants no PIN is nobody's task. */
     look_at("{\"label\":\"a\",\"state\":\"open\",\"pin_set\":false}");
     assert_null(strstr(output, "PIN"));

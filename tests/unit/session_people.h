@@ -29,6 +29,7 @@ struct card {
     uint32_t flags;
     int64_t begins, ends; /* validity, seconds from now */
     bool no_certificate;
+    const char *label; /* NULL: "a key" */
     bool away; /* its token is not inserted */
 };
 
@@ -142,7 +143,7 @@ reply_keys(struct peer *p, enum message m, uint32_t cursor)
     uint8_t ref = (uint8_t)cursor;
     struct key_record k = {.ref = slice_of(&ref, 1),
                            .id = slice_text(c->cka_id),
-                           .label = slice_text("a key"),
+                           .label = slice_text(c->label ? c->label : "a key"),
                            .token = slice_text(c->away ? "drawer" : "card"),
                            .uri = slice_text("pkcs11:token=card"),
                            .spki = slice_text(c->spki),

@@ -74,6 +74,24 @@ the_address_chooses_the_key(void **state)
 }
 
 static void
+a_key_that_waits_for_its_certificate_is_told_of(void **state)
+{
+    struct card *c;
+
+    (void)state;
+    people_clear();
+    card_add(&alice, "a@example.org");
+    c = card_add(&bob, "b@example.org");
+    c->no_certificate = true;
+    c->label = "B@example.org";
+    assert_none(NULL, "b@example.org",
+                "its key has no certificate yet; when a CA has issued it: "
+                "smime install CERT");
+    assert_none(NULL, "c@example.org",
+                "no certificate on your tokens names it");
+}
+
+static void
 each_address_of_a_certificate_counts(void **state)
 {
     struct card *c;
@@ -403,6 +421,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_address_chooses_the_key),
+        cmocka_unit_test(a_key_that_waits_for_its_certificate_is_told_of),
         cmocka_unit_test(each_address_of_a_certificate_counts),
         cmocka_unit_test(the_newest_of_several_keys_is_taken),
         cmocka_unit_test(a_key_that_cannot_sign_now_says_why),
