@@ -123,7 +123,8 @@ struct exporting {
     struct request *r;
     enum form form;
     bool with_issuers;
-    bool is_counting; /* p7c begins with how long it is */
+    struct slice base; /* of ldif's entries */
+    bool is_counting;  /* p7c begins with how long it is */
     uint64_t bytes;
     struct sink *to;
     struct seen certificates;
@@ -185,7 +186,7 @@ issuer_write(struct exporting *x, struct slice der)
     if (x->form == FORM_VCARD)
         vcard_write_issuer(&x->text, name, der);
     else
-        ldif_write_issuer(&x->text, name, der);
+        ldif_write_issuer(&x->text, x->base, name, der);
     return text_flush(x);
 }
 
@@ -242,7 +243,7 @@ entry_write(struct exporting *x, const struct batch *batch, size_t start,
         vcard_write(&x->text, buf_slice(&first->address),
                     buf_slice(&first->name), &certificates);
     else
-        ldif_write(&x->text, buf_slice(&first->address),
+        ldif_write(&x->text, x->base, buf_slice(&first->address),
                    buf_slice(&first->name), &certificates);
     return text_flush(x);
 }
@@ -397,6 +398,9 @@ contacts_export(struct request *r, json_t **out)
 
     TRY(form_read(r, &x.form));
     x.with_issuers = !request_flag(r, "no_issuers");
+    x.base = slice_text(request_text(r, "base"));
+    if (x.base.n > 0 && x.form != FORM_LDIF)
+        return fail(&r->problem, ERR_USAGE, "base: of ldif only");
     TRY(request_fd(r, "output", &taken));
     AUTO(fd) int fd = taken;
 

@@ -140,9 +140,10 @@ binary(struct buf *out, const char *name, struct slice der)
     add_folded(out, buf_slice(&line), LDIF_LINE, "\n");
 }
 
-/* TYPE=VALUE with RFC 4514 2.4's escapes. */
+/* TYPE=VALUE[,BASE] with RFC 4514 2.4's escapes. */
 static void
-entry_name(struct buf *out, const char *type, struct slice value)
+entry_name(struct buf *out, const char *type, struct slice value,
+           struct slice base)
 {
     AUTO(buf) struct buf dn = {0};
 
@@ -156,6 +157,9 @@ entry_name(struct buf *out, const char *type, struct slice value)
             buf_add_byte(&dn, '\\');
         buf_add_byte(&dn, c);
     }
+    if (base.n > 0)
+        buf_add_byte(&dn, ',');
+    buf_add_slice(&dn, base);
     attribute(out, "dn", buf_slice(&dn));
 }
 
@@ -176,8 +180,8 @@ ldif_write_head(struct buf *out)
 }
 
 void
-ldif_write(struct buf *out, struct slice address, struct slice name,
-           const struct slice_list *certificates)
+ldif_write(struct buf *out, struct slice base, struct slice address,
+           struct slice name, const struct slice_list *certificates)
 {
     char shown[SHOWN];
     struct slice cn;
@@ -185,7 +189,7 @@ ldif_write(struct buf *out, struct slice address, struct slice name,
     text_escape(name.n > 0 ? name : address, shown, sizeof(shown));
     cn = slice_text(shown);
     buf_add_byte(out, '\n');
-    entry_name(out, "mail", address);
+    entry_name(out, "mail", address, base);
     buf_add_text(out, "objectClass: top\nobjectClass: person\n"
                       "objectClass: organizationalPerson\n"
                       "objectClass: inetOrgPerson\n");
@@ -197,13 +201,14 @@ ldif_write(struct buf *out, struct slice address, struct slice name,
 }
 
 void
-ldif_write_issuer(struct buf *out, struct slice name, struct slice der)
+ldif_write_issuer(struct buf *out, struct slice base, struct slice name,
+                  struct slice der)
 {
     char shown[SHOWN];
 
     text_escape(name, shown, sizeof(shown));
     buf_add_byte(out, '\n');
-    entry_name(out, "cn", slice_text(shown));
+    entry_name(out, "cn", slice_text(shown), base);
     buf_add_text(out, "objectClass: top\nobjectClass: applicationProcess\n"
                       "objectClass: pkiCA\n");
     attribute(out, "cn", slice_text(shown));

@@ -10,15 +10,16 @@
 #include "agent/wire/records.h"
 
 /* Appends one contact: its address, its name (may be empty) and all its
- * certificates. */
+ * certificates. BASE: the DN that the entry is below; may be empty. */
 void vcard_write(struct buf *out, struct slice address, struct slice name,
                  const struct slice_list *certificates);
-void ldif_write(struct buf *out, struct slice address, struct slice name,
-                const struct slice_list *certificates);
+void ldif_write(struct buf *out, struct slice base, struct slice address,
+                struct slice name, const struct slice_list *certificates);
 
 /* An authority, which has no address. */
 void vcard_write_issuer(struct buf *out, struct slice name, struct slice der);
-void ldif_write_issuer(struct buf *out, struct slice name, struct slice der);
+void ldif_write_issuer(struct buf *out, struct slice base, struct slice name,
+                       struct slice der);
 
 /* What an LDIF begins with. */
 void ldif_write_head(struct buf *out);

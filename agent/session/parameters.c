@@ -138,6 +138,7 @@ const struct parameter parameters_of_export[] = {
     {"format", PARAMETER_TEXT, OPTIONAL, 16},
     {"addresses", PARAMETER_TEXTS, OPTIONAL, LIMIT_ADDRESS_BYTES},
     FLAG("no_issuers"),
+    {"base", PARAMETER_TEXT, OPTIONAL, LIMIT_TEXT_BYTES},
     {"output", PARAMETER_FD, REQUIRED, 0},
     END};
 

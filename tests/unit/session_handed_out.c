@@ -76,6 +76,19 @@ static const char *const names[] = {
     "\xe2\x80\xaeturned"};
 
 static void
+ldif_without_base(struct buf *out, struct slice address, struct slice name,
+                  const struct slice_list *certificates)
+{
+    ldif_write(out, slice_of(NULL, 0), address, name, certificates);
+}
+
+static void
+ldif_issuer_without_base(struct buf *out, struct slice name, struct slice der)
+{
+    ldif_write_issuer(out, slice_of(NULL, 0), name, der);
+}
+
+static void
 every_name_and_size_comes_back(void **state)
 {
     const struct foreign_sink to = {on_found, on_bad, NULL};
@@ -95,10 +108,10 @@ every_name_and_size_comes_back(void **state)
 
         if (is_ldif)
             ldif_write_head(&text);
-        (is_ldif ? ldif_write
+        (is_ldif ? ldif_without_base
                  : vcard_write)(&text, slice_text("max@example.org"),
                                 slice_text(names[i / 2]), &certificates);
-        (is_ldif ? ldif_write_issuer : vcard_write_issuer)(
+        (is_ldif ? ldif_issuer_without_base : vcard_write_issuer)(
             &text, slice_text(names[i / 2]), slice_of(small, sizeof(small)));
         require_lines(buf_slice(&text), is_ldif ? 76 : 75,
                       is_ldif ? "\n" : "\r\n");
@@ -130,17 +143,33 @@ written(void (*write)(struct buf *, struct slice, struct slice,
 static void
 texts_are_escaped_as_their_form_wants(void **state)
 {
+    const struct slice_list none = {.n = 0};
     AUTO(buf) struct buf b = {0};
 
     (void)state;
     assert_non_null(strstr(written(vcard_write, "a@b", "M, x; \\", &b),
                            "FN:M\\, x\\; \\\\\r\n"));
-    assert_non_null(strstr(written(ldif_write, "a@b", "J\xc3\xb6rg M", &b),
-                           "cn:: SsO2cmcgTQ==\nsn: M\nmail: a@b\n"));
-    assert_non_null(strstr(written(ldif_write, "\"a,b\"@c", "", &b),
+    assert_non_null(
+        strstr(written(ldif_without_base, "a@b", "J\xc3\xb6rg M", &b),
+               "cn:: SsO2cmcgTQ==\nsn: M\nmail: a@b\n"));
+    assert_non_null(strstr(written(ldif_without_base, "\"a,b\"@c", "", &b),
                            "dn: mail=\\\"a\\,b\\\"@c\n"));
+    buf_clear(&b);
+    ldif_write_issuer(&b, slice_text("ou=J\xc3\xb6rg,dc=x"), slice_text("CA"),
+                      slice_of(NULL, 0));
+    assert_non_null(
+        strstr(buf_text(&b), "dn:: Y249Q0Esb3U9SsO2cmcsZGM9eA==\n"));
+    buf_clear(&b);
+    ldif_write(&b, slice_text("ou=p\ndc=x"), slice_text("a@b"),
+               slice_of(NULL, 0), &none);
+    assert_null(strstr(buf_text(&b), "\ndc"));
+    buf_clear(&b);
+    ldif_write(&b, slice_text("ou=p,dc=x"), slice_text("a@b"),
+               slice_of(NULL, 0), &none);
+    assert_non_null(strstr(buf_text(&b), "\ndn: mail=a@b,ou=p,dc=x\n"));
     /* Without a name the address has to do. */
-    assert_non_null(strstr(written(ldif_write, "a@b", "", &b), "cn: a@b\n"));
+    assert_non_null(
+        strstr(written(ldif_without_base, "a@b", "", &b), "cn: a@b\n"));
     assert_non_null(strstr(written(vcard_write, "a@b", "", &b), "FN:a@b\r\n"));
 }
 
