@@ -148,28 +148,24 @@ attributes_parse(struct slice der, struct signed_attributes *out)
 /* IssuerSerial (RFC 5035 4), where it is there: the hash says which
  * certificate, this must not say another. */
 static bool
-issuer_serial_names(struct slice id, struct slice certificate)
+issuer_serial_names(struct slice id, X509 *certificate)
 {
     struct slice body, names, serial;
     struct strict issuer;
-    const uint8_t *p = certificate.p;
-    AUTO(x509) X509 *x = NULL;
 
     if (id.n == 0)
         return true;
-    if (!strict_take(&id, DER_SEQUENCE, &body) || id.n != 0 ||
-        !strict_take(&body, DER_SEQUENCE, &names) ||
-        !strict_take(&body, DER_INTEGER, &serial) || body.n != 0 ||
-        !strict_next(&names, &issuer) || names.n != 0 ||
-        issuer.tag != DER_DIRECTORY_NAME)
-        return false;
-    x = d2i_X509(NULL, &p, (long)certificate.n);
-    return x && x509_is_named(x, issuer.value, serial);
+    return strict_take(&id, DER_SEQUENCE, &body) && id.n == 0 &&
+           strict_take(&body, DER_SEQUENCE, &names) &&
+           strict_take(&body, DER_INTEGER, &serial) && body.n == 0 &&
+           strict_next(&names, &issuer) && names.n == 0 &&
+           issuer.tag == DER_DIRECTORY_NAME &&
+           x509_is_named(certificate, issuer.value, serial);
 }
 
 /* The first ESSCertID(v2): the signer's own (RFC 5035 4). */
 static bool
-ess_names(struct slice attribute, bool v2, struct slice certificate)
+ess_names(struct slice attribute, bool v2, X509 *certificate, struct slice der)
 {
     enum hash h = v2 ? HASH_SHA256 : HASH_SHA1;
     struct slice certs, id, wanted, body;
@@ -187,20 +183,19 @@ ess_names(struct slice attribute, bool v2, struct slice certificate)
         h = hash_from_algorithm(first.whole);
     }
     return h != HASH_NONE && strict_take(&id, DER_OCTETS, &wanted) &&
-           EVP_Digest(certificate.p, certificate.n, digest, &n, hash_md(h),
-                      NULL) == 1 &&
+           EVP_Digest(der.p, der.n, digest, &n, hash_md(h), NULL) == 1 &&
            slice_equal(wanted, slice_of(digest, n)) &&
            issuer_serial_names(id, certificate);
 }
 
 bool
 attributes_name_certificate(const struct signed_attributes *a,
-                            struct slice certificate)
+                            X509 *certificate, struct slice der)
 {
     return (a->certificate_v1.n == 0 ||
-            ess_names(a->certificate_v1, false, certificate)) &&
+            ess_names(a->certificate_v1, false, certificate, der)) &&
            (a->certificate_v2.n == 0 ||
-            ess_names(a->certificate_v2, true, certificate));
+            ess_names(a->certificate_v2, true, certificate, der));
 }
 
 /* Only the names are compared: some leave out a parameter that is NULL. */
@@ -328,7 +323,7 @@ attributes_fit_certificate(struct slice signed_attrs, int64_t now,
     int64_t at = now;
 
     if (attributes_parse(signed_attrs, &a)) {
-        if (!attributes_name_certificate(&a, der))
+        if (!attributes_name_certificate(&a, certificate, der))
             return false;
         at = a.has_signing_time ? a.signing_time : now;
     }

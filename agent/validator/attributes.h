@@ -30,9 +30,10 @@ struct signed_attributes {
 MUST_USE bool attributes_parse(struct slice der, struct signed_attributes *out);
 
 /* False when a signingCertificate attribute is there and does not name this
- * certificate by its hash. */
+ * certificate by its hash, or names another by issuer and serial; DER is its
+ * encoding as it came. */
 bool attributes_name_certificate(const struct signed_attributes *a,
-                                 struct slice certificate);
+                                 X509 *certificate, struct slice der);
 
 /* False when a CMSAlgorithmProtection attribute (RFC 6211) is there and names
  * other algorithms than these two AlgorithmIdentifiers. */

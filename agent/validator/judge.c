@@ -82,7 +82,8 @@ attributes_check(struct judgement *j)
         return wrong(j, INTEGRITY_ATTRIBUTES_BAD, "attributes-bad");
     if (!slice_equal(a->message_digest, q->content_digest))
         return wrong(j, INTEGRITY_DIGEST_WRONG, "digest-mismatch");
-    if (!attributes_name_certificate(a, q->certificates.item[j->signer_at]))
+    if (!attributes_name_certificate(a, j->signer->x509,
+                                     q->certificates.item[j->signer_at]))
         return wrong(j, INTEGRITY_ATTRIBUTES_BAD,
                      "signing-certificate-mismatch");
     return INTEGRITY_OK;
