@@ -1,8 +1,8 @@
 /*
- * Signatures are verified before they leave (sign.c says which). A token that makes a mistake, or
- * is made to, gives its key away with it: of RSA by the Chinese remainder one
- * wrong signature is enough (Boneh, DeMillo, Lipton 1997), of EdDSA a right
- * and a wrong one of the same message.
+ * Signatures are verified before they leave (sign.c says which). A token that
+ * makes a mistake, or is made to, gives its key away with it: of RSA by the
+ * Chinese remainder one wrong signature is enough (Boneh, DeMillo, Lipton
+ * 1997), of EdDSA a right and a wrong one of the same message.
  */
 #include "tokens/signature.h"
 

@@ -65,10 +65,12 @@ check_mailbox(const struct mailbox *m)
     bare.name = (char[]){"mallory@example.net"};
     REQUIRE(mailbox_is_deceiving(&bare) ||
             address_equal(address, slice_text(bare.name)));
-    /* A local part that is an encoded word, that HTML reads otherwise, or that
-     * has a letter that looks like an at sign, reads as something else. */
+    /* A local part that is an encoded word, that HTML or a URI reads otherwise,
+     * or that has a letter that looks like an at sign, reads as something
+     * else. */
     if (address_is_plausible(address) && !strpbrk(m->address, "\"[{':") &&
         !strstr(m->address, "=?") && !strchr(m->address, '&') &&
+        !strstr(m->address, "%40") &&
         is_ascii(m->address)) {
         bare.name = bare.address;
         bare.hidden_at = false;
