@@ -120,6 +120,11 @@ bool content_type_is_message(const struct content_type *t);
  * (application/pkcs7-mime), not only by a name or as a signature. */
 bool content_type_is_pkcs7(const struct content_type *t);
 
+/* Does it name another place that what is inside is looked for at, or that its
+ * relative links are of (RFC 2557 4.2, 5; Content-Base: RFC 2110; Mozilla's
+ * for a file that was taken out)? */
+bool header_points_elsewhere(const struct header *h);
+
 /* Of one that header_smime_kind takes for a CMS object, of type T: neither its
  * type nor the name of a file lets readers take it for anything else. They
  * would show what nobody signed: a CMS object can be a document as well. */

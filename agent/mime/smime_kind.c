@@ -124,6 +124,14 @@ content_type_is_pkcs7(const struct content_type *t)
     return is_one_of(t->type, types, ARRAY_COUNT(types));
 }
 
+bool
+header_points_elsewhere(const struct header *h)
+{
+    return header_find(h, "Content-Base", 0) ||
+           header_find(h, "Content-Location", 0) ||
+           header_find(h, "X-Mozilla-External-Attachment-URL", 0);
+}
+
 static bool
 is_other_file_name(const char *name)
 {

@@ -159,12 +159,12 @@ note_other_kind(struct reading *g, const struct entity *e,
 }
 
 void
-note_trailing(struct reading *g, size_t number)
+note_outside(struct reading *g, size_t number, const char *word)
 {
     for (size_t i = number; i < g->layer_count; i++)
         if (g->layer[i].kind == LAYER_SIGNED &&
             g->layer[i].at.place == PLACE_SPINE) {
-            layer_flaw(&g->layer[i], "trailing-data");
+            layer_flaw(&g->layer[i], word);
             return;
         }
 }
@@ -176,7 +176,7 @@ note_rest(struct reading *g, struct cms_object *o, size_t number)
     enum err e = cms_object_rest(o, &something, &g->r->problem);
 
     if (e == ERR_OK && something)
-        note_trailing(g, number);
+        note_outside(g, number, "trailing-data");
     return e;
 }
 

@@ -330,7 +330,7 @@ reading_pkcs7(struct reading *g, struct entity *e, use_object *use,
         if (rubbish && l)
             layer_flaw(l, "trailing-data");
         else if (rubbish)
-            note_trailing(g, number);
+            note_outside(g, number, "trailing-data");
         return ERR_OK;
     }
     if (transfer == TRANSFER_QUOTED) {
@@ -355,8 +355,8 @@ read_carrier(struct reading *g, struct entity *e, const struct announced *a,
     struct where at = *w;
 
     TRY(reading_pkcs7(g, e, read_object, w, NULL));
-    if (a->ambiguous && w->place == PLACE_SPINE && layers < g->layer_count)
-        layer_flaw(&g->layer[layers], "ambiguous-structure");
+    if (a->ambiguous && w->place == PLACE_SPINE)
+        note_outside(g, layers, "ambiguous-structure");
     if (g->part_count > parts)
         return ERR_OK;
     if (layers < g->layer_count && g->layer[layers].kind == LAYER_ENCRYPTED)

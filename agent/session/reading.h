@@ -243,11 +243,12 @@ void stream_watched_drop(struct stream_watched *w);
 /* The first word that is said of a layer stays. */
 void layer_flaw(struct layer *l, const char *word);
 
-/* Something stands behind the object that carries the layers from NUMBER on:
- * the outermost signature among them does not cover it. */
-void note_trailing(struct reading *g, size_t number);
+/* A fault outside the object that carries the layers from NUMBER on: the
+ * outermost signature among them does not cover it. */
+void note_outside(struct reading *g, size_t number, const char *word);
 
-/* The same of an object that is no signature and was read to its end. */
+/* The same of what stands behind an object that is no signature and was read
+ * to its end. */
 MUST_USE enum err note_rest(struct reading *g, struct cms_object *o,
                             size_t number);
 

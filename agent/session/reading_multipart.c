@@ -66,6 +66,7 @@ is_signature_part(const struct entity *part)
     return part->is_entity && !part->header.ambiguous &&
            header_smime_kind(&part->header, &type) == SMIME_PKCS7 &&
            !type.ambiguous && header_is_pkcs7_alone(&part->header, &type) &&
+           !header_points_elsewhere(&part->header) &&
            header_count(&part->header, "Content-Type") == 1 &&
            header_count(&part->header, "Content-Transfer-Encoding") <= 1;
 }
@@ -221,13 +222,14 @@ announced_read(const struct reading *g, const struct entity *e,
         out->kind = SMIME_NONE;
     out->ambiguous =
         type.ambiguous ||
+        (w->signature < 0 && header_points_elsewhere(&e->header)) ||
         (out->kind == SMIME_PKCS7 && !header_is_pkcs7_alone(&e->header, &type));
     if (out->kind != SMIME_MULTIPART_SIGNED)
         return;
     boundary = content_type_find(&type, "boundary");
     out->delimited = boundary != NULL;
     /* RFC 2046 5.1.1: it may not, so that some cut the blank off. */
-    out->ambiguous = type.ambiguous || (boundary && ends_in_blank(boundary));
+    out->ambiguous |= boundary && ends_in_blank(boundary);
     snprintf(out->boundary, sizeof(out->boundary), "%s",
              boundary ? boundary : "");
     out->hashes = wanted_hashes(g, &type, w);

@@ -378,6 +378,27 @@ def files(c):
         c.good("cross-file-honest-opaque-" + name, opaque.replace(usual, new))
 
 
+def bases(c):
+    """A place in a header that nobody signed, for the links in what somebody
+    did; and one in what is signed."""
+    page = (b'Content-Type: text/html\n\n<p>Pay <a href="bill.html">here</a>'
+            b"</p>\n")
+    for name, field in {
+            "base": "Content-Base: http://evil.example/\n",
+            "location": "Content-Location: http://evil.example/x.html\n",
+            "mozilla": "X-Mozilla-External-Attachment-URL: "
+                       "http://evil.example/\n"}.items():
+        c.bad("cross-base-" + name, c.detached(page, head=header(
+            more=field)), "ambiguous-structure")
+        c.bad("cross-base-" + name + "-opaque", c.opaque(
+            page, head=header(more=field)), "ambiguous-structure")
+        c.bad("cross-base-" + name + "-signature", c.detached(
+            page, p7s_header=P7S_HEADER + field), "ambiguous-structure")
+        c.good("cross-base-own-" + name, c.detached(field.encode() + page))
+        c.good("cross-base-own-" + name + "-layer", c.detached(
+            field.encode() + entity(c, page)))
+
+
 def kinds(c):
     """What is signed, of unusual types."""
     boss = BOSS + b"Subject: x\n" + TEXT
@@ -473,5 +494,6 @@ def build(c):
     encodings(c)
     compression(c)
     files(c)
+    bases(c)
     kinds(c)
     programs(c)

@@ -255,6 +255,14 @@ def insides(t):
     for name, more in {"object": whole, "text": EVIL}.items():
         t.inner("signed-der-behind-" + name, carrying(whole + more), "bad",
                 "trailing-data")
+    for name, (old, new) in {
+            "name": (b'name="smime.p7m"', b'name="invoice.pdf"'),
+            "type": (b"application/pkcs7-mime; smime-type=enveloped-data",
+                     b"application/pdf"),
+            "base": (b"MIME-Version:", b"Content-Base: http://evil.example/\n"
+                                       b"MIME-Version:")}.items():
+        t.inner("signed-carrier-" + name, carrying(whole).replace(old, new),
+                "bad", "ambiguous-structure")
     t.inner("signed-zeros-behind", carrying(whole + bytes(9)), "good", "")
     # A signature around the ciphertext is one over what is in it, too.
     pointer = (b"Content-Type: message/external-body; access-type=URL;\n"

@@ -373,6 +373,25 @@ no_other_file_goes_as_a_cms_object(void **state)
             fail_msg("it goes as nothing else: %s", no[i]);
 }
 
+static bool
+points_elsewhere(const char *text)
+{
+    AUTO(header) struct header h = {0};
+
+    header_of(text, &h);
+    return header_points_elsewhere(&h);
+}
+
+static void
+a_base_for_links_points_elsewhere(void **state)
+{
+    (void)state;
+    assert_true(points_elsewhere("A: b\ncontent-base: http://x/\n"));
+    assert_true(points_elsewhere("Content-Location: y\n"));
+    assert_true(points_elsewhere("X-Mozilla-External-Attachment-URL: z\n"));
+    assert_false(points_elsewhere("Content-Id: <a@b>\nX-Base: c\n"));
+}
+
 static void
 a_type_that_cannot_be_read_is_plain_text(void **state)
 {
@@ -400,6 +419,7 @@ main(void)
         cmocka_unit_test(a_parameter_that_is_dropped_is_told),
         cmocka_unit_test(blanks_beside_the_slash_are_doubtful),
         cmocka_unit_test(no_other_file_goes_as_a_cms_object),
+        cmocka_unit_test(a_base_for_links_points_elsewhere),
         cmocka_unit_test(only_a_name_may_be_said_twice),
         cmocka_unit_test(a_piece_that_some_do_not_find_is_told),
         cmocka_unit_test(pieces_of_parameters_have_a_most_of_number),
