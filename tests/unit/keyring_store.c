@@ -417,6 +417,56 @@ what_is_revoked_stays_so_until_it_is_cleared(void **state)
     store_drop(&s);
 }
 
+static void
+counts_are(struct store *s, uint32_t contacts, uint32_t certificates)
+{
+    struct store_counts counts = {0};
+    struct problem p = {0};
+
+    assert_int_equal(store_count(s, &counts, &p), ERR_OK);
+    assert_int_equal(counts.contacts, contacts);
+    assert_int_equal(counts.certificates, certificates);
+}
+
+static void
+remove_all(struct store *s, const char *address)
+{
+    struct problem p = {0};
+    uint32_t count;
+
+    assert_int_equal(store_remove(s, slice_text(address), NOW, &count, &p),
+                     ERR_OK);
+}
+
+/* An address with two certificates, a certificate of two addresses. */
+static void
+only_what_is_not_removed_is_counted(void **state)
+{
+    struct store *s = store_open(path);
+    struct taught t;
+
+    (void)state;
+    counts_are(s, 0, 0);
+    for (uint8_t i = 1; i <= 2; i++) {
+        lesson_make(&t, i, "alice@example.org");
+        (void)learn(s, &t);
+    }
+    lesson_make(&t, 3, "bob@example.org");
+    t.addresses.item[t.addresses.n++] = slice_text("carol@example.org");
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    counts_are(s, 3, 3);
+    remove_all(s, "bob@example.org");
+    counts_are(s, 2, 3);
+    remove_all(s, "carol@example.org");
+    counts_are(s, 1, 2);
+    remove_all(s, "alice@example.org");
+    counts_are(s, 0, 0);
+    lesson_make(&t, 2, "alice@example.org");
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    counts_are(s, 1, 1);
+    store_drop(&s);
+}
+
 int
 main(void)
 {
@@ -428,6 +478,7 @@ main(void)
         T(one_to_sign_and_one_to_encrypt_are_no_change),
         T(only_newer_capabilities_replace),
         T(removal_takes_all_rows_of_one_address_only),
+        T(only_what_is_not_removed_is_counted),
         T(a_damaged_file_is_refused_and_left_alone),
         T(a_file_damaged_in_the_middle_is_refused),
         T(a_newer_file_is_refused),
