@@ -37,22 +37,37 @@ certs_drop(struct certs **c)
     *c = NULL;
 }
 
-/* The slot of this hash, or the one that was not asked for the longest. */
+/* The one that was not asked for the longest; an empty one, if there is. */
 static struct cert *
-slot_for(struct certs *c, const uint8_t *fingerprint)
+oldest_find(struct certs *c)
 {
     struct cert *oldest = &c->slot[0];
 
-    for (size_t i = 0; i < LIMIT_CACHED_CERTS; i++) {
-        struct cert *s = &c->slot[i];
+    for (size_t i = 1; i < LIMIT_CACHED_CERTS; i++)
+        if (c->slot[i].used < oldest->used)
+            oldest = &c->slot[i];
+    return oldest;
+}
 
-        if (s->x509 && memcmp(s->fingerprint, fingerprint, 32) == 0)
-            return s;
-        if (s->used < oldest->used)
-            oldest = s;
-    }
+/* The slot of this hash, or one that is empty. */
+static struct cert *
+slot_for(struct certs *c, const uint8_t *fingerprint)
+{
+    struct cert *oldest;
+
+    for (size_t i = 0; i < LIMIT_CACHED_CERTS; i++)
+        if (c->slot[i].x509 &&
+            memcmp(c->slot[i].fingerprint, fingerprint, 32) == 0)
+            return &c->slot[i];
+    oldest = oldest_find(c);
     cert_clear(oldest);
     return oldest;
+}
+
+void
+certs_make_room(struct certs *c)
+{
+    cert_clear(oldest_find(c));
 }
 
 struct cert *

@@ -52,6 +52,10 @@ void certs_drop(struct certs **c);
  * which no single request can do. */
 struct cert *certs_find(struct certs *c, struct slice der);
 
+/* Leaves a place empty for the next one, which then need not wait until an old
+ * one is freed: a fifth of reading it. */
+void certs_make_room(struct certs *c);
+
 /* Reads the facts at the first call. */
 const struct facts *cert_facts(struct cert *cert);
 

@@ -229,6 +229,7 @@ validator_serve(struct validator *v, int control, int channel)
         switch (channel_receive(&s, &frame, &m, &request)) {
         case RECEIVED_REQUEST:
             going = answer(v, channel, m, &request);
+            certs_make_room(v->certs);
             break;
         case RECEIVED_REFUSED:
             break;
