@@ -129,6 +129,34 @@ load_label(const struct object *o, struct token_identity *k, struct arena **a)
         k->label = arena_add(a, o->a[A_LABEL].pValue, o->a[A_LABEL].ulValueLen);
 }
 
+static void
+add_name(X509_NAME *name, const uint8_t **out, size_t *out_len,
+         struct arena **a)
+{
+    const unsigned char *der = NULL;
+    size_t n = 0;
+
+    if (X509_NAME_get0_der(name, &der, &n) == 1)
+        *out = arena_add(a, der, *out_len = n);
+}
+
+/* What lists and signatures want to know of a certificate each time: to parse
+ * one takes longer than to sign. */
+static void
+add_names(X509 *x, struct token_identity *k, struct arena **a)
+{
+    int at = X509_get_ext_by_NID(x, NID_subject_alt_name, -1);
+    const ASN1_OCTET_STRING *value = NULL;
+
+    add_name(X509_get_issuer_name(x), &k->issuer, &k->issuer_len, a);
+    add_name(X509_get_subject_name(x), &k->subject, &k->subject_len, a);
+    if (at < 0 || X509_get_ext_by_NID(x, NID_subject_alt_name, at) >= 0)
+        return;
+    value = X509_EXTENSION_get_data(X509_get_ext(x, at));
+    k->alt_names_len = (size_t)ASN1_STRING_length(value);
+    k->alt_names = arena_add(a, ASN1_STRING_get0_data(value), k->alt_names_len);
+}
+
 /* SPKI, components and the CA bit of a certificate. What does not parse is
  * no certificate. */
 static bool
@@ -152,6 +180,7 @@ load_certificate(const struct object *o, struct token_identity *k,
         k->certificate_len = v->ulValueLen;
         k->spki = arena_add(a, spki, k->spki_len = (size_t)n);
         k->is_ca = X509_check_ca(x) > 0;
+        add_names(x, k, a);
         if (key && (k->type == TOKEN_KEY_UNKNOWN || !(k->point || k->exponent)))
             identity_load_key(key, k, a);
         EVP_PKEY_free(key);

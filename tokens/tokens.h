@@ -348,6 +348,13 @@ struct token_identity {
     const char *label;          /* the certificate's, else the key's; "" */
     const uint8_t *certificate; /* DER, or NULL */
     size_t certificate_len;
+    const uint8_t *issuer; /* the certificate's, a DER Name */
+    size_t issuer_len;
+    const uint8_t *subject;
+    size_t subject_len;
+    const uint8_t *alt_names; /* its subjectAltName, DER GeneralNames; NULL:
+                               * it has none, or several */
+    size_t alt_names_len;
     const uint8_t *spki; /* DER SubjectPublicKeyInfo, or NULL if unknown */
     size_t spki_len;
     const uint8_t *modulus; /* RSA, big-endian without leading zeros */
@@ -387,15 +394,6 @@ const struct token_identities *token_identities_known(struct token *t);
 /* Begins to read what is not cached, on all tokens at once, and returns; the
  * lists that follow wait for it together. */
 void token_store_read_ahead(struct token_store *store);
-
-/* Finds the certificate with this DER subject name (an issuer, to walk a
- * chain); the first if several and index is 0, then 1, ... Writes DER to out
- * (allocated, free with free()). TOKENS_NO_KEY when there is none. */
-enum tokens_err token_find_certificate_by_subject(struct token *t,
-                                                  const uint8_t *subject,
-                                                  size_t subject_len,
-                                                  size_t index, uint8_t **out,
-                                                  size_t *out_len);
 
 /* ---- operations -----------------------------------------------------------
  */

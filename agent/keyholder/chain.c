@@ -1,8 +1,9 @@
 /*
  * MSG_CHAIN: the issuers of a key's certificate that its token stores.
  *
- * By names alone: each certificate's issuer looked up as a subject, raw DER
- * compared. What is really signed by whom is for others to judge.
+ * By names alone: each certificate's issuer looked up as a subject among those
+ * of the last reading, raw DER compared. What is really signed by whom is for
+ * others to judge.
  */
 #include <openssl/x509.h>
 
@@ -10,87 +11,6 @@
 #include "agent/keyholder/keyholder.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
-
-/* The names of a certificate of the token, as DER. A token stores them as
- * attributes too, but those can disagree with the certificate. */
-static bool
-names_of(struct slice der, struct buf *issuer, struct buf *subject)
-{
-    const unsigned char *at = der.p;
-    X509 *x = d2i_X509(NULL, &at, (long)der.n);
-    unsigned char *p;
-    int n[2];
-
-    if (!x)
-        return false;
-    n[0] = i2d_X509_NAME(X509_get_issuer_name(x), NULL);
-    n[1] = i2d_X509_NAME(X509_get_subject_name(x), NULL);
-    buf_clear(issuer);
-    buf_clear(subject);
-    if (n[0] > 0 && n[1] > 0) {
-        buf_reserve(issuer, (size_t)n[0]);
-        buf_reserve(subject, (size_t)n[1]);
-        p = issuer->data;
-        issuer->len = (size_t)i2d_X509_NAME(X509_get_issuer_name(x), &p);
-        p = subject->data;
-        subject->len = (size_t)i2d_X509_NAME(X509_get_subject_name(x), &p);
-    }
-    X509_free(x);
-    return n[0] > 0 && n[1] > 0;
-}
-
-/* Where the certificates lie in the room; it moves as it grows. */
-struct places {
-    size_t start[LIMIT_CHAIN], n[LIMIT_CHAIN];
-    size_t count;
-};
-
-static bool
-is_there(const struct buf *room, const struct places *places, struct slice der)
-{
-    for (size_t i = 0; i < places->count; i++)
-        if (slice_equal(slice_of(room->data + places->start[i], places->n[i]),
-                        der))
-            return true;
-    return false;
-}
-
-/* False: the chain ends here (a root, a loop, a limit). */
-static bool
-add_issuer(struct buf *room, struct places *places, struct slice der,
-           struct buf *issuer, struct buf *subject)
-{
-    if (places->count == LIMIT_CHAIN || der.n > LIMIT_CERT_BYTES ||
-        room->len + der.n > LIMIT_CHAIN_BYTES || is_there(room, places, der) ||
-        !names_of(der, issuer, subject) ||
-        slice_equal(buf_slice(issuer), buf_slice(subject)))
-        return false;
-    places->start[places->count] = room->len;
-    places->n[places->count++] = der.n;
-    buf_add_slice(room, der);
-    return true;
-}
-
-static enum tokens_err
-walk_up(struct token *t, struct buf *issuer, struct buf *room,
-        struct places *places)
-{
-    AUTO(buf) struct buf subject = {0};
-    bool more = true;
-
-    while (more) {
-        uint8_t *der = NULL;
-        size_t n = 0;
-        enum tokens_err e = token_find_certificate_by_subject(
-            t, issuer->data, issuer->len, 0, &der, &n);
-
-        if (e != TOKENS_OK)
-            return e == TOKENS_NO_KEY ? TOKENS_OK : e;
-        more = add_issuer(room, places, slice_of(der, n), issuer, &subject);
-        free(der);
-    }
-    return TOKENS_OK;
-}
 
 /* Begins later, or in the same second and ends later. */
 static bool
@@ -118,18 +38,11 @@ is_newer(const struct token_identity *k, const struct token_identity *than)
     return newer;
 }
 
-/* The issuer's name in the certificate of key ID; empty: it has none, or is
- * its own issuer. */
-static enum tokens_err
-read_issuer(struct token *t, struct slice id, struct buf *issuer)
+static const struct token_identity *
+newest_of(const struct token_identities *list, struct slice id)
 {
-    const struct token_identities *list = NULL;
     const struct token_identity *found = NULL;
-    enum tokens_err e = token_identities_read(t, &list);
-    AUTO(buf) struct buf subject = {0};
 
-    if (e != TOKENS_OK)
-        return e;
     for (size_t i = 0; i < list->count; i++) {
         const struct token_identity *k = &list->all[i];
 
@@ -137,22 +50,78 @@ read_issuer(struct token *t, struct slice id, struct buf *issuer)
             (!found || is_newer(k, found)))
             found = k;
     }
-    if (found &&
-        (!found->certificate ||
-         !names_of(slice_of(found->certificate, found->certificate_len), issuer,
-                   &subject) ||
-         slice_equal(buf_slice(issuer), buf_slice(&subject))))
-        buf_clear(issuer);
-    token_identities_drop(&list);
-    return found ? TOKENS_OK : TOKENS_NO_KEY;
+    return found;
+}
+
+static struct slice
+issuer_of(const struct token_identity *k)
+{
+    return slice_of(k->issuer, k->issuer ? k->issuer_len : 0);
+}
+
+static struct slice
+subject_of(const struct token_identity *k)
+{
+    return slice_of(k->subject, k->subject ? k->subject_len : 0);
+}
+
+/* The certificate on the token that has this subject, the first of several;
+ * NULL: there is none. */
+static const struct token_identity *
+by_subject(const struct token_identities *list, struct slice subject)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->all[i].certificate &&
+            slice_equal(subject_of(&list->all[i]), subject))
+            return &list->all[i];
+    return NULL;
+}
+
+/* What goes into an answer, lowest first. */
+struct path {
+    const struct token_identity *at[LIMIT_CHAIN];
+    size_t count, bytes;
+};
+
+/* False: the chain ends here (a root, a loop, a limit). */
+static bool
+path_add(struct path *p, const struct token_identity *issuer)
+{
+    if (p->count == LIMIT_CHAIN || issuer->certificate_len > LIMIT_CERT_BYTES ||
+        p->bytes + issuer->certificate_len > LIMIT_CHAIN_BYTES ||
+        slice_equal(issuer_of(issuer), subject_of(issuer)))
+        return false;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->at[i] == issuer)
+            return false;
+    p->at[p->count++] = issuer;
+    p->bytes += issuer->certificate_len;
+    return true;
+}
+
+static void
+path_tell(const struct path *p, struct buf *room, struct slice_list *out)
+{
+    /* It does not move: the slices point into it. */
+    buf_reserve(room, p->bytes);
+    for (size_t i = 0; i < p->count; i++) {
+        const struct token_identity *k = p->at[i];
+        size_t start = room->len;
+
+        buf_add_slice(room, slice_of(k->certificate, k->certificate_len));
+        if (!slice_list_add(out,
+                            slice_of(room->data + start, k->certificate_len)))
+            bug("a chain of more certificates than a list takes");
+    }
 }
 
 enum err
 chain_read(struct client *c, const struct key_choice *request,
            struct chain_reply *out, struct reply_room *room, struct problem *p)
 {
-    AUTO(buf) struct buf issuer = {0};
-    struct places places = {0};
+    const struct token_identities *list = NULL;
+    const struct token_identity *k;
+    struct path path = {.count = 0};
     struct token *t = NULL;
     struct slice id = {0};
     enum tokens_err e;
@@ -161,15 +130,18 @@ chain_read(struct client *c, const struct key_choice *request,
 
     if (found != ERR_OK)
         return found;
-    e = read_issuer(t, id, &issuer);
-    if (e == TOKENS_OK && issuer.len > 0)
-        e = walk_up(t, &issuer, &room->bytes, &places);
+    e = token_identities_read(t, &list);
     if (e != TOKENS_OK)
         return token_problem(e, t, p);
-    for (size_t i = 0; i < places.count; i++)
-        if (!slice_list_add(
-                &out->certificates,
-                slice_of(room->bytes.data + places.start[i], places.n[i])))
-            bug("a chain of more certificates than a list takes");
-    return ERR_OK;
+    k = newest_of(list, id);
+    if (!k)
+        e = TOKENS_NO_KEY;
+    while (k && !slice_equal(issuer_of(k), subject_of(k))) {
+        k = by_subject(list, issuer_of(k));
+        if (k && !path_add(&path, k))
+            break;
+    }
+    path_tell(&path, &room->bytes, &out->certificates);
+    token_identities_drop(&list);
+    return e == TOKENS_OK ? ERR_OK : token_problem(e, t, p);
 }

@@ -43,23 +43,47 @@ add_other_name(struct key_facts *f, const GENERAL_NAME *g)
     add_address(f, text);
 }
 
-/* rfc822Name and SmtpUTF8Mailbox of the subjectAltName, and emailAddress of
- * the subject. */
+/* Of the type it should have, and whole: one with a NUL in it is none. */
 static void
-add_addresses(struct key_facts *f, const uint8_t *der, size_t n)
+add_ia5(struct key_facts *f, const ASN1_STRING *s)
 {
-    X509 *x = d2i_X509(NULL, &der, (long)n);
-    STACK_OF(OPENSSL_STRING) *all = x ? X509_get1_email(x) : NULL;
-    GENERAL_NAMES *names =
-        x ? X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL) : NULL;
+    char text[LIMIT_ADDRESS_BYTES + 1];
+    size_t n = (size_t)ASN1_STRING_length(s);
 
-    for (int i = 0; i < sk_OPENSSL_STRING_num(all); i++)
-        add_address(f, sk_OPENSSL_STRING_value(all, i));
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
-        add_other_name(f, sk_GENERAL_NAME_value(names, i));
+    if (ASN1_STRING_type(s) != V_ASN1_IA5STRING || n == 0 ||
+        n >= sizeof(text) || memchr(ASN1_STRING_get0_data(s), '\0', n))
+        return;
+    memcpy(text, ASN1_STRING_get0_data(s), n);
+    text[n] = '\0';
+    add_address(f, text);
+}
+
+/* rfc822Name and SmtpUTF8Mailbox of the subjectAltName, and emailAddress of
+ * the subject, which comes first. */
+static void
+add_addresses(struct key_facts *f, const struct token_identity *k)
+{
+    const uint8_t *p = k->subject;
+    X509_NAME *subject =
+        p ? d2i_X509_NAME(NULL, &p, (long)k->subject_len) : NULL;
+    GENERAL_NAMES *names = NULL;
+    int at = -1;
+
+    while (subject && (at = X509_NAME_get_index_by_NID(
+                           subject, NID_pkcs9_emailAddress, at)) >= 0)
+        add_ia5(f, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    X509_NAME_free(subject);
+    p = k->alt_names;
+    if (p)
+        names = d2i_GENERAL_NAMES(NULL, &p, (long)k->alt_names_len);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+
+        if (g->type == GEN_EMAIL)
+            add_ia5(f, g->d.rfc822Name);
+        add_other_name(f, g);
+    }
     GENERAL_NAMES_free(names);
-    X509_email_free(all);
-    X509_free(x);
 }
 
 static void
@@ -98,7 +122,7 @@ key_facts_load(struct token *t, struct slice id, struct key_facts *out)
         snprintf(out->label, sizeof(out->label), "%s", k->label);
         out->always_authenticate |= k->always_authenticate;
         if (k->certificate_len > 0)
-            add_addresses(out, k->certificate, k->certificate_len);
+            add_addresses(out, k);
     }
     token_identities_drop(&list);
     return true;
