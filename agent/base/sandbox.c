@@ -108,16 +108,16 @@ static const int calls_of_validator[] = {
 };
 
 static const int calls_of_keyring[] = {
-    SCMP_SYS(openat),     SCMP_SYS(unlink),     SCMP_SYS(unlinkat),
-    SCMP_SYS(rename),     SCMP_SYS(renameat),   SCMP_SYS(renameat2),
-    SCMP_SYS(mkdir),      SCMP_SYS(mkdirat),    SCMP_SYS(access),
-    SCMP_SYS(faccessat),  SCMP_SYS(faccessat2), SCMP_SYS(stat),
-    SCMP_SYS(lstat),      SCMP_SYS(newfstatat), SCMP_SYS(statx),
-    SCMP_SYS(fsync),      SCMP_SYS(fdatasync),  SCMP_SYS(fchmod),
+    SCMP_SYS(openat),          SCMP_SYS(unlink),     SCMP_SYS(unlinkat),
+    SCMP_SYS(rename),          SCMP_SYS(renameat),   SCMP_SYS(renameat2),
+    SCMP_SYS(mkdir),           SCMP_SYS(mkdirat),    SCMP_SYS(access),
+    SCMP_SYS(faccessat),       SCMP_SYS(faccessat2), SCMP_SYS(stat),
+    SCMP_SYS(lstat),           SCMP_SYS(newfstatat), SCMP_SYS(statx),
+    SCMP_SYS(fsync),           SCMP_SYS(fdatasync),  SCMP_SYS(fchmod),
     SCMP_SYS(fchown), /* SQLite, when root runs it */
-    SCMP_SYS(getcwd),     SCMP_SYS(geteuid),    SCMP_SYS(getuid),
-    SCMP_SYS(readlink),   SCMP_SYS(readlinkat), SCMP_SYS(flock),
-    SCMP_SYS(getdents64), SCMP_SYS(statfs),     SCMP_SYS(fstatfs),
+    SCMP_SYS(getcwd),          SCMP_SYS(geteuid),    SCMP_SYS(getuid),
+    SCMP_SYS(readlink),        SCMP_SYS(readlinkat), SCMP_SYS(flock),
+    SCMP_SYS(getdents64),      SCMP_SYS(statfs),     SCMP_SYS(fstatfs),
     SCMP_SYS(sync_file_range), SCMP_SYS(link),
 };
 

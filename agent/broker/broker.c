@@ -235,7 +235,8 @@ descriptors_allow(struct complaint *c)
     if (files.rlim_max >= files.rlim_cur &&
         setrlimit(RLIMIT_NOFILE, &files) == 0)
         return true;
-    return complain(c, "allow more of them: ulimit -Hn, or LimitNOFILE= of a unit",
+    return complain(c,
+                    "allow more of them: ulimit -Hn, or LimitNOFILE= of a unit",
                     "a process may open only %llu files; the agent needs %d",
                     (unsigned long long)files.rlim_max, LIMIT_DESCRIPTORS);
 }

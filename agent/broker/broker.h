@@ -38,10 +38,10 @@ struct broker {
     int builtin;        /* what smime-anchors found, or -1 */
     int epoll;
     int signals;
-    bool accepts;      /* the listeners are polled */
-    int64_t asked_at;  /* clock_ms when a request was last given out */
-    int64_t busy_at;   /* and when one was last answered */
-    int64_t full_at;   /* and when there were last spares enough */
+    bool accepts;     /* the listeners are polled */
+    int64_t asked_at; /* clock_ms when a request was last given out */
+    int64_t busy_at;  /* and when one was last answered */
+    int64_t full_at;  /* and when there were last spares enough */
     uint64_t next_session;
 };
 

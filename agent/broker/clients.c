@@ -350,8 +350,7 @@ refill_can_wait(const struct broker *b)
     int64_t now = clock_ms();
 
     return spares_count(&b->spares) >= 2 &&
-           (b->asked_at > b->busy_at ||
-            now - b->busy_at <= REFILL_QUIET_MS) &&
+           (b->asked_at > b->busy_at || now - b->busy_at <= REFILL_QUIET_MS) &&
            now - b->full_at < REFILL_LEISURE_MS;
 }
 

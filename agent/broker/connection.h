@@ -28,9 +28,9 @@ struct connection {
     pid_t pid;        /* the client, as the kernel says */
     uid_t uid;
     bool has_scratch; /* the serving session does */
-    uint64_t ticket; /* waiting connections are served in this order */
-    int64_t since;   /* clock_ms of the last step */
-    unsigned served; /* requests that sessions have handed back after */
+    uint64_t ticket;  /* waiting connections are served in this order */
+    int64_t since;    /* clock_ms of the last step */
+    unsigned served;  /* requests that sessions have handed back after */
 };
 
 struct connections {

@@ -35,8 +35,8 @@ program_name(uint32_t pid, char *out, size_t size)
 }
 
 struct origin {
-    uint32_t parent;           /* 0: none */
-    unsigned long long start;  /* in ticks since the machine began */
+    uint32_t parent;          /* 0: none */
+    unsigned long long start; /* in ticks since the machine began */
 };
 
 /* Fields 4 and 22, behind the name, which may hold anything. */

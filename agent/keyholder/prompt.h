@@ -37,8 +37,7 @@ MUST_USE enum err prompt_begin(struct prompt *prompt, struct client *c,
 
 /* The same for a request that asks nobody: it takes no turn, and only
  * prompt_was_locked is for it. */
-void prompt_watch(struct prompt *prompt, struct client *c,
-                  struct token *token);
+void prompt_watch(struct prompt *prompt, struct client *c, struct token *token);
 
 /* The token is being locked: prompts about it (NULL: about any) end, and so do
  * those that wait for their turn. */

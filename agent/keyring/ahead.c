@@ -39,8 +39,8 @@ request_take(struct keyring *k, size_t i, struct asked *out)
 static bool
 may_ask(const struct keyring *k, size_t i)
 {
-    return k->session[i].fd >= 0 && !k->later[i].waits && !keyring_copies(k, i) &&
-           !directory_waits(k, &k->session[i]) &&
+    return k->session[i].fd >= 0 && !k->later[i].waits &&
+           !keyring_copies(k, i) && !directory_waits(k, &k->session[i]) &&
            !(k->is_answering && i == k->asked[k->turn].session);
 }
 

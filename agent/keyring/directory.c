@@ -292,9 +292,8 @@ directory_events(struct keyring *k, const struct pollfd *fds)
             fetcher_read(k, l);
         else if (now >= l->due_ms)
             answer_state(k, l,
-                         l->fetcher.fd >= 0
-                             ? state_of_lost(l, DIRECTORY_SILENT)
-                             : DIRECTORY_SILENT,
+                         l->fetcher.fd >= 0 ? state_of_lost(l, DIRECTORY_SILENT)
+                                            : DIRECTORY_SILENT,
                          slice_text("no answer within the deadline"));
     }
 }

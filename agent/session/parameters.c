@@ -173,7 +173,9 @@ const struct parameter parameters_of_contact[] = {
     {"address", PARAMETER_TEXT, REQUIRED, LIMIT_ADDRESS_BYTES}, END};
 
 const struct parameter parameters_of_announcement[] = {
-    {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES}, KEY, CALLER,
+    {"address", PARAMETER_TEXT, OPTIONAL, LIMIT_ADDRESS_BYTES},
+    KEY,
+    CALLER,
     END};
 
 const struct parameter parameters_of_publish[] = {

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 /* In the zygote, when it is warm and before its sandbox: looks where its
- * data lies and has its code copied by fork. Without /proc, or on a kernel before 5.14, nothing is gained
- * and nothing is lost. */
+ * data lies and has its code copied by fork. Without /proc, or on a kernel
+ * before 5.14, nothing is gained and nothing is lost. */
 void resident_find(void);
 
 /* In the zygote, when it allocates no more. */

@@ -22,7 +22,7 @@ struct spool {
     off_t read_at;
     struct secret *key;
     EVP_CIPHER_CTX *writing;
-    EVP_CIPHER_CTX *reading; /* made at the first read */
+    EVP_CIPHER_CTX *reading;           /* made at the first read */
     uint8_t block[STREAM_CHUNK_BYTES]; /* ciphertext, in both directions */
 };
 

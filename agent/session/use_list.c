@@ -11,8 +11,8 @@
 #include "agent/base/log.h"
 #include "agent/cms/certview.h"
 #include "agent/session/json_text.h"
-#include "agent/session/use.h"
 #include "agent/session/try.h"
+#include "agent/session/use.h"
 
 /* ---- a public key -------------------------------------------------------- */
 

@@ -19,11 +19,11 @@ struct facts {
     size_t address_count;
     bool bad_address;    /* one was left out: NUL inside, implausible */
     bool more_addresses; /* some were left out: there are too many */
-    uint32_t uses;    /* set of enum key_use that it leaves for mail */
+    uint32_t uses;       /* set of enum key_use that it leaves for mail */
     enum key_type type;
     uint32_t bits;
     const char *curve; /* its name, or "" */
-    bool weak_key; /* RSA below 2048, EC below 224, unknown */
+    bool weak_key;     /* RSA below 2048, EC below 224, unknown */
     bool is_ca;
     int64_t not_before;
     int64_t not_after;

@@ -45,8 +45,9 @@
     U64(not_before)                                                            \
     U64(not_after)                                                             \
     U32(uses)                                                                  \
-    U32(type) U32(bits) U64(preferred) U64(capabilities_time) U32(state)       \
-    TEXT(curve, LIMIT_CURVE_BYTES)
+    U32(type)                                                                  \
+    U32(bits) U64(preferred) U64(capabilities_time) U32(state)                 \
+        TEXT(curve, LIMIT_CURVE_BYTES)
 
 /* match: part of an address or name; search: part of an address, name,
  * subject (so of an organisation), issuer or fingerprint; empty: any. limit:
@@ -161,7 +162,8 @@
     LIST(anchor_folders, LIMIT_TEXT_BYTES, 8)                                  \
     TEXT(fault, LIMIT_TEXT_BYTES)                                              \
     U32(damaged)                                                               \
-    U32(changed) LIST(changed_some, LIMIT_ADDRESS_BYTES, 8) U32(rotten)        \
+    U32(changed)                                                               \
+    LIST(changed_some, LIMIT_ADDRESS_BYTES, 8) U32(rotten)                     \
         LIST(rotten_some, LIMIT_ADDRESS_BYTES, 8)
 
 /* clang-format off */

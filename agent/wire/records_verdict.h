@@ -84,10 +84,10 @@
     TEXT(signature_name, 64)                                                   \
     BYTES(capabilities, 4096)                                                  \
     BYTES(encryption_certificate, LIMIT_CERT_BYTES)                            \
-        BYTES(encryption_described, LIMIT_RECORD_BYTES)                        \
-            LIST(issuers, LIMIT_CERT_BYTES, 10) U64(revoked_at)                \
-                LIST(issuer_names, 32, 10) LIST(wanted, 32, 10)                \
-                    U32(preference)
+    BYTES(encryption_described, LIMIT_RECORD_BYTES)                            \
+    LIST(issuers, LIMIT_CERT_BYTES, 10)                                        \
+    U64(revoked_at) LIST(issuer_names, 32, 10) LIST(wanted, 32, 10)            \
+        U32(preference)
 
 /* Anchors and CRLs that count for one request only, and the certificates to
  * check: kind is enum trust_kind, bytes (PEM or DER) are appended to what
@@ -160,8 +160,9 @@
     U64(not_before)                                                            \
     U64(not_after)                                                             \
     U32(uses)                                                                  \
-    U32(type) U32(bits) U32(chain) U32(is_ca) U32(more_addresses)              \
-    U32(cleared) TEXT(curve, LIMIT_CURVE_BYTES)
+    U32(type)                                                                  \
+    U32(bits) U32(chain) U32(is_ca) U32(more_addresses) U32(cleared)           \
+        TEXT(curve, LIMIT_CURVE_BYTES)
 
 /* purpose 1: also build the chain for e-mail at `at` (0: now). One
  * description record for each of the first `wanted` certificates (0: of all);

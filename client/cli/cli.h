@@ -71,7 +71,8 @@ struct command {
     int (*run_words)(int argc, char **argv);
 };
 
-/* ---- command.c ------------------------------------------------------------ */
+/* ---- command.c ------------------------------------------------------------
+ */
 
 /* The one of the COUNT commands that is called NAME, or NULL. */
 const struct command *command_find(const struct command *const *all,

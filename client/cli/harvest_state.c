@@ -16,9 +16,9 @@
 #include "client/lib/smime_client.h"
 
 #define KEYS_MOST                                                              \
-    (2 * 1024 * 1024) /* of one mailbox; further ones are read                 \
-                         again: 16 MiB */
-#define FILES_MOST 32 /* the oldest goes */
+    (2 * 1024 * 1024)              /* of one mailbox; further ones are read    \
+                                      again: 16 MiB */
+#define FILES_MOST 32              /* the oldest goes */
 #define ADDED      SMIME_LIMIT_FDS /* one answer of the agent */
 
 struct harvest_state {

@@ -57,7 +57,8 @@ uint64_t mailbox_measure(const char *path);
 /* For keys: continues HASH (0 at first) over N bytes. */
 uint64_t mailbox_hash(uint64_t hash, const void *p, size_t n);
 
-/* ---- mail_file.c ---------------------------------------------------------- */
+/* ---- mail_file.c ----------------------------------------------------------
+ */
 
 /* Why the mail in FD cannot be read as it is, and what helps; NULL: it may be
  * one. */

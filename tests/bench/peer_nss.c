@@ -46,8 +46,7 @@ nss_begin(const char *folder)
     anchor = CERT_DecodeCertFromPackage(body, (int)strlen(body));
     free(pem);
     slot = PK11_GetInternalKeySlot();
-    if (PK11_NeedUserInit(slot) &&
-        PK11_InitPin(slot, NULL, NULL) != SECSuccess)
+    if (PK11_NeedUserInit(slot) && PK11_InitPin(slot, NULL, NULL) != SECSuccess)
         die("NSS's profile: %d", (int)PORT_GetError());
     if (!anchor ||
         PK11_ImportCert(slot, anchor, CK_INVALID_HANDLE, "root", PR_FALSE) !=

@@ -70,8 +70,7 @@ check_mailbox(const struct mailbox *m)
      * else. */
     if (address_is_plausible(address) && !strpbrk(m->address, "\"[{':") &&
         !strstr(m->address, "=?") && !strchr(m->address, '&') &&
-        !strstr(m->address, "%40") &&
-        is_ascii(m->address)) {
+        !strstr(m->address, "%40") && is_ascii(m->address)) {
         bare.name = bare.address;
         bare.hidden_at = false;
         REQUIRE(!mailbox_is_deceiving(&bare));

@@ -261,8 +261,9 @@ a_wrong_request_is_not_sent(void **state)
         smime_client_call(client, METHOD, "[1]", NULL, 0, -1, &out, &error),
         -1);
     assert_string_equal(error.name, "InvalidRequest");
-    assert_int_equal(
-        smime_client_call(client, METHOD, NULL, fds, SMIME_LIMIT_FDS + 1, -1, &out, &error), -1);
+    assert_int_equal(smime_client_call(client, METHOD, NULL, fds,
+                                       SMIME_LIMIT_FDS + 1, -1, &out, &error),
+                     -1);
     assert_int_equal(
         smime_client_call(client, METHOD, large, NULL, 0, -1, &out, &error),
         -1);

@@ -16,8 +16,8 @@ static volatile size_t freed, left;
 static bool
 holds_marker(const void *p)
 {
-    return memmem(p, malloc_usable_size((void *)(uintptr_t)p), marker,
-                  16) != NULL;
+    return memmem(p, malloc_usable_size((void *)(uintptr_t)p), marker, 16) !=
+           NULL;
 }
 
 void

@@ -131,8 +131,8 @@ sign_in_session(void *arg)
     struct session *s = arg;
     struct sign_reply reply;
 
-    return (void *)(intptr_t)sign_with(s, buf_slice(&rsa_ref),
-                                       SCHEME_RSA_PKCS1, &reply);
+    return (void *)(intptr_t)sign_with(s, buf_slice(&rsa_ref), SCHEME_RSA_PKCS1,
+                                       &reply);
 }
 
 /* The second one waits behind the prompt of the first. */
@@ -148,12 +148,11 @@ whoever_waits_for_a_prompt_is_told_of_the_lock(void **state)
     pinentry_expect("1234", "1234", NULL);
     pinentry_set(&pinentry.silent, true);
     session_open(&second, RIGHT_MAIL);
-    assert_int_equal(
-        session_narrow(&second, VERB_SIGN, 1, buf_slice(&rsa_ref)), ERR_OK);
+    assert_int_equal(session_narrow(&second, VERB_SIGN, 1, buf_slice(&rsa_ref)),
+                     ERR_OK);
     start(&t[0], sign_in_thread, &p);
     pinentry_wait_for(&pinentry.asked);
-    assert_int_equal(
-        pthread_create(&t[1], NULL, sign_in_session, &second), 0);
+    assert_int_equal(pthread_create(&t[1], NULL, sign_in_session, &second), 0);
     wait_for_sleep(second.fd);
     (void)lock_all();
     assert_int_equal(result_of(t[0]), ERR_CANCELLED);

@@ -248,8 +248,8 @@ a_certificate_that_rotted_is_replaced_when_it_comes_again(void **state)
 static bool
 dates_note(void *ctx, const struct stored *row)
 {
-    *(int64_t *)ctx = row->preferred + row->capabilities_time +
-                      (int64_t)row->capabilities.n;
+    *(int64_t *)ctx =
+        row->preferred + row->capabilities_time + (int64_t)row->capabilities.n;
     return false;
 }
 

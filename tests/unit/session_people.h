@@ -30,7 +30,7 @@ struct card {
     int64_t begins, ends; /* validity, seconds from now */
     bool no_certificate;
     const char *label; /* NULL: "a key" */
-    bool away; /* its token is not inserted */
+    bool away;         /* its token is not inserted */
 };
 
 struct contact {

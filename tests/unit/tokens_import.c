@@ -69,8 +69,8 @@ assert_name(const uint8_t *der, size_t n, const char *text)
     char cn[16] = "";
 
     assert_int_equal(X509_NAME_entry_count(name), 1);
-    assert_true(X509_NAME_get_text_by_NID(name, NID_commonName, cn,
-                                          sizeof(cn)) > 0);
+    assert_true(
+        X509_NAME_get_text_by_NID(name, NID_commonName, cn, sizeof(cn)) > 0);
     assert_string_equal(cn, text);
     X509_NAME_free(name);
 }
