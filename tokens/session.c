@@ -475,6 +475,7 @@ hold_run(struct token *t, hold_fn *fn, void *arg)
         e = TOKENS_HUNG;
     } else if (retry) {
         h.rv = CKR_OK;
+        rv_forget(); /* what made it try again is not what it ends with */
         e = fn(&h, arg);
         /* Not a third time; but what is broken is not kept. */
         if (e != TOKENS_OK && rv_is_doubtful(h.rv) &&

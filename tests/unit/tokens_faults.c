@@ -129,6 +129,10 @@ a_stuck_operation_costs_one_session_and_one_retry(void **state)
     assert_int_equal(fault_count("C_SignInit"), 2);
     assert_int_equal(tokens_last_rv(), 0x90);
     assert_string_equal(tokens_last_call(), "C_SignInit");
+    /* What the second try ends with is told, not why there was one. */
+    faults("C_SignInit 0x90 1\nC_Sign 0x0 1\n");
+    assert_int_equal(sign_with(&ec, NULL), TOKENS_FAILED);
+    assert_int_equal(tokens_last_rv(), 0);
 }
 
 static void
