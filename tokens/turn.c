@@ -154,6 +154,9 @@ turn_give(struct token *t, bool exclusive, struct watch *w)
 {
     note_leave();
     pthread_mutex_lock(&t->mutex);
+    /* Any of those who wait can take one free turn: to wake all of them would
+     * cost more than some signatures. */
+    bool one = !exclusive && t->waiting == 0 && !w->overdue;
     struct watch **at = &t->watches;
     while (*at != w)
         at = &(*at)->next;
@@ -167,7 +170,10 @@ turn_give(struct token *t, bool exclusive, struct watch *w)
     else
         t->users--;
     __atomic_sub_fetch(&w->module->inside, 1, __ATOMIC_SEQ_CST);
-    pthread_cond_broadcast(&t->turn);
+    if (one)
+        pthread_cond_signal(&t->turn);
+    else
+        pthread_cond_broadcast(&t->turn);
     pthread_mutex_unlock(&t->mutex);
 }
 
