@@ -60,21 +60,32 @@ may_follow(const struct session *s, const struct varlink_call *previous,
     return true;
 }
 
+/* A request that was looked at and not consumed yet, or none. */
+struct seen {
+    struct buf text;
+    struct varlink_call call;
+};
+
+static void
+seen_drop(struct seen *p)
+{
+    varlink_call_drop(&p->call);
+    buf_drop(&p->text);
+}
+
 /* Looks at the next request without consuming it. A request that cannot be
  * seen whole, or is none, is a fresh session's business. */
 static bool
 next_is_ours(struct session *s, const struct varlink_call *previous,
-             enum serve_end *out_end)
+             struct seen *next, enum serve_end *out_end)
 {
-    AUTO(buf) struct buf text = {0};
-    AUTO(varlink_call) struct varlink_call next = {0};
     struct problem ignored = {0};
-    enum message_got got = message_peek(s->conn, LIMIT_IDLE_MS, &text);
+    enum message_got got = message_peek(s->conn, LIMIT_IDLE_MS, &next->text);
 
     *out_end = got == MESSAGE_HUNG_UP ? SERVE_CLOSED : SERVE_HANDBACK;
     return got == MESSAGE_WHOLE &&
-           varlink_parse(buf_slice(&text), &next, &ignored) &&
-           may_follow(s, previous, &next);
+           varlink_parse(buf_slice(&next->text), &next->call, &ignored) &&
+           may_follow(s, previous, &next->call);
 }
 
 /* Ends a connection whose client does not speak Varlink. */
@@ -100,9 +111,11 @@ send_away_over(struct session *s, const char *why)
     send_away(s, why);
 }
 
-/* Reads one call; false when there is none and the connection is over. */
+/* Reads one call, which may be the one that was seen; false when there is none
+ * and the connection is over. */
 static bool
-read_call(struct session *s, struct message_in *in, struct varlink_call *out)
+read_call(struct session *s, struct message_in *in, struct seen *seen,
+          struct varlink_call *out)
 {
     struct problem why = {0};
 
@@ -125,6 +138,12 @@ read_call(struct session *s, struct message_in *in, struct varlink_call *out)
                    most_ms);
         send_away_over(s, why.detail);
         return false;
+    }
+    if (seen->call.root &&
+        slice_equal(buf_slice(&seen->text), buf_slice(&in->text))) {
+        *out = seen->call;
+        seen->call = (struct varlink_call){0};
+        return true;
     }
     if (varlink_parse(buf_slice(&in->text), out, &why))
         return true;
@@ -167,12 +186,13 @@ serve_one(struct session *s, struct varlink_call *previous,
 {
     AUTO(message_in) struct message_in in;
     AUTO(varlink_call) struct varlink_call call = {0};
+    AUTO(seen) struct seen seen = {0};
 
     message_in_init(&in);
-    if (previous->root && !next_is_ours(s, previous, out_end))
+    if (previous->root && !next_is_ours(s, previous, &seen, out_end))
         return false;
     *out_end = SERVE_CLOSED;
-    if (!read_call(s, &in, &call) || !answer(s, &call, &in))
+    if (!read_call(s, &in, &seen, &call) || !answer(s, &call, &in))
         return false;
     if (varlink_is_service(&call))
         return true;
