@@ -133,7 +133,9 @@ restore_drop(struct restore **r)
         return;
     copying_drop(&(*r)->aside);
     copying_drop(&(*r)->back);
-    (*r)->s->is_replaced = false;
+    /* One that was refused leaves the other's word as it is. */
+    if ((*r)->stage >= STAGE_SETS_ASIDE)
+        (*r)->s->is_replaced = false;
     if ((*r)->file >= 0) {
         store_file_clear((*r)->name);
         store_file_clear((*r)->half);

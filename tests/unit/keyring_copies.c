@@ -75,6 +75,22 @@ what_was_backed_up_can_be_restored(void **state)
     store_drop(&s);
 }
 
+/* Also after somebody has tried to begin another restore. */
+static void
+assert_restoring(struct store *s, struct taught *t)
+{
+    struct restore *second = NULL;
+    struct problem p = {0}, why = {0};
+    enum learned out;
+
+    assert_int_equal(
+        store_restore_begin(s, open("/dev/null", O_RDONLY), &second, &p),
+        ERR_STORE);
+    assert_int_equal(store_learn(s, &t->lesson, 1, false, &out, &why),
+                     ERR_STORE);
+    assert_non_null(strstr(why.detail, "is being restored"));
+}
+
 /* Until the new one is there the old one is read, and nothing is written that
  * would be lost; one that is left in the middle changes nothing. */
 static void
@@ -108,6 +124,8 @@ the_old_one_is_read_until_the_new_one_is_there(void **state)
             sql("DELETE FROM contact WHERE id > 7;");
         else if (++refused == 2)
             restore_drop(&r); /* begins anew */
+        else
+            assert_restoring(s, &t);
     }
     assert_true(refused > 2);
     restore_drop(&r);
