@@ -47,7 +47,10 @@ struct signed_data {
     size_t signer_count;
     struct slice certificate[LIMIT_CERTIFICATES]; /* whole Certificate, DER */
     size_t certificate_count;
+    struct slice crl[LIMIT_MESSAGE_CRLS]; /* whole CertificateList, DER */
+    size_t crl_count;
     struct buf tail; /* owns what the slices borrow */
+    struct buf crls; /* ... those of the CRLs */
     struct buf head;
 };
 
@@ -62,7 +65,7 @@ MUST_USE enum err signed_reader_begin(struct cms_object *o,
 /* eContent's octets; at once at its end when there is no eContent. Must be
  * read to its end before finish. */
 struct stream *signed_reader_content(struct signed_reader *r);
-/* Reads certificates, CRLs (skipped) and SignerInfos into *out. Errors:
+/* Reads certificates, CRLs and SignerInfos into *out. Errors:
  * ERR_BAD_MESSAGE, ERR_LIMIT, each saying where. */
 MUST_USE enum err signed_reader_finish(struct signed_reader *r,
                                        struct signed_data *out,

@@ -184,6 +184,38 @@ read_certificates(struct signed_reader *r, struct ber *b, struct buf *tail,
     }
 }
 
+/* RevocationInfoChoices: what is no CRL of a usual size is passed over, and
+ * so is what cannot be read (RFC 5652 10.2.1). */
+static enum err
+read_crls(struct ber *b, struct buf *kept, struct problem *p)
+{
+    const struct ber_header *h = NULL;
+    enum err e;
+
+    if ((e = ber_peek(b, &h, p)) != ERR_OK)
+        return e;
+    if (!h->indefinite)
+        return h->length <= LIMIT_MESSAGE_CRL_BYTES
+                   ? ber_copy(b, kept, SIZE_MAX, p)
+                   : ber_skip(b, p);
+    if ((e = ber_enter(b, CRLS_FIELD, p)) != ERR_OK)
+        return e;
+    for (;;) {
+        bool fits;
+
+        if ((e = ber_peek(b, &h, p)) != ERR_OK)
+            return e;
+        if (!h)
+            return ber_leave(b, p);
+        fits = h->tag == TAG_SEQUENCE && !h->indefinite &&
+               h->length <= LIMIT_MESSAGE_CRL_BYTES &&
+               h->length + kept->len <= LIMIT_MESSAGE_CRL_BYTES;
+        e = fits ? ber_copy(b, kept, SIZE_MAX, p) : ber_skip(b, p);
+        if (e != ERR_OK)
+            return e;
+    }
+}
+
 static enum err
 read_signers(struct signed_reader *r, struct ber *b, struct buf *tail,
              struct problem *p)
@@ -212,9 +244,10 @@ read_signers(struct signed_reader *r, struct ber *b, struct buf *tail,
 }
 
 static enum err
-read_tail(struct signed_reader *r, struct ber *b, struct buf *tail,
+read_tail(struct signed_reader *r, struct ber *b, struct signed_data *out,
           struct problem *p)
 {
+    struct buf *tail = &out->tail;
     bool here = false;
     enum err e;
 
@@ -226,9 +259,22 @@ read_tail(struct signed_reader *r, struct ber *b, struct buf *tail,
     if (here && (e = read_certificates(r, b, tail, p)) != ERR_OK)
         return e;
     if ((e = ber_is(b, CRLS_FIELD, &here, p)) != ERR_OK ||
-        (here && (e = ber_skip(b, p)) != ERR_OK))
+        (here && (e = read_crls(b, &out->crls, p)) != ERR_OK))
         return e;
     return read_signers(r, b, tail, p);
+}
+
+static void
+split_crls(struct signed_data *out)
+{
+    struct der d = der_of(buf_slice(&out->crls));
+    struct der_item item;
+
+    if (der_is(&d, CRLS_FIELD))
+        d = der_enter(&d, CRLS_FIELD);
+    while (out->crl_count < LIMIT_MESSAGE_CRLS && der_next(&d, &item))
+        if (item.tag == TAG_SEQUENCE && item.whole.n <= LIMIT_MESSAGE_CRL_BYTES)
+            out->crl[out->crl_count++] = item.whole;
 }
 
 /* The tail no longer moves: parts become slices. */
@@ -262,9 +308,10 @@ signed_reader_finish(struct signed_reader *r, struct signed_data *out,
     if (!r->at_end)
         bug("signed content was not read to its end");
     out->content_empty = r->has_content && r->string.total == 0;
-    if ((e = read_tail(r, b, &out->tail, p)) != ERR_OK ||
+    if ((e = read_tail(r, b, out, p)) != ERR_OK ||
         (e = cms_object_close(r->object, p)) != ERR_OK)
         return e;
+    split_crls(out);
     return split_tail(r, out, p);
 }
 
@@ -278,6 +325,7 @@ signed_reader_drop(struct signed_reader **r)
 void
 signed_data_drop(struct signed_data *d)
 {
+    buf_drop(&d->crls);
     buf_drop(&d->tail);
     buf_drop(&d->head);
     *d = (struct signed_data){0};

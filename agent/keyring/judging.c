@@ -108,7 +108,8 @@ can_say_more(struct keyring *k, const struct verify_reply *v,
              struct verify_request *q, struct buf *store)
 {
     const size_t room = LIMIT_FRAME_BYTES - 16 * 1024;
-    size_t other = q->signed_attrs.n + q->signature.n + q->sid_issuer.n;
+    size_t other = q->signed_attrs.n + q->signature.n + q->sid_issuer.n +
+                   bytes_of(&q->crls);
     struct problem ignored = {0};
     bool more = false;
 

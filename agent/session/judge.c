@@ -68,12 +68,27 @@ covers_all(const struct layer *l)
     return l->covers && l->at.place == PLACE_SPINE && !l->flaw;
 }
 
+/* As far as there is room: a CRL that is not looked at revokes nobody. */
+static void
+add_crls(const struct signed_data *d, struct verify_request *q)
+{
+    size_t room = LIMIT_FRAME_BYTES - 24 * 1024 - q->signed_attrs.n;
+
+    for (size_t i = 0; i < q->certificates.n; i++)
+        room -= q->certificates.item[i].n;
+    for (size_t i = 0; i < d->crl_count; i++)
+        if (d->crl[i].n <= room && slice_list_add(&q->crls, d->crl[i]))
+            room -= d->crl[i].n;
+}
+
 /* False when certificates were left out. */
 static bool
 fill_evidence(const struct reading *g, const struct layer *l,
               const struct signer_info *s, const struct judging *how,
               bool learn, struct verify_request *q)
 {
+    bool whole;
+
     memset(q, 0, sizeof(*q));
     q->sid_issuer = s->issuer;
     q->sid_serial = s->serial;
@@ -93,7 +108,9 @@ fill_evidence(const struct reading *g, const struct layer *l,
     q->origin = slice_text(how->origin);
     if (q->origin.n > LIMIT_TEXT_BYTES)
         q->origin.n = LIMIT_TEXT_BYTES;
-    return !certificates_choose(&l->data, s, &q->certificates);
+    whole = !certificates_choose(&l->data, s, &q->certificates);
+    add_crls(&l->data, q);
+    return whole;
 }
 
 /* ---- one signer

@@ -6,6 +6,7 @@
 
 #include "agent/cms/algorithm.h"
 #include "agent/validator/excluded.h"
+#include "agent/validator/named.h"
 
 struct remembered {
     uint8_t key[32];
@@ -260,6 +261,30 @@ leads_to_malformed(STACK_OF(X509) * path, STACK_OF(X509) * untrusted)
 
 /* ---- judging ------------------------------------------------------------ */
 
+/* A message may bring CRLs (RFC 8550 2.1). Its sender chose which, so they
+ * clear nobody; whom they name is revoked. */
+static void
+judge_brought(const struct chain_question *q, STACK_OF(X509) * path,
+              struct chain_verdict *v)
+{
+    STACK_OF(X509_CRL) *all =
+        crls_select(q->stored, q->crls, q->leaf->x509, path);
+    int64_t date;
+
+    for (int i = 0; i + 1 < sk_X509_num(path); i++)
+        if (crls_brought_revoke(q->brought, all, q->fresh_at, path, i, &date) &&
+            (v->revoked_at == 0 || date < v->revoked_at))
+            v->revoked_at = date;
+    sk_X509_CRL_free(all);
+    if (v->revoked_at == 0)
+        return;
+    v->revocation = REVOCATION_REVOKED;
+    if (v->revoked_at <= q->at) {
+        v->chain = CHAIN_REVOKED;
+        v->reason = "revoked";
+    }
+}
+
 /* What costs too much is as good as not there. */
 static STACK_OF(X509) * stack_of(const struct chain_question *q)
 {
@@ -334,6 +359,8 @@ build(const struct anchors *a, const struct chain_question *q,
         v = (struct chain_verdict){.chain = CHAIN_INVALID,
                                    .reason = "chain-invalid"};
     judge_found(a, q, found.path, &v);
+    if (q->brought && v.chain == CHAIN_OK)
+        judge_brought(q, found.path, &v);
     if (out_path)
         *out_path = TAKE(found.path);
     path_verdict_drop(&found);
@@ -391,7 +418,8 @@ static struct chain_verdict
 judge_bounded(struct chains *c, const struct anchors *a,
               const struct chain_question *q, STACK_OF(X509) * *path)
 {
-    bool memorable = !q->crls && !q->policy && !q->any_purpose && !path;
+    bool memorable =
+        !q->crls && !q->brought && !q->policy && !q->any_purpose && !path;
     STACK_OF(X509_CRL) * crls;
     STACK_OF(X509) * untrusted;
     struct remembered *r = NULL;

@@ -47,6 +47,8 @@ struct chain_question {
     STACK_OF(X509_CRL) * crls;    /* of this request; may be NULL */
     STACK_OF(X509) * crl_issuers; /* beside those; may be NULL */
     const struct crls *stored;    /* those that stay; may be NULL */
+    STACK_OF(X509_CRL) * brought; /* by the message: they revoke, and clear
+                                     nobody; may be NULL */
     bool crls_required;
     const struct path_policy *policy;
 };

@@ -6,6 +6,24 @@
 #include "agent/validator/attributes.h"
 #include "agent/validator/signature.h"
 
+static STACK_OF(X509_CRL) * crls_of(const struct slice_list *list)
+{
+    STACK_OF(X509_CRL) *out = NULL;
+
+    for (size_t i = 0; i < list->n; i++) {
+        const unsigned char *p = list->item[i].p;
+        X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)list->item[i].n);
+
+        if (!crl)
+            continue;
+        if (!out)
+            out = sk_X509_CRL_new_null();
+        if (!out || sk_X509_CRL_push(out, crl) == 0)
+            abort();
+    }
+    return out;
+}
+
 void
 evidence_init(struct evidence *e, struct validator *v,
               const struct verify_request *q, int64_t now)
@@ -14,7 +32,15 @@ evidence_init(struct evidence *e, struct validator *v,
         .v = v, .q = q, .count = q->certificates.n, .now = now};
     for (size_t i = 0; i < e->count; i++)
         e->certs[i] = certs_find(v->certs, q->certificates.item[i]);
+    e->crls = crls_of(&q->crls);
     ERR_clear_error();
+}
+
+void
+evidence_drop(struct evidence *e)
+{
+    sk_X509_CRL_pop_free(e->crls, X509_CRL_free);
+    e->crls = NULL;
 }
 
 struct chain_verdict
@@ -29,7 +55,8 @@ evidence_chain(const struct evidence *e, struct cert *leaf, int64_t at)
                                      .crls = lent ? lent->crls : NULL,
                                      .crl_issuers =
                                          lent ? lent->crl_issuers : NULL,
-                                     .stored = e->v->crls};
+                                     .stored = e->v->crls,
+                                     .brought = e->crls};
 
     return chain_judge(e->v->chains, validator_anchors(e->v, e->q->trust), &q,
                        NULL);

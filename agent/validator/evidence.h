@@ -14,11 +14,13 @@ struct evidence {
     const struct verify_request *q;       /* borrowed */
     struct cert *certs[LIMIT_LIST_ITEMS]; /* q's; NULL: cannot be read */
     size_t count;
+    STACK_OF(X509_CRL) * crls; /* q's; NULL: none can be read */
     int64_t now;
 };
 
 void evidence_init(struct evidence *e, struct validator *v,
                    const struct verify_request *q, int64_t now);
+void evidence_drop(struct evidence *e);
 
 /*
  * The certificate that q names its signer by. Where several have that issuer

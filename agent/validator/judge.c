@@ -436,6 +436,7 @@ validator_judge(struct validator *v, const struct verify_request *q,
         nobody_judge(&j);
     if (!q->covers)
         say(&j, "not-covered");
+    evidence_drop(&j.e);
     out->good = out->integrity == INTEGRITY_OK && out->chain == CHAIN_OK &&
                 out->sender == SENDER_MATCHES && out->strength == STRENGTH_OK &&
                 q->covers && !is_revoked_since(out);

@@ -159,14 +159,15 @@ has_scope_of(const X509_CRL *a, const X509_CRL *b)
  * expired; one that is a delta says so (RFC 5280 5.2.4, 5.3.1). It must be
  * signed with the key of the one that it corrects. */
 static bool
-is_taken_off(const struct path_question *q, X509_CRL *by, X509 *x, X509 *issuer)
+is_taken_off(STACK_OF(X509_CRL) * crls, int64_t until, X509_CRL *by, X509 *x,
+             X509 *issuer)
 {
-    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
-        X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
+    for (int i = 0; i < sk_X509_CRL_num(crls); i++) {
+        X509_CRL *crl = sk_X509_CRL_value(crls, i);
         struct entries e;
 
         if (crl_this_update(crl) <= crl_this_update(by) ||
-            crl_this_update(crl) > q->fresh_at || !has_scope_of(crl, by))
+            crl_this_update(crl) > until || !has_scope_of(crl, by))
             continue;
         e = entries_of(crl, x);
         if (e.date != 0 || e.removal != is_delta(crl) ||
@@ -272,7 +273,30 @@ crls_revoke(const struct path_question *q, STACK_OF(X509) * path, int at,
 
         if (e.date == 0 || (earliest != 0 && e.date >= earliest) ||
             !(issuer = issuer_of(q, path, at, crl)) ||
-            is_taken_off(q, crl, x, issuer))
+            is_taken_off(q->crls, q->fresh_at, crl, x, issuer))
+            continue;
+        earliest = e.date;
+    }
+    if (earliest != 0)
+        *out = earliest;
+    return earliest != 0;
+}
+
+bool
+crls_brought_revoke(STACK_OF(X509_CRL) * brought, STACK_OF(X509_CRL) * others,
+                    int64_t until, STACK_OF(X509) * path, int at, int64_t *out)
+{
+    X509 *x = sk_X509_value(path, at), *issuer = sk_X509_value(path, at + 1);
+    int64_t earliest = 0;
+
+    for (int i = 0; i < sk_X509_CRL_num(brought); i++) {
+        X509_CRL *crl = sk_X509_CRL_value(brought, i);
+        struct entries e = entries_of(crl, x);
+
+        if (e.date == 0 || (earliest != 0 && e.date >= earliest) ||
+            !is_of(crl, issuer) ||
+            is_taken_off(brought, until, crl, x, issuer) ||
+            is_taken_off(others, until, crl, x, issuer))
             continue;
         earliest = e.date;
     }

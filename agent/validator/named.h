@@ -18,6 +18,13 @@ int64_t revocation_date(X509_REVOKED *r);
 bool crls_revoke(const struct path_question *q, STACK_OF(X509) * path, int at,
                  int64_t *out);
 
+/* The same of BROUGHT, of which only what the issuer itself has signed counts,
+ * and what one of OTHERS (may be NULL) or of BROUGHT has not taken off by
+ * UNTIL. */
+bool crls_brought_revoke(STACK_OF(X509_CRL) * brought,
+                         STACK_OF(X509_CRL) * others, int64_t until,
+                         STACK_OF(X509) * path, int at, int64_t *out);
+
 /* Signed with a digest that others can collide: who can do that can leave a
  * certificate out, and gains nothing from naming one. */
 bool crl_is_weak(const X509_CRL *crl);

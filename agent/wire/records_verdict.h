@@ -33,6 +33,7 @@
  *   first_seen     set by the keyring: when the signer's certificate was first
  *                  seen in a good message; 0: it was not, or nobody asked
  *   source         set by the keyring: enum contact_source
+ *   crls           as found in the message: they may revoke, and clear nobody
  */
 #define FIELDS_verify_request(U32, U64, BYTES, TEXT, LIST)                     \
     BYTES(sid_issuer, LIMIT_NAME_BYTES)                                        \
@@ -52,7 +53,8 @@
     U32(covers)                                                                \
     U32(header_flags)                                                          \
     TEXT(message_id, LIMIT_TEXT_BYTES)                                         \
-    TEXT(origin, LIMIT_TEXT_BYTES) U32(trust) U64(first_seen) U32(source)
+    TEXT(origin, LIMIT_TEXT_BYTES) U32(trust) U64(first_seen) U32(source)      \
+        LIST(crls, LIMIT_MESSAGE_CRL_BYTES, LIMIT_MESSAGE_CRLS)
 
 /*
  * The verdict on one signer. good is 1 only when every field below is what

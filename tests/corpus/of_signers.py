@@ -9,7 +9,7 @@ from der import (DATA, HASH_OID, NULL, PKCS1, PKCS7, PKCS9, RSA_WITH, Rsa,
 from mails import encoded
 from of_cms import CONTENT, both
 from of_programs import PssKey
-from pki import (Certificate, dn, email_rdn, extension, rdn, rfc822,
+from pki import (DAY, NOW, Certificate, crl, dn, email_rdn, extension, rdn, rfc822,
                  smtp_utf8)
 
 
@@ -198,6 +198,29 @@ def others(c):
             "many": seq(NULL) * 500}.items():
         both(c, "cross-revocation-" + name, "good", "", one,
              crls=tlv(0xA1, crls))
+    # A list that the message brings revokes, and clears nobody (RFC 8550 2.1).
+    gone = crl(w.ca, w.max)
+    for name, verdict, reason, crls in (
+            ("named", "bad", "revoked", tlv(0xA1, gone)),
+            ("named-indefinite", "bad", "revoked", b"\xa1\x80" + gone
+             + b"\0\0"),
+            ("named-behind-ocsp", "bad", "revoked", tlv(0xA1, tlv(0xA1, oid(
+                "1.3.6.1.5.5.7.16.2"), seq(NULL)), gone)),
+            ("named-out-of-date", "bad", "revoked", tlv(0xA1, crl(
+                w.ca, w.max, when=NOW - 20 * DAY, begins=NOW - 9 * DAY,
+                ends=NOW - 2 * DAY))),
+            ("named-twice", "bad", "revoked", tlv(0xA1, crl(w.ca), gone)),
+            ("named-by-eve", "good", "", tlv(0xA1, crl(
+                w.ca, w.max, key=w.eve_key))),
+            ("named-by-another", "good", "", tlv(0xA1, crl(
+                w.other_ca, w.max))),
+            ("another-named", "good", "", tlv(0xA1, crl(w.ca, w.eve))),
+            ("nobody-named", "good", "", tlv(0xA1, crl(w.ca))),
+            ("cut", "good", "", tlv(0xA1, gone[:-3]))):
+        both(c, "cross-revocation-" + name, verdict, reason, one, crls=crls)
+    both(c, "cross-revocation-since", "bad", "revoked-since", [signer(
+        w.max, CONTENT, attrs=attributes(CONTENT, time=NOW - 15 * DAY))],
+        crls=tlv(0xA1, gone))
 
 
 def names(c):

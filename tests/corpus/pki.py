@@ -14,6 +14,7 @@ SIGNS = 0x80
 NON_REPUDIATION = 0x40
 ENCIPHERS = 0x20
 CERT_SIGN = 0x04
+CRL_SIGN = 0x02
 
 
 def rdn(name, value):
@@ -88,8 +89,21 @@ class Certificate:
 
 
 def root(key, name="Corpus root"):
-    return Certificate(key, None, name, eku=(), usage=CERT_SIGN, ca=True,
+    return Certificate(key, None, name, eku=(),
+                       usage=CERT_SIGN | CRL_SIGN, ca=True,
                        ends=NOW + 3000 * DAY)
+
+
+def crl(issuer, *revoked, when=NOW - 10 * DAY, begins=NOW - DAY,
+        ends=NOW + 30 * DAY, key=None):
+    """A list of the certificates that ISSUER revoked."""
+    key = key or issuer.key
+    signed_with = key.signature_algorithm("sha256")
+    body = seq(integer(1), signed_with, issuer.name, utc_time(begins),
+               utc_time(ends), seq(*[seq(integer(x.serial), utc_time(when))
+                                     for x in revoked]) if revoked else b"")
+    return seq(body, signed_with, tlv(3, b"\0", key.sign(
+        "sha256", hashed("sha256", body))))
 
 
 class World:

@@ -10,7 +10,7 @@
 /* ---- SignedData ---------------------------------------------------------- */
 
 struct parts {
-    struct buf digests, type, certificates, signers;
+    struct buf digests, type, certificates, crls, signers;
 };
 
 static void
@@ -19,6 +19,7 @@ parts_drop(struct parts *p)
     buf_drop(&p->digests);
     buf_drop(&p->type);
     buf_drop(&p->certificates);
+    buf_drop(&p->crls);
     buf_drop(&p->signers);
 }
 
@@ -40,6 +41,8 @@ put_object(const struct parts *p, struct buf *out)
     der_close(out, d);
     if (p->certificates.len > 0)
         der_put(out, TAG_CONTEXT_CONSTRUCTED, buf_slice(&p->certificates));
+    if (p->crls.len > 0)
+        der_put(out, TAG_CONTEXT_CONSTRUCTED + 1, buf_slice(&p->crls));
     der_put(out, TAG_SET, buf_slice(&p->signers));
     der_close(out, c);
     der_close(out, b);
@@ -182,6 +185,24 @@ a_certificate_over_its_limit_is_passed_over(void **state)
         buf_add(&p.certificates, "\x30\x02\x05\x00", 4);
         assert_int_equal(read_parts(&p, &read, NULL), ERR_OK);
         assert_int_equal(read.certificate_count, 2 - over);
+    }
+}
+
+static void
+crls_over_their_number_or_size_are_passed_over(void **state)
+{
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        AUTO(parts) struct parts many = {0}, big = {0};
+        AUTO(signed_data) struct signed_data of_many = {0}, of_big = {0};
+
+        for (size_t i = 0; i < LIMIT_MESSAGE_CRLS + over; i++)
+            put_element(TAG_SEQUENCE, 40, &many.crls);
+        assert_int_equal(read_parts(&many, &of_many, NULL), ERR_OK);
+        assert_int_equal(of_many.crl_count, LIMIT_MESSAGE_CRLS);
+        put_element(TAG_SEQUENCE, LIMIT_MESSAGE_CRL_BYTES + over, &big.crls);
+        assert_int_equal(read_parts(&big, &of_big, NULL), ERR_OK);
+        assert_int_equal(of_big.crl_count, 1 - over);
     }
 }
 
@@ -365,6 +386,7 @@ main(void)
         cmocka_unit_test(thirty_two_certificates_are_read_and_no_more),
         cmocka_unit_test(certificates_of_other_kinds_are_counted),
         cmocka_unit_test(a_certificate_over_its_limit_is_passed_over),
+        cmocka_unit_test(crls_over_their_number_or_size_are_passed_over),
         cmocka_unit_test(what_follows_the_content_is_bounded_as_a_whole),
         cmocka_unit_test(each_field_of_a_signer_is_bounded),
         cmocka_unit_test(the_head_of_signed_data_is_bounded),

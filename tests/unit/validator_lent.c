@@ -391,6 +391,94 @@ a_list_for_authorities_clears_no_person(void **state)
     assert_int_equal(r.revocation, REVOCATION_CLEAR);
 }
 
+/* ---- those that a message brings ----------------------------------------- */
+
+static void
+judge_with_list(struct crl_spec of_ca)
+{
+    if (!of_ca.issuer)
+        of_ca.issuer = &ca;
+    make_request(&(struct message_spec){.signer = &alice,
+                                        .others = {&ca},
+                                        .from = ALICE},
+                 &q);
+    assert_true(slice_list_add(&q.crls, slice_text("no CRL")));
+    assert_true(slice_list_add(&q.crls, make_crl(&of_ca)));
+    validator_judge(&v, &q, &r);
+}
+
+static void
+a_list_in_the_message_revokes(void **state)
+{
+    (void)state;
+    judge_with_list((struct crl_spec){.revoked = &alice, .when = -5 * DAY});
+    assert_int_equal(r.chain, CHAIN_REVOKED);
+    assert_int_equal(r.revocation, REVOCATION_REVOKED);
+    assert_int_equal(r.good, 0);
+    assert_true(says("revoked"));
+    judge_with_list(
+        (struct crl_spec){.issuer = &root, .revoked = &ca, .when = -5 * DAY});
+    assert_int_equal(r.chain, CHAIN_REVOKED);
+    /* Nothing of it is remembered. */
+    judge((struct message_spec){0});
+    is_good();
+}
+
+static void
+a_list_in_the_message_clears_nobody(void **state)
+{
+    (void)state;
+    judge_with_list((struct crl_spec){0});
+    is_good();
+    assert_int_equal(r.revocation, REVOCATION_NOT_CHECKED);
+    forget();
+    lend_crls((struct crl_spec){.revoked = &alice, .when = -5 * DAY});
+    make_request(&(struct message_spec){.signer = &alice,
+                                        .others = {&ca},
+                                        .from = ALICE},
+                 &q);
+    q.trust = 7;
+    assert_true(
+        slice_list_add(&q.crls, make_crl(&(struct crl_spec){.issuer = &ca})));
+    assert_int_equal(validator_verdict(&v, &q, &r, &(struct problem){0}),
+                     ERR_OK);
+    assert_int_equal(r.revocation, REVOCATION_REVOKED);
+}
+
+static void
+a_list_in_the_message_counts_only_from_the_issuer(void **state)
+{
+    (void)state;
+    judge_with_list(
+        (struct crl_spec){.revoked = &alice, .when = -5 * DAY, .forged = true});
+    is_good();
+    judge_with_list((struct crl_spec){
+        .issuer = &stranger, .revoked = &alice, .when = -5 * DAY});
+    is_good();
+}
+
+static void
+a_later_list_takes_off_what_one_in_the_message_names(void **state)
+{
+    (void)state;
+    forget();
+    lend_crls((struct crl_spec){.from = -DAY, .until = DAY});
+    make_request(&(struct message_spec){.signer = &alice,
+                                        .others = {&ca},
+                                        .from = ALICE},
+                 &q);
+    q.trust = 7;
+    assert_true(
+        slice_list_add(&q.crls, make_crl(&(struct crl_spec){.issuer = &ca,
+                                                            .revoked = &alice,
+                                                            .when = -5 * DAY,
+                                                            .from = -4 * DAY,
+                                                            .until = DAY})));
+    assert_int_equal(validator_verdict(&v, &q, &r, &(struct problem){0}),
+                     ERR_OK);
+    is_good();
+}
+
 int
 main(void)
 {
@@ -413,6 +501,10 @@ main(void)
         cmocka_unit_test(a_forged_list_says_nothing),
         cmocka_unit_test(an_old_list_clears_nobody_but_still_revokes),
         cmocka_unit_test(a_list_for_authorities_clears_no_person),
+        cmocka_unit_test(a_list_in_the_message_revokes),
+        cmocka_unit_test(a_list_in_the_message_clears_nobody),
+        cmocka_unit_test(a_list_in_the_message_counts_only_from_the_issuer),
+        cmocka_unit_test(a_later_list_takes_off_what_one_in_the_message_names),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
