@@ -1,7 +1,7 @@
 /*
- * Requests of sessions, one after the other; the next one is taken already
- * where the validator has no more to do for this one, so that it judges while
- * what was learned is stored.
+ * Requests of sessions, one after the other; the next ones are taken already
+ * where the validator has no more to do for this one, so that it judges them
+ * while what was learned is stored, and always has one to go on with.
  */
 #include <poll.h>
 
@@ -11,6 +11,12 @@
 /* Until what else waits is looked at: the broker, and those who wait for a
  * commit. */
 #define AHEAD_IN_A_ROW 32
+
+struct asked *
+keyring_asked(struct keyring *k, size_t n)
+{
+    return &k->asked[(k->turn + n) % ARRAY_COUNT(k->asked)];
+}
 
 /* ---- taking -------------------------------------------------------------- */
 
@@ -37,22 +43,32 @@ request_take(struct keyring *k, size_t i, struct asked *out)
 }
 
 static bool
-may_ask(const struct keyring *k, size_t i)
+is_taken(struct keyring *k, size_t i)
+{
+    for (size_t n = k->is_answering ? 0 : 1; n <= k->ahead; n++)
+        if (keyring_asked(k, n)->session == i)
+            return true;
+    return false;
+}
+
+static bool
+may_ask(struct keyring *k, size_t i)
 {
     return k->session[i].fd >= 0 && !k->later[i].waits &&
            !keyring_copies(k, i) && !directory_waits(k, &k->session[i]) &&
-           !(k->is_answering && i == k->asked[k->turn].session);
+           !is_taken(k, i);
 }
 
 /* The next one that has said something; LIMIT_SESSIONS: there is none. */
 static size_t
-who_asks(const struct keyring *k)
+who_asks(struct keyring *k)
 {
+    size_t of[LIMIT_SESSIONS], n = 0,
+                               last = keyring_asked(k, k->ahead)->session;
     struct pollfd fds[LIMIT_SESSIONS];
-    size_t of[LIMIT_SESSIONS], n = 0;
 
     for (size_t d = 1; d <= LIMIT_SESSIONS; d++) {
-        size_t i = (k->asked[k->turn].session + d) % LIMIT_SESSIONS;
+        size_t i = (last + d) % LIMIT_SESSIONS;
 
         if (!may_ask(k, i))
             continue;
@@ -66,21 +82,30 @@ who_asks(const struct keyring *k)
     return LIMIT_SESSIONS;
 }
 
+/* What asks the validator itself finds nothing of others before its turn. */
+static bool
+may_look(struct keyring *k)
+{
+    return k->ahead < KEYRING_AHEAD &&
+           k->in_a_row + k->ahead < AHEAD_IN_A_ROW &&
+           (k->ahead == 0 || keyring_asked(k, k->ahead)->is_judged);
+}
+
 void
 keyring_look_ahead(struct keyring *k)
 {
-    struct asked *next = &k->asked[!k->turn];
-    size_t i;
+    while (may_look(k)) {
+        struct asked *next = keyring_asked(k, k->ahead + 1);
+        size_t i = who_asks(k);
 
-    if (k->is_ahead || k->in_a_row >= AHEAD_IN_A_ROW)
-        return;
-    i = who_asks(k);
-    if (i == LIMIT_SESSIONS || !request_take(k, i, next))
-        return;
-    k->is_ahead = true;
-    next->is_judged =
-        next->m == MSG_VERIFY &&
-        keyring_verify_ahead(k, &k->brought[i], &next->record.verify_request);
+        if (i == LIMIT_SESSIONS || !request_take(k, i, next))
+            return;
+        k->ahead++;
+        next->is_judged = next->m == MSG_VERIFY &&
+                          keyring_verify_ahead(k, &k->brought[i],
+                                               &next->record.verify_request);
+        next->validator = k->validators;
+    }
 }
 
 /* ---- answering ----------------------------------------------------------- */
@@ -88,7 +113,7 @@ keyring_look_ahead(struct keyring *k)
 static void
 one_answer(struct keyring *k)
 {
-    struct asked *now = &k->asked[k->turn];
+    struct asked *now = keyring_asked(k, 0);
     bool going;
 
     k->is_answering = true;
@@ -106,9 +131,9 @@ one_answer(struct keyring *k)
 void
 keyring_ahead_serve(struct keyring *k)
 {
-    for (; k->is_ahead; k->in_a_row++) {
-        k->is_ahead = false;
-        k->turn = !k->turn;
+    for (; k->ahead > 0; k->in_a_row++) {
+        k->ahead--;
+        k->turn = (k->turn + 1) % ARRAY_COUNT(k->asked);
         one_answer(k);
     }
     k->in_a_row = 0;
@@ -117,7 +142,7 @@ keyring_ahead_serve(struct keyring *k)
 void
 keyring_session_serve(struct keyring *k, size_t i)
 {
-    if (!request_take(k, i, &k->asked[k->turn]))
+    if (!request_take(k, i, keyring_asked(k, 0)))
         return;
     one_answer(k);
     keyring_ahead_serve(k);

@@ -60,20 +60,72 @@ keyring_ask_ahead(struct keyring *k, enum message m, const void *request)
     return false;
 }
 
-enum err
-keyring_answer_take(struct keyring *k, enum message m, void *reply,
-                    struct problem *p)
+static enum err
+answer_take(struct keyring *k, enum message m, struct frame *frame, void *reply,
+            struct problem *p)
 {
     enum err e;
 
     if (k->validator < 0)
         return fail(p, ERR_KEYRING_LOST, "no validator");
-    e = channel_collect(k->validator, m, &validator_answers, &k->answer, reply,
-                        p);
+    e = channel_collect(k->validator, m, &validator_answers, frame, reply, p);
     if (e == ERR_KEYRING_LOST || e == ERR_TOKEN_BUSY)
         validator_give_up(k, e);
     return e == ERR_TOKEN_BUSY ? ERR_KEYRING_LOST : e;
 }
+
+enum err
+keyring_answer_take(struct keyring *k, enum message m, void *reply,
+                    struct problem *p)
+{
+    return answer_take(k, m, &k->answer, reply, p);
+}
+
+/* ---- verdicts that were asked for ahead ---------------------------------- */
+
+/* The one that was asked is gone, and what it would have said with it. */
+static bool
+is_lost(const struct keyring *k, const struct asked *a)
+{
+    return a->validator != k->validators;
+}
+
+enum err
+keyring_verdict_take(struct keyring *k, struct asked *a,
+                     struct verify_reply *out, struct problem *p)
+{
+    struct frame empty = k->answer;
+
+    a->is_judged = false;
+    if (!a->has_verdict)
+        return is_lost(k, a) ? fail(p, ERR_KEYRING_LOST, "no validator")
+                             : keyring_answer_take(k, MSG_JUDGE, out, p);
+    a->has_verdict = false;
+    k->answer = a->verdict;
+    a->verdict = empty;
+    *out = a->reply;
+    return ERR_OK;
+}
+
+/* Answers come in the order of the questions: those to what was asked ahead
+ * are kept for their turn. */
+static void
+verdicts_keep(struct keyring *k)
+{
+    for (size_t n = 1; n <= k->ahead; n++) {
+        struct asked *a = keyring_asked(k, n);
+        struct problem ignored = {0};
+
+        if (!a->is_judged || a->has_verdict)
+            continue;
+        a->has_verdict =
+            !is_lost(k, a) && answer_take(k, MSG_JUDGE, &a->verdict, &a->reply,
+                                          &ignored) == ERR_OK;
+        a->is_judged = a->has_verdict;
+    }
+}
+
+/* ---- one question and its answer ----------------------------------------- */
 
 /* One attempt. */
 static enum err
@@ -93,6 +145,7 @@ keyring_ask_while(struct keyring *k, enum message m, const void *request,
                   void *reply, const struct errand *meanwhile,
                   struct problem *p)
 {
+    verdicts_keep(k);
     for (int attempt = 0; attempt < 2; attempt++) {
         enum err e;
 

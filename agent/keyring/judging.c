@@ -147,19 +147,18 @@ sender_look(struct keyring *k, void *arg)
         other.len > 0;
 }
 
-/* The answer that was asked for ahead. ERR_KEYRING_LOST: there is none, ask
+/* The verdict that was asked for ahead. ERR_KEYRING_LOST: there is none, ask
  * now. */
 static enum err
 ahead_take(struct keyring *k, struct acquaintance *sender,
            struct verify_reply *out, struct problem *p)
 {
-    struct asked *now = &k->asked[k->turn];
+    struct asked *now = keyring_asked(k, 0);
 
     if (!k->is_answering || !now->is_judged)
         return ERR_KEYRING_LOST;
-    now->is_judged = false;
     sender_look(k, sender);
-    return keyring_answer_take(k, MSG_JUDGE, out, p);
+    return keyring_verdict_take(k, now, out, p);
 }
 
 /* Asks again as long as the contacts know more. */

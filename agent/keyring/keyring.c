@@ -20,8 +20,10 @@ keyring_init(struct keyring *k, struct store *store, int control, int validator)
     for (size_t i = 0; i < LIMIT_FETCHES; i++)
         k->lookup[i] = (struct lookup){.fetcher.fd = -1, .password = -1};
     frame_init(&k->answer);
-    for (size_t i = 0; i < ARRAY_COUNT(k->asked); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(k->asked); i++) {
         frame_init(&k->asked[i].frame);
+        frame_init(&k->asked[i].verdict);
+    }
 }
 
 void
@@ -36,8 +38,10 @@ keyring_drop(struct keyring *k)
     directory_drop_all(k);
     fd_drop(&k->validator);
     frame_drop(&k->answer);
-    for (size_t i = 0; i < ARRAY_COUNT(k->asked); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(k->asked); i++) {
         frame_drop(&k->asked[i].frame);
+        frame_drop(&k->asked[i].verdict);
+    }
     buf_drop(&k->revoked);
     buf_drop(&k->cleared);
     store_drop(&k->store);

@@ -31,13 +31,20 @@ struct rotten {
     size_t n;
 };
 
+/* How many requests are taken before their turn. */
+#define KEYRING_AHEAD 2
+
 /* A request of a session, until it is answered. */
 struct asked {
     size_t session;
     enum message m;
     union any_record record; /* borrows from frame */
     struct frame frame;
-    bool is_judged; /* the validator has its question, or answered it */
+    bool is_judged;            /* the validator was asked ahead */
+    uint64_t validator;        /* that one: as k->validators was */
+    bool has_verdict;          /* which came before its turn */
+    struct verify_reply reply; /* borrows from verdict */
+    struct frame verdict;
 };
 
 struct keyring {
@@ -50,10 +57,10 @@ struct keyring {
     struct later later[LIMIT_SESSIONS];
     struct backup *backup[LIMIT_SESSIONS]; /* NULL: it waits for none */
     struct restore *restore[LIMIT_SESSIONS];
-    struct asked asked[2]; /* this one and the next, in turn */
-    bool turn;
+    struct asked asked[KEYRING_AHEAD + 1]; /* see keyring_asked */
+    size_t turn;
     bool is_answering;     /* asked[turn] */
-    bool is_ahead;         /* the other one was taken */
+    size_t ahead;          /* how many behind it were taken */
     unsigned in_a_row;     /* that were taken ahead */
     uint64_t served;       /* a bit for each session that was, of this round */
     int64_t waiting_since; /* clock_ms of the first that waits */
@@ -86,10 +93,12 @@ void keyring_session_drop(struct keyring *k, size_t i);
 /* Reads what session I has said, answers it, and those that were taken
  * meanwhile. */
 void keyring_session_serve(struct keyring *k, size_t i);
-/* Takes the next request, if there is one: nothing more is asked of the
- * validator until keyring_ahead_serve answers it. */
+/* Takes the next requests, if there are some, and has the validator judge
+ * them meanwhile. */
 void keyring_look_ahead(struct keyring *k);
 void keyring_ahead_serve(struct keyring *k);
+/* The request whose turn it is (N: 0), or the Nth behind it. */
+struct asked *keyring_asked(struct keyring *k, size_t n);
 
 /* A message of the broker, such as the next validator. */
 void keyring_control_read(struct keyring *k);
@@ -103,17 +112,23 @@ MUST_USE enum err keyring_ask(struct keyring *k, enum message m,
                               const void *request, void *reply,
                               struct problem *p);
 
-#define KEYRING_ASKED_AHEAD 2
+#define KEYRING_ASKED_AHEAD KEYRING_AHEAD
 
 /* The two halves of a question to the validator, so that it finds the next one
- * when it has answered: at most KEYRING_ASKED_AHEAD may be without an answer,
- * and nothing else is asked meanwhile. Nobody is waited for, and nothing is
- * asked again: keyring_ask does that. False, ERR_KEYRING_LOST: there is no
- * validator any more, nor an answer to come. */
+ * when it has answered: at most KEYRING_ASKED_AHEAD may be without an answer.
+ * Nobody is waited for, and nothing is asked again: keyring_ask does that.
+ * False, ERR_KEYRING_LOST: there is no validator any more, nor an answer to
+ * come. */
 MUST_USE bool keyring_ask_ahead(struct keyring *k, enum message m,
                                 const void *request);
 MUST_USE enum err keyring_answer_take(struct keyring *k, enum message m,
                                       void *reply, struct problem *p);
+/* The verdict that was asked for ahead of A's turn, which need not be here
+ * yet: keyring_ask keeps those that come before the answer to its question.
+ * ERR_KEYRING_LOST: there is none, ask now. */
+MUST_USE enum err keyring_verdict_take(struct keyring *k, struct asked *a,
+                                       struct verify_reply *out,
+                                       struct problem *p);
 
 /* What is done while the validator works. It asks nobody; it may be done
  * twice. */
@@ -171,8 +186,8 @@ MUST_USE enum err keyring_verify(struct keyring *k, const struct brought *b,
                                  const struct verify_request *q,
                                  struct answer_bytes *bytes,
                                  struct verify_reply *out, struct problem *p);
-/* Asks the validator what keyring_verify will ask it first: that has to be
- * the next question that is answered. False: it was not asked. */
+/* Asks the validator what keyring_verify will ask it first. False: it was not
+ * asked. */
 MUST_USE bool keyring_verify_ahead(struct keyring *k, const struct brought *b,
                                    const struct verify_request *q);
 /* The same of evidence that is from elsewhere: never a session's word. */

@@ -1,26 +1,34 @@
 /* Several sessions at once: while what one has taught is stored, the validator
- * has the question of the next. The test stands between keyring and validator,
- * and holds the keyring where it stores. */
+ * has the questions of the next two. The test stands between keyring and
+ * validator, and holds the keyring where it stores. */
 #include <sqlite3.h>
 
 #include "keyring_between.h"
 
-#define BERT "bert@example.org"
+#define BERT     "bert@example.org"
+#define CARA     "cara@example.org"
+#define SESSIONS 3
 
-static struct made bert;
-static int session[2];
+static struct made bert, cara;
+static int session[SESSIONS];
 static sqlite3 *holder;
+
+static void
+message_send(int i, const struct message_spec *m)
+{
+    struct verify_request q;
+
+    make_request(m, &q);
+    q.origin = slice_text("open");
+    q.message_id = slice_text("<1@example.org>");
+    assert_true(channel_send(session[i], MSG_VERIFY, &q, NULL, 0));
+}
 
 static void
 verify_send(int i, const struct made *signer, const char *from)
 {
-    struct message_spec m = {.signer = signer, .from = from, .others = {&ca}};
-    struct verify_request q;
-
-    make_request(&m, &q);
-    q.origin = slice_text("open");
-    q.message_id = slice_text("<1@example.org>");
-    assert_true(channel_send(session[i], MSG_VERIFY, &q, NULL, 0));
+    message_send(i, &(struct message_spec){
+                        .signer = signer, .from = from, .others = {&ca}});
 }
 
 static void
@@ -73,6 +81,21 @@ begin_two(void)
     store_let_go();
 }
 
+/* The same with one more, whose question goes out behind that of the second. */
+static void
+begin_three(void)
+{
+    verify_send(0, &alice, ALICE);
+    assert_int_equal(question_pass(), MSG_JUDGE);
+    verify_send(1, &bert, BERT);
+    verify_send(2, &cara, CARA);
+    store_hold();
+    assert_int_equal(answer_pass(), MSG_JUDGE);
+    assert_int_equal(question_pass(), MSG_JUDGE);
+    assert_int_equal(question_pass(), MSG_JUDGE);
+    store_let_go();
+}
+
 static void
 the_next_one_is_judged_while_the_last_is_stored(void **state)
 {
@@ -99,6 +122,54 @@ a_validator_that_ends_before_the_next_answer_is_made_good(void **state)
     start_validator();
     assert_int_equal(verify_collect(0), LEARNED_NEW);
     assert_int_equal(verify_collect(1), LEARNED_NEW);
+}
+
+static void
+so_are_the_next_two(void **state)
+{
+    (void)state;
+    begin_three();
+    assert_int_equal(verify_collect(0), LEARNED_NEW);
+    for (int i = 1; i < SESSIONS; i++) {
+        assert_int_equal(answer_pass(), MSG_JUDGE);
+        assert_int_equal(verify_collect(i), LEARNED_NEW);
+    }
+    between_end();
+}
+
+static void
+a_validator_that_ends_before_both_answers_is_made_good(void **state)
+{
+    (void)state;
+    begin_three();
+    between_end();
+    assert_int_equal(stop(&t.validator, &t.validator_control), 0);
+    start_validator();
+    for (int i = 0; i < SESSIONS; i++)
+        assert_int_equal(verify_collect(i), LEARNED_NEW);
+}
+
+/* The second one's issuer is known from the first: it is judged once more, and
+ * the third keeps the verdict that came before. */
+static void
+one_that_is_judged_twice_leaves_the_next_its_verdict(void **state)
+{
+    (void)state;
+    verify_send(0, &alice, ALICE);
+    assert_int_equal(question_pass(), MSG_JUDGE);
+    message_send(1, &(struct message_spec){.signer = &bert, .from = BERT});
+    verify_send(2, &cara, CARA);
+    assert_int_equal(answer_pass(), MSG_JUDGE);
+    assert_int_equal(verify_collect(0), LEARNED_NEW);
+    assert_int_equal(question_pass(), MSG_JUDGE);
+    assert_int_equal(question_pass(), MSG_JUDGE);
+    assert_int_equal(answer_pass(), MSG_JUDGE);
+    assert_int_equal(answer_pass(), MSG_JUDGE);
+    assert_int_equal(question_pass(), MSG_JUDGE);
+    assert_int_equal(answer_pass(), MSG_JUDGE);
+    for (int i = 1; i < SESSIONS; i++)
+        assert_int_equal(verify_collect(i), LEARNED_NEW);
+    between_end();
 }
 
 /* Which asks the validator nothing before its turn, or another thing. */
@@ -169,7 +240,7 @@ begin_sessions(void **state)
 {
     int e = begin_keyring(state);
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < SESSIONS; i++) {
         session_new(VERB_OPEN, RIGHT_MAIL);
         session[i] = fd_take(&t.session);
     }
@@ -177,7 +248,7 @@ begin_sessions(void **state)
 }
 
 static int
-begin_two_sessions(void **state)
+begin_between_sessions(void **state)
 {
     int e = begin_sessions(state);
 
@@ -186,24 +257,26 @@ begin_two_sessions(void **state)
 }
 
 static int
-end_two_sessions(void **state)
+end_sessions(void **state)
 {
-    fd_drop(&session[0]);
-    fd_drop(&session[1]);
+    for (int i = 0; i < SESSIONS; i++)
+        fd_drop(&session[i]);
     return end(state);
 }
 
 static int
-begin_bert(void **state)
+begin_others(void **state)
 {
     assert_int_equal(begin_all(state), 0);
     bert = make_cert(&(struct cert_spec){
         .name = "Bert", .key = "p256d", .issuer = &ca, .email = BERT});
+    cara = make_cert(&(struct cert_spec){
+        .name = "Cara", .key = "p256d", .issuer = &ca, .email = CARA});
     return 0;
 }
 
 #define T(name)                                                                \
-    cmocka_unit_test_setup_teardown(name, begin_two_sessions, end_two_sessions)
+    cmocka_unit_test_setup_teardown(name, begin_between_sessions, end_sessions)
 
 int
 main(void)
@@ -211,12 +284,15 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(the_next_one_is_judged_while_the_last_is_stored),
         T(a_validator_that_ends_before_the_next_answer_is_made_good),
+        T(so_are_the_next_two),
+        T(a_validator_that_ends_before_both_answers_is_made_good),
+        T(one_that_is_judged_twice_leaves_the_next_its_verdict),
         T(whatever_the_next_one_asks_is_answered),
         T(a_next_one_that_leaves_hinders_nobody),
         cmocka_unit_test_setup_teardown(
             a_validator_may_come_together_with_a_question, begin_sessions,
-            end_two_sessions),
+            end_sessions),
     };
 
-    return cmocka_run_group_tests(tests, begin_bert, end_all);
+    return cmocka_run_group_tests(tests, begin_others, end_all);
 }
