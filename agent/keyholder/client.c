@@ -121,10 +121,6 @@ static enum err
 handle(struct client *c, enum message m, const union any_record *r,
        union any_reply *out, struct reply_room *room, struct problem *p)
 {
-    if (m == MSG_NARROW) {
-        take_place(c, &r->narrow);
-        return ERR_OK;
-    }
     if (m == MSG_KEYS)
         return keys_list(c, &r->page, &out->list, room, p);
     if (m == MSG_KEYS_AWAY)
@@ -216,7 +212,10 @@ serve(struct client *c)
     while (more) {
         switch (channel_receive(&c->served, &c->frame, &m, request)) {
         case RECEIVED_REQUEST:
-            more = answer(c, m, request);
+            if (m == MSG_NARROW)
+                take_place(c, &request->narrow);
+            else
+                more = answer(c, m, request);
             break;
         case RECEIVED_REFUSED:
             if (operation_name(m))

@@ -108,8 +108,6 @@ handle(struct keyring *k, struct brought *b, enum message m,
        const union any_record *q, struct answer_bytes *bytes,
        union any_record *out, struct problem *p)
 {
-    if (m == MSG_NARROW)
-        return ERR_OK;
     if (m == MSG_VERIFY)
         return keyring_verify(k, b, &q->verify_request, bytes,
                               &out->verify_reply, p);
@@ -234,7 +232,7 @@ keyring_request(struct keyring *k, struct asked *request)
     struct frame *frame = &request->frame;
 
     note_later(k, i, request->m, &request->record);
-    if (request->m == MSG_CONTACTS_KEEP)
+    if (request->m == MSG_CONTACTS_KEEP || request->m == MSG_NARROW)
         return true;
     if (request->m == MSG_DIRECTORY_ASK || request->m == MSG_DIRECTORY_PUBLISH)
         return directory_begin(k, &k->session[i], request->m, &request->record,

@@ -54,25 +54,7 @@ struct side {
     int *fd;
     struct frame *frame;
     enum err lost;
-    bool *owes;
 };
-
-/* Sends, then takes the replies in order: that of a narrowing first. */
-static enum err
-send_and_collect(const struct side *side, enum message m, const void *request,
-                 const int *fds, int fd_count, const struct channel_wait *wait,
-                 void *reply, struct problem *p)
-{
-    struct empty nothing;
-
-    if (!channel_send(*side->fd, m, request, fds, fd_count))
-        return fail(p, side->lost, NULL);
-    if (*side->owes)
-        TRY(channel_collect(*side->fd, MSG_NARROW, wait, side->frame, &nothing,
-                            p));
-    *side->owes = false;
-    return channel_collect(*side->fd, m, wait, side->frame, reply, p);
-}
 
 static enum err
 call(struct request *r, const struct side *side, enum message m,
@@ -90,9 +72,9 @@ call(struct request *r, const struct side *side, enum message m,
 
     if (*side->fd < 0)
         return fail(&r->problem, side->lost, NULL);
-    e = send_and_collect(side, m, request, fds, fd_count, &wait, reply,
-                         &r->problem);
-    if (*side->owes || is_out_of_step(s, &wait, e, begun)) {
+    e = channel_call(*side->fd, m, request, fds, fd_count, &wait, side->frame,
+                     reply, &r->problem);
+    if (is_out_of_step(s, &wait, e, begun)) {
         fd_drop(side->fd);
         s->lost = true;
     }
@@ -104,15 +86,14 @@ call(struct request *r, const struct side *side, enum message m,
 static struct side
 keyholder_side(struct session *s)
 {
-    return (struct side){&s->keyholder, &s->keyholder_frame, ERR_KEYHOLDER_LOST,
-                         &s->keyholder_owes};
+    return (struct side){&s->keyholder, &s->keyholder_frame,
+                         ERR_KEYHOLDER_LOST};
 }
 
 static struct side
 keyring_side(struct session *s)
 {
-    return (struct side){&s->keyring, &s->keyring_frame, ERR_KEYRING_LOST,
-                         &s->keyring_owes};
+    return (struct side){&s->keyring, &s->keyring_frame, ERR_KEYRING_LOST};
 }
 
 static bool
@@ -188,35 +169,30 @@ narrow_of(const struct request *r, enum verb verb, uint32_t ops,
                            .locale = caller_text(r, "locale")};
 }
 
+static enum err
+narrow_side(struct request *r, const struct side *side, const struct narrow *n)
+{
+    if (*side->fd < 0 || !channel_send(*side->fd, MSG_NARROW, n, NULL, 0))
+        return fail(&r->problem, side->lost, NULL);
+    return ERR_OK;
+}
+
 enum err
 keyholder_narrow(struct request *r, enum verb verb)
 {
+    struct side side = keyholder_side(r->session);
     struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
-    struct empty nothing;
 
-    return keyholder_call(r, MSG_NARROW, &n, NULL, 0, &nothing);
+    return narrow_side(r, &side, &n);
 }
 
 enum err
 keyring_narrow(struct request *r, enum verb verb)
 {
+    struct side side = keyring_side(r->session);
     struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
-    struct empty nothing;
 
-    return keyring_call(r, MSG_NARROW, &n, &nothing);
-}
-
-static enum err
-narrow_side(struct request *r, const struct side *side, const struct narrow *n)
-{
-    struct empty nothing;
-
-    if (*side->owes)
-        return call(r, side, MSG_NARROW, n, NULL, 0, LIMIT_CALL_MS, &nothing);
-    if (*side->fd < 0 || !channel_send(*side->fd, MSG_NARROW, n, NULL, 0))
-        return fail(&r->problem, side->lost, NULL);
-    *side->owes = true;
-    return ERR_OK;
+    return narrow_side(r, &side, &n);
 }
 
 static bool

@@ -31,8 +31,6 @@ struct session {
     uint32_t ops_left;
     uint8_t key[LIMIT_REF_BYTES]; /* the signing key named, or none */
     size_t key_len;
-    bool keyholder_owes; /* the reply to a narrowing is still to come */
-    bool keyring_owes;
     bool lost; /* a channel broke: hand back after this request */
     struct frame keyholder_frame; /* replies borrow from these */
     struct frame keyring_frame;
@@ -125,9 +123,9 @@ MUST_USE enum err request_fd(struct request *r, const char *name, int *out);
 /* Narrows both channels before the first byte of mail: verb, most key
  * operations, the one signing key (empty: none yet). Sends the caller's
  * terminal from the request's `caller`. Again with a key to name it. The
- * other ends obey before they read anything sent later; a refusal is given
- * by the next call. The verbs that never use a key close the keyholder's
- * channel: nothing is narrower than that. */
+ * other ends obey before they read anything sent later, and say nothing; what
+ * one refuses breaks the next call. The verbs that never use a key close the
+ * keyholder's channel: nothing is narrower than that. */
 MUST_USE enum err session_narrow(struct request *r, enum verb verb,
                                  uint32_t ops, struct slice key);
 

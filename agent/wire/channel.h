@@ -4,7 +4,7 @@
  * dispatcher's checks live here, so that no handler asks who is calling.
  *
  * A request is answered by exactly one reply: the problem, or the reply
- * record. MSG_READY, MSG_ATTACH, MSG_FORK, MSG_SERVE, MSG_HANDBACK,
+ * record. MSG_NARROW, MSG_READY, MSG_ATTACH, MSG_FORK, MSG_SERVE, MSG_HANDBACK,
  * MSG_VALIDATOR, MSG_FETCH, MSG_FETCHER and all that keyring and fetcher say
  * to each other are one-way: the keyring waits for no network.
  */
@@ -105,7 +105,8 @@ MUST_USE enum err channel_collect(int fd, enum message m,
 /*
  * A served channel: what it may do and what it has done. rights as marked by
  * the broker (0 between trusted processes); narrowed by MSG_NARROW, which
- * the dispatcher keeps here itself and passes on to the handler.
+ * the dispatcher keeps here itself and passes on to the handler; only one that
+ * is refused is answered.
  */
 struct served {
     int fd;

@@ -393,7 +393,7 @@ session_call(struct session *s, enum message m, const void *request,
     return session_call_fds(s, m, request, reply, NULL, 0);
 }
 
-static inline enum err
+static inline void
 session_narrow(struct session *s, enum verb verb, uint32_t ops,
                struct slice key)
 {
@@ -403,9 +403,22 @@ session_narrow(struct session *s, enum verb verb, uint32_t ops,
                        .tty = slice_text("/dev/null"),
                        .term = slice_text("xterm"),
                        .display = slice_text(":7")};
+
+    assert_true(channel_send(s->fd, MSG_NARROW, &n, NULL, 0));
+}
+
+/* The same where it has to be refused: how. */
+static inline enum err
+session_narrow_refused(struct session *s, enum verb verb, uint32_t ops,
+                       struct slice key)
+{
+    const struct channel_wait wait = {
+        .lost = ERR_AGENT_LOST, .watch = -1, .timeout_ms = 60000};
     struct empty nothing;
 
-    return session_call(s, MSG_NARROW, &n, &nothing);
+    session_narrow(s, verb, ops, key);
+    return channel_collect(s->fd, MSG_NARROW, &wait, &s->frame, &nothing,
+                           &s->problem);
 }
 
 /* A descriptor that reads TEXT. */

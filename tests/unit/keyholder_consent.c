@@ -16,8 +16,7 @@ unwrap_it(void)
     struct unwrap_reply reply;
 
     session_open(&s, RIGHT_MAIL);
-    assert_int_equal(session_narrow(&s, VERB_DECRYPT, 1, slice_of(NULL, 0)),
-                     ERR_OK);
+    session_narrow(&s, VERB_DECRYPT, 1, slice_of(NULL, 0));
     return session_call(&s, MSG_UNWRAP, &request, &reply);
 }
 

@@ -160,11 +160,10 @@ static void
 session_new(enum verb verb, uint32_t rights)
 {
     struct narrow n = {.verb = verb};
-    struct empty nothing;
 
     fd_drop(&t.session);
     t.session = attach(rights);
-    assert_int_equal(ask(MSG_NARROW, &n, &nothing), ERR_OK);
+    assert_true(channel_send(t.session, MSG_NARROW, &n, NULL, 0));
 }
 
 __attribute__((unused)) static struct verify_reply

@@ -59,7 +59,7 @@ peer_step(struct peer *p, struct frame *frame)
     p->last_narrow.ops = request.narrow.ops;
     snprintf(p->tty, sizeof(p->tty), "%.*s", (int)request.narrow.tty.n,
              (const char *)request.narrow.tty.p);
-    return channel_reply(p->served.fd, m, NULL, NULL, 0);
+    return true;
 }
 
 static void *

@@ -296,7 +296,6 @@ a_session_narrows_both_channels_and_only_once(void **state)
     assert_int_equal(w.keyring.narrowings, 2);
 }
 
-/* The narrowing's own reply is taken with the next one. */
 static void
 a_refused_narrowing_fails_the_next_call(void **state)
 {
@@ -311,7 +310,7 @@ a_refused_narrowing_fails_the_next_call(void **state)
     assert_int_equal(session_narrow(&r, VERB_SIGN, 9, slice_of(NULL, 0)),
                      ERR_OK);
     assert_int_equal(keyholder_call(&r, MSG_KEYS, &page, NULL, 0, &reply),
-                     ERR_NOT_ALLOWED);
+                     ERR_KEYHOLDER_LOST);
     assert_true(w.s.lost);
     assert_int_equal(w.s.keyholder, -1);
     world_close(&w);
