@@ -252,13 +252,13 @@ request_write(const char *method, json_t *parameters, bool more)
     return text;
 }
 
-int
-client_call_json(struct smime_client *c, const char *method, json_t *parameters,
-                 const int *fds, int fd_count, int timeout_ms, json_t **out,
-                 struct smime_error *error)
+/* Gives the answer's text. */
+static int
+call(struct smime_client *c, const char *method, json_t *parameters,
+     const int *fds, int fd_count, int timeout_ms, char **out,
+     struct smime_error *error)
 {
     char *request;
-    char *answer = NULL;
     int result;
 
     if (fd_count < 0 || fd_count > SMIME_LIMIT_FDS)
@@ -269,13 +269,43 @@ client_call_json(struct smime_client *c, const char *method, json_t *parameters,
     if (strlen(request) >= SMIME_LIMIT_REQUEST_BYTES)
         result = error_own(error, "InvalidRequest", "it is too large");
     else
-        result =
-            exchange(c, request, fds, fd_count, timeout_ms, &answer, error);
+        result = exchange(c, request, fds, fd_count, timeout_ms, out, error);
     free(request);
+    return result;
+}
+
+int
+client_call_json(struct smime_client *c, const char *method, json_t *parameters,
+                 const int *fds, int fd_count, int timeout_ms, json_t **out,
+                 struct smime_error *error)
+{
+    char *answer = NULL;
+    int result =
+        call(c, method, parameters, fds, fd_count, timeout_ms, &answer, error);
+
     if (result == 0)
         result = answer_read(answer, out, error);
     free(answer);
     return result;
+}
+
+/* The parameters of ANSWER as text. */
+static int
+answer_cut(const char *answer, char **out, struct smime_error *error)
+{
+    json_t *parsed = NULL;
+    const char *text;
+    size_t n;
+
+    if (parameters_find(answer, &text, &n)) {
+        *out = strndup(text, n);
+    } else {
+        if (answer_read(answer, &parsed, error) != 0)
+            return -1;
+        *out = json_dumps(parsed, JSON_COMPACT);
+        json_decref(parsed);
+    }
+    return *out ? 0 : error_own(error, "Internal", "out of memory");
 }
 
 int
@@ -284,7 +314,7 @@ smime_client_call(struct smime_client *c, const char *method,
                   int timeout_ms, char **out, struct smime_error *error)
 {
     json_t *question = NULL;
-    json_t *answer = NULL;
+    char *answer = NULL;
     int result;
 
     if (parameters) {
@@ -295,12 +325,11 @@ smime_client_call(struct smime_client *c, const char *method,
                              "the parameters are no JSON object");
         }
     }
-    result = client_call_json(c, method, question, fds, fd_count, timeout_ms,
-                              &answer, error);
+    result =
+        call(c, method, question, fds, fd_count, timeout_ms, &answer, error);
     json_decref(question);
-    if (result != 0)
-        return result;
-    *out = json_dumps(answer, JSON_COMPACT);
-    json_decref(answer);
-    return *out ? 0 : error_own(error, "Internal", "out of memory");
+    if (result == 0)
+        result = answer_cut(answer, out, error);
+    free(answer);
+    return result;
 }

@@ -24,6 +24,13 @@ int error_own(struct smime_error *e, const char *name, const char *detail);
 /* Fills *e from an error reply; gives -1. FACTS is borrowed, may be NULL. */
 int error_reply(struct smime_error *e, const char *full_name, json_t *facts);
 
+/* ---- parameters.c -------------------------------------------------------- */
+
+/* Gives, borrowed from REPLY, the object that is its parameters. False: it
+ * has other members, or is none; parsing says. What is in the object is not
+ * looked at. */
+bool parameters_find(const char *reply, const char **out, size_t *out_len);
+
 /* ---- place.c ------------------------------------------------------------- */
 
 /* Writes the path of the socket; false when there is no place for one. */

@@ -42,6 +42,35 @@ a_reply_gives_its_parameters(void **state)
     free(out);
 }
 
+/* Whatever stands in their strings; beside other members too. */
+static void
+parameters_are_given_as_they_came(void **state)
+{
+    static const struct {
+        const char *answer, *given;
+    } of[] = {
+        {" { \"parameters\" : { \"a\" : [ {} ] } } ", "{ \"a\" : [ {} ] }"},
+        {"{\"parameters\":{\"}\":\"}}\\\"{\"}}", "{\"}\":\"}}\\\"{\"}"},
+        {"{\"parameters\":{\"a\":\"\\\\\"}}", "{\"a\":\"\\\\\"}"},
+        {"{\"parameters\":{\"a\":{}},\"continues\":false}", "{\"a\":{}}"},
+        {"{\"continues\":false,\"parameters\":{}}", "{}"},
+        {"{}", "{}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+        struct smime_error error;
+        struct server s;
+        char *out;
+
+        server_listen(&s, "");
+        s.answers[0] = of[i].answer;
+        assert_int_equal(call_once(&s, -1, &out, &error), 0);
+        assert_string_equal(out, of[i].given);
+        free(out);
+    }
+}
+
 static void
 a_reply_may_come_byte_by_byte(void **state)
 {
@@ -145,6 +174,12 @@ an_answer_that_makes_no_sense_is_no_answer(void **state)
     lost("{\"error\":\"\"}", 0);
     lost("{\"error\":\"org.varlink.service.\"}", 0);
     lost("{}\0{}", 6);
+    lost("{\"parameters\":{}", 0);
+    lost("{\"parameters\":{}}}", 0);
+    lost("{\"parameters\":{\"a\":\"}}", 0);
+    lost("{\"parameters\":{\"a\":\"\\", 0);
+    lost("{\"parameters\":{}} x", 0);
+    lost("{\"parameters\":{},\"error\":\"\"}", 0);
 }
 
 static void
@@ -331,6 +366,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reply_gives_its_parameters),
+        cmocka_unit_test(parameters_are_given_as_they_came),
         cmocka_unit_test(a_reply_may_come_byte_by_byte),
         cmocka_unit_test(an_error_reply_gives_its_facts_and_exit_code),
         cmocka_unit_test(an_error_without_words_is_given_its_own),
