@@ -124,6 +124,68 @@ clients_input(struct broker *b, int index)
     }
 }
 
+/* ---- the children ---------------------------------------------------------
+ */
+
+/*
+ * Gives CHILD its marked end. A child that is down, or that takes no
+ * messages, gets none: then the session finds its channel ended and says so
+ * to the client, and the others go on.
+ */
+static void
+channel_attach(struct child *child, const struct attach *mark, int end)
+{
+    if (!child_is_up(child) ||
+        channel_send(child->served.fd, MSG_ATTACH, mark, &end, 1))
+        return;
+    log_error("%s takes no new session: %s", child_name(child->id),
+              strerror(errno));
+    if (errno == EPIPE || errno == ECONNRESET)
+        child_kill(child, "its channel ended");
+}
+
+/* A child that was just killed by accident is back in a moment: its clients
+ * need not hear of it. Also one whose end was not reported yet. */
+static bool
+is_coming(struct child *child)
+{
+    struct pollfd end = {.fd = child->served.fd};
+
+    if (child_is_up(child) && poll(&end, 1, 0) > 0)
+        child_kill(child, "its channel ended");
+    return child_is_coming(child, clock_ms());
+}
+
+static struct attach
+mark_of(const struct connection *c)
+{
+    return (struct attach){.session = c->session,
+                           .rights = (uint32_t)c->right,
+                           .pid = (uint32_t)c->pid,
+                           .uid = (uint32_t)c->uid};
+}
+
+/* Those that have asked for it: who reads what nobody encrypted never does. */
+static void
+keyholder_attach_all(struct broker *b)
+{
+    struct child *keyholder = &b->children.one[CHILD_KEYHOLDER];
+
+    for (int i = 0; i < LIMIT_CONNECTIONS; i++) {
+        struct connection *c = &b->connections.one[i];
+        const struct attach mark = mark_of(c);
+
+        if (!c->wants_keyholder)
+            continue;
+        if (is_coming(keyholder))
+            return;
+        channel_attach(keyholder, &mark, c->keyholder);
+        connection_drop_keyholder(c);
+    }
+}
+
+/* ---- what sessions say --------------------------------------------------- */
+
 /* What a session says to the broker. */
 enum said {
     SAID_HANDBACK,
@@ -143,6 +205,10 @@ session_hear(struct broker *b, struct connection *c)
         return SAID_NOTHING;
     if (m == MSG_HANDBACK)
         return request.handback.unused ? SAID_UNUSED : SAID_HANDBACK;
+    if (m == MSG_KEYHOLDER && c->keyholder >= 0 && !c->wants_keyholder) {
+        c->wants_keyholder = true;
+        return SAID_ENOUGH;
+    }
     if (m != MSG_SCRATCH || c->has_scratch)
         return SAID_NOTHING;
     c->has_scratch = true;
@@ -156,6 +222,7 @@ client_take_back(struct broker *b, int index, bool unused)
 
     broker_unwatch(b, c->ctl);
     fd_drop(&c->ctl);
+    connection_drop_keyholder(c);
     connection_set_state(&b->connections, c, CONNECTION_IDLE);
     broker_watch(b, c->fd, SOURCE_CONNECTION, index);
     clients_input(b, index);
@@ -194,49 +261,6 @@ clients_spare(struct broker *b, int place)
 
 /* ---- sessions ------------------------------------------------------------ */
 
-/*
- * Gives CHILD its marked end. A child that is down, or that takes no
- * messages, gets none: then the session finds its channel ended and says so
- * to the client, and the others go on.
- */
-static void
-channel_attach(struct child *child, const struct attach *mark, int end)
-{
-    if (!child_is_up(child) ||
-        channel_send(child->served.fd, MSG_ATTACH, mark, &end, 1))
-        return;
-    log_error("%s takes no new session: %s", child_name(child->id),
-              strerror(errno));
-    if (errno == EPIPE || errno == ECONNRESET)
-        child_kill(child, "its channel ended");
-}
-
-/* Notices children that have ended before their end is reported. */
-static void
-children_probe(struct broker *b)
-{
-    static const enum child_id which[] = {CHILD_KEYHOLDER, CHILD_KEYRING};
-
-    for (size_t i = 0; i < ARRAY_COUNT(which); i++) {
-        struct child *child = &b->children.one[which[i]];
-        struct pollfd end = {.fd = child->served.fd};
-
-        if (child_is_up(child) && poll(&end, 1, 0) > 0)
-            child_kill(child, "its channel ended");
-    }
-}
-
-/* A child that was just killed by accident is back in a moment: its clients
- * need not hear of it. */
-static bool
-a_child_is_coming(const struct broker *b)
-{
-    int64_t now = clock_ms();
-
-    return child_is_coming(&b->children.one[CHILD_KEYHOLDER], now) ||
-           child_is_coming(&b->children.one[CHILD_KEYRING], now);
-}
-
 enum serving {
     SERVING_BEGUN,
     SERVING_LATER, /* a child is being restarted */
@@ -248,20 +272,16 @@ enum serving {
 static enum serving
 session_serve(struct broker *b, struct connection *c, int place, bool ahead)
 {
-    const struct attach mark = {.session = ++b->next_session,
+    const struct serve serve = {.session = ++b->next_session,
                                 .rights = (uint32_t)c->right,
                                 .pid = (uint32_t)c->pid,
-                                .uid = (uint32_t)c->uid};
-    const struct serve serve = {.session = mark.session,
-                                .rights = mark.rights,
-                                .pid = mark.pid,
-                                .uid = mark.uid,
+                                .uid = (uint32_t)c->uid,
                                 .ahead = ahead};
     struct wires *w = &b->spares.wires[place];
     int ctl = b->spares.ctl[place];
+    struct attach mark;
 
-    children_probe(b);
-    if (a_child_is_coming(b))
+    if (is_coming(&b->children.one[CHILD_KEYRING]))
         return SERVING_LATER;
     if (spares_are_full(&b->spares))
         b->full_at = clock_ms();
@@ -269,8 +289,10 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
     if (!channel_send(ctl, MSG_SERVE, &serve,
                       (int[]){c->fd, w->keyholder[1], w->keyring[1]}, 3))
         return SERVING_FAILED;
+    c->session = serve.session;
+    c->keyholder = fd_take(&w->keyholder[0]);
+    mark = mark_of(c);
     channel_attach(&b->children.one[CHILD_KEYRING], &mark, w->keyring[0]);
-    channel_attach(&b->children.one[CHILD_KEYHOLDER], &mark, w->keyholder[0]);
     wires_drop(w);
     c->ctl = fd_take(&b->spares.ctl[place]);
     c->has_scratch = false;
@@ -278,7 +300,7 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
     broker_rewatch(b, c->ctl, SOURCE_SESSION, index_of(b, c));
     spares_recover(&b->spares);
     log_debug("session %llu: process %d, rights %u",
-              (unsigned long long)mark.session, (int)c->pid, mark.rights);
+              (unsigned long long)serve.session, (int)c->pid, serve.rights);
     return SERVING_BEGUN;
 }
 
@@ -300,7 +322,8 @@ session_send_ahead(struct broker *b, struct connection *c)
 
     if (c->served < 2 || place < 0 || spares_count(&b->spares) < 2 ||
         b->connections.served >= LIMIT_SERVED / 2 ||
-        connection_find_waiting(&b->connections) || a_child_is_coming(b))
+        connection_find_waiting(&b->connections) ||
+        is_coming(&b->children.one[CHILD_KEYRING]))
         return;
     switch (session_serve(b, c, place, true)) {
     case SERVING_BEGUN:
@@ -326,7 +349,7 @@ serve_waiting(struct broker *b)
 
         if (place < 0)
             spares_want(&b->spares, clock_ms());
-        if (place < 0 || a_child_is_coming(b))
+        if (place < 0)
             return;
         switch (session_serve(b, c, place, false)) {
         case SERVING_BEGUN:
@@ -434,9 +457,19 @@ void
 clients_advance(struct broker *b)
 {
     serve_waiting(b);
+    keyholder_attach_all(b);
     refill(b);
     serve_waiting(b);
     doors_update(b);
+}
+
+static bool
+a_child_is_coming(const struct broker *b)
+{
+    int64_t now = clock_ms();
+
+    return child_is_coming(&b->children.one[CHILD_KEYHOLDER], now) ||
+           child_is_coming(&b->children.one[CHILD_KEYRING], now);
 }
 
 int64_t

@@ -32,6 +32,7 @@ connections_init(struct connections *all)
     for (int i = 0; i < LIMIT_CONNECTIONS; i++) {
         all->one[i].fd = -1;
         all->one[i].ctl = -1;
+        all->one[i].keyholder = -1;
     }
 }
 
@@ -100,12 +101,20 @@ connection_add(struct connections *all, int fd, enum right right,
 }
 
 void
+connection_drop_keyholder(struct connection *c)
+{
+    fd_drop(&c->keyholder);
+    c->wants_keyholder = false;
+}
+
+void
 connection_close(struct connections *all, struct connection *c)
 {
     /* A session may still hold a copy: end it for the client all the same. */
     (void)shutdown(c->fd, SHUT_RDWR);
     fd_drop(&c->fd);
     fd_drop(&c->ctl);
+    connection_drop_keyholder(c);
     connection_set_state(all, c, CONNECTION_FREE);
 }
 

@@ -23,7 +23,11 @@ enum connection_state {
 struct connection {
     enum connection_state state;
     int fd;
-    int ctl;          /* the serving session; else -1 */
+    int ctl;       /* the serving session; else -1 */
+    int keyholder; /* the keyholder's end of its channel, until the session
+                      asks for it to be there; else -1 */
+    bool wants_keyholder;
+    uint64_t session; /* its number */
     enum right right; /* by the listening socket */
     pid_t pid;        /* the client, as the kernel says */
     uid_t uid;
@@ -51,6 +55,9 @@ bool connection_add(struct connections *all, int fd, enum right right,
 /* The one setter of the state; notes the time. */
 void connection_set_state(struct connections *all, struct connection *c,
                           enum connection_state state);
+
+/* The session has it by now, or needs it no more. */
+void connection_drop_keyholder(struct connection *c);
 
 /* Shuts the connection and its session's ctl; the place is free again. */
 void connection_close(struct connections *all, struct connection *c);

@@ -113,6 +113,21 @@ is_management(enum message m)
            m == MSG_ASK_PASSWORD;
 }
 
+/* Before the first message to it. */
+static enum err
+keyholder_want(struct request *r)
+{
+    struct session *s = r->session;
+
+    if (s->wanted)
+        return ERR_OK;
+    s->wanted = true;
+    if (s->broker >= 0 &&
+        !channel_send(s->broker, MSG_KEYHOLDER, NULL, NULL, 0))
+        return fail(&r->problem, ERR_KEYHOLDER_LOST, NULL);
+    return ERR_OK;
+}
+
 enum err
 keyholder_call(struct request *r, enum message m, const void *request,
                const int *fds, int fd_count, void *reply)
@@ -120,6 +135,7 @@ keyholder_call(struct request *r, enum message m, const void *request,
     struct side side = keyholder_side(r->session);
     bool may_prompt = is_key_operation(m) || is_management(m);
 
+    TRY(keyholder_want(r));
     /* As the other end counts. */
     if (is_key_operation(m) && r->session->ops_left > 0)
         r->session->ops_left--;
@@ -183,6 +199,7 @@ keyholder_narrow(struct request *r, enum verb verb)
     struct side side = keyholder_side(r->session);
     struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
 
+    TRY(keyholder_want(r));
     return narrow_side(r, &side, &n);
 }
 
@@ -206,10 +223,12 @@ narrow_keyholder(struct request *r, const struct narrow *n)
 {
     struct side side = keyholder_side(r->session);
 
-    if (!never_uses_keys((enum verb)n->verb))
-        return narrow_side(r, &side, n);
-    fd_drop(side.fd);
-    return ERR_OK;
+    if (never_uses_keys((enum verb)n->verb)) {
+        fd_drop(side.fd);
+        return ERR_OK;
+    }
+    TRY(keyholder_want(r));
+    return narrow_side(r, &side, n);
 }
 
 static enum err

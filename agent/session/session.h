@@ -31,7 +31,8 @@ struct session {
     uint32_t ops_left;
     uint8_t key[LIMIT_REF_BYTES]; /* the signing key named, or none */
     size_t key_len;
-    bool lost; /* a channel broke: hand back after this request */
+    bool wanted; /* the keyholder: its end of the channel was asked for */
+    bool lost;   /* a channel broke: hand back after this request */
     struct frame keyholder_frame; /* replies borrow from these */
     struct frame keyring_frame;
 };

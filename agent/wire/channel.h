@@ -4,7 +4,8 @@
  * dispatcher's checks live here, so that no handler asks who is calling.
  *
  * A request is answered by exactly one reply: the problem, or the reply
- * record. MSG_NARROW, MSG_READY, MSG_ATTACH, MSG_FORK, MSG_SERVE, MSG_HANDBACK,
+ * record. MSG_NARROW, MSG_READY, MSG_ATTACH, MSG_FORK, MSG_SERVE,
+ * MSG_KEYHOLDER, MSG_HANDBACK,
  * MSG_VALIDATOR, MSG_FETCH, MSG_FETCHER and all that keyring and fetcher say
  * to each other are one-way: the keyring waits for no network.
  */

@@ -64,11 +64,12 @@ text_receive(int fd, char *out, size_t size)
 static void
 greet(const char *name)
 {
+    static int met;
     char line[2 * LINE_BYTES];
 
-    snprintf(line, sizeof(line), "%s=%d rights=%u peer=%u about=%s", name,
-             (int)getpid(), request.attach.rights, request.attach.pid,
-             about_me);
+    snprintf(line, sizeof(line), "%s=%d met=%d rights=%u peer=%u about=%s",
+             name, (int)getpid(), ++met, request.attach.rights,
+             request.attach.pid, about_me);
     text_send(frame.fds[0], line);
 }
 
@@ -161,6 +162,8 @@ answer_who(int conn, int ctl)
 {
     char one[LINE_BYTES], two[LINE_BYTES], line[3 * LINE_BYTES];
 
+    if (!channel_send(ctl, MSG_KEYHOLDER, NULL, NULL, 0))
+        exit(8);
     text_receive(frame.fds[1], one, sizeof(one));
     text_receive(frame.fds[2], two, sizeof(two));
     snprintf(line, sizeof(line),
@@ -190,7 +193,16 @@ session(int ctl)
         (void)!channel_send(ctl, MSG_SPAWN, &s, NULL, 0);
         (void)receive(ctl, PROCESS_SESSION); /* until it is dropped */
     }
+    if (strcmp(line, "quiet\n") == 0) {
+        text_send(frame.fds[0], "quiet\n");
+        (void)!channel_send(ctl, MSG_HANDBACK, &(struct handback){0}, NULL, 0);
+        exit(0);
+    }
     answer_who(frame.fds[0], ctl);
+    if (strcmp(line, "again\n") == 0) { /* that it has already */
+        (void)!channel_send(ctl, MSG_KEYHOLDER, NULL, NULL, 0);
+        (void)receive(ctl, PROCESS_SESSION); /* until it is dropped */
+    }
     if (strcmp(line, "twice\n") == 0) /* one session, one file */
         text_send(frame.fds[0], ask_for_scratch(ctl));
     if (strcmp(line, "hold\n") == 0) /* at work until the client leaves */

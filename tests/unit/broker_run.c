@@ -35,6 +35,29 @@ a_client_is_served_by_a_session_with_marked_channels(void **state)
 }
 
 static void
+the_keyholder_meets_only_sessions_that_ask_for_it(void **state)
+{
+    struct agent a;
+    char line[2048];
+    int fd;
+
+    (void)state;
+    agent_start(&a);
+    fd = dial(MAIL_SOCKET);
+    for (int i = 0; i < 3; i++) {
+        say(fd, "quiet\n");
+        assert_true(hear(fd, line, sizeof(line)));
+    }
+    say(fd, "again\n");
+    assert_true(hear(fd, line, sizeof(line)));
+    assert_non_null(strstr(strstr(line, "keyholder="), " met=1 "));
+    assert_non_null(strstr(strstr(line, "keyring="), " met=4 "));
+    assert_false(hear(fd, line, sizeof(line))); /* it is ended for that */
+    close(fd);
+    assert_int_equal(agent_stop(&a), 0);
+}
+
+static void
 a_connection_that_is_handed_back_gets_a_fresh_session(void **state)
 {
     struct agent a;
@@ -469,6 +492,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(a_client_is_served_by_a_session_with_marked_channels),
+        IN_A_FOLDER(the_keyholder_meets_only_sessions_that_ask_for_it),
         IN_A_FOLDER(a_connection_that_is_handed_back_gets_a_fresh_session),
         IN_A_FOLDER(who_keeps_asking_gets_sessions_ahead),
         IN_A_FOLDER(a_session_that_dies_takes_only_its_connection_along),

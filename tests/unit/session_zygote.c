@@ -408,6 +408,7 @@ the_executable_serves_behind_its_sandbox(void **state)
     assert_string_equal(
         json_string_value(json_array_get(at(reply, "sandbox"), 0)), "seccomp");
     json_decref(reply);
+    assert_int_equal(next_message(c.ctl), MSG_KEYHOLDER);
     assert_int_equal(next_message(c.ctl), MSG_HANDBACK);
     child_stop(&c);
     assert_int_equal(zygote_stop(&z), 0);
