@@ -87,13 +87,13 @@ session_run(int ctl, int broker)
     if (!session_wait(&s))
         _exit(0);
     end = serve_connection(&s);
+    /* What comes now takes as long as a small mail: who waits for the answer
+     * on this processor goes first. */
+    sched_yield();
     back.unused = end == SERVE_UNUSED;
     if (end != SERVE_CLOSED &&
         !channel_send(s.broker, MSG_HANDBACK, &back, NULL, 0))
         log_note("session %llu: the broker is gone", (unsigned long long)s.id);
-    /* The end takes as long as a small mail: who waits for the answer on this
-     * processor goes first. */
-    sched_yield();
     _exit(0);
 }
 
