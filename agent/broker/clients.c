@@ -128,15 +128,16 @@ clients_input(struct broker *b, int index)
  */
 
 /*
- * Gives CHILD its marked end. A child that is down, or that takes no
+ * Gives CHILD its marked ends. A child that is down, or that takes no
  * messages, gets none: then the session finds its channel ended and says so
  * to the client, and the others go on.
  */
 static void
-channel_attach(struct child *child, const struct attach *mark, int end)
+channel_attach(struct child *child, const struct attach *mark, const int *ends,
+               int count)
 {
     if (!child_is_up(child) ||
-        channel_send(child->served.fd, MSG_ATTACH, mark, &end, 1))
+        channel_send(child->served.fd, MSG_ATTACH, mark, ends, count))
         return;
     log_error("%s takes no new session: %s", child_name(child->id),
               strerror(errno));
@@ -179,7 +180,7 @@ keyholder_attach_all(struct broker *b)
             continue;
         if (is_coming(keyholder))
             return;
-        channel_attach(keyholder, &mark, c->keyholder);
+        channel_attach(keyholder, &mark, &c->keyholder, 1);
         connection_drop_keyholder(c);
     }
 }
@@ -286,13 +287,15 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
     if (spares_are_full(&b->spares))
         b->full_at = clock_ms();
     /* The session first: it reads its request while the others are told. */
-    if (!channel_send(ctl, MSG_SERVE, &serve,
-                      (int[]){c->fd, w->keyholder[1], w->keyring[1]}, 3))
+    if (!channel_send(
+            ctl, MSG_SERVE, &serve,
+            (int[]){c->fd, w->keyholder[1], w->keyring[1], w->narrowing[1]}, 4))
         return SERVING_FAILED;
     c->session = serve.session;
     c->keyholder = fd_take(&w->keyholder[0]);
     mark = mark_of(c);
-    channel_attach(&b->children.one[CHILD_KEYRING], &mark, w->keyring[0]);
+    channel_attach(&b->children.one[CHILD_KEYRING], &mark,
+                   (int[]){w->keyring[0], w->narrowing[0]}, 2);
     wires_drop(w);
     c->ctl = fd_take(&b->spares.ctl[place]);
     c->has_scratch = false;

@@ -18,7 +18,7 @@ spares_init(struct spares *all)
     *all = (struct spares){.refill_at = INT64_MAX};
     for (int i = 0; i < SPARE_COUNT; i++) {
         all->ctl[i] = -1;
-        all->wires[i] = (struct wires){{-1, -1}, {-1, -1}};
+        all->wires[i] = (struct wires){{-1, -1}, {-1, -1}, {-1, -1}};
     }
 }
 
@@ -28,6 +28,7 @@ wires_drop(struct wires *w)
     for (int i = 0; i < 2; i++) {
         fd_drop(&w->keyholder[i]);
         fd_drop(&w->keyring[i]);
+        fd_drop(&w->narrowing[i]);
     }
 }
 
@@ -35,7 +36,8 @@ static bool
 wires_make(struct wires *out)
 {
     wires_drop(out); /* of a fork that failed */
-    if (channel_pair(out->keyholder) && channel_pair(out->keyring))
+    if (channel_pair(out->keyholder) && channel_pair(out->keyring) &&
+        channel_pair(out->narrowing))
         return true;
     wires_drop(out);
     return false;

@@ -10,10 +10,11 @@
 
 #define SPARE_COUNT 4
 
-/* A session's two channels, before anybody is told of them. */
+/* A session's channels, before anybody is told of them. */
 struct wires {
     int keyholder[2]; /* the child's end, the session's end */
     int keyring[2];
+    int narrowing[2]; /* the keyring's too */
 };
 void wires_drop(struct wires *w);
 

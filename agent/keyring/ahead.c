@@ -20,12 +20,35 @@ keyring_asked(struct keyring *k, size_t n)
 
 /* ---- taking -------------------------------------------------------------- */
 
+/* How it has narrowed itself, which it did before what it asks now. False: in
+ * a way that it may not. */
+static bool
+narrowings_take(struct keyring *k, size_t i, struct asked *out)
+{
+    struct served *s = &k->session[i];
+    int asking = s->fd;
+    enum received got;
+
+    if (k->narrowing[i] < 0)
+        return true;
+    s->fd = k->narrowing[i];
+    do
+        got = channel_receive(s, &out->frame, &out->m, &out->record);
+    while (got == RECEIVED_REQUEST && out->m == MSG_NARROW);
+    s->fd = asking;
+    return got == RECEIVED_EOF; /* there are no more */
+}
+
 static bool
 request_take(struct keyring *k, size_t i, struct asked *out)
 {
     k->served |= (uint64_t)1 << i;
     out->session = i;
     out->is_judged = false;
+    if (!narrowings_take(k, i, out)) {
+        keyring_session_drop(k, i);
+        return false;
+    }
     switch (
         channel_receive(&k->session[i], &out->frame, &out->m, &out->record)) {
     case RECEIVED_REQUEST:

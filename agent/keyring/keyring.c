@@ -16,7 +16,7 @@ keyring_init(struct keyring *k, struct store *store, int control, int validator)
         .validator = validator,
     };
     for (size_t i = 0; i < LIMIT_SESSIONS; i++)
-        k->session[i].fd = -1;
+        k->session[i].fd = k->narrowing[i] = -1;
     for (size_t i = 0; i < LIMIT_FETCHES; i++)
         k->lookup[i] = (struct lookup){.fetcher.fd = -1, .password = -1};
     frame_init(&k->answer);
@@ -31,6 +31,7 @@ keyring_drop(struct keyring *k)
 {
     for (size_t i = 0; i < LIMIT_SESSIONS; i++) {
         fd_drop(&k->session[i].fd);
+        fd_drop(&k->narrowing[i]);
         brought_drop(&k->brought[i]);
         backup_drop(&k->backup[i]);
         restore_drop(&k->restore[i]);
@@ -52,21 +53,22 @@ keyring_drop(struct keyring *k)
 /* A session that does not take its answers must not hold up the others: it
  * is dropped when its queue is full. */
 static void
-session_attach(struct keyring *k, const struct attach *a, int fd)
+session_attach(struct keyring *k, const struct attach *a, struct frame *frame)
 {
-    if (a->rights == 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
-        log_error("a session without rights was refused");
-        fd_drop(&fd);
-        return;
-    }
+    for (int i = 0; i < frame->fd_count; i++)
+        if (a->rights == 0 || fcntl(frame->fds[i], F_SETFL, O_NONBLOCK) != 0) {
+            log_error("a session without rights was refused");
+            return;
+        }
     for (size_t i = 0; i < LIMIT_SESSIONS; i++)
         if (k->session[i].fd < 0) {
-            k->session[i] = (struct served){
-                .fd = fd, .self = PROCESS_KEYRING, .rights = a->rights};
+            k->session[i] = (struct served){.fd = fd_take(&frame->fds[0]),
+                                            .self = PROCESS_KEYRING,
+                                            .rights = a->rights};
+            k->narrowing[i] = fd_take(&frame->fds[1]);
             return;
         }
     log_note("more than %d sessions: one was refused", LIMIT_SESSIONS);
-    fd_drop(&fd);
 }
 
 void
@@ -79,8 +81,8 @@ keyring_control_read(struct keyring *k)
     frame_init(&frame);
     switch (channel_receive(&k->control, &frame, &m, &request)) {
     case RECEIVED_REQUEST:
-        if (m == MSG_ATTACH && frame.fd_count == 1) {
-            session_attach(k, &request.attach, fd_take(&frame.fds[0]));
+        if (m == MSG_ATTACH && frame.fd_count > 0) {
+            session_attach(k, &request.attach, &frame);
         } else if (m == MSG_VALIDATOR && frame.fd_count == 1) {
             keyring_validator_set(k, fd_take(&frame.fds[0]));
         } else if (m == MSG_FETCHER) {
@@ -219,6 +221,7 @@ keyring_session_drop(struct keyring *k, size_t i)
 {
     directory_forget(k, &k->session[i]);
     fd_drop(&k->session[i].fd);
+    fd_drop(&k->narrowing[i]);
     brought_drop(&k->brought[i]);
     backup_drop(&k->backup[i]);
     restore_drop(&k->restore[i]);

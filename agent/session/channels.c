@@ -203,13 +203,23 @@ keyholder_narrow(struct request *r, enum verb verb)
     return narrow_side(r, &side, &n);
 }
 
+static enum err
+narrow_keyring(struct request *r, const struct narrow *n)
+{
+    struct side side = keyring_side(r->session);
+
+    /* Whoever is woken by it would be asked nothing yet. */
+    if (r->session->narrowing >= 0)
+        side.fd = &r->session->narrowing;
+    return narrow_side(r, &side, n);
+}
+
 enum err
 keyring_narrow(struct request *r, enum verb verb)
 {
-    struct side side = keyring_side(r->session);
     struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
 
-    return narrow_side(r, &side, &n);
+    return narrow_keyring(r, &n);
 }
 
 static bool
@@ -228,14 +238,6 @@ narrow_keyholder(struct request *r, const struct narrow *n)
         return ERR_OK;
     }
     TRY(keyholder_want(r));
-    return narrow_side(r, &side, n);
-}
-
-static enum err
-narrow_keyring(struct request *r, const struct narrow *n)
-{
-    struct side side = keyring_side(r->session);
-
     return narrow_side(r, &side, n);
 }
 

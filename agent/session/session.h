@@ -23,6 +23,8 @@ struct session {
     int broker;    /* MSG_HANDBACK */
     int keyholder; /* channels, as marked by the broker */
     int keyring;
+    int narrowing; /* what the keyring reads before each request; -1: it reads
+                      all on its channel */
     struct scratch scratch; /* what goes there is encrypted */
     uint32_t rights;
     bool ahead;     /* was given its connection before a request was there */

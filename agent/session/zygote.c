@@ -27,6 +27,7 @@ session_init(struct session *s, int broker)
                           .broker = broker,
                           .keyholder = -1,
                           .keyring = -1,
+                          .narrowing = -1,
                           .scratch = {.fd = -1, .broker = broker}};
     frame_init(&s->keyholder_frame);
     frame_init(&s->keyring_frame);
@@ -50,7 +51,7 @@ session_wait(struct session *s)
 
     frame_init(&frame);
     if (channel_receive(&ctl, &frame, &m, &request) != RECEIVED_REQUEST ||
-        m != MSG_SERVE || frame.fd_count != 3) {
+        m != MSG_SERVE || frame.fd_count != 4) {
         frame_drop(&frame);
         return false;
     }
@@ -60,6 +61,7 @@ session_wait(struct session *s)
     s->conn = fd_take(&frame.fds[0]);
     s->keyholder = fd_take(&frame.fds[1]);
     s->keyring = fd_take(&frame.fds[2]);
+    s->narrowing = fd_take(&frame.fds[3]);
     frame_drop(&frame);
     return true;
 }

@@ -60,7 +60,8 @@ text_receive(int fd, char *out, size_t size)
         snprintf(out, size, "gone");
 }
 
-/* Greets on an attached channel, then forgets it. */
+/* Greets on an attached channel, whose session may be gone by now; then
+ * forgets it. */
 static void
 greet(const char *name)
 {
@@ -70,7 +71,7 @@ greet(const char *name)
     snprintf(line, sizeof(line), "%s=%d met=%d rights=%u peer=%u about=%s",
              name, (int)getpid(), ++met, request.attach.rights,
              request.attach.pid, about_me);
-    text_send(frame.fds[0], line);
+    (void)!send(frame.fds[0], line, strlen(line), MSG_NOSIGNAL);
 }
 
 static void
@@ -181,7 +182,7 @@ session(int ctl)
     char line[LINE_BYTES];
     enum message m = receive(ctl, PROCESS_SESSION);
 
-    if (m != MSG_SERVE || frame.fd_count != 3)
+    if (m != MSG_SERVE || frame.fd_count != 4)
         exit(6);
     text_receive(frame.fds[0], line, sizeof(line));
     if (strcmp(line, "die\n") == 0)

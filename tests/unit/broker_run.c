@@ -39,7 +39,7 @@ the_keyholder_meets_only_sessions_that_ask_for_it(void **state)
 {
     struct agent a;
     char line[2048];
-    int fd;
+    int fd, met;
 
     (void)state;
     agent_start(&a);
@@ -51,7 +51,10 @@ the_keyholder_meets_only_sessions_that_ask_for_it(void **state)
     say(fd, "again\n");
     assert_true(hear(fd, line, sizeof(line)));
     assert_non_null(strstr(strstr(line, "keyholder="), " met=1 "));
-    assert_non_null(strstr(strstr(line, "keyring="), " met=4 "));
+    /* All of them, and whatever was sent ahead for nothing. */
+    assert_int_equal(
+        sscanf(strstr(line, "keyring="), "keyring=%*d met=%d", &met), 1);
+    assert_true(met >= 4);
     assert_false(hear(fd, line, sizeof(line))); /* it is ended for that */
     close(fd);
     assert_int_equal(agent_stop(&a), 0);

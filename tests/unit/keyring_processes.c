@@ -123,6 +123,35 @@ rights_are_kept(void **state)
     assert_int_not_equal(ask(MSG_NARROW, &n, &nothing), ERR_OK);
 }
 
+/* What a session says of itself it has said before it asks. */
+static void
+who_narrows_itself_wrongly_is_dropped(void **state)
+{
+    struct address a = {.address = slice_text(ALICE)};
+    struct narrow look = {.verb = VERB_LOOK}, manage = {.verb = VERB_MANAGE};
+    struct count_reply count;
+    struct list_reply list;
+
+    (void)state;
+    attach(RIGHT_MAIL | RIGHT_MANAGE);
+    assert_true(channel_send(t.narrowing, MSG_NARROW, &look, NULL, 0));
+    assert_true(channel_send(t.narrowing, MSG_NARROW, &look, NULL, 0));
+    assert_int_equal(ask(MSG_CONTACT_REMOVE, &a, &count), ERR_NOT_ALLOWED);
+    assert_int_equal(ask(MSG_CONTACT_FIND, &a, &list), ERR_OK);
+    assert_true(channel_send(t.narrowing, MSG_NARROW, &manage, NULL, 0));
+    assert_int_equal(ask(MSG_CONTACT_REMOVE, &a, &count), ERR_AGENT_LOST);
+
+    attach(RIGHT_MAIL | RIGHT_MANAGE);
+    assert_true(channel_send(t.narrowing, MSG_CONTACT_REMOVE, &a, NULL, 0));
+    assert_int_equal(ask(MSG_CONTACT_REMOVE, &a, &count), ERR_AGENT_LOST);
+
+    /* Nothing is narrower than a side channel that was closed. */
+    attach(RIGHT_MAIL);
+    assert_true(channel_send(t.narrowing, MSG_NARROW, &look, NULL, 0));
+    fd_drop(&t.narrowing);
+    assert_int_equal(ask(MSG_CONTACT_FIND, &a, &list), ERR_OK);
+}
+
 static uint32_t
 first_state(void)
 {
@@ -438,6 +467,7 @@ main(void)
         T(a_good_mail_teaches_its_sender),
         T(a_mail_that_is_not_good_teaches_nothing),
         T(rights_are_kept),
+        T(who_narrows_itself_wrongly_is_dropped),
         T(a_renewal_is_used_and_another_issuer_is_shown),
         T(the_pinned_one_is_used_and_the_blocked_one_is_not),
         T(what_is_handed_over_is_judged_like_a_mail),

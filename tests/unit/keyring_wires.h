@@ -30,7 +30,7 @@ static char contacts[128], root_pem[128];
 static struct {
     pid_t keyring, validator;
     int keyring_control, validator_control;
-    int session;
+    int session, narrowing;
     struct frame frame;
 } t;
 
@@ -117,16 +117,23 @@ start_keyring(void)
     await_ready(control[0]);
 }
 
-static int
+/* A session, and where it narrows itself. */
+static void
 attach(uint32_t rights)
 {
     struct attach a = {.session = 1, .rights = rights};
-    int pair[2];
+    int pair[2], narrowing[2];
 
     assert_true(channel_pair(pair));
-    assert_true(channel_send(t.keyring_control, MSG_ATTACH, &a, &pair[1], 1));
+    assert_true(channel_pair(narrowing));
+    assert_true(channel_send(t.keyring_control, MSG_ATTACH, &a,
+                             (int[]){pair[1], narrowing[1]}, 2));
     close(pair[1]);
-    return pair[0];
+    close(narrowing[1]);
+    fd_drop(&t.session);
+    fd_drop(&t.narrowing);
+    t.session = pair[0];
+    t.narrowing = narrowing[0];
 }
 
 /* Closing the control channel ends a process; gives its status. */
@@ -161,9 +168,8 @@ session_new(enum verb verb, uint32_t rights)
 {
     struct narrow n = {.verb = verb};
 
-    fd_drop(&t.session);
-    t.session = attach(rights);
-    assert_true(channel_send(t.session, MSG_NARROW, &n, NULL, 0));
+    attach(rights);
+    assert_true(channel_send(t.narrowing, MSG_NARROW, &n, NULL, 0));
 }
 
 __attribute__((unused)) static struct verify_reply
@@ -230,7 +236,7 @@ begin_keyring(void **state)
 {
     (void)state;
     frame_init(&t.frame);
-    t.session = -1;
+    t.session = t.narrowing = -1;
     make_pem(root_pem, &root, 1);
     /* A folder that is not there yet is made. */
     snprintf(contacts, sizeof(contacts), "%s/data/contacts.db", anchors);
@@ -253,6 +259,7 @@ end(void **state)
 
     (void)state;
     fd_drop(&t.session);
+    fd_drop(&t.narrowing);
     assert_int_equal(stop(&t.keyring, &t.keyring_control), 0);
     assert_int_equal(stop(&t.validator, &t.validator_control), 0);
     frame_drop(&t.frame);

@@ -122,6 +122,7 @@ world_open(struct world *w, uint32_t rights)
     w->s = (struct session){.id = 1,
                             .conn = pair[1],
                             .broker = -1,
+                            .narrowing = -1,
                             .scratch = {.fd = -1, .broker = -1},
                             .rights = rights};
     frame_init(&w->s.keyholder_frame);

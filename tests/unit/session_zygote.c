@@ -87,19 +87,22 @@ static void
 child_start(struct zygote *z, struct child *c)
 {
     struct serve serve = {.session = 4, .rights = RIGHT_MAIL};
-    int ctl[2], conn[2], keyholder[2], keyring[2];
+    int ctl[2], conn[2], keyholder[2], keyring[2], narrowing[2];
 
     assert_true(channel_pair(ctl));
     assert_true(channel_pair(keyholder));
     assert_true(channel_pair(keyring));
+    assert_true(channel_pair(narrowing));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, conn),
                      0);
     assert_true(channel_send(z->ctl, MSG_FORK, NULL, &ctl[1], 1));
-    assert_true(channel_send(ctl[0], MSG_SERVE, &serve,
-                             (int[]){conn[1], keyholder[1], keyring[1]}, 3));
+    assert_true(channel_send(
+        ctl[0], MSG_SERVE, &serve,
+        (int[]){conn[1], keyholder[1], keyring[1], narrowing[1]}, 4));
     for (int i = 0; i < 2; i++) {
         close(keyholder[i]);
         close(keyring[i]);
+        close(narrowing[i]);
     }
     close(ctl[1]);
     close(conn[1]);
