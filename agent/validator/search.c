@@ -1,27 +1,32 @@
 /*
  * libcrypto tries one path. Where certificates were issued across, another
- * may hold: looked for depth first, each candidate then judged in full.
+ * may hold: looked for, the shortest first, each then judged in full.
  */
 #include <openssl/x509v3.h>
 
 #include "agent/validator/inherit.h"
 #include "agent/validator/path.h"
 
+struct node {
+    X509 *x;   /* borrowed */
+    int below; /* the node whose issuer it may be; -1: it is the leaf */
+    int links; /* from the leaf to here */
+};
+
 struct search {
     const struct path_question *q;
     struct path_verdict *best;
-    STACK_OF(X509) * links; /* borrowed: from the leaf on, without it */
+    struct node node[LIMIT_PATH_STEPS + 1];
+    int count;
     unsigned tried;
     unsigned steps;
 };
 
 static bool
-is_on_path(const struct search *s, X509 *x)
+is_on_path(const struct search *s, int at, X509 *x)
 {
-    if (X509_cmp(s->q->leaf, x) == 0)
-        return true;
-    for (int i = 0; i < sk_X509_num(s->links); i++)
-        if (X509_cmp(sk_X509_value(s->links, i), x) == 0)
+    for (; at >= 0; at = s->node[at].below)
+        if (X509_cmp(s->node[at].x, x) == 0)
             return true;
     return false;
 }
@@ -47,17 +52,17 @@ with_key(X509 *x, X509 *issuer)
     return X509_up_ref(x) == 1 ? x : NULL;
 }
 
-/* The path below the anchor with whole keys, the leaf first. New references;
+/* The path from node AT down with whole keys, the leaf first. New references;
  * NULL when one of them cannot be had. */
-static STACK_OF(X509) * path_with_keys(const struct search *s, X509 *anchor)
+static STACK_OF(X509) *
+    path_with_keys(const struct search *s, int at, X509 *anchor)
 {
     STACK_OF(X509) *out = sk_X509_new_null();
     X509 *above = anchor;
 
-    for (int i = sk_X509_num(s->links) - 1; out && i >= -1; i--) {
-        X509 *x = i < 0 ? s->q->leaf : sk_X509_value(s->links, i);
+    for (; out && at >= 0; at = s->node[at].below) {
+        X509 *x = with_key(s->node[at].x, above);
 
-        x = with_key(x, above);
         if (!x || sk_X509_unshift(out, x) == 0) {
             X509_free(x);
             sk_X509_pop_free(out, X509_free);
@@ -69,10 +74,10 @@ static STACK_OF(X509) * path_with_keys(const struct search *s, X509 *anchor)
 }
 
 static bool
-anchor_try(struct search *s, X509 *anchor)
+anchor_try(struct search *s, int at, X509 *anchor)
 {
     STACK_OF(X509) *only = sk_X509_new_null();
-    STACK_OF(X509) *path = path_with_keys(s, anchor);
+    STACK_OF(X509) *path = path_with_keys(s, at, anchor);
     struct path_question q = *s->q;
     struct path_verdict v = {.error = X509_V_ERR_UNSPECIFIED};
 
@@ -94,37 +99,50 @@ anchor_try(struct search *s, X509 *anchor)
     return true;
 }
 
-/* Goes on from X, the end of the links so far; true when a path was found. */
+/* Is there an anchor above node AT that makes a path? */
 static bool
-search_from(struct search *s, X509 *x)
+anchors_try(struct search *s, int at)
 {
-    const struct path_question *q = s->q;
+    const struct anchors *anchors = s->q->anchors;
 
-    for (size_t i = 0; i < anchors_count(q->anchors); i++) {
-        X509 *anchor = anchors_at(q->anchors, i)->x509;
+    for (size_t i = 0; i < anchors_count(anchors); i++) {
+        X509 *anchor = anchors_at(anchors, i)->x509;
 
-        if (s->tried < LIMIT_PATHS && is_issuer(anchor, x) &&
-            anchor_try(s, anchor))
-            return true;
-    }
-    if (sk_X509_num(s->links) >= LIMIT_CHAIN_DEPTH)
-        return false;
-    for (int i = 0; i < sk_X509_num(q->untrusted); i++) {
-        X509 *next = sk_X509_value(q->untrusted, i);
-        bool found;
-
-        if (s->tried >= LIMIT_PATHS || ++s->steps > LIMIT_PATH_STEPS)
-            return false;
-        if (!is_issuer(next, x) || is_on_path(s, next))
-            continue;
-        if (sk_X509_push(s->links, next) == 0)
-            abort();
-        found = search_from(s, next);
-        (void)sk_X509_pop(s->links);
-        if (found)
+        if (s->tried < LIMIT_PATHS && is_issuer(anchor, s->node[at].x) &&
+            anchor_try(s, at, anchor))
             return true;
     }
     return false;
+}
+
+/* Adds all that may have issued node AT. False when it costs too much. */
+static bool
+issuers_add(struct search *s, int at)
+{
+    const struct node *n = &s->node[at];
+
+    for (int i = 0; i < sk_X509_num(s->q->untrusted); i++) {
+        X509 *next = sk_X509_value(s->q->untrusted, i);
+
+        if (s->tried >= LIMIT_PATHS || ++s->steps > LIMIT_PATH_STEPS)
+            return false;
+        if (is_issuer(next, n->x) && !is_on_path(s, at, next))
+            s->node[s->count++] =
+                (struct node){.x = next, .below = at, .links = n->links + 1};
+    }
+    return true;
+}
+
+/* Short paths first: in a mesh of authorities that certify each other there
+ * are more long ones than can be tried. */
+static void
+search(struct search *s)
+{
+    s->node[s->count++] = (struct node){.x = s->q->leaf, .below = -1};
+    for (int at = 0; at < s->count; at++)
+        if (anchors_try(s, at) ||
+            (s->node[at].links < LIMIT_CHAIN_DEPTH && !issuers_add(s, at)))
+            return;
 }
 
 /* What is wrong with the leaf itself is wrong on every path. */
@@ -147,14 +165,14 @@ other_path_may_hold(const struct path_verdict *v)
 void
 path_judge(const struct path_question *q, struct path_verdict *out)
 {
-    struct search s = {.q = q, .best = out};
+    struct search s;
 
     path_walk(q, q->untrusted, NULL, out);
     if (!other_path_may_hold(out))
         return;
-    s.links = sk_X509_new_null();
-    if (!s.links)
-        abort();
-    (void)search_from(&s, q->leaf);
-    sk_X509_free(s.links);
+    s.q = q;
+    s.best = out;
+    s.count = 0;
+    s.tried = s.steps = 0;
+    search(&s);
 }

@@ -372,6 +372,50 @@ a_heap_of_cross_certificates_costs_little(void **state)
     assert_int_not_equal(cr.chain, CHAIN_OK);
 }
 
+/* Five that have all certified each other, one of them certified by the root
+ * for no long path: there are more of those than can be tried. */
+static void
+a_short_path_is_found_in_a_mesh(void **state)
+{
+    static const char *const names[] = {"M0", "M1", "M2", "M3", "M4"};
+    const size_t n = ARRAY_COUNT(names);
+    struct made self[ARRAY_COUNT(names)], across[20], leaf, out;
+    const struct made *chain[22] = {NULL};
+    size_t count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        self[i] = make_cert(
+            &(struct cert_spec){.name = names[i], .key = "p256f", .ca = true});
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            if (i != k) {
+                across[count] =
+                    make_cert(&(struct cert_spec){.name = names[i],
+                                                  .key = "p256f",
+                                                  .ca = true,
+                                                  .issuer = &self[k]});
+                chain[count + 1] = &across[count];
+                count++;
+            }
+    out = make_cert(&(struct cert_spec){.name = "M3",
+                                        .key = "p256f",
+                                        .issuer = &root,
+                                        .usage = "critical,keyCertSign",
+                                        .extra_nid = NID_basic_constraints,
+                                        .extra = "critical,CA:TRUE,pathlen:1"});
+    leaf = person((struct cert_spec){.email = ALICE, .issuer = &self[0]});
+    chain[0] = &across[1];
+    chain[count + 1] = NULL;
+    chain[2] = &out; /* in the place of the one that is first now */
+    check(&leaf, chain);
+    assert_int_equal(cr.chain, CHAIN_OK);
+    chain[2] = chain[count];
+    chain[count] = &out;
+    check(&leaf, chain);
+    assert_int_equal(cr.chain, CHAIN_OK);
+}
+
 int
 main(void)
 {
@@ -390,6 +434,7 @@ main(void)
         cmocka_unit_test(so_much_of_a_path_is_shown),
         cmocka_unit_test(a_path_is_found_among_cross_certificates),
         cmocka_unit_test(a_heap_of_cross_certificates_costs_little),
+        cmocka_unit_test(a_short_path_is_found_in_a_mesh),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
