@@ -63,6 +63,7 @@ snapshot_take(struct hold *h, uint64_t max_ms, struct snapshot **out)
         snapshot_drop(&t->snapshot);
         snapshot_drop(&t->known);
         t->snapshot = t->known = s;
+        t->unread = TOKENS_OK;
         __atomic_add_fetch(&s->refs, 2, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&t->mutex);

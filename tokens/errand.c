@@ -202,6 +202,16 @@ is_initialized(struct token *t)
     return info.initialized;
 }
 
+static void
+note_unread(struct token *t, enum tokens_err e)
+{
+    pthread_mutex_lock(&t->mutex);
+    t->unread = e;
+    t->unread_rv = tokens_last_rv();
+    t->unread_call = tokens_last_call();
+    pthread_mutex_unlock(&t->mutex);
+}
+
 enum tokens_err
 token_identities_read(struct token *t, const struct token_identities **out)
 {
@@ -230,7 +240,20 @@ token_identities_read(struct token *t, const struct token_identities **out)
     }
     if (result == TOKENS_OK)
         *out = &s->view;
+    note_unread(t, result);
     return result;
+}
+
+enum tokens_err
+token_unread(struct token *t)
+{
+    rv_forget();
+    pthread_mutex_lock(&t->mutex);
+    enum tokens_err e = t->unread;
+    if (e != TOKENS_OK && t->unread_rv != CKR_OK)
+        (void)rv_note(t->unread_call, t->unread_rv);
+    pthread_mutex_unlock(&t->mutex);
+    return e;
 }
 
 const struct token_identities *

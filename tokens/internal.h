@@ -201,6 +201,9 @@ struct token {
     bool single;            /* the token has no second session */
     struct snapshot *snapshot;
     struct snapshot *known; /* the last there was, for when it is gone */
+    enum tokens_err unread; /* why the last list has nothing of it, */
+    CK_RV unread_rv;        /* and what its module said */
+    const char *unread_call;
     CK_MECHANISM_TYPE *mechanisms;
     size_t mechanism_count;
     struct proven proven[LIMIT_PROVEN];

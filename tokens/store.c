@@ -247,6 +247,25 @@ token_hangs(struct token_store *store, const struct module *m,
     return false;
 }
 
+/* A token of M whose keys could not be read. */
+static void
+find_unread(struct token_store *store, const struct module *m,
+            struct token_module_info *out)
+{
+    for (size_t i = 0; i < store->token_count && out->rv == 0; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        if (t->module == m && t->info.present && t->unread != TOKENS_OK) {
+            out->rv = t->unread_rv;
+            out->call = t->unread_call;
+            strcpy(out->token,
+                   t->info.label[0] ? t->info.label : t->info.serial);
+        }
+        pthread_mutex_unlock(&t->mutex);
+    }
+}
+
 bool
 token_store_module_info(struct token_store *store, size_t index,
                         struct token_module_info *out)
@@ -267,6 +286,8 @@ token_store_module_info(struct token_store *store, size_t index,
     out->call = out->rv == 0                      ? ""
                 : m->state == TOKEN_MODULE_FAILED ? "C_Initialize"
                                                   : m->look_call;
+    if (m->state == TOKEN_MODULE_READY || m->state == TOKEN_MODULE_BUSY)
+        find_unread(store, m, out);
     out->hangs = module_is_late(m, store->start_timeout_ms);
     if (out->hangs) {
         out->hang.call = m->call;

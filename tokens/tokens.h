@@ -198,6 +198,8 @@ enum token_module_state {
 };
 
 /* What there is to say about a module. */
+#define TOKEN_LABEL_BYTES 33 /* with NUL; UTF-8, trailing blanks cut */
+
 struct token_module_info {
     char name[64];
     enum token_module_state state;
@@ -209,6 +211,8 @@ struct token_module_info {
                        * that is ready: what the last look at its slots
                        * failed with; 0 with nothing */
     const char *call; /* where; "" where rv is 0 */
+    char token[TOKEN_LABEL_BYTES]; /* it was not the slots, but the keys of the
+                                    * token of that label (or serial) */
 };
 /* Of module INDEX (from 0). False when there is no such module. */
 bool token_store_module_info(struct token_store *store, size_t index,
@@ -248,7 +252,6 @@ size_t token_store_list_gone(struct token_store *store, struct token **out,
 enum tokens_err token_store_find(struct token_store *store, const char *which,
                                  struct token **out);
 
-#define TOKEN_LABEL_BYTES  33 /* with NUL; UTF-8, trailing blanks cut */
 #define TOKEN_SERIAL_BYTES 17
 #define TOKEN_URI_BYTES    512
 
@@ -386,6 +389,10 @@ struct token_identities {
 enum tokens_err token_identities_read(struct token *t,
                                       const struct token_identities **out);
 void token_identities_drop(const struct token_identities **list);
+
+/* Why the last call of token_identities_read gave nothing of it, with
+ * tokens_last_rv, or TOKENS_OK. Makes no call. */
+enum tokens_err token_unread(struct token *t);
 
 /* What was on it when it was last read, be it inserted or not; asks no module.
  * Gives NULL when it never was. */

@@ -86,6 +86,21 @@ token_absent_problem(struct token_store *store, const char *detail,
 }
 
 enum err
+tokens_check_read(struct client *c, struct problem *p)
+{
+    struct token *all[LIMIT_TOKENS];
+    size_t n = token_store_list(c->keyholder->store, all, LIMIT_TOKENS);
+
+    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
+        enum tokens_err e = token_unread(all[i]);
+
+        if (e != TOKENS_OK)
+            return token_problem(e, all[i], p);
+    }
+    return ERR_OK;
+}
+
+enum err
 tokens_check_any(struct client *c, struct problem *p)
 {
     struct token_store *store = c->keyholder->store;

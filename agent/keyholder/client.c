@@ -127,6 +127,8 @@ handle(struct client *c, enum message m, const union any_record *r,
         return keys_away_list(c, &r->page, &out->list, room, p);
     if (m == MSG_KEYLESS)
         return keyless_list(c, &r->page, &out->list, room, p);
+    if (m == MSG_ALL_READ)
+        return tokens_check_read(c, p);
     if (m == MSG_TOKENS)
         return tokens_list(c, &r->page, &out->list, room, p);
     if (m == MSG_CHAIN)

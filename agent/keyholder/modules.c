@@ -40,6 +40,7 @@ record_fill(const struct token_module_info *m, struct module_record *out)
         out->call = slice_text(m->call);
         out->rv = (uint32_t)m->rv;
         out->error = slice_text(error ? error : "");
+        out->token = slice_text(m->token);
     }
 }
 

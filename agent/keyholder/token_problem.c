@@ -118,6 +118,13 @@ what_it_lacks(const char *call)
     return NULL;
 }
 
+static bool
+reads_objects(const char *call)
+{
+    return strncmp(call, "C_FindObjects", strlen("C_FindObjects")) == 0 ||
+           strcmp(call, "C_GetAttributeValue") == 0;
+}
+
 /* In words first, then what the module said, for those who look it up. */
 static void
 add_detail(enum tokens_err e, struct problem *p)
@@ -131,6 +138,8 @@ add_detail(enum tokens_err e, struct problem *p)
     const char *text = e == TOKENS_CANNOT ? what_it_lacks(tokens_last_call())
                        : e == TOKENS_FAILED && !rv
                            ? "its module gave no usable answer"
+                       : e == TOKENS_FAILED && reads_objects(tokens_last_call())
+                           ? "its keys cannot be read"
                        : is_said ? NULL
                                  : tokens_err_text(e);
     AUTO(buf) struct buf detail = {0};

@@ -286,7 +286,8 @@ reading_find_key(struct reading *g, struct layer *l, struct enveloped_reader *e,
         g->r->problem = s.first;
         return s.first.code;
     }
-    return not_for_us(g, e, s.unsupported);
+    (void)not_for_us(g, e, s.unsupported);
+    return own_keys_tell_unread(g->r);
 }
 
 enum err

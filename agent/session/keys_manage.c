@@ -74,7 +74,9 @@ load_and_find(struct request *r, bool any_token, struct own_keys *keys,
         return e;
     own_keys_drop(keys);
     e = keyless_load(r, keys);
-    return e == ERR_OK ? find_key(r, keys, any_token, wanted, out) : e;
+    if (e == ERR_OK)
+        e = find_key(r, keys, any_token, wanted, out);
+    return e == ERR_NO_KEY ? own_keys_tell_unread(r) : e;
 }
 
 /* ---- Remove, Export ---------------------------------------------------- */
@@ -237,6 +239,8 @@ module_json(const struct module_record *m)
         json_object_set_new(one, "code", json_integer(m->rv));
     if (m->error.n > 0)
         json_object_set_new(one, "error", json_text(m->error));
+    if (m->token.n > 0)
+        json_object_set_new(one, "token", json_text(m->token));
     return one;
 }
 

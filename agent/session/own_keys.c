@@ -134,6 +134,19 @@ own_keys_away(struct request *r, bool described, struct own_keys *out)
 }
 
 enum err
+own_keys_tell_unread(struct request *r)
+{
+    struct problem why = r->problem;
+    struct empty nothing = {0}, reply;
+    enum err e = keyholder_call(r, MSG_ALL_READ, &nothing, NULL, 0, &reply);
+
+    if (e != ERR_OK)
+        return e;
+    r->problem = why;
+    return why.code;
+}
+
+enum err
 own_key_tell_away(struct request *r, const struct own_key *k)
 {
     (void)fail(&r->problem, ERR_TOKEN_ABSENT, "a key that is needed is on it");
@@ -158,7 +171,7 @@ own_keys_tell_missing(struct request *r, const char *wanted)
         log_note("session %llu: the audit does not say that a key is not there",
                  (unsigned long long)r->session->id);
     r->problem = why;
-    return why.code;
+    return own_keys_tell_unread(r);
 }
 
 bool

@@ -182,12 +182,16 @@
 
 /* What a PKCS#11 module is doing. state: enum module_state; call: where it
  * hangs, ended the process or failed, for so many seconds or with rv, which
- * is called error where it has a name. */
+ * is called error where it has a name; token: whose keys could not be read
+ * for it. */
 #define FIELDS_module_record(U32, U64, BYTES, TEXT, LIST)                      \
     TEXT(name, LIMIT_LABEL_BYTES)                                              \
     U32(state)                                                                 \
     TEXT(call, LIMIT_LABEL_BYTES)                                              \
-    U32(seconds) U32(rv) TEXT(error, LIMIT_LABEL_BYTES) U32(own_process)
+    U32(seconds)                                                               \
+    U32(rv)                                                                    \
+    TEXT(error, LIMIT_LABEL_BYTES) U32(own_process)                            \
+        TEXT(token, LIMIT_LABEL_BYTES)
 
 /* ---- importer to keyholder ---------------------------------------------- */
 

@@ -25,9 +25,17 @@ static bool
 failing_problem(json_t *module, char *what, size_t size, const char **out_next)
 {
     const char *call = text_of(module, "call");
+    const char *token = text_of(module, "token");
     bool of_one = strcmp(call, "C_GetTokenInfo") == 0;
     char code[CODE_BYTES];
 
+    if (token[0]) {
+        snprintf(what, size, "the keys of the token %s cannot be read (%s: %s)",
+                 token, call, code_text(module, code));
+        *out_next = "take it out and insert it again; if it stays, look at it "
+                    "with its vendor's tool";
+        return true;
+    }
     snprintf(what, size, "the module %s %s (%s: %s)", text_of(module, "name"),
              of_one ? "cannot read a token that is there"
                     : "does not tell which tokens are there",

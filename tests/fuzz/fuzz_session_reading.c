@@ -42,9 +42,10 @@ keyholder_call(struct request *r, enum message m, const void *request,
                const int *fds, int fd_count, void *reply)
 {
     (void)fds;
-    REQUIRE(fd_count == 0 && (m == MSG_UNWRAP || m == MSG_AGREE ||
-                              m == MSG_DECRYPTED || m == MSG_KEYS_AWAY));
-    if (m == MSG_DECRYPTED)
+    REQUIRE(fd_count == 0 &&
+            (m == MSG_UNWRAP || m == MSG_AGREE || m == MSG_DECRYPTED ||
+             m == MSG_KEYS_AWAY || m == MSG_ALL_READ));
+    if (m == MSG_DECRYPTED || m == MSG_ALL_READ)
         return ERR_OK;
     if (m == MSG_KEYS_AWAY) {
         *(struct list_reply *)reply = (struct list_reply){0};

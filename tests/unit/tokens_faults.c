@@ -192,6 +192,35 @@ a_stale_key_handle_is_found_anew(void **state)
 }
 
 static void
+assert_read(enum tokens_err e, const char *label)
+{
+    const struct token_identities *list = NULL;
+    struct token_module_info m;
+
+    assert_int_equal(token_logout(token), TOKENS_OK);
+    assert_int_equal(token_login(token, (const uint8_t *)PIN, 6), TOKENS_OK);
+    assert_int_equal(token_identities_read(token, &list), e);
+    token_identities_drop(&list);
+    assert_int_equal(token_unread(token), e);
+    assert_int_equal(tokens_last_rv(), e ? 0x5 : 0);
+    assert_true(token_store_module_info(store, 0, &m));
+    assert_string_equal(m.token, label);
+    assert_int_equal(m.rv, e ? 0x5 : 0);
+    assert_string_equal(m.call, e ? "C_FindObjects" : "");
+}
+
+static void
+keys_that_cannot_be_read_are_told_of(void **state)
+{
+    (void)state;
+    assert_read(TOKENS_OK, "");
+    faults("C_FindObjects 0x5 -1\n");
+    assert_read(TOKENS_FAILED, "one");
+    faults("");
+    assert_read(TOKENS_OK, "");
+}
+
+static void
 a_removed_token_is_told_from_a_bad_message(void **state)
 {
     const struct token_padding p = {.scheme = TOKEN_RSA_PKCS1};
@@ -449,6 +478,7 @@ main(void)
         THEN_AGAIN(a_device_error_costs_a_new_session_and_one_retry),
         THEN_AGAIN(a_token_that_cannot_work_is_neither_full_nor_absent),
         THEN_AGAIN(a_stale_key_handle_is_found_anew),
+        THEN_AGAIN(keys_that_cannot_be_read_are_told_of),
         THEN_AGAIN(a_removed_token_is_told_from_a_bad_message),
         THEN_AGAIN(a_key_that_authenticates_each_time_asks_each_time),
         THEN_AGAIN(threads_share_a_token),
