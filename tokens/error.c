@@ -105,7 +105,7 @@ static const struct {
     {CKR_ENCRYPTED_DATA_LEN_RANGE, TOKENS_MESSAGE},
 };
 
-enum tokens_err
+static enum tokens_err
 rv_err(CK_RV rv)
 {
     for (size_t i = 0; i < ARRAY_COUNT(table); i++)
@@ -114,18 +114,46 @@ rv_err(CK_RV rv)
     return TOKENS_FAILED;
 }
 
-/* Only what stays on the token fills it; another call lacks the memory to
- * work, and no key that is removed helps it. */
-static bool
-call_stores(const char *call)
-{
-    static const char *const names[] = {"C_CreateObject", "C_GenerateKeyPair",
-                                        "C_UnwrapKey", "C_SetAttributeValue"};
+/* Which calls these errors are meant for. Only what stays on the token fills
+ * it: another call lacks the memory to work, and no key that is removed helps
+ * it. Only what is given a key or a message can find fault with it. */
+static const struct {
+    enum tokens_err e;
+    const char *call;
+} meant_for[] = {
+    {TOKENS_FULL, "C_CreateObject"},
+    {TOKENS_FULL, "C_GenerateKeyPair"},
+    {TOKENS_FULL, "C_UnwrapKey"},
+    {TOKENS_FULL, "C_SetAttributeValue"},
+    {TOKENS_NO_KEY, "C_SignInit"},
+    {TOKENS_NO_KEY, "C_Sign"},
+    {TOKENS_NO_KEY, "C_DecryptInit"},
+    {TOKENS_NO_KEY, "C_Decrypt"},
+    {TOKENS_NO_KEY, "C_DeriveKey"},
+    {TOKENS_NO_KEY, "C_UnwrapKey"},
+    {TOKENS_NO_KEY, "C_DestroyObject"},
+    {TOKENS_NO_KEY, "C_GetAttributeValue"},
+    {TOKENS_NO_KEY, "C_SetAttributeValue"},
+    {TOKENS_MESSAGE, "C_SignInit"},
+    {TOKENS_MESSAGE, "C_Sign"},
+    {TOKENS_MESSAGE, "C_DecryptInit"},
+    {TOKENS_MESSAGE, "C_Decrypt"},
+    {TOKENS_MESSAGE, "C_DeriveKey"},
+};
 
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
-        if (strcmp(names[i], call) == 0)
+static bool
+is_meant_for(enum tokens_err e, const char *call)
+{
+    bool of_some = false;
+
+    for (size_t i = 0; i < ARRAY_COUNT(meant_for); i++) {
+        if (meant_for[i].e != e)
+            continue;
+        if (strcmp(meant_for[i].call, call) == 0)
             return true;
-    return false;
+        of_some = true;
+    }
+    return !of_some;
 }
 
 enum tokens_err
@@ -138,7 +166,7 @@ rv_note(const char *call, CK_RV rv)
         last_call = call;
         last_mechanism = about;
     }
-    return e == TOKENS_FULL && !call_stores(call) ? TOKENS_FAILED : e;
+    return is_meant_for(e, call) ? e : TOKENS_FAILED;
 }
 
 static const struct {

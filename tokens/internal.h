@@ -40,7 +40,6 @@ enum {
 
 /* Remembers RV of CALL for this thread and gives its error. */
 enum tokens_err rv_note(const char *call, CK_RV rv);
-enum tokens_err rv_err(CK_RV rv);
 void rv_forget(void);
 /* The next calls are about this mechanism. */
 void rv_about(CK_MECHANISM_TYPE mechanism);

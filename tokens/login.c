@@ -63,7 +63,7 @@ login_err(struct hold *h, CK_SESSION_HANDLE s, CK_RV rv)
         return TOKENS_PIN_BLOCKED;
     if (rv == CKR_ARGUMENTS_BAD && info.protected_path)
         return TOKENS_AT_PAD;
-    return vague ? TOKENS_PIN_WRONG : rv_err(rv);
+    return vague ? TOKENS_PIN_WRONG : h->result;
 }
 
 static enum tokens_err

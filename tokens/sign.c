@@ -264,6 +264,8 @@ token_sign(struct token *t, const uint8_t *id, size_t id_len,
     if (e == TOKENS_OK && is_verified(scheme, monotonic_ms() - begun_ms))
         e = signature_verify(s, i, scheme, row, data, data_len, signature,
                              op.out_len);
+    if (e == TOKENS_MESSAGE && row)
+        e = TOKENS_CANNOT; /* its length was right */
     if (e)
         return e;
     if (op.out_len > room)

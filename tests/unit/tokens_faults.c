@@ -182,6 +182,24 @@ a_token_that_cannot_work_is_neither_full_nor_absent(void **state)
     assert_int_equal(sign_with(&ec, NULL), TOKENS_OK);
 }
 
+/* A login has no key and no message that could be at fault, and a digest of the
+ * right length is none. */
+static void
+an_error_says_only_what_its_call_can_mean(void **state)
+{
+    (void)state;
+    assert_int_equal(token_logout(token), TOKENS_OK);
+    faults("C_Login 0x82 1\nC_Login 0x20 1\n");
+    assert_int_equal(token_login(token, (const uint8_t *)PIN, 6),
+                     TOKENS_FAILED);
+    assert_int_equal(token_login(token, (const uint8_t *)PIN, 6),
+                     TOKENS_FAILED);
+    assert_int_equal(token_login(token, (const uint8_t *)PIN, 6), TOKENS_OK);
+    faults("C_Sign 0x21 1\n");
+    assert_int_equal(sign_with(&ec, NULL), TOKENS_CANNOT);
+    assert_int_equal(tokens_last_rv(), 0x21);
+}
+
 static void
 a_stale_key_handle_is_found_anew(void **state)
 {
@@ -477,6 +495,7 @@ main(void)
         THEN_AGAIN(a_card_reset_behind_us_needs_a_real_login),
         THEN_AGAIN(a_device_error_costs_a_new_session_and_one_retry),
         THEN_AGAIN(a_token_that_cannot_work_is_neither_full_nor_absent),
+        THEN_AGAIN(an_error_says_only_what_its_call_can_mean),
         THEN_AGAIN(a_stale_key_handle_is_found_anew),
         THEN_AGAIN(keys_that_cannot_be_read_are_told_of),
         THEN_AGAIN(a_removed_token_is_told_from_a_bad_message),
