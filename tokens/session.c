@@ -98,10 +98,9 @@ session_open_new(struct hold *h, bool writes)
     return rv;
 }
 
-/* The token has no more sessions: those that are idle go, else the login's
- * is shared. */
-static CK_RV
-session_make_room(struct hold *h, bool writes)
+/* Closes those that are idle, and returns how many there were. */
+static unsigned
+sessions_close_idle(struct hold *h)
 {
     CK_SESSION_HANDLE idle[LIMIT_IDLE];
     struct token *t = h->token;
@@ -113,6 +112,16 @@ session_make_room(struct hold *h, bool writes)
     pthread_mutex_unlock(&t->mutex);
     for (unsigned i = 0; i < n; i++)
         QUIETLY(h, C_CloseSession, idle[i]);
+    return n;
+}
+
+/* The token has no more sessions: those that are idle go, else the login's
+ * is shared. */
+static CK_RV
+session_make_room(struct hold *h, bool writes)
+{
+    struct token *t = h->token;
+    unsigned n = sessions_close_idle(h);
     CK_RV rv = n > 0 ? session_open_new(h, writes) : CKR_SESSION_COUNT;
     if (rv != CKR_SESSION_COUNT)
         return rv;
@@ -441,17 +450,18 @@ hold_recover(struct hold *h, enum tokens_err e, bool *out_retry)
     }
     if (login_is_lost(h, state))
         return TOKENS_LOCKED;
-    if (rv == CKR_OPERATION_ACTIVE || rv == CKR_OPERATION_NOT_INITIALIZED ||
-        rv_is_of_device(rv)) {
-        h->bad = true;
-        session_give(h);
-        e = session_start(h);
-        *out_retry = e == TOKENS_OK;
-        return e;
-    }
     if (rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_KEY_HANDLE_INVALID) {
         token_forget_objects(h->token);
         *out_retry = true;
+    }
+    if (rv == CKR_OPERATION_ACTIVE || rv == CKR_OPERATION_NOT_INITIALIZED ||
+        rv_is_of_device(rv) || (*out_retry && !h->borrowed)) {
+        /* What is idle may be as stuck: there is one retry only. */
+        h->bad = true;
+        session_give(h);
+        (void)sessions_close_idle(h);
+        e = session_start(h);
+        *out_retry = e == TOKENS_OK;
     }
     return e;
 }

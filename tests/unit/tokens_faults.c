@@ -207,6 +207,9 @@ a_stale_key_handle_is_found_anew(void **state)
     assert_int_equal(sign_with(&ec, NULL), TOKENS_OK);
     faults("C_SignInit 0x60 1\n");
     assert_int_equal(sign_with(&ec, NULL), TOKENS_OK);
+    /* It may not be noticed before there is an operation in the session. */
+    faults("C_Sign 0x60 1\n");
+    assert_int_equal(sign_with(&ec, NULL), TOKENS_OK);
 }
 
 static void

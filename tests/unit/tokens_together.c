@@ -110,6 +110,28 @@ as_many_operations_as_configured_are_under_way(void **state)
     assert_int_equal(calls, 8);
 }
 
+/* Both sessions are left in an operation; one try and one retry have to do. */
+static void
+sessions_that_are_stuck_are_not_used_for_the_retry(void **state)
+{
+    struct late stuck[2];
+
+    (void)state;
+    open_with_operations(2);
+    faults("C_Sign @ 2\nC_Sign 0x5 2\n");
+    for (int i = 0; i < 2; i++)
+        late_start(&stuck[i], token, sign_first);
+    WAIT_UNTIL(fault_hanging() == 2);
+    faults("");
+    for (int i = 0; i < 2; i++) {
+        pthread_join(stuck[i].thread, NULL);
+        assert_int_equal(stuck[i].result, TOKENS_FAILED);
+    }
+    fault_reset();
+    assert_int_equal(sign_on(token, &key), TOKENS_OK);
+    assert_int_equal(fault_count("C_SignInit"), 2);
+}
+
 /* ---- two
  * ------------------------------------------------------------------------
  */
@@ -186,6 +208,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(as_many_operations_as_configured_are_under_way),
+        WITH_STORE(sessions_that_are_stuck_are_not_used_for_the_retry),
         WITH_STORE(sixteen_clients_on_two_tokens_overlap),
         WITH_STORE(a_token_that_does_not_come_back_does_not_slow_the_other),
         WITH_STORE(a_slow_token_at_work_does_not_delay_a_fast_one),
