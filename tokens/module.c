@@ -10,6 +10,8 @@
 #define LEAVE_MS   1000 /* turns get to leave a module that starts anew */
 #define GLANCE_MS  20
 #define SPARE_ROOM 8 /* slots that come between the two questions */
+#define LIST_TRIES 3 /* or more of them */
+#define MOST_IDS   65536
 
 void
 deadline_after(unsigned ms, struct timespec *out)
@@ -97,28 +99,46 @@ is_failure(CK_RV told)
 }
 
 /* The size query comes first: some modules look at their readers only then.
- * A slot that gives an error is skipped; *OUT_TOLD is the first one. */
+ * *OUT has been allocated; a module that has more slots than are looked at
+ * still wants room for all of them. */
+static CK_RV
+list_slots(struct module *m, CK_SLOT_ID **out, CK_ULONG *out_count)
+{
+    CK_RV rv = CKR_BUFFER_TOO_SMALL;
+
+    for (int i = 0; i < LIST_TRIES && rv == CKR_BUFFER_TOO_SMALL; i++) {
+        CK_ULONG count = 0, room;
+
+        free(*out);
+        *out = NULL;
+        rv = m->f->C_GetSlotList(CK_TRUE, NULL, &count);
+        if (rv != CKR_OK)
+            return rv;
+        count = room = (count < MOST_IDS ? count : MOST_IDS) + SPARE_ROOM;
+        *out = calloc(room, sizeof(**out));
+        if (!*out)
+            return CKR_HOST_MEMORY;
+        rv = m->f->C_GetSlotList(CK_TRUE, *out, &count);
+        /* Whatever the module claims to have written. */
+        *out_count = count < room ? count : room;
+    }
+    return rv;
+}
+
+/* A slot that gives an error is skipped; *OUT_TOLD is the first one. */
 static CK_RV
 scan_slots(struct module *m, CK_RV *out_told)
 {
+    CK_SLOT_ID *ids = NULL;
     CK_ULONG count = 0;
-    CK_RV rv = m->f->C_GetSlotList(CK_TRUE, NULL, &count);
-
-    if (rv != CKR_OK)
-        return rv;
-    if (count > LIMIT_SLOTS)
-        count = LIMIT_SLOTS;
-    CK_ULONG room = count + SPARE_ROOM;
-    CK_SLOT_ID *ids = calloc(room, sizeof(*ids));
-    struct slot_seen *seen = calloc(room, sizeof(*seen));
+    CK_RV rv = list_slots(m, &ids, &count);
+    struct slot_seen *seen = calloc(LIMIT_SLOTS, sizeof(*seen));
     size_t n = 0;
     bool broken = false;
 
-    count = room;
-    rv = ids && seen ? m->f->C_GetSlotList(CK_TRUE, ids, &count)
-                     : CKR_HOST_MEMORY;
-    /* Whatever the module claims to have written. */
-    for (CK_ULONG i = 0; rv == CKR_OK && i < count && i < room; i++) {
+    if (!seen)
+        rv = CKR_HOST_MEMORY;
+    for (CK_ULONG i = 0; rv == CKR_OK && i < count && i < LIMIT_SLOTS; i++) {
         seen[n].slot = ids[i];
         CK_RV told = m->f->C_GetTokenInfo(ids[i], &seen[n].info);
         seen[n].failed =

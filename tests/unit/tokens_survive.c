@@ -295,6 +295,7 @@ static void
 a_module_that_lies_about_counts_gets_an_error(void **state)
 {
     const struct token_identities *list = NULL;
+    struct token_module_info m;
 
     (void)state;
     faults("C_Sign =100000 1\n");
@@ -305,6 +306,12 @@ a_module_that_lies_about_counts_gets_an_error(void **state)
     (void)token_store_refresh(store, MINUTE_MS);
     faults("");
     assert_int_equal(token_store_refresh(store, MINUTE_MS), TOKENS_OK);
+    /* More slots came between its size and the list. */
+    faults("C_GetSlotList 0x150 1 1\n");
+    assert_int_equal(token_store_refresh(store, MINUTE_MS), TOKENS_OK);
+    assert_true(token_store_module_info(store, 0, &m));
+    assert_int_equal(m.rv, 0);
+    faults("");
     assert_int_equal(token_logout(second), TOKENS_OK);
     faults("C_FindObjects =100000 1\n");
     assert_int_equal(token_identities_read(second, &list), TOKENS_FAILED);
