@@ -100,8 +100,9 @@ pin_check_form(const struct token_info *i, const uint8_t *pin, size_t pin_len)
         return pin_len || !i->protected_path ? TOKENS_ARGUMENT : TOKENS_OK;
     if (pin_len == 0 || pin_len > LIMIT_PIN_BYTES)
         return TOKENS_PIN_INVALID;
-    /* A token that lies about its limits (0) is asked itself. */
-    if (i->pin_max && i->pin_max != CK_UNAVAILABLE_INFORMATION &&
+    /* A token that lies about its limits is asked itself. */
+    if (i->pin_max >= i->pin_min && i->pin_max > 0 &&
+        i->pin_max != CK_UNAVAILABLE_INFORMATION &&
         (pin_len < i->pin_min || pin_len > i->pin_max))
         return TOKENS_PIN_INVALID;
     return TOKENS_OK;

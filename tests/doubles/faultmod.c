@@ -14,6 +14,7 @@
  *     removed                    no token is there; its sessions are dead
  *     unnoticed                  the same until the next C_Initialize
  *     last-try                   the next wrong PIN would block every token
+ *     odd-range                  a PIN has at least 9 and at most 3 characters
  *     low                        a wrong PIN was given to every token
  *     must-change                the PIN of every token must be changed
  *     another                    every token has another serial number each
@@ -125,6 +126,10 @@ pinpad_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
         info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
     if (rv == CKR_OK && now.last_try)
         info->flags |= CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
+    if (rv == CKR_OK && now.odd_range) {
+        info->ulMinPinLen = 9;
+        info->ulMaxPinLen = 3;
+    }
     if (rv == CKR_OK && now.low)
         info->flags |= CKF_USER_PIN_COUNT_LOW;
     if (rv == CKR_OK && now.must_change)

@@ -17,7 +17,8 @@ enum call {
 
 /* What stands in the way of a token as a whole. */
 struct plan_state {
-    bool removed, unnoticed, last_try, low, must_change, events, slept, broken;
+    bool removed, unnoticed, last_try, low, must_change, events, slept, broken,
+        odd_range;
     bool another; /* a new serial number each time a token is asked for it */
     CK_SLOT_ID moved; /* slots have ids that are so much higher */
 };

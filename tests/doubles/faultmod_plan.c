@@ -102,7 +102,7 @@ set_state(const char *name, const char *value)
         {"last-try", &state.last_try}, {"low", &state.low},
         {"slept", &state.slept},       {"must-change", &state.must_change},
         {"events", &state.events},     {"broken", &state.broken},
-        {"another", &state.another},
+        {"another", &state.another},   {"odd-range", &state.odd_range},
     };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -450,6 +450,15 @@ a_pin_is_told_from_one_that_nobody_looked_at(void **state)
     assert_true(tried);
 }
 
+static void
+a_token_that_lies_about_the_length_of_pins_is_asked_itself(void **state)
+{
+    (void)state;
+    assert_int_equal(token_logout(token), TOKENS_OK);
+    faults("odd-range\n");
+    assert_int_equal(token_login(token, (const uint8_t *)PIN, 6), TOKENS_OK);
+}
+
 #define THEN_AGAIN(test) cmocka_unit_test_teardown(test, again)
 
 int
@@ -466,6 +475,7 @@ main(void)
         THEN_AGAIN(what_follows_the_pad_has_its_own_deadline),
         THEN_AGAIN(nobody_at_the_pad_is_told_as_that),
         THEN_AGAIN(a_pin_is_told_from_one_that_nobody_looked_at),
+        THEN_AGAIN(a_token_that_lies_about_the_length_of_pins_is_asked_itself),
     };
 
     return cmocka_run_group_tests(tests, start, end);
