@@ -139,6 +139,23 @@ token_store_list_gone(struct token_store *store, struct token **out,
     return list_where(store, is_gone, out, room);
 }
 
+bool
+token_label_is_shared(struct token *t)
+{
+    struct token *all[LIMIT_TOKENS];
+    size_t n = token_store_list(t->store, all, LIMIT_TOKENS);
+    struct token_info mine, other;
+    bool shared = false;
+
+    token_get_info(t, &mine);
+    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
+        token_get_info(all[i], &other);
+        shared =
+            shared || (all[i] != t && strcmp(other.label, mine.label) == 0);
+    }
+    return shared;
+}
+
 void
 store_forget_sessions(struct module *m)
 {

@@ -282,6 +282,9 @@ struct token_info {
     bool raw_rsa; /* CKM_RSA_X_509; false until its mechanisms were asked */
 };
 
+/* Another token that is inserted has the same label. */
+bool token_label_is_shared(struct token *t);
+
 /* As of the last look; makes no call. Cannot fail. */
 void token_get_info(struct token *t, struct token_info *out);
 

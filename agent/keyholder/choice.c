@@ -2,21 +2,6 @@
 
 #include "agent/keyholder/token_problem.h"
 
-/* Another of them has the same label: only the serial tells them apart. */
-static bool
-label_is_shared(struct token *const *all, size_t n, size_t at)
-{
-    char name[TOKEN_LABEL_BYTES], other[TOKEN_LABEL_BYTES];
-
-    token_name(all[at], name);
-    for (size_t i = 0; i < n; i++) {
-        token_name(all[i], other);
-        if (i != at && strcmp(name, other) == 0)
-            return true;
-    }
-    return false;
-}
-
 enum err
 token_choice_problem(struct token *const *all, size_t n, struct problem *p)
 {
@@ -29,7 +14,7 @@ token_choice_problem(struct token *const *all, size_t n, struct problem *p)
         token_name(all[i], name);
         token_get_info(all[i], &info);
         buf_addf(&text, "%s%s", i > 0 ? ", " : "", name);
-        if (label_is_shared(all, n, i))
+        if (info.label[0] && token_label_is_shared(all[i]))
             buf_addf(&text, " (serial %s)", info.serial);
     }
     return fail(p, ERR_TOKEN_CHOICE, "%s", buf_text(&text));

@@ -139,7 +139,7 @@ may_decrypt(struct operation *op, struct problem *p)
 
     if (e == ERR_OK)
         return ERR_OK;
-    token_name(op->token, name);
+    token_handle(op->token, name);
     problem_set_token(p, name);
     return e;
 }

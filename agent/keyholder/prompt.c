@@ -200,13 +200,24 @@ add_tries(struct text *t, const struct token_info *info)
         add_line(t, "A wrong PIN was given before: not all tries are left");
 }
 
+/* Whoever types a PIN must know which of two of that label gets it. */
+static void
+add_token(struct text *t, struct token *token)
+{
+    char text[TOKEN_LABEL_BYTES + TOKEN_SERIAL_BYTES + 16];
+    struct token_info info;
+
+    token_name(token, text);
+    token_get_info(token, &info);
+    if (info.label[0] && token_label_is_shared(token))
+        snprintf(text, sizeof(text), "%s (serial %s)", info.label, info.serial);
+    add_foreign(t, "Token: ", text, 100);
+}
+
 static void
 describe(struct prompt *prompt, const struct purpose *why,
          const struct token_info *info, struct text *out)
 {
-    char token[TOKEN_LABEL_BYTES];
-
-    token_name(why->token, token);
     add_line(out, "%s wants to %s", client_program(prompt->client),
              why->operation);
     if (why->each_time)
@@ -221,7 +232,10 @@ describe(struct prompt *prompt, const struct purpose *why,
         add_key(out, why->facts);
     else if (why->key[0])
         add_foreign(out, "", why->key, 100);
-    add_foreign(out, "Token: ", why->label ? why->label : token, 100);
+    if (why->label)
+        add_foreign(out, "Token: ", why->label, 100);
+    else
+        add_token(out, why->token);
 }
 
 /* Errors: of the broker, of pinentry_open. */
@@ -261,7 +275,7 @@ start_for_token(struct prompt *prompt, struct token *token, struct problem *p)
     *p = why;
     if (e != ERR_CANCELLED)
         (void)fail(p, ERR_TOKEN_LOCKED, "%s", reason(&why));
-    token_name(token, name);
+    token_handle(token, name);
     problem_set_token(p, name);
     return p->code;
 }
@@ -312,7 +326,7 @@ prompt_pin(struct prompt *prompt, const struct purpose *why,
     if (e == ERR_OK)
         e = pinentry_ask(prompt->pinentry, &question, out, p);
     if (e == ERR_TOKEN_LOCKED) {
-        token_name(why->token, name);
+        token_handle(why->token, name);
         problem_set_token(p, name);
     }
     return e;

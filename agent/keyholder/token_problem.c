@@ -14,6 +14,18 @@ token_name(struct token *t, char out[TOKEN_LABEL_BYTES])
              info.label[0] ? info.label : info.serial);
 }
 
+void
+token_handle(struct token *t, char out[TOKEN_LABEL_BYTES])
+{
+    struct token_info info;
+
+    token_get_info(t, &info);
+    if (info.serial[0] && token_label_is_shared(t))
+        snprintf(out, TOKEN_LABEL_BYTES, "%s", info.serial);
+    else
+        token_name(t, out);
+}
+
 bool
 token_has_pin_limits(const struct token_info *info)
 {
@@ -199,7 +211,7 @@ token_problem(enum tokens_err e, struct token *token, struct problem *p)
     if (e == TOKENS_PIN_INVALID && token_has_pin_limits(&info))
         (void)fail(p, code_of(e), "it has %lu to %lu characters", info.pin_min,
                    info.pin_max);
-    token_name(token, name);
+    token_handle(token, name);
     problem_set_token(p, name);
     if (e == TOKENS_NO_KEY) {
         (void)fail(p, ERR_NO_KEY, "the key is not on the token %s (any more)",

@@ -10,6 +10,10 @@
 /* What a person calls the token: its label, else its serial number. */
 void token_name(struct token *t, char out[TOKEN_LABEL_BYTES]);
 
+/* What means this token alone, in a command: of two with one label, that is the
+ * serial number. */
+void token_handle(struct token *t, char out[TOKEN_LABEL_BYTES]);
+
 /* False: the token does not say how long a PIN is, or says nonsense. */
 bool token_has_pin_limits(const struct token_info *info);
 

@@ -378,7 +378,7 @@ unlock_check_tries(struct token *t, struct problem *p)
         !info.pin_final_try || info.pin_locked)
         return ERR_OK;
     (void)fail(p, ERR_LAST_TRY, NULL);
-    token_name(t, name);
+    token_handle(t, name);
     problem_set_token(p, name);
     return p->code;
 }

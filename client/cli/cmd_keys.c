@@ -167,7 +167,7 @@ tokens_say_state(json_t *keys, json_t *tokens)
         login_add_times(token, &text);
         state_add_next(token, tokens, &text);
         fputs("Token ", stderr);
-        show_text(stderr, label);
+        show_text(stderr, label[0] ? label : text_of(token, "serial"));
         fprintf(stderr, ": %s\n", buf_text(&text));
     }
 }
