@@ -10,6 +10,7 @@
 
 struct segment {
     size_t at, name_n, value_n; /* in the buffer of texts, side by side */
+    size_t number;              /* of its name */
     unsigned index;             /* of a continuation */
     bool continued;             /* name*0 */
     bool padded;                /* name*01 */
@@ -20,6 +21,8 @@ struct parameters {
     struct buf text;
     struct segment item[LIMIT_SEGMENTS];
     size_t count;
+    size_t first[LIMIT_PARAMETERS]; /* the item that each name is first of */
+    size_t names;
     bool more; /* passed over */
 };
 
@@ -136,6 +139,28 @@ split_name(struct slice name, struct segment *out)
     out->name_n = name.n;
 }
 
+static struct slice
+segment_name(const struct parameters *all, const struct segment *s)
+{
+    return slice_of(all->text.data + s->at, s->name_n);
+}
+
+/* Numbers S, the next item, by its name. False when there are too many. */
+static bool
+number_name(struct parameters *all, struct segment *s)
+{
+    struct slice name = segment_name(all, s);
+
+    for (s->number = 0; s->number < all->names; s->number++)
+        if (slice_equal(segment_name(all, &all->item[all->first[s->number]]),
+                        name))
+            return true;
+    if (all->names == LIMIT_PARAMETERS)
+        return false;
+    all->first[all->names++] = all->count;
+    return true;
+}
+
 /* One parameter; what has no value is no parameter. */
 static void
 take_parameter(struct slice *c, struct parameters *all)
@@ -161,7 +186,10 @@ take_parameter(struct slice *c, struct parameters *all)
     else
         buf_add_slice(&all->text, take_until(c, ";(\""));
     s.value_n = all->text.len - s.at - s.name_n;
-    all->item[all->count++] = s;
+    if (number_name(all, &s))
+        all->item[all->count++] = s;
+    else
+        all->more = true;
 }
 
 static void
@@ -175,7 +203,7 @@ take_parameters(struct slice *c, struct parameters *all)
         }
         if (at_end(c))
             return;
-        all->more = all->count == LIMIT_SEGMENTS;
+        all->more |= all->count == LIMIT_SEGMENTS;
         if (all->more)
             return;
         take_parameter(c, all);
@@ -183,12 +211,6 @@ take_parameters(struct slice *c, struct parameters *all)
 }
 
 /* ---- RFC 2231 ------------------------------------------------------ */
-
-static struct slice
-segment_name(const struct parameters *all, const struct segment *s)
-{
-    return slice_of(all->text.data + s->at, s->name_n);
-}
 
 static struct slice
 segment_value(const struct parameters *all, const struct segment *s)
@@ -229,13 +251,12 @@ take_charset(struct slice *value)
 }
 
 static const struct segment *
-find_segment(const struct parameters *all, struct slice name, unsigned index)
+find_segment(const struct parameters *all, size_t number, unsigned index)
 {
     for (size_t i = 0; i < all->count; i++) {
         const struct segment *s = &all->item[i];
 
-        if (s->continued && s->index == index &&
-            slice_equal(segment_name(all, s), name))
+        if (s->number == number && s->continued && s->index == index)
             return s;
     }
     return NULL;
@@ -247,12 +268,12 @@ join_value(const struct parameters *all, const struct segment *first,
            struct buf *out)
 {
     AUTO(buf) struct buf bytes = {0};
-    struct slice name = segment_name(all, first), charset = {0};
+    struct slice charset = {0};
     const struct segment *s = first;
     unsigned index = 0;
 
     if (first->continued)
-        s = find_segment(all, name, index);
+        s = find_segment(all, first->number, index);
     while (s) {
         struct slice value = segment_value(all, s);
 
@@ -262,7 +283,7 @@ join_value(const struct parameters *all, const struct segment *first,
             add_percent_decoded(&bytes, value);
         else
             buf_add_slice(&bytes, value);
-        s = s->continued ? find_segment(all, name, ++index) : NULL;
+        s = s->continued ? find_segment(all, s->number, ++index) : NULL;
     }
     if (charset.n == 0 || !charset_decode(charset, buf_slice(&bytes), out))
         buf_add_slice(out, buf_slice(&bytes));
@@ -281,7 +302,7 @@ repeats_a_name(const struct parameters *all, size_t i)
     for (size_t k = 0; k < i; k++) {
         const struct segment *t = &all->item[k];
 
-        if (slice_equal(segment_name(all, t), segment_name(all, s)) &&
+        if (t->number == s->number &&
             !(s->continued && t->continued && s->index != t->index))
             return true;
     }
@@ -298,18 +319,7 @@ is_doubtful_piece(const struct parameters *all, const struct segment *s)
     if (!s->continued || slice_is(name, "name"))
         return false;
     return s->padded ||
-           (s->index > 0 && !find_segment(all, name, s->index - 1));
-}
-
-static bool
-is_first_of_its_name(const struct parameters *all, size_t i)
-{
-    struct slice name = segment_name(all, &all->item[i]);
-
-    for (size_t k = 0; k < i; k++)
-        if (slice_equal(segment_name(all, &all->item[k]), name))
-            return false;
-    return true;
+           (s->index > 0 && !find_segment(all, s->number, s->index - 1));
 }
 
 /* A NUL would cut the value short, a line end would forge a header. */
@@ -335,9 +345,8 @@ static bool
 began_before(const struct parameters *all, size_t i)
 {
     for (size_t k = 0; k < i; k++)
-        if (all->item[k].continued && all->item[k].index == 0 &&
-            slice_equal(segment_name(all, &all->item[k]),
-                        segment_name(all, &all->item[i])))
+        if (all->item[k].number == all->item[i].number &&
+            all->item[k].continued && all->item[k].index == 0)
             return true;
     return false;
 }
@@ -375,7 +384,7 @@ join_parameters(const struct parameters *all, struct content_type *out)
 
         out->ambiguous |= twice || is_doubtful_piece(all, &all->item[i]);
         out->two_boundaries |= twice && slice_is(name, "boundary");
-        if (!is_first_of_its_name(all, i)) {
+        if (all->first[all->item[i].number] != i) {
             out->two_names |= is_another_name(all, i, out);
             continue;
         }
@@ -487,13 +496,4 @@ header_content_type(const struct header *h, struct content_type *out)
     text_set(out->type, slice_text("text/plain"));
     out->count = 0;
     out->ambiguous = out->two_boundaries = out->two_names = false;
-}
-
-const char *
-content_type_find(const struct content_type *t, const char *name)
-{
-    for (size_t i = 0; i < t->count; i++)
-        if (strcmp(t->parameters[i].name, name) == 0)
-            return t->parameters[i].value;
-    return NULL;
 }

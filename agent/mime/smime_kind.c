@@ -30,6 +30,15 @@ header_transfer(const struct header *h)
     return TRANSFER_UNKNOWN;
 }
 
+const char *
+content_type_find(const struct content_type *t, const char *name)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->parameters[i].name, name) == 0)
+            return t->parameters[i].value;
+    return NULL;
+}
+
 static bool
 is_one_of(const char *text, const char *const *names, size_t count)
 {

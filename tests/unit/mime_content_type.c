@@ -1,6 +1,7 @@
 #include "tests/unit/mime_streams.h"
 
 #include "agent/mime/header.h"
+#include "tests/unit/cpu_time.h"
 
 /* Writes it down as type{name=value}{name=value}. */
 static void
@@ -118,6 +119,30 @@ parameters_have_a_most_of_number(void **state)
     assert_int_equal(t.count, LIMIT_PARAMETERS);
     assert_string_equal(content_type_find(&t, "x31"), "31");
     assert_null(content_type_find(&t, "x32"));
+}
+
+static double
+time_of(int names)
+{
+    AUTO(buf) struct buf text = {0};
+    struct content_type t;
+    double began_ms;
+
+    buf_add_text(&text, "a/b");
+    for (int i = 0; i < LIMIT_SEGMENTS; i++)
+        buf_addf(&text, "; x%02d=y", i % names);
+    began_ms = cpu_time_ms();
+    for (int i = 0; i < 2000; i++)
+        assert_true(content_type_parse(buf_slice(&text), &t));
+    return cpu_time_ms() - began_ms;
+}
+
+/* Twenty megabytes of them are in a mail. */
+static void
+many_names_cost_no_more_than_one(void **state)
+{
+    (void)state;
+    assert_true(time_of(LIMIT_SEGMENTS) < 3 * time_of(1));
 }
 
 static void
@@ -416,6 +441,7 @@ main(void)
         cmocka_unit_test(values_that_hide_something_are_dropped),
         cmocka_unit_test(values_have_a_most_of_bytes),
         cmocka_unit_test(parameters_have_a_most_of_number),
+        cmocka_unit_test(many_names_cost_no_more_than_one),
         cmocka_unit_test(a_parameter_that_is_dropped_is_told),
         cmocka_unit_test(blanks_beside_the_slash_are_doubtful),
         cmocka_unit_test(no_other_file_goes_as_a_cms_object),
