@@ -166,7 +166,7 @@ mark_of(const struct connection *c)
                            .uid = (uint32_t)c->uid};
 }
 
-/* Those that have asked for it: who reads what nobody encrypted never does. */
+/* To those that want it: who reads what nobody encrypted does not. */
 static void
 keyholder_attach_all(struct broker *b)
 {
@@ -204,8 +204,12 @@ session_hear(struct broker *b, struct connection *c)
 
     if (channel_receive(&served, &b->frame, &m, &request) != RECEIVED_REQUEST)
         return SAID_NOTHING;
-    if (m == MSG_HANDBACK)
-        return request.handback.unused ? SAID_UNUSED : SAID_HANDBACK;
+    if (m == MSG_HANDBACK && request.handback.unused)
+        return SAID_UNUSED;
+    if (m == MSG_HANDBACK) {
+        c->keys = request.handback.keys != 0;
+        return SAID_HANDBACK;
+    }
     if (m == MSG_KEYHOLDER && c->keyholder >= 0 && !c->wants_keyholder) {
         c->wants_keyholder = true;
         return SAID_ENOUGH;
@@ -277,7 +281,8 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
                                 .rights = (uint32_t)c->right,
                                 .pid = (uint32_t)c->pid,
                                 .uid = (uint32_t)c->uid,
-                                .ahead = ahead};
+                                .ahead = ahead,
+                                .has_keyholder = c->keys};
     struct wires *w = &b->spares.wires[place];
     int ctl = b->spares.ctl[place];
     struct attach mark;
@@ -293,6 +298,7 @@ session_serve(struct broker *b, struct connection *c, int place, bool ahead)
         return SERVING_FAILED;
     c->session = serve.session;
     c->keyholder = fd_take(&w->keyholder[0]);
+    c->wants_keyholder = c->keys;
     mark = mark_of(c);
     channel_attach(&b->children.one[CHILD_KEYRING], &mark,
                    (int[]){w->keyring[0], w->narrowing[0]}, 2);

@@ -93,6 +93,7 @@ connection_add(struct connections *all, int fd, enum right right,
     c->fd = fd;
     c->right = right;
     c->served = 0;
+    c->keys = true; /* who has not asked yet may be about to sign */
     c->pid = peer.pid;
     c->uid = peer.uid;
     connection_set_state(all, c, CONNECTION_IDLE);

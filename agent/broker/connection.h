@@ -24,9 +24,10 @@ struct connection {
     enum connection_state state;
     int fd;
     int ctl;       /* the serving session; else -1 */
-    int keyholder; /* the keyholder's end of its channel, until the session
-                      asks for it to be there; else -1 */
+    int keyholder; /* the keyholder's end of its channel, until it is given
+                      there; else -1 */
     bool wants_keyholder;
+    bool keys;        /* give it at once: the last session has used it */
     uint64_t session; /* its number */
     enum right right; /* by the listening socket */
     pid_t pid;        /* the client, as the kernel says */

@@ -119,11 +119,11 @@ keyholder_want(struct request *r)
 {
     struct session *s = r->session;
 
-    if (s->wanted)
+    s->keys = true;
+    if (s->has_keyholder || s->broker < 0)
         return ERR_OK;
-    s->wanted = true;
-    if (s->broker >= 0 &&
-        !channel_send(s->broker, MSG_KEYHOLDER, NULL, NULL, 0))
+    s->has_keyholder = true;
+    if (!channel_send(s->broker, MSG_KEYHOLDER, NULL, NULL, 0))
         return fail(&r->problem, ERR_KEYHOLDER_LOST, NULL);
     return ERR_OK;
 }

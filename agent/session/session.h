@@ -33,8 +33,9 @@ struct session {
     uint32_t ops_left;
     uint8_t key[LIMIT_REF_BYTES]; /* the signing key named, or none */
     size_t key_len;
-    bool wanted; /* the keyholder: its end of the channel was asked for */
-    bool lost;   /* a channel broke: hand back after this request */
+    bool has_keyholder; /* it was given its end of the channel */
+    bool keys;          /* something was asked of it */
+    bool lost;          /* a channel broke: hand back after this request */
     struct frame keyholder_frame; /* replies borrow from these */
     struct frame keyring_frame;
 };

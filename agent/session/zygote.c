@@ -58,6 +58,7 @@ session_wait(struct session *s)
     s->id = request.serve.session;
     s->rights = request.serve.rights;
     s->ahead = request.serve.ahead != 0;
+    s->has_keyholder = request.serve.has_keyholder != 0;
     s->conn = fd_take(&frame.fds[0]);
     s->keyholder = fd_take(&frame.fds[1]);
     s->keyring = fd_take(&frame.fds[2]);
@@ -93,6 +94,7 @@ session_run(int ctl, int broker)
      * on this processor goes first. */
     sched_yield();
     back.unused = end == SERVE_UNUSED;
+    back.keys = s.keys;
     if (end != SERVE_CLOSED &&
         !channel_send(s.broker, MSG_HANDBACK, &back, NULL, 0))
         log_note("session %llu: the broker is gone", (unsigned long long)s.id);

@@ -18,10 +18,11 @@
 /* Descriptors: the client's connection, keyholder and keyring channel. ahead:
  * no request is there yet. */
 #define FIELDS_serve(U32, U64, BYTES, TEXT, LIST)                              \
-    U64(session) U32(rights) U32(pid) U32(uid) U32(ahead)
+    U64(session) U32(rights) U32(pid) U32(uid) U32(ahead) U32(has_keyholder)
 
-/* unused: no request came in time, the session has read nothing. */
-#define FIELDS_handback(U32, U64, BYTES, TEXT, LIST) U32(unused)
+/* unused: no request came in time, the session has read nothing. keys: it
+ * has asked the keyholder, so the next one of this client will, too. */
+#define FIELDS_handback(U32, U64, BYTES, TEXT, LIST) U32(unused) U32(keys)
 
 /* keyholder asks the broker for a helper (enum helper); the reply carries
  * its end of a channel (importer) or of its stdin and stdout (pinentry). */

@@ -163,7 +163,8 @@ answer_who(int conn, int ctl)
 {
     char one[LINE_BYTES], two[LINE_BYTES], line[3 * LINE_BYTES];
 
-    if (!channel_send(ctl, MSG_KEYHOLDER, NULL, NULL, 0))
+    if (!request.serve.has_keyholder &&
+        !channel_send(ctl, MSG_KEYHOLDER, NULL, NULL, 0))
         exit(8);
     text_receive(frame.fds[1], one, sizeof(one));
     text_receive(frame.fds[2], two, sizeof(two));
@@ -208,7 +209,8 @@ session(int ctl)
         text_send(frame.fds[0], ask_for_scratch(ctl));
     if (strcmp(line, "hold\n") == 0) /* at work until the client leaves */
         exit(read(frame.fds[0], line, 1) < 0);
-    (void)!channel_send(ctl, MSG_HANDBACK, &(struct handback){0}, NULL, 0);
+    (void)!channel_send(ctl, MSG_HANDBACK, &(struct handback){.keys = 1}, NULL,
+                        0);
     exit(0);
 }
 
