@@ -7,7 +7,8 @@
 
 #include "agent/base/fd.h"
 
-#define PEEK_BYTES (4 * 1024)
+#define PEEK_BYTES  (4 * 1024)
+#define REPLY_BYTES (4 * 1024) /* most are shorter */
 
 void
 message_in_init(struct message_in *m)
@@ -209,15 +210,22 @@ send_all(int conn, const char *p, size_t n, int64_t end)
     return true;
 }
 
+static int
+text_add(const char *text, size_t n, void *out)
+{
+    buf_add(out, text, n);
+    return 0;
+}
+
 bool
 message_write(int conn, const json_t *message, int deadline_ms)
 {
-    char *text = json_dumps(message, JSON_COMPACT);
-    bool done;
+    AUTO(buf) struct buf text = {0};
 
-    if (!text)
+    buf_reserve(&text, REPLY_BYTES);
+    if (json_dump_callback(message, text_add, &text, JSON_COMPACT) != 0)
         bug("a reply is not JSON");
-    done = send_all(conn, text, strlen(text) + 1, clock_ms() + deadline_ms);
-    free(text);
-    return done;
+    buf_add_byte(&text, '\0');
+    return send_all(conn, (const char *)text.data, text.len,
+                    clock_ms() + deadline_ms);
 }
