@@ -145,6 +145,18 @@ words_of(const struct choice *one, const struct description *about)
 }
 
 static enum err
+describe(struct choosing *c, struct choice *one, struct description *about,
+         struct problem *p)
+{
+    enum err e =
+        keyring_describe_stored(c->k, &one->row, &one->described, about, p);
+
+    if (e == ERR_OK)
+        one->chain = (enum chain)about->chain;
+    return e;
+}
+
+static enum err
 judge(struct choosing *c, struct choice *one, struct problem *p)
 {
     struct description about;
@@ -156,10 +168,9 @@ judge(struct choosing *c, struct choice *one, struct problem *p)
     one->judged = true;
     if (is_out(c, one))
         return ERR_OK;
-    e = keyring_describe_stored(c->k, &one->row, &one->described, &about, p);
+    e = describe(c, one, &about, p);
     if (e != ERR_OK)
         return e;
-    one->chain = (enum chain)about.chain;
     words = words_of(one, &about);
     if (words)
         reason_set(one, words, 0);
@@ -394,7 +405,7 @@ record_of(const struct choosing *c, const struct choice *one)
     const struct stored *row = &one->row;
     struct description about;
 
-    /* Only the validator knows it: of one it was not asked about, nobody. */
+    /* Only the validator knows it: of damaged bytes, nobody. */
     if (!record_decode(RECORD_description, buf_slice(&one->described), &about))
         about.curve = slice_of(NULL, 0);
     return (struct choice_record){
@@ -440,19 +451,18 @@ words_of_other(const struct choosing *c, const struct choice *one)
                : "as old as the one that is chosen, which came later";
 }
 
+/* Also what it says of one that the store alone keeps out. */
 static enum err
-all_judge(struct choosing *c, struct problem *p)
+one_explain(struct choosing *c, struct choice *one, struct problem *p)
 {
-    for (size_t i = 0; i < c->n; i++) {
-        bool settled = c->item[i].reason[0] != '\0';
-        enum err e = settled ? ERR_OK : judge(c, &c->item[i], p);
+    struct description about;
+    enum err e = one->reason[0] == '\0' ? judge(c, one, p) : ERR_OK;
 
-        if (e != ERR_OK)
-            return e;
-        if (c->item[i].reason[0] == '\0')
-            reason_set(&c->item[i], words_of_other(c, &c->item[i]), 0);
-    }
-    return ERR_OK;
+    if (e == ERR_OK && one->described.len == 0)
+        e = describe(c, one, &about, p);
+    if (e == ERR_OK && one->reason[0] == '\0')
+        reason_set(one, words_of_other(c, one), 0);
+    return e;
 }
 
 enum err
@@ -465,8 +475,8 @@ keyring_why(struct keyring *k, struct slice address, struct answer_bytes *bytes,
 
     if (e == ERR_OK)
         e = choose(&c, true, p);
-    if (e == ERR_OK)
-        e = all_judge(&c, p);
+    for (size_t i = 0; i < c.n && e == ERR_OK; i++)
+        e = one_explain(&c, &c.item[i], p);
     if (e != ERR_OK)
         return e;
     *out = (struct why_reply){.state = c.chosen  ? RECIPIENT_OK
