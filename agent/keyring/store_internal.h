@@ -164,12 +164,6 @@
                      " c.id DESC")                                             \
     X(CONTACTS_BY_CERTIFICATE,                                                 \
       STORED_COLUMNS "WHERE k.id > ?1 AND c.removed = 0 ORDER BY k.id")        \
-    X(CONTACTS_SHORT,                                                          \
-      STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"                       \
-                     " AND instr(c.address_key, lower(?2)) > 0 ORDER BY c.id") \
-    X(CONTACTS_SHORT_NAME,                                                     \
-      STORED_COLUMNS "WHERE c.id > ?1 AND c.removed = 0"                       \
-                     " AND instr(k.name, ?2) > 0 ORDER BY c.id")               \
     X(CONTACTS_FOUND,                                                          \
       STORED_COLUMNS "JOIN search ON search.rowid = c.id"                      \
                      " WHERE search MATCH ?2 AND search.rowid > ?1"            \
@@ -403,6 +397,17 @@ MUST_USE enum err store_has_changed(struct store *s, const struct lesson *l,
 MUST_USE enum err store_index_backlog(struct store *s, struct problem *p);
 /* Indexes some rows; false: all are. */
 bool store_index_step(struct store *s);
+
+/* Characters in a row that the index holds. */
+#define GRAM 3
+/* How many characters TEXT has. */
+size_t gram_characters(struct slice text);
+
+/* ---- store_gram.c ---- */
+
+/* From now on the index finds what is shorter than GRAM, too. False, with the
+ * fault set, when SQLite cannot. */
+MUST_USE bool store_grams_extend(struct store *s);
 
 /* ---- store_check.c ---- */
 

@@ -161,7 +161,8 @@ settings_apply(struct store *s)
                          "PRAGMA wal_autocheckpoint = 4000;"
                          "PRAGMA journal_size_limit = 16777216;"
                          "PRAGMA foreign_keys = ON;"
-                         "PRAGMA trusted_schema = OFF;");
+                         "PRAGMA trusted_schema = OFF;") &&
+           store_grams_extend(s);
 }
 
 static bool

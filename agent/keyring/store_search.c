@@ -3,7 +3,9 @@
  * three characters in a row (FTS5's trigram tokenizer) of each row, and is
  * made a little later than the row: what it does not have yet is looked
  * through. It can only be wrong by giving too much, so rows are compared
- * again.
+ * again. Fewer characters are the beginning of many grams, and SQLite puts all
+ * their rows together before it gives the first: so some rows are looked
+ * through first, of which enough will do where they are frequent.
  */
 #include "agent/base/log.h"
 #include "agent/keyring/store_internal.h"
@@ -11,7 +13,8 @@
 #define INDEX_STEP 500
 /* Rows that a search looks through at most: 30 ms. */
 #define INDEX_BACKLOG 10000
-#define GRAM          3
+/* Rows that are looked through first: 5 ms. */
+#define LOOK_FIRST 2000
 
 /* ---- making the index --------------------------------------------------- */
 
@@ -99,35 +102,52 @@ character(struct slice text, size_t at)
     return n <= text.n - at ? n : 1;
 }
 
-/* Every three characters of TEXT as a query: "abc" AND "bcd"; false when
- * there are fewer. */
-static bool
+/* Where each of the first characters of TEXT begins, and the end of the last
+ * one; gives how many there are. */
+static size_t
+characters_find(struct slice text, size_t at[LIMIT_ADDRESS_BYTES + 1])
+{
+    size_t n = 0, i = 0;
+
+    for (; i < text.n && n < LIMIT_ADDRESS_BYTES; i += character(text, i))
+        at[n++] = i;
+    at[n] = i;
+    return n;
+}
+
+size_t
+gram_characters(struct slice text)
+{
+    size_t at[LIMIT_ADDRESS_BYTES + 1];
+
+    return characters_find(text, at);
+}
+
+/* Every three characters of TEXT as a query: "abc" AND "bcd"; of fewer, the
+ * grams that begin so. */
+static void
 query_make(struct slice text, struct buf *out)
 {
-    size_t at[LIMIT_ADDRESS_BYTES + 1], n = 0;
+    size_t at[LIMIT_ADDRESS_BYTES + 1], n = characters_find(text, at);
+    size_t each = n < GRAM ? n : GRAM;
 
-    for (size_t i = 0; i < text.n && n < LIMIT_ADDRESS_BYTES;
-         i += character(text, i))
-        at[n++] = i;
-    at[n] = text.n;
-    if (n < GRAM)
-        return false;
-    for (size_t i = 0; i + GRAM <= n; i++) {
+    for (size_t i = 0; i + each <= n; i++) {
         if (i > 0)
             buf_add_text(out, " AND ");
         buf_add_byte(out, '"');
-        for (size_t k = at[i]; k < at[i + GRAM]; k++) {
+        for (size_t k = at[i]; k < at[i + each]; k++) {
             if (text.p[k] == '"')
                 buf_add_byte(out, '"');
             buf_add_byte(out, text.p[k]);
         }
         buf_add_byte(out, '"');
+        if (each < GRAM)
+            buf_add_byte(out, '*');
     }
-    return true;
 }
 
-/* ASCII letters count as equal in either case. What lies beyond was compared
- * by the index. */
+/* ASCII letters count as equal in either case; those beyond as the index
+ * compares them, where it has the row already. */
 static bool
 holds(struct slice text, struct slice part)
 {
@@ -148,7 +168,9 @@ holds(struct slice text, struct slice part)
 
 struct finding {
     struct slice match, search;
-    bool ascii; /* both are: compare again */
+    bool is_trusted; /* the index: it knows more letters than holds does */
+    size_t left;     /* rows to look through; 0: all */
+    uint32_t last;   /* the last one that was */
     store_visit *visit;
     void *ctx;
     bool going;
@@ -168,7 +190,7 @@ row_holds(const struct finding *f, const struct stored *row)
 {
     char hex[65] = "";
 
-    if (!f->ascii)
+    if (f->is_trusted)
         return true;
     if (f->match.n > 0 && !holds(row->address, f->match) &&
         !holds(row->name, f->match))
@@ -187,37 +209,51 @@ compare_row(void *ctx, const struct stored *row)
 {
     struct finding *f = ctx;
 
+    f->last = row->row;
     if (row_holds(f, row))
         f->going = f->visit(f->ctx, row);
-    return f->going;
+    return f->going && (f->left == 0 || --f->left > 0);
 }
 
 static enum err
-look_through(struct store *s, enum statement which, int64_t after,
-             const struct buf *text, struct finding *f, struct problem *p)
+rows_look(struct store *s, int64_t after, struct finding *f, struct problem *p)
 {
-    sqlite3_stmt *st = store_statement(s, which);
+    sqlite3_stmt *st = store_statement(s, STATEMENT_CONTACTS);
 
     sqlite3_bind_int64(st, 1, after);
-    if (text)
-        bind_text(st, 2, buf_slice(text));
     return store_visit_rows(s, st, compare_row, f, p);
 }
 
-/* One or two characters are no gram: looked for in addresses; those that are
- * not ASCII may well be all of a name, and are looked for there. */
 static enum err
-short_find(struct store *s, int64_t cursor, struct slice part,
-           struct finding *f, struct problem *p)
+index_look(struct store *s, int64_t after, struct slice part, struct finding *f,
+           struct problem *p)
 {
-    AUTO(buf) struct buf text = {0};
+    sqlite3_stmt *st = store_statement(s, STATEMENT_CONTACTS_FOUND);
+    AUTO(buf) struct buf query = {0};
+    enum err e;
 
-    buf_add_slice(&text, part);
-    f->ascii = false;
-    return look_through(s,
-                        is_ascii(part) ? STATEMENT_CONTACTS_SHORT
-                                       : STATEMENT_CONTACTS_SHORT_NAME,
-                        cursor, &text, f, p);
+    query_make(part, &query);
+    sqlite3_bind_int64(st, 1, after);
+    bind_text(st, 2, buf_slice(&query));
+    f->is_trusted = !is_ascii(f->match) || !is_ascii(f->search);
+    e = store_visit_rows(s, st, compare_row, f, p);
+    f->is_trusted = false;
+    return e;
+}
+
+/* Some rows behind *CURSOR, which is moved. */
+static enum err
+first_look(struct store *s, int64_t *cursor, struct finding *f,
+           struct problem *p)
+{
+    enum err e;
+
+    f->left = LOOK_FIRST;
+    e = rows_look(s, *cursor, f, p);
+    f->going = f->going && f->left == 0;
+    f->left = 0;
+    *cursor = f->last;
+    return e;
 }
 
 enum err
@@ -227,26 +263,23 @@ store_contacts(struct store *s, uint32_t cursor, struct slice match,
 {
     struct finding f = {.match = match,
                         .search = search,
-                        .ascii = is_ascii(match) && is_ascii(search),
                         .visit = visit,
                         .ctx = ctx,
                         .going = true};
-    AUTO(buf) struct buf query = {0};
     struct slice longest = search.n > match.n ? search : match;
-    int64_t done = 0;
+    int64_t after = cursor, done = 0;
     enum err e = store_check(s, p);
 
     if (e != ERR_OK)
         return e;
     if (longest.n == 0)
-        return look_through(s, STATEMENT_CONTACTS, cursor, NULL, &f, p);
-    if (!query_make(longest, &query))
-        return short_find(s, cursor, longest, &f, p);
+        return rows_look(s, after, &f, p);
     e = indexed_up_to(s, &done, p);
-    if (e == ERR_OK)
-        e = look_through(s, STATEMENT_CONTACTS_FOUND, cursor, &query, &f, p);
+    if (e == ERR_OK && gram_characters(longest) < GRAM && is_ascii(longest))
+        e = first_look(s, &after, &f, p);
+    if (e == ERR_OK && f.going)
+        e = index_look(s, after, longest, &f, p);
     if (e != ERR_OK || !f.going)
         return e;
-    return look_through(s, STATEMENT_CONTACTS, done > cursor ? done : cursor,
-                        NULL, &f, p);
+    return rows_look(s, done > after ? done : after, &f, p);
 }

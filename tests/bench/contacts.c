@@ -302,9 +302,9 @@ peak_kib(const char *pid)
 static void
 look(const char *file, long people, const char *keyring)
 {
-    static const char *const searches[] = {"fischer",    "example.net",
-                                           "works 4321", "nobody at all",
-                                           "person77@",  "mail ca 7"};
+    static const char *const searches[] = {
+        "fischer",   "example.net", "works 4321", "nobody at all", "person77@",
+        "mail ca 7", "an",          "qx",         "\u592a\u90ce"};
     sqlite3 *db = NULL;
     char parameters[128];
     double alone;

@@ -54,12 +54,78 @@ every_part_is_found_before_and_after_indexing(void **state)
     store_drop(&s);
 }
 
+/* More rows than are looked through before the index is asked. */
+#define MANY 2500
+
+static void
+learn_together(struct store *s, int n)
+{
+    struct problem p = {0};
+    enum learned out;
+    struct taught t;
+    char name[32];
+
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof(name), "a%d@example.org", i);
+        lesson_make(&t, 0, name);
+        memcpy(t.fingerprint, &i, sizeof(i));
+        assert_int_equal(store_learn(s, &t.lesson, 1, true, &out, &p), ERR_OK);
+    }
+    assert_int_equal(store_keep(s, &p), ERR_OK);
+}
+
+static void
+name_one(int n, const char *name)
+{
+    char script[256];
+
+    snprintf(script, sizeof(script),
+             "UPDATE certificate SET name = '%s' WHERE id = %d", name, n);
+    sql(script);
+}
+
+static void
+look_for_few(struct store *s)
+{
+    assert_int_equal(found(s, "qx"), 2);
+    assert_int_equal(found(s, "QX"), 2);
+    assert_int_equal(found(s, "太郎"), 1);
+    assert_int_equal(found(s, "太"), 1);
+    assert_int_equal(found(s, "ё"), 1);
+    assert_int_equal(found(s, "\"\""), 0);
+    assert_int_equal(found(s, "z"), 0);
+    assert_int_equal(found(s, "~"), 1);     /* the end of a name */
+    assert_int_equal(found(s, "=c"), 1000); /* all, of the issuer */
+}
+
+/* One or two characters, too, among the first rows and behind them. */
+static void
+a_short_part_is_found_before_and_after_indexing(void **state)
+{
+    struct store *s = store_open(path);
+
+    (void)state;
+    learn_together(s, MANY);
+    name_one(2, "Qxana");
+    name_one(MANY - 1, "Anna Qx");
+    name_one(MANY - 2, "山田 太郎");
+    name_one(MANY - 3, "Пётр");
+    name_one(MANY - 4, "Otto~");
+    look_for_few(s);
+    while (store_work(s))
+        continue;
+    look_for_few(s);
+    assert_int_equal(found(s, "Ё"), 1);
+    store_drop(&s);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         T(every_part_is_found_before_and_after_indexing),
+        T(a_short_part_is_found_before_and_after_indexing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
