@@ -116,6 +116,23 @@ static const char *const words[] = {
     "\u0444\u043e\u0440\u043c\u0430\u0442\u0435 "
     "\u3053\u308c\u306f\u6697\u53f7\u7f72\u540d\u3055\u308c\u305f "
     "\u5f62\u5f0f\u306e\u30e1\u30c3\u30bb\u30fc\u30b8\u3067\u3059\u3002",
+    /* As mail programs are translated: "a multipart message in MIME format" */
+    "ce c'est en de format em det h\u00e4r flerdelat flerdelt der "
+    "best\u00e5r af flere dele",
+    "wielocz\u0119\u015bciowa "
+    "v\u00edced\u00edln\u00e1 s n\u011bkolika v\u00edce "
+    "\u010d\u00e1stmi t\u00f6bbr\u00e9szes moniosainen mime-muotoinen",
+    "\u043c\u043d\u043e\u0433\u043e\u043a\u043e\u043c\u043f\u043e"
+    "\u043d\u0435\u043d\u0442\u043d\u043e\u0435 "
+    "\u0441\u043e\u0441\u0442\u043e\u044f\u0449\u0435\u0435 "
+    "\u0438\u0437 "
+    "\u043d\u0435\u0441\u043a\u043e\u043b\u044c\u043a\u0438\u0445"
+    " \u0447\u0430\u0441\u0442\u0435\u0439 \u00e7ok par\u00e7al\u0131",
+    "\u3053\u308c\u306f "
+    "\u5f62\u5f0f\u306e\u30de\u30eb\u30c1\u30d1\u30fc\u30c8 "
+    "\u30e1\u30c3\u30bb\u30fc\u30b8\u3067\u3059\u3002 "
+    "\u8fd9\u662f\u4e00\u5c01 "
+    "\u683c\u5f0f\u7684\u591a\u90e8\u5206\u90ae\u4ef6\u3002",
 };
 
 /* One blank for each run of white, lower case, no full stops at the end (but

@@ -59,6 +59,29 @@ static void
 it_is_in_other_languages_too(void **state)
 {
     static const char *const usual[] = {
+        "Ce message est au format MIME.",
+        "C'est un message de format MIME en plusieurs parties.",
+        "To jest wielocz\u0119\u015bciowa wiadomo\u015b\u0107 w "
+        "formacie MIME.",
+        "Det h\u00e4r \u00e4r ett flerdelat meddelande i MIME-format.",
+        "Toto je v\u00edced\u00edln\u00e1 zpr\u00e1va ve "
+        "form\u00e1tu MIME.",
+        "Esta \u00e9 uma mensagem de v\u00e1rias partes em formato "
+        "MIME.",
+        "Ez egy t\u00f6bbr\u00e9szes \u00fczenet MIME "
+        "form\u00e1tumban.",
+        "\u042d\u0442\u043e "
+        "\u043c\u043d\u043e\u0433\u043e\u043a\u043e\u043c\u043f\u043e"
+        "\u043d\u0435\u043d\u0442\u043d\u043e\u0435 "
+        "\u0441\u043e\u043e\u0431\u0449\u0435\u043d\u0438\u0435 "
+        "\u0432 \u0444\u043e\u0440\u043c\u0430\u0442\u0435 MIME.",
+        "Bu, MIME bi\u00e7iminde \u00e7ok par\u00e7al\u0131 bir "
+        "iletidir.",
+        "\u3053\u308c\u306f MIME "
+        "\u5f62\u5f0f\u306e\u30de\u30eb\u30c1\u30d1\u30fc\u30c8 "
+        "\u30e1\u30c3\u30bb\u30fc\u30b8\u3067\u3059\u3002",
+        "\u8fd9\u662f\u4e00\u5c01 MIME "
+        "\u683c\u5f0f\u7684\u591a\u90e8\u5206\u90ae\u4ef6\u3002",
         "Dies ist eine kryptografisch unterzeichnete Nachricht im "
         "MIME-Format.\n",
         "Dies ist eine mehrteilige Nachricht im MIME-Format.\n",
