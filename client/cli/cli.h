@@ -386,6 +386,11 @@ void report_say_header(FILE *to, json_t *report);
 /* Is it a part's or an attached message's, not around the message? One of a
  * newer or older agent may not say. */
 bool report_is_aside(json_t *layer);
+
+/* Where only the name beside the author's address deceives the signer is known
+ * all the same: a gateway that writes for somebody, or who pretends to be
+ * one. */
+void report_say_not_the_name(FILE *to, json_t *report);
 /* Is it encrypted and was not opened? */
 bool report_is_closed(json_t *layer);
 /* A line for each that is around the message, where there are several. */

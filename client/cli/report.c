@@ -372,6 +372,8 @@ say_help(FILE *to, json_t *report)
     texts_join(json_object_get(report, "from"), from, sizeof(from));
     if (has_reason(report, "from-mismatch") && from[0] != '\0')
         fprintf(to, "  From says: %s\n", from);
+    if (has_reason(report, "deceiving-name"))
+        report_say_not_the_name(to, report);
     if (has_reason(report, "untrusted-issuer"))
         fputs("  next: if you know who issued it, ask them for their root: "
               "man smime-agent, anchors\n",

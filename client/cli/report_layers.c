@@ -3,6 +3,7 @@
  * was encrypted with.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "client/cli/cli.h"
 
@@ -128,5 +129,56 @@ report_say_encryption(FILE *to, json_t *report)
                     ? " (not authenticated)"
                     : "",
                 flag_of(layer, "legacy") ? " (weak: ask for another)" : "");
+    }
+}
+
+static bool
+names_address(json_t *signer, const char *address)
+{
+    json_t *certificate = json_object_get(signer, "certificate"), *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(certificate, "addresses"), i, one)
+    {
+        const char *named = json_string_value(one);
+
+        if (named && strcasecmp(named, address) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_signed_by(json_t *layer, const char *address)
+{
+    json_t *signer;
+    size_t i;
+
+    json_array_foreach(json_object_get(layer, "signers"), i, signer)
+    {
+        if (flag_of(signer, "valid") && names_address(signer, address))
+            return true;
+    }
+    return false;
+}
+
+void
+report_say_not_the_name(FILE *to, json_t *report)
+{
+    json_t *from = json_object_get(report, "from"), *layer;
+    const char *address = json_string_value(json_array_get(from, 0));
+    size_t i;
+
+    /* One in quotes may deceive by itself. */
+    if (json_array_size(from) != 1 || !address || strchr(address, '"'))
+        return;
+    json_array_foreach(json_object_get(report, "layers"), i, layer)
+    {
+        if (report_is_aside(layer) || !is_signed_by(layer, address))
+            continue;
+        fputs("  the signer is ", to);
+        show_text(to, address);
+        fputs(", not whom the name beside that address shows\n", to);
+        return;
     }
 }

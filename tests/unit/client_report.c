@@ -98,6 +98,38 @@ what_to_compare_and_what_to_do_is_said(void **state)
         "smime-agent, anchors\n");
 }
 
+/* As Italian gateways write: valid, and the gateway's. */
+static void
+whose_the_address_is_is_said_where_the_name_deceives(void **state)
+{
+    static const char report[] =
+        "{\"parameters\":{\"report\":{\"verdict\":\"bad\",\"good\":false,"
+        "\"reasons\":[\"deceiving-name\"],\"from\":[\"%s\"],\"layers\":[{"
+        "\"kind\":\"signed\",\"place\":\"message\",\"signers\":[{"
+        "\"good\":false,\"valid\":%s," CERTIFICATE "}]}]}}}";
+    static const struct {
+        const char *from, *valid;
+        bool said;
+    } rows[] = {{"Elena@example.org", "true", true},
+                {"elena@example.org", "false", false},
+                {"eve@evil.example", "true", false}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        AUTO(buf) struct buf answer = {0};
+        struct server s;
+
+        server_listen(&s, "");
+        buf_addf(&answer, report, rows[i].from, rows[i].valid);
+        s.answers[0] = buf_text(&answer);
+        assert_int_equal(run_against(&s, "$S verify /dev/null"), 1);
+        assert_int_equal(strstr(output,
+                                "\n  the signer is Elena@example.org, not whom "
+                                "the name beside that address shows\n") != NULL,
+                         rows[i].said);
+    }
+}
+
 static void
 a_bad_signature_ends_with_1_and_says_why(void **state)
 {
@@ -338,6 +370,7 @@ main(void)
         cmocka_unit_test(a_note_is_not_why_it_is_bad),
         cmocka_unit_test(what_to_compare_and_what_to_do_is_said),
         cmocka_unit_test(several_layers_are_told_from_the_outside_in),
+        cmocka_unit_test(whose_the_address_is_is_said_where_the_name_deceives),
         cmocka_unit_test(a_bad_signature_ends_with_1_and_says_why),
         cmocka_unit_test(parts_are_told_one_by_one),
         cmocka_unit_test(
