@@ -84,7 +84,6 @@ verdict_of_error(int error, int depth)
         v.reason = "not-yet-valid";
         break;
     case X509_V_ERR_NO_EXPLICIT_POLICY:
-    case X509_V_ERR_INVALID_POLICY_EXTENSION:
         v.reason = "policy";
         break;
     case X509_V_ERR_UNABLE_TO_GET_CRL:

@@ -115,22 +115,15 @@ anchors_try(struct search *s, int at)
     return false;
 }
 
-/* Adds all that may have issued node AT. False when it costs too much. */
+/* Is there a path through X, which may have issued node BELOW? */
 static bool
-issuers_add(struct search *s, int at)
+node_try(struct search *s, X509 *x, int below)
 {
-    const struct node *n = &s->node[at];
-
-    for (int i = 0; i < sk_X509_num(s->q->untrusted); i++) {
-        X509 *next = sk_X509_value(s->q->untrusted, i);
-
-        if (s->tried >= LIMIT_PATHS || ++s->steps > LIMIT_PATH_STEPS)
-            return false;
-        if (is_issuer(next, n->x) && !is_on_path(s, at, next))
-            s->node[s->count++] =
-                (struct node){.x = next, .below = at, .links = n->links + 1};
-    }
-    return true;
+    s->node[s->count] =
+        (struct node){.x = x,
+                      .below = below,
+                      .links = below < 0 ? 0 : s->node[below].links + 1};
+    return anchors_try(s, s->count++);
 }
 
 /* Short paths first: in a mesh of authorities that certify each other there
@@ -138,11 +131,20 @@ issuers_add(struct search *s, int at)
 static void
 search(struct search *s)
 {
-    s->node[s->count++] = (struct node){.x = s->q->leaf, .below = -1};
-    for (int at = 0; at < s->count; at++)
-        if (anchors_try(s, at) ||
-            (s->node[at].links < LIMIT_CHAIN_DEPTH && !issuers_add(s, at)))
-            return;
+    STACK_OF(X509) *untrusted = s->q->untrusted;
+    bool found = node_try(s, s->q->leaf, -1);
+
+    for (int at = 0; !found && at < s->count; at++)
+        for (int i = 0; !found && i < sk_X509_num(untrusted) &&
+                        s->node[at].links < LIMIT_CHAIN_DEPTH;
+             i++) {
+            X509 *next = sk_X509_value(untrusted, i);
+
+            if (s->tried >= LIMIT_PATHS || ++s->steps > LIMIT_PATH_STEPS)
+                return;
+            found = is_issuer(next, s->node[at].x) &&
+                    !is_on_path(s, at, next) && node_try(s, next, at);
+        }
 }
 
 /* What is wrong with the leaf itself is wrong on every path. */

@@ -168,29 +168,31 @@ so_many_paths_are_tried(void **state)
     }
 }
 
-/* The leaf and fifteen that lead nowhere cost a look at all there are each;
- * the right one comes last. */
+/* The leaf, fourteen that lead nowhere and one that does cost a look at all
+ * there are each; whoever issued that one comes last. */
 static void
 so_many_certificates_are_looked_at(void **state)
 {
     struct made nobody = issuer_make("Nobody", NULL, "p256f"), leaf;
-    struct made right = issuer_make("Hub", &root, "p256e");
+    struct made top = issuer_make("Top", &root, "p256");
+    struct made right = issuer_make("Hub", &top, "p256e");
     struct made all[33];
 
     (void)state;
-    assert_int_equal((1 + 15) * 32, LIMIT_PATH_STEPS);
+    assert_int_equal((1 + 14 + 1) * 32, LIMIT_PATH_STEPS);
     leaf = person((struct cert_spec){.email = ALICE, .issuer = &right});
     for (size_t i = 0; i < ARRAY_COUNT(all); i++)
-        all[i] = make_cert(&(struct cert_spec){.name = i < 15 ? "Hub" : "Other",
+        all[i] = make_cert(&(struct cert_spec){.name = i < 14 ? "Hub" : "Other",
                                                .key = "p256f",
                                                .ca = true,
                                                .issuer = &nobody,
                                                .from = -DAY,
                                                .until = 900 * DAY});
+    all[20] = right;
     for (size_t over = 0; over < 2; over++) {
         struct made last = all[31 + over];
 
-        all[31 + over] = right;
+        all[31 + over] = top;
         judge_with(&leaf, all, 32 + over);
         assert_int_equal(r.chain == CHAIN_OK, !over);
         all[31 + over] = last;

@@ -145,6 +145,18 @@ a_policy_that_is_asked_for_must_be_there(void **state)
 }
 
 static void
+a_policy_that_is_named_twice_is_malformed(void **state)
+{
+    struct made twice = person((struct cert_spec){
+        .extra_nid = NID_certificate_policies, .extra = "1.2.3.4,1.2.3.4"});
+
+    (void)state;
+    check(&twice, CHAIN(&ca));
+    assert_int_equal(cr.chain, CHAIN_INVALID);
+    assert_true(check_says("chain-invalid"));
+}
+
+static void
 an_issuer_keeps_to_the_addresses_it_may_name(void **state)
 {
     struct made bound = make_cert(
@@ -372,15 +384,15 @@ a_heap_of_cross_certificates_costs_little(void **state)
     assert_int_not_equal(cr.chain, CHAIN_OK);
 }
 
-/* Five that have all certified each other, one of them certified by the root
+/* Six that have all certified each other, one of them certified by the root
  * for no long path: there are more of those than can be tried. */
 static void
 a_short_path_is_found_in_a_mesh(void **state)
 {
-    static const char *const names[] = {"M0", "M1", "M2", "M3", "M4"};
+    static const char *const names[] = {"M0", "M1", "M2", "M3", "M4", "M5"};
     const size_t n = ARRAY_COUNT(names);
-    struct made self[ARRAY_COUNT(names)], across[20], leaf, out;
-    const struct made *chain[22] = {NULL};
+    struct made self[ARRAY_COUNT(names)], across[30], leaf, out;
+    const struct made *chain[32] = {NULL};
     size_t count = 0;
 
     (void)state;
@@ -428,6 +440,7 @@ main(void)
         cmocka_unit_test(asked_for_revocation_must_be_known),
         cmocka_unit_test(a_policy_that_is_no_number_is_refused),
         cmocka_unit_test(a_policy_that_is_asked_for_must_be_there),
+        cmocka_unit_test(a_policy_that_is_named_twice_is_malformed),
         cmocka_unit_test(an_issuer_keeps_to_the_addresses_it_may_name),
         cmocka_unit_test(internationalised_addresses_are_bound_too),
         cmocka_unit_test(an_excluded_address_is_excluded_in_every_form),
