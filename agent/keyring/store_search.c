@@ -274,6 +274,9 @@ store_contacts(struct store *s, uint32_t cursor, struct slice match,
         return e;
     if (longest.n == 0)
         return rows_look(s, after, &f, p);
+    /* Who was learned just now may be looked for in capitals. */
+    if (!is_ascii(longest))
+        store_index_step(s);
     e = indexed_up_to(s, &done, p);
     if (e == ERR_OK && gram_characters(longest) < GRAM && is_ascii(longest))
         e = first_look(s, &after, &f, p);

@@ -119,6 +119,21 @@ a_short_part_is_found_before_and_after_indexing(void **state)
     store_drop(&s);
 }
 
+static void
+letters_of_any_script_have_no_case_from_the_beginning(void **state)
+{
+    struct store *s = store_open(path);
+
+    (void)state;
+    learn_together(s, 5);
+    name_one(2, "Anna Müller");
+    name_one(3, "Пётр");
+    assert_int_equal(found(s, "MÜLLER"), 1);
+    assert_int_equal(found(s, "пЁТР"), 1);
+    assert_int_equal(found(s, "Ü"), 1);
+    store_drop(&s);
+}
+
 int
 main(void)
 {
@@ -126,6 +141,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(every_part_is_found_before_and_after_indexing),
         T(a_short_part_is_found_before_and_after_indexing),
+        T(letters_of_any_script_have_no_case_from_the_beginning),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
