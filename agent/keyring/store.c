@@ -76,10 +76,35 @@ store_moment(struct store *s, sqlite3_stmt *st, int64_t *out, struct problem *p)
     return e;
 }
 
+const char *
+store_unwritable(const struct store *s)
+{
+    int moved = 0;
+
+    if (sqlite3_db_readonly(s->db, "main") == 1)
+        return "contacts.db may not be written: nothing is stored";
+    if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
+            SQLITE_OK &&
+        moved)
+        return "contacts.db was moved or deleted: nothing is stored any more";
+    return NULL;
+}
+
+static enum err
+is_writable(const struct store *s, struct problem *p)
+{
+    const char *why_not = store_unwritable(s);
+
+    return why_not ? fail(p, ERR_STORE, "%s", why_not) : ERR_OK;
+}
+
 enum err
 store_begin(struct store *s, struct problem *p)
 {
     enum err e = store_keep(s, p);
+
+    if (e == ERR_OK)
+        e = is_writable(s, p);
 
     if (e == ERR_OK && s->is_replaced)
         e = fail(p, ERR_STORE,
@@ -94,6 +119,9 @@ store_end(struct store *s, enum err e, struct problem *p)
 {
     struct problem ignored = {0};
 
+    /* What nobody finds afterwards is not acknowledged. */
+    if (e == ERR_OK)
+        e = is_writable(s, p);
     if (e == ERR_OK)
         e = store_run(s, store_statement(s, STATEMENT_COMMIT), p);
     /* SQLite may have rolled back on its own when the disk was full. */

@@ -24,6 +24,8 @@ void store_drop(struct store **s);
 /* Why it answers nothing; NULL when it works. */
 const char *store_fault(const struct store *s);
 const char *store_path(const struct store *s);
+/* Why nothing can be stored in one that answers; NULL when it can. */
+const char *store_unwritable(const struct store *s);
 /* It is damaged: only a copy helps. */
 bool store_is_damaged(const struct store *s);
 

@@ -79,7 +79,7 @@ store_check_begin(struct store *s)
     s->is_checking = !is_small(s);
     if (s->is_checking)
         return true;
-    if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &st, NULL) ==
+    if (sqlite3_prepare_v2(s->db, "PRAGMA integrity_check(1)", -1, &st, NULL) ==
             SQLITE_OK &&
         sqlite3_step(st) == SQLITE_ROW) {
         answer = (const char *)sqlite3_column_text(st, 0);

@@ -50,6 +50,8 @@ keyring_status(struct keyring *k, struct answer_bytes *bytes,
     out->path = cut(store_path(k->store));
     if (store_fault(k->store))
         out->fault = cut(store_fault(k->store));
+    else if (store_unwritable(k->store))
+        out->fault = cut(store_unwritable(k->store));
     out->damaged = store_is_damaged(k->store);
     return ERR_OK;
 }

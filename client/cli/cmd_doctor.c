@@ -104,7 +104,7 @@ look_at_store(json_t *status, json_t *findings)
             "contacts.db is damaged and answers nothing: ", fault);
     else if (fault[0])
         finding_add(findings, "put that right, then start the agent again",
-                    "the contacts cannot be used: ", fault);
+                    "something is wrong with the contacts: ", fault);
     json_array_foreach(json_object_get(status, "changed_addresses"), i, address)
         finding_add(
             findings,

@@ -49,7 +49,7 @@ say_contacts(json_t *status)
     if (text_of(status, "contacts_fault")[0]) {
         fputs(flag_of(status, "contacts_damaged")
                   ? "\n           damaged, and not touched: "
-                  : "\n           they cannot be used: ",
+                  : "\n           something is wrong: ",
               stdout);
         show_text(stdout, text_of(status, "contacts_fault"));
     }

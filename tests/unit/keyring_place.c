@@ -220,6 +220,88 @@ what_was_kept_is_in_the_file_itself_when_idle(void **state)
     store_drop(&s);
 }
 
+static void
+is_not_stored(struct store *s, uint8_t number, const char *why)
+{
+    enum learned out = LEARNED_NOTHING;
+    struct problem p = {0};
+    struct taught t;
+
+    lesson_make(&t, number, "bert@example.org");
+    assert_int_equal(store_learn(s, &t.lesson, 1, false, &out, &p), ERR_STORE);
+    assert_non_null(strstr(p.detail, why));
+    assert_non_null(strstr(store_unwritable(s), why));
+}
+
+/* SQLite would write on into a file that has no name. */
+static void
+what_nobody_finds_afterwards_is_not_acknowledged(void **state)
+{
+    struct store *s = store_open(path);
+    struct problem p = {0};
+    char away[160];
+    enum learned out;
+    struct taught t;
+
+    (void)state;
+    snprintf(away, sizeof(away), "%s-away", path);
+    lesson_make(&t, 1, "alice@example.org");
+    assert_int_equal(store_learn(s, &t.lesson, 1, true, &out, &p), ERR_OK);
+    assert_null(store_unwritable(s));
+    assert_int_equal(rename(path, away), 0);
+    assert_int_equal(store_keep(s, &p), ERR_STORE);
+    is_not_stored(s, 2, "moved or deleted");
+    assert_int_equal(rename(away, path), 0);
+    assert_null(store_unwritable(s));
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    store_drop(&s);
+}
+
+static void
+a_file_that_may_not_be_written_is_read_and_that_is_told(void **state)
+{
+    struct store *s = store_open(path);
+    struct taught t;
+
+    (void)state;
+    lesson_make(&t, 1, "alice@example.org");
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    store_drop(&s);
+    if (geteuid() == 0)
+        skip(); /* may write whatever it is */
+    assert_int_equal(chmod(path, 0400), 0);
+    s = store_open(path);
+    assert_null(store_fault(s));
+    is_not_stored(s, 2, "may not be written");
+    assert_int_equal(learn(s, &t), LEARNED_KNOWN);
+    store_drop(&s);
+}
+
+/* Of one that is looked through at the start: what an index says, and its
+ * table not, is no contact that is found. */
+static void
+an_index_that_says_another_thing_is_damage(void **state)
+{
+    static const char address[] = "alice@example.org";
+    struct store *s = store_open(path);
+    static uint8_t bytes[1 << 20];
+    AUTO(fd) int fd = -1;
+    struct taught t;
+    uint8_t *at;
+    ssize_t n;
+
+    (void)state;
+    lesson_make(&t, 1, address);
+    assert_int_equal(learn(s, &t), LEARNED_NEW);
+    store_drop(&s);
+    fd = open(path, O_RDWR);
+    n = read(fd, bytes, sizeof(bytes));
+    at = n > 0 ? memmem(bytes, (size_t)n, address, strlen(address)) : NULL;
+    assert_non_null(at);
+    assert_int_equal(pwrite(fd, "b", 1, at - bytes), 1);
+    is_told("");
+}
+
 /* Bytes that flip within a row's value are no damage to SQLite. */
 static void
 a_certificate_that_rotted_is_replaced_when_it_comes_again(void **state)
@@ -307,6 +389,9 @@ main(void)
         T(a_first_start_that_is_killed_leaves_no_empty_file),
         T(what_an_earlier_one_left_is_no_part_of_a_new_one),
         T(a_header_that_makes_no_sense_is_damage),
+        T(an_index_that_says_another_thing_is_damage),
+        T(what_nobody_finds_afterwards_is_not_acknowledged),
+        T(a_file_that_may_not_be_written_is_read_and_that_is_told),
         T(a_link_to_a_file_is_one),
         T(a_certificate_that_rotted_is_replaced_when_it_comes_again),
         T(what_a_taken_back_mail_said_of_its_certificate_goes_too),
