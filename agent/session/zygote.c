@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,6 +14,7 @@
 #include "agent/session/resident.h"
 #include "agent/session/serve.h"
 
+#define SETTLE_MS   1
 #define REPLY_BYTES ((size_t)8 * 1024) /* most replies have less */
 
 /* ---- a session's life -----------------------------------------------------
@@ -90,14 +90,14 @@ session_run(int ctl, int broker)
     if (!session_wait(&s))
         _exit(0);
     end = serve_connection(&s);
-    /* What comes now takes as long as a small mail: who waits for the answer
-     * on this processor goes first. */
-    sched_yield();
     back.unused = end == SERVE_UNUSED;
     back.keys = s.keys;
     if (end != SERVE_CLOSED &&
         !channel_send(s.broker, MSG_HANDBACK, &back, NULL, 0))
         log_note("session %llu: the broker is gone", (unsigned long long)s.id);
+    /* To end takes as long as a small mail: who waits for the answer, or has
+     * the next one, goes first. Only one that sleeps stands aside for sure. */
+    (void)poll(NULL, 0, SETTLE_MS);
     _exit(0);
 }
 
