@@ -1,5 +1,6 @@
 #include "agent/keyholder/choice.h"
 
+#include "agent/base/log.h"
 #include "agent/keyholder/token_problem.h"
 
 enum err
@@ -70,19 +71,43 @@ token_absent_problem(struct token_store *store, const char *detail,
                   : fail(p, ERR_TOKEN_ABSENT, NULL);
 }
 
+/* Nobody knows which tokens a module has that does not come back. */
+static enum err
+check_modules(struct token_store *store, struct problem *p)
+{
+    struct token_module_info m;
+
+    for (size_t i = 0; token_store_module_info(store, i, &m); i++) {
+        char name[sizeof(m.name) * 2];
+
+        if (!m.hangs)
+            continue;
+        text_escape(slice_text(m.name), name, sizeof(name));
+        return fail(p, ERR_TOKEN_ABSENT,
+                    "the module %s does not answer (in %s for %u s)", name,
+                    m.hang.call[0] ? m.hang.call : "a call", m.hang.ms / 1000);
+    }
+    return ERR_OK;
+}
+
 enum err
 tokens_check_read(struct client *c, struct problem *p)
 {
+    struct token_store *store = c->keyholder->store;
     struct token *all[LIMIT_TOKENS];
-    size_t n = token_store_list(c->keyholder->store, all, LIMIT_TOKENS);
+    size_t n = token_store_list(store, all, LIMIT_TOKENS);
+    bool any = false;
 
     for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
         enum tokens_err e = token_unread(all[i]);
+        struct token_info info;
 
         if (e != TOKENS_OK)
             return token_problem(e, all[i], p);
+        token_get_info(all[i], &info);
+        any = any || info.initialized;
     }
-    return ERR_OK;
+    return any ? ERR_OK : check_modules(store, p);
 }
 
 enum err
