@@ -1,6 +1,7 @@
 #include "agent/keyholder/choice.h"
 
 #include "agent/base/log.h"
+#include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 
 enum err
@@ -90,8 +91,19 @@ check_modules(struct token_store *store, struct problem *p)
     return ERR_OK;
 }
 
+/* Then its keys are known, among those that are away. */
+static bool
+was_read(struct token *t)
+{
+    const struct token_identities *list = token_identities_known(t);
+    bool was = list != NULL;
+
+    token_identities_drop(&list);
+    return was;
+}
+
 enum err
-tokens_check_read(struct client *c, struct problem *p)
+tokens_check_read(struct client *c, struct slice key, struct problem *p)
 {
     struct token_store *store = c->keyholder->store;
     struct token *all[LIMIT_TOKENS];
@@ -102,12 +114,13 @@ tokens_check_read(struct client *c, struct problem *p)
         enum tokens_err e = token_unread(all[i]);
         struct token_info info;
 
-        if (e != TOKENS_OK)
+        if (e != TOKENS_OK &&
+            (key.n > 0 ? reference_is_on(key, all[i]) : !was_read(all[i])))
             return token_problem(e, all[i], p);
         token_get_info(all[i], &info);
         any = any || info.initialized;
     }
-    return any ? ERR_OK : check_modules(store, p);
+    return any || key.n > 0 ? ERR_OK : check_modules(store, p);
 }
 
 enum err

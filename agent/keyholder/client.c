@@ -128,7 +128,7 @@ handle(struct client *c, enum message m, const union any_record *r,
     if (m == MSG_KEYLESS)
         return keyless_list(c, &r->page, &out->list, room, p);
     if (m == MSG_ALL_READ)
-        return tokens_check_read(c, p);
+        return tokens_check_read(c, r->key_choice.key, p);
     if (m == MSG_TOKENS)
         return tokens_list(c, &r->page, &out->list, room, p);
     if (m == MSG_CHAIN)

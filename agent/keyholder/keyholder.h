@@ -149,9 +149,11 @@ MUST_USE enum err keyless_list(struct client *c, const struct page *request,
 MUST_USE enum err tokens_list(struct client *c, const struct page *request,
                               struct list_reply *out, struct reply_room *room,
                               struct problem *p);
-/* The problem of the first token whose keys the last list does not have; or of a
- * module that hangs, when no token is seen. */
-MUST_USE enum err tokens_check_read(struct client *c, struct problem *p);
+/* The problem of the token of KEY, a reference, when the last list does not
+ * have its keys. Of nobody's: of the first token whose keys were never read, or
+ * of a module that hangs, when no token is seen. */
+MUST_USE enum err tokens_check_read(struct client *c, struct slice key,
+                                    struct problem *p);
 /* ERR_TOKEN_ABSENT when no token is there, but one was. */
 MUST_USE enum err tokens_check_any(struct client *c, struct problem *p);
 MUST_USE enum err tokens_look(struct client *c, struct problem *p);

@@ -382,6 +382,20 @@ keyless_list(struct client *c, const struct page *request,
     return ERR_OK;
 }
 
+/* Adds those that are there, and whose keys could not be read. */
+static size_t
+add_unread(struct token_store *store, struct token **all, size_t n)
+{
+    struct token *there[LIMIT_TOKENS];
+    size_t count = token_store_list(store, there, LIMIT_TOKENS);
+
+    n = n < LIMIT_TOKENS ? n : LIMIT_TOKENS;
+    for (size_t i = 0; i < count && i < LIMIT_TOKENS && n < LIMIT_TOKENS; i++)
+        if (token_unread(there[i]) != TOKENS_OK)
+            all[n++] = there[i];
+    return n;
+}
+
 enum err
 keys_away_list(struct client *c, const struct page *request,
                struct list_reply *out, struct reply_room *room,
@@ -394,7 +408,8 @@ keys_away_list(struct client *c, const struct page *request,
     size_t n = token_store_list_gone(c->keyholder->store, all, LIMIT_TOKENS);
 
     (void)p;
-    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++)
+    n = add_unread(c->keyholder->store, all, n);
+    for (size_t i = 0; i < n; i++)
         if (!walk_gone(&w, all[i])) {
             out->next = w.at;
             break;

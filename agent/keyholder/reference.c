@@ -31,21 +31,26 @@ reference_add(struct buf *out, const struct token_info *info, struct slice id)
     buf_add_slice(out, id);
 }
 
+bool
+reference_is_on(struct slice ref, struct token *t)
+{
+    uint8_t name[REFERENCE_TOKEN_BYTES];
+    struct token_info info;
+
+    token_get_info(t, &info);
+    reference_of_token(&info, name);
+    return ref.n > sizeof(name) && memcmp(name, ref.p, sizeof(name)) == 0;
+}
+
 static struct token *
 find_inserted(struct token_store *store, struct slice ref)
 {
     struct token *all[LIMIT_TOKENS];
     size_t n = token_store_list(store, all, LIMIT_TOKENS);
 
-    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
-        struct token_info info;
-        uint8_t name[REFERENCE_TOKEN_BYTES];
-
-        token_get_info(all[i], &info);
-        reference_of_token(&info, name);
-        if (memcmp(name, ref.p, sizeof(name)) == 0)
+    for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++)
+        if (reference_is_on(ref, all[i]))
             return all[i];
-    }
     return NULL;
 }
 

@@ -15,6 +15,9 @@
 void reference_add(struct buf *out, const struct token_info *info,
                    struct slice id);
 
+/* REF is of a key on T. */
+bool reference_is_on(struct slice ref, struct token *t);
+
 /* Finds the inserted token of REF and borrows its CKA_ID. Looks for tokens
  * anew when it is not there. ERR_TOKEN_ABSENT, ERR_USAGE. */
 MUST_USE enum err reference_find(struct token_store *store, struct slice ref,

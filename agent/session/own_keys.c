@@ -133,12 +133,14 @@ own_keys_away(struct request *r, bool described, struct own_keys *out)
     return load(r, MSG_KEYS_AWAY, described, false, out);
 }
 
-enum err
-own_keys_tell_unread(struct request *r)
+/* What is wrong with the token of KEY, or of no key; else the problem of R. */
+static enum err
+tell_unread(struct request *r, struct slice key)
 {
     struct problem why = r->problem;
-    struct empty nothing = {0}, reply;
-    enum err e = keyholder_call(r, MSG_ALL_READ, &nothing, NULL, 0, &reply);
+    struct key_choice choice = {.key = key};
+    struct empty reply;
+    enum err e = keyholder_call(r, MSG_ALL_READ, &choice, NULL, 0, &reply);
 
     if (e != ERR_OK)
         return e;
@@ -147,11 +149,17 @@ own_keys_tell_unread(struct request *r)
 }
 
 enum err
+own_keys_tell_unread(struct request *r)
+{
+    return tell_unread(r, slice_of(NULL, 0));
+}
+
+enum err
 own_key_tell_away(struct request *r, const struct own_key *k)
 {
     (void)fail(&r->problem, ERR_TOKEN_ABSENT, "a key that is needed is on it");
     problem_set_token(&r->problem, k->token);
-    return ERR_TOKEN_ABSENT;
+    return tell_unread(r, buf_slice(&k->ref));
 }
 
 enum err

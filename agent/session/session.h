@@ -170,19 +170,20 @@ MUST_USE enum err own_keys_load(struct request *r, bool purpose,
                                 struct own_keys *out);
 /* The same without what certificates say: the keyring is not asked. */
 MUST_USE enum err own_keys_read(struct request *r, struct own_keys *out);
-/* No key was found: gives the problem of a token whose keys could not be read,
- * or else that of R. */
+/* No key was found: gives the problem of a token whose keys nobody knows, or
+ * else that of R. */
 MUST_USE enum err own_keys_tell_unread(struct request *r);
 /* Tells the keyholder, for the audit, that there is no key for WANTED, an
  * address or the beginning of an id (NULL: nobody was named). Gives the
  * problem of R, which it leaves as it is, but ERR_TOKEN_ABSENT when no token is
  * there any more: whose card is out has a key. Else as own_keys_tell_unread. */
 MUST_USE enum err own_keys_tell_missing(struct request *r, const char *wanted);
-/* Keys of tokens that are not inserted, as they were last read; described on
- * request. */
+/* Keys of tokens that are not inserted, or cannot be read now, as they were
+ * last read; described on request. */
 MUST_USE enum err own_keys_away(struct request *r, bool described,
                                 struct own_keys *out);
-/* ERR_TOKEN_ABSENT that names the token of K, which is away. */
+/* ERR_TOKEN_ABSENT that names the token of K, which is away, or why it cannot
+ * be read. */
 MUST_USE enum err own_key_tell_away(struct request *r, const struct own_key *k);
 /* What lies on tokens without a private key, described. */
 MUST_USE enum err keyless_load(struct request *r, struct own_keys *out);
