@@ -100,14 +100,15 @@ hex_of(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* RFC 3986 2.1. */
+/* A mark and two hexadecimal digits for one byte: RFC 3986 2.1, and RFC 2045
+ * 6.7 without its line ends. */
 static void
-percent_decode(struct slice text, struct buf *out)
+marks_decode(struct slice text, uint8_t mark, struct buf *out)
 {
     for (size_t i = 0; i < text.n; i++) {
         uint8_t c = text.p[i];
 
-        if (c == '%' && i + 2 < text.n && hex_of(text.p[i + 1]) >= 0 &&
+        if (c == mark && i + 2 < text.n && hex_of(text.p[i + 1]) >= 0 &&
             hex_of(text.p[i + 2]) >= 0) {
             c = (uint8_t)(hex_of(text.p[i + 1]) * 16 + hex_of(text.p[i + 2]));
             i += 2;
@@ -149,7 +150,7 @@ data_take(struct entry *e, const struct property *k, size_t line,
     rest = slice_of(comma + 1, all.n - type.n - 1);
     if (is_other_kind(type))
         return ERR_OK;
-    percent_decode(rest, &data);
+    marks_decode(rest, '%', &data);
     return mentions(type, ";base64")
                ? entry_add_base64(e, buf_slice(&data), line, to, p)
                : entry_add_bytes(e, buf_slice(&data), line, to, p);
@@ -179,6 +180,13 @@ is_bare_base64(struct slice value)
            strchr("GHI", value.p[2]);
 }
 
+/* Of vCard 2.1. */
+static bool
+is_quoted(struct slice parameters)
+{
+    return mentions(parameters, "quoted-printable");
+}
+
 static enum err
 key_take(struct entry *e, const struct property *k, size_t line, bool is_cut,
          const struct foreign_sink *to, struct problem *p)
@@ -198,10 +206,13 @@ key_take(struct entry *e, const struct property *k, size_t line, bool is_cut,
         mentions(k->parameters, "encoding=\"b") ||
         mentions(k->parameters, ";base64"))
         return entry_add_base64(e, k->value, line, to, p);
-    if (mentions(k->value, "-----begin ")) {
+    if (mentions(k->value, "-----begin ") || is_quoted(k->parameters)) {
         AUTO(buf) struct buf plain = {0};
 
-        unescape(k->value, &plain);
+        if (is_quoted(k->parameters))
+            marks_decode(k->value, '=', &plain);
+        else
+            unescape(k->value, &plain);
         return entry_add_bytes(e, buf_slice(&plain), line, to, p);
     }
     if (is_bare_base64(k->value))
@@ -269,18 +280,31 @@ key_add(struct card *c, const struct lines *l)
         buf_add_slice(&c->key, line);
 }
 
+/* Quoted-printable goes on behind a line that ends so. */
+static bool
+has_soft_end(const struct card *c)
+{
+    struct slice key = buf_slice(&c->key);
+    struct property it;
+
+    return c->key_line > 0 && key.n > 0 && key.p[key.n - 1] == '=' &&
+           property_read(key, &it) && is_quoted(it.parameters);
+}
+
 static enum err
 line_take(struct card *c, const struct lines *l, const struct foreign_sink *to,
           struct problem *p)
 {
-    bool is_property, goes_on;
+    bool is_soft = has_soft_end(c), is_property, goes_on;
     struct property it;
     enum err e;
 
-    is_property = property_read(buf_slice(&l->line), &it);
+    is_property = !is_soft && property_read(buf_slice(&l->line), &it);
+    if (is_soft)
+        c->key.len--;
     /* Base64 of vCard 2.1 ends with an empty line, and not every program
      * indents it. */
-    goes_on = !is_property && l->line.len > 0 && c->key_line > 0;
+    goes_on = is_soft || (!is_property && l->line.len > 0 && c->key_line > 0);
     if (goes_on)
         key_add(c, l);
     e = goes_on ? ERR_OK : key_end(c, to, p);

@@ -37,6 +37,14 @@ keys_of_vcards_are_read_in_every_form(void **state)
     r = read_text("BEGIN:VCARD\nKEY;VALUE=text:-----BEGIN CERTIFICATE-----\\n"
                   "MAMCAQE=\\n-----END CERTIFICATE-----\\n\nEND:VCARD\n");
     assert_int_equal(r.count, 1);
+    /* Quoted-printable, with and without lines that go on. */
+    r = read_text("BEGIN:VCARD\nVERSION:2.1\n"
+                  "KEY;X509;ENCODING=QUOTED-PRINTABLE:=\n"
+                  "-----BEGIN CERTIFICATE-----=0D=0A=\n"
+                  "MAMC=\nAQE=3D=0D=0A=\n"
+                  "-----END CERTIFICATE-----\nEMAIL:a@b\n"
+                  "KEY;QUOTED-PRINTABLE:0=03=02=01=02\nEND:VCARD\n");
+    assert_string_equal(r.found, "3:45(a@b) 9:2(a@b) "); /* a dash */
     r = read_text("BEGIN:VCARD\nKEY;VALUE=text:MIIAAwIB\n AQ==\n"
                   "EMAIL:a@b\nKEY:MIGAAgED\nEND:VCARD\n");
     assert_int_equal(r.count, 2);
