@@ -105,7 +105,7 @@ bare(struct slice line)
     while (i < line.n &&
            (line.p[i] == ' ' || line.p[i] == '\t' || line.p[i] == '>'))
         i++;
-    return slice_of(line.p + i, line.n - i);
+    return i == 0 ? line : slice_of(line.p + i, line.n - i);
 }
 
 /* A block may be all on one line. */

@@ -44,12 +44,23 @@ struct gathering {
     size_t count;
 };
 
+/* ContentInfo begins with an OID, a certificate with another SEQUENCE. */
+static bool
+is_content_info(struct slice s)
+{
+    size_t head = s.n > 1 && s.p[1] > 0x80 ? 2 + (s.p[1] & 0x7fU) : 2;
+
+    return s.n > head && s.p[0] == 0x30 && s.p[head] == 0x06;
+}
+
 static enum err
 gather(struct gathering *g, struct slice der, struct problem *p)
 {
     if (g->count == LIMIT_BUNDLE_CERTIFICATES || der.n > LIMIT_CERT_BYTES)
         return fail(p, ERR_LIMIT, "at most %d certificates of %d KiB",
                     LIMIT_BUNDLE_CERTIFICATES, LIMIT_CERT_BYTES / 1024);
+    if (is_content_info(der))
+        return fail(p, ERR_BAD_CERTIFICATE, "among others");
     g->start[g->count] = g->bytes.len;
     g->n[g->count++] = der.n;
     buf_add_slice(&g->bytes, der);
@@ -76,15 +87,6 @@ element_bytes(struct slice s)
         head += count;
     }
     return n > s.n - head ? 0 : head + n;
-}
-
-/* ContentInfo begins with an OID, a certificate with another SEQUENCE. */
-static bool
-is_content_info(struct slice s)
-{
-    size_t head = s.n > 1 && s.p[1] > 0x80 ? 2 + (s.p[1] & 0x7fU) : 2;
-
-    return s.n > head && s.p[0] == 0x30 && s.p[head] == 0x06;
 }
 
 static enum err
