@@ -22,9 +22,12 @@ static const char trusted[] = "-----BEGIN TRUSTED CERTIFICATE-----";
 static size_t
 label_length(struct slice line)
 {
-    static const char *const labels[] = {
-        "-----BEGIN CERTIFICATE-----", "-----BEGIN X509 CERTIFICATE-----",
-        trusted, "-----BEGIN PKCS7-----", "-----BEGIN CMS-----"};
+    static const char *const labels[] = {"-----BEGIN CERTIFICATE-----",
+                                         "-----BEGIN X509 CERTIFICATE-----",
+                                         trusted,
+                                         "-----BEGIN PKCS7-----",
+                                         "-----BEGIN PKCS #7 SIGNED DATA-----",
+                                         "-----BEGIN CMS-----"};
 
     for (size_t i = 0; i < ARRAY_COUNT(labels); i++)
         if (begins(line, labels[i]))

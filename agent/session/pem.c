@@ -185,7 +185,8 @@ static bool
 is_wanted(struct slice label)
 {
     static const char *const labels[] = {
-        "CERTIFICATE-----", "X509 CERTIFICATE-----", "PKCS7-----", "CMS-----"};
+        "CERTIFICATE-----", "X509 CERTIFICATE-----", "PKCS7-----",
+        "PKCS #7 SIGNED DATA-----", "CMS-----"};
 
     for (size_t i = 0; i < ARRAY_COUNT(labels); i++)
         if (begins(label, labels[i]))

@@ -18,6 +18,9 @@ pem_of_any_number_is_read(void **state)
                   "MAMCAQI=\n-----END PRIVATE KEY-----\n"
                   "-----BEGIN PKCS7-----\r\nMAMCAQI=\r\n-----END PKCS7-----");
     assert_string_equal(r.found, "2:1() 9:2() ");
+    r = read_text("-----BEGIN PKCS #7 SIGNED DATA-----\nMAMCAQE=\n"
+                  "-----END PKCS #7 SIGNED DATA-----\n");
+    assert_string_equal(r.found, "1:1() ");
     r = read_text("-----BEGIN CERTIFICATE-----\nMAMC\n"
                   "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n"
                   "-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n");

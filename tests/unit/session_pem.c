@@ -51,6 +51,9 @@ der_and_pem_and_certs_only_are_read(void **state)
     assert_int_equal(count_of(buf_slice(&p7c), ERR_OK), 2);
     add_pem(&p7b, "PKCS7", buf_slice(&p7c));
     assert_int_equal(count_of(buf_slice(&p7b), ERR_OK), 2);
+    buf_clear(&p7b);
+    add_pem(&p7b, "PKCS #7 SIGNED DATA", buf_slice(&p7c));
+    assert_int_equal(count_of(buf_slice(&p7b), ERR_OK), 2);
 }
 
 static void
