@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "agent/base/fd.h"
@@ -13,6 +14,9 @@
 #include "agent/base/mem.h"
 #include "agent/broker/spawn.h"
 
+/* Of what waits for a child: some eighty sessions. Their descriptors count for
+ * all programs of the person, even where the child stands still. */
+#define LETTERBOX_BYTES (32 * 1024)
 #define FIRST_DELAY_MS   100
 #define LONGEST_DELAY_MS 5000
 #define STEADY_AFTER_MS  10000 /* one that lived so long failed by chance */
@@ -221,6 +225,7 @@ child_start(struct children *all, struct child *c, int64_t now)
     AUTO(fd) int ours = -1;
     AUTO(fd) int theirs = -1;
     AUTO(fd) int second = -1;
+    const int room = LETTERBOX_BYTES;
     int pair[2];
 
     c->started_at = now;
@@ -238,6 +243,7 @@ child_start(struct children *all, struct child *c, int64_t now)
         return false;
     }
     if (fcntl(ours, F_SETFL, O_NONBLOCK) != 0 ||
+        setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) != 0 ||
         !child_spawn(all, c, theirs, second)) {
         log_error("%s cannot be started: %s", names[c->id], strerror(errno));
         child_failed(c, now);

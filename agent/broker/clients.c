@@ -181,6 +181,8 @@ keyholder_attach_all(struct broker *b)
         if (is_coming(keyholder))
             return;
         channel_attach(keyholder, &mark, &c->keyholder, 1);
+        if (child_is_coming(keyholder, clock_ms()))
+            return; /* that was its end */
         connection_drop_keyholder(c);
     }
 }

@@ -3,6 +3,7 @@
  * where the validator has no more to do for this one, so that it judges them
  * while what was learned is stored, and always has one to go on with.
  */
+#include <errno.h>
 #include <poll.h>
 
 #include "agent/base/fd.h"
@@ -32,25 +33,26 @@ narrowings_take(struct keyring *k, size_t i, struct asked *out)
     if (k->narrowing[i] < 0)
         return true;
     s->fd = k->narrowing[i];
-    do
+    do {
+        errno = 0; /* as a closed end leaves it */
         got = channel_receive(s, &out->frame, &out->m, &out->record);
-    while (got == RECEIVED_REQUEST && out->m == MSG_NARROW);
+    } while (got == RECEIVED_REQUEST && out->m == MSG_NARROW);
     s->fd = asking;
-    return got == RECEIVED_EOF; /* there are no more */
+    return got == RECEIVED_EOF && (errno == 0 || errno == EAGAIN);
 }
 
 static bool
 request_take(struct keyring *k, size_t i, struct asked *out)
 {
+    enum received got = RECEIVED_BROKEN;
+
     k->served |= (uint64_t)1 << i;
     out->session = i;
     out->is_judged = false;
-    if (!narrowings_take(k, i, out)) {
-        keyring_session_drop(k, i);
-        return false;
-    }
-    switch (
-        channel_receive(&k->session[i], &out->frame, &out->m, &out->record)) {
+    if (narrowings_take(k, i, out))
+        got =
+            channel_receive(&k->session[i], &out->frame, &out->m, &out->record);
+    switch (got) {
     case RECEIVED_REQUEST:
         return true;
     case RECEIVED_REFUSED:

@@ -1,5 +1,5 @@
 /*
- * The session's two channels, one at a time; session.h has the calls that
+ * The session's channels, one at a time; session.h has the calls that
  * methods use. Runs in smime-session.
  */
 #ifndef AGENT_SESSION_CHANNELS_H

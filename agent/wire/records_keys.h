@@ -10,13 +10,15 @@
 
 /* ---- broker to its children --------------------------------------------- */
 
-/* A new session's channel comes as the one descriptor. rights is a set of
- * enum right; pid and uid are the client's as the kernel gave them. */
+/* A new session's channel comes as the first descriptor; the keyring's second
+ * is where the session narrows itself. rights is a set of enum right; pid and
+ * uid are the client's as the kernel gave them. */
 #define FIELDS_attach(U32, U64, BYTES, TEXT, LIST)                             \
     U64(session) U32(rights) U32(pid) U32(uid)
 
-/* Descriptors: the client's connection, keyholder and keyring channel. ahead:
- * no request is there yet. */
+/* Descriptors: the client's connection, keyholder and keyring channel, and
+ * where it narrows itself for the keyring. ahead: no request is there yet.
+ * has_keyholder: else its end of the channel waits for MSG_KEYHOLDER. */
 #define FIELDS_serve(U32, U64, BYTES, TEXT, LIST)                              \
     U64(session) U32(rights) U32(pid) U32(uid) U32(ahead) U32(has_keyholder)
 

@@ -26,9 +26,9 @@ int error_reply(struct smime_error *e, const char *full_name, json_t *facts);
 
 /* ---- parameters.c -------------------------------------------------------- */
 
-/* Gives, borrowed from REPLY, the object that is its parameters. False: it
- * has other members, or is none; parsing says. What is in the object is not
- * looked at. */
+/* Gives, borrowed from REPLY, the object that is its parameters and that it
+ * has beside no other member; what is in it is not looked at. False: only
+ * parsing says what REPLY is. */
 bool parameters_find(const char *reply, const char **out, size_t *out_len);
 
 /* ---- place.c ------------------------------------------------------------- */

@@ -64,9 +64,10 @@ int smime_client_connect_path(const char *path, struct smime_client **out,
  * Calls METHOD ("io.smimeagent.Mail.Sign") with PARAMETERS, a JSON object as
  * text (NULL: none), and FD_COUNT descriptors, which are borrowed. Waits for
  * at most TIMEOUT_MS (negative: for ever; a person may be typing a PIN).
- * Gives 0 and the reply's parameters as JSON text in *out, as the agent wrote
- * it, to be freed by free(); or -1 with *error filled. After AgentLost the
- * connection is of no further use.
+ * Gives 0 and the reply's parameters as JSON text in *out, to be freed by
+ * free(), as the agent wrote it: parse it as what comes from another process.
+ * Or -1 with *error filled. After AgentLost the connection is of no further
+ * use.
  */
 int smime_client_call(struct smime_client *c, const char *method,
                       const char *parameters, const int *fds, int fd_count,

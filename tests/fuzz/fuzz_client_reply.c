@@ -47,14 +47,21 @@ check_error(struct smime_error *e)
     smime_error_drop(e);
 }
 
-/* The one message that DATA must be for a call to succeed. */
+/* The one message that DATA must be for a call to succeed. What is no JSON
+ * within its parameters is given as it came. */
 static void
 check_success(const uint8_t *data, size_t size, const char *out)
 {
     json_t *whole, *given = json_loads(out, 0, NULL), *parameters;
 
     REQUIRE(size > 0 && memchr(data, '\0', size) == data + size - 1);
+    REQUIRE(out[0] == '{' && out[strlen(out) - 1] == '}');
     whole = json_loadb((const char *)data, size - 1, 0, NULL);
+    if (!whole) {
+        REQUIRE(memmem(data, size, out, strlen(out)));
+        json_decref(given);
+        return;
+    }
     parameters = json_object_get(whole, "parameters");
     REQUIRE(json_is_object(whole) && json_is_object(given));
     REQUIRE(!json_is_string(json_object_get(whole, "error")));

@@ -235,6 +235,31 @@ a_killed_keyring_gets_a_new_validator(void **state)
     assert_int_equal(agent_stop(&a), 0);
 }
 
+/* All programs of a person together may have so many descriptors under way. */
+static void
+a_keyring_that_stands_still_is_sent_few_sessions(void **state)
+{
+    struct agent a;
+    char line[2048];
+    pid_t keyring;
+    int fd;
+
+    (void)state;
+    agent_start(&a);
+    fd = dial(MAIL_SOCKET);
+    keyring = (pid_t)ask(fd, "keyring=");
+    assert_int_equal(kill(keyring, SIGSTOP), 0);
+    for (int i = 0; i < 200; i++) {
+        say(fd, "quiet\n");
+        assert_true(hear(fd, line, sizeof(line)));
+    }
+    assert_true(agent_says(&a, "smime-keyring takes no new session"));
+    assert_int_equal(kill(keyring, SIGCONT), 0);
+    assert_int_equal(ask_changed("keyring=", 0), keyring);
+    close(fd);
+    assert_int_equal(agent_stop(&a), 0);
+}
+
 /* A vendor's PKCS#11 module may crash at every start. */
 static void
 without_a_keyholder_the_others_are_served(void **state)
@@ -506,6 +531,7 @@ main(void)
         IN_A_FOLDER(a_killed_zygote_is_restarted_and_sessions_go_on),
         IN_A_FOLDER(a_killed_validator_is_restarted_and_wired_to_the_keyring),
         IN_A_FOLDER(a_killed_keyring_gets_a_new_validator),
+        IN_A_FOLDER(a_keyring_that_stands_still_is_sent_few_sessions),
         IN_A_FOLDER(without_a_keyholder_the_others_are_served),
         IN_A_FOLDER(an_agent_without_its_programs_does_not_start),
         IN_A_FOLDER(sigterm_removes_the_sockets_and_ends_with_0),

@@ -145,6 +145,13 @@ who_narrows_itself_wrongly_is_dropped(void **state)
     assert_true(channel_send(t.narrowing, MSG_CONTACT_REMOVE, &a, NULL, 0));
     assert_int_equal(ask(MSG_CONTACT_REMOVE, &a, &count), ERR_AGENT_LOST);
 
+    /* ... also when it leaves no answer a way back. */
+    attach(RIGHT_MAIL | RIGHT_MANAGE);
+    assert_true(channel_send(t.narrowing, MSG_NARROW, &look, NULL, 0));
+    assert_true(channel_send(t.narrowing, MSG_NARROW, &manage, NULL, 0));
+    fd_drop(&t.narrowing);
+    assert_int_equal(ask(MSG_CONTACT_FIND, &a, &list), ERR_AGENT_LOST);
+
     /* Nothing is narrower than a side channel that was closed. */
     attach(RIGHT_MAIL);
     assert_true(channel_send(t.narrowing, MSG_NARROW, &look, NULL, 0));
