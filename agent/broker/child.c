@@ -16,7 +16,7 @@
 
 /* Of what waits for a child: some eighty sessions. Their descriptors count for
  * all programs of the person, even where the child stands still. */
-#define LETTERBOX_BYTES (32 * 1024)
+#define LETTERBOX_BYTES  (32 * 1024)
 #define FIRST_DELAY_MS   100
 #define LONGEST_DELAY_MS 5000
 #define STEADY_AFTER_MS  10000 /* one that lived so long failed by chance */
