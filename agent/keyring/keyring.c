@@ -81,7 +81,7 @@ keyring_control_read(struct keyring *k)
     frame_init(&frame);
     switch (channel_receive(&k->control, &frame, &m, &request)) {
     case RECEIVED_REQUEST:
-        if (m == MSG_ATTACH && frame.fd_count > 0) {
+        if (m == MSG_ATTACH && frame.fd_count == 2) {
             session_attach(k, &request.attach, &frame);
         } else if (m == MSG_VALIDATOR && frame.fd_count == 1) {
             keyring_validator_set(k, fd_take(&frame.fds[0]));

@@ -53,8 +53,7 @@ struct keyring {
     bool control_gone;
     int validator;                         /* -1: wait for a new one */
     struct served session[LIMIT_SESSIONS]; /* fd -1: free */
-    int narrowing[LIMIT_SESSIONS]; /* read before each request; -1: there is
-                                      none */
+    int narrowing[LIMIT_SESSIONS];         /* read before each request */
     struct brought brought[LIMIT_SESSIONS];
     struct later later[LIMIT_SESSIONS];
     struct backup *backup[LIMIT_SESSIONS]; /* NULL: it waits for none */

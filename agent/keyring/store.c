@@ -105,7 +105,6 @@ store_begin(struct store *s, struct problem *p)
 
     if (e == ERR_OK)
         e = is_writable(s, p);
-
     if (e == ERR_OK && s->is_replaced)
         e = fail(p, ERR_STORE,
                  "a backup is being restored; try again when it is done");

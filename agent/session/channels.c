@@ -186,40 +186,11 @@ narrow_of(const struct request *r, enum verb verb, uint32_t ops,
 }
 
 static enum err
-narrow_side(struct request *r, const struct side *side, const struct narrow *n)
+narrow_side(struct request *r, int fd, enum err lost, const struct narrow *n)
 {
-    if (*side->fd < 0 || !channel_send(*side->fd, MSG_NARROW, n, NULL, 0))
-        return fail(&r->problem, side->lost, NULL);
+    if (fd < 0 || !channel_send(fd, MSG_NARROW, n, NULL, 0))
+        return fail(&r->problem, lost, NULL);
     return ERR_OK;
-}
-
-enum err
-keyholder_narrow(struct request *r, enum verb verb)
-{
-    struct side side = keyholder_side(r->session);
-    struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
-
-    TRY(keyholder_want(r));
-    return narrow_side(r, &side, &n);
-}
-
-static enum err
-narrow_keyring(struct request *r, const struct narrow *n)
-{
-    struct side side = keyring_side(r->session);
-
-    /* Whoever is woken by it would be asked nothing yet. */
-    if (r->session->narrowing >= 0)
-        side.fd = &r->session->narrowing;
-    return narrow_side(r, &side, n);
-}
-
-enum err
-keyring_narrow(struct request *r, enum verb verb)
-{
-    struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
-
-    return narrow_keyring(r, &n);
 }
 
 static bool
@@ -231,14 +202,38 @@ never_uses_keys(enum verb verb)
 static enum err
 narrow_keyholder(struct request *r, const struct narrow *n)
 {
-    struct side side = keyholder_side(r->session);
+    struct session *s = r->session;
 
     if (never_uses_keys((enum verb)n->verb)) {
-        fd_drop(side.fd);
+        fd_drop(&s->keyholder);
         return ERR_OK;
     }
     TRY(keyholder_want(r));
-    return narrow_side(r, &side, n);
+    return narrow_side(r, s->keyholder, ERR_KEYHOLDER_LOST, n);
+}
+
+enum err
+keyholder_narrow(struct request *r, enum verb verb)
+{
+    struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
+
+    return narrow_keyholder(r, &n);
+}
+
+/* Not on the channel itself: whoever is woken by it would be asked nothing
+ * yet. */
+static enum err
+narrow_keyring(struct request *r, const struct narrow *n)
+{
+    return narrow_side(r, r->session->narrowing, ERR_KEYRING_LOST, n);
+}
+
+enum err
+keyring_narrow(struct request *r, enum verb verb)
+{
+    struct narrow n = narrow_of(r, verb, 0, slice_of(NULL, 0));
+
+    return narrow_keyring(r, &n);
 }
 
 static void

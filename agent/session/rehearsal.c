@@ -144,7 +144,7 @@ rehearse(int keyholder, int keyring)
                         .broker = -1,
                         .keyholder = keyholder,
                         .keyring = keyring,
-                        .narrowing = -1,
+                        .narrowing = keyring,
                         .rights = RIGHT_MAIL,
                         .scratch = {.fd = -1, .broker = -1}};
     struct varlink_call call = {0};

@@ -1,6 +1,6 @@
 /*
  * A session: one forked child of the zygote that serves one connection's
- * requests. It holds the mail of one request, its two channels, the client's
+ * requests. It holds the mail of one request, its channels, the client's
  * descriptors, and a scratch descriptor once it needs one. It opens no file,
  * knows no PIN.
  *
@@ -23,8 +23,7 @@ struct session {
     int broker;    /* MSG_HANDBACK */
     int keyholder; /* channels, as marked by the broker */
     int keyring;
-    int narrowing; /* what the keyring reads before each request; -1: it reads
-                      all on its channel */
+    int narrowing;          /* what the keyring reads before each request */
     struct scratch scratch; /* what goes there is encrypted */
     uint32_t rights;
     bool ahead;     /* was given its connection before a request was there */

@@ -218,7 +218,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct session s = {.scratch = {-1, -1},
                         .keyholder = -1,
                         .keyring = -1,
-                        .narrowing = -1,
                         .broker = -1,
                         .rights = RIGHT_MAIL | RIGHT_MANAGE | RIGHT_RAW};
     int pair[2], fds[2];

@@ -122,7 +122,6 @@ world_open(struct world *w, uint32_t rights)
     w->s = (struct session){.id = 1,
                             .conn = pair[1],
                             .broker = -1,
-                            .narrowing = -1,
                             .scratch = {.fd = -1, .broker = -1},
                             .rights = rights};
     frame_init(&w->s.keyholder_frame);
@@ -133,6 +132,7 @@ world_open(struct world *w, uint32_t rights)
         w->keyring.answer = answer_nothing;
     w->s.keyholder = peer_start(&w->keyholder, PROCESS_KEYHOLDER, rights);
     w->s.keyring = peer_start(&w->keyring, PROCESS_KEYRING, rights);
+    w->s.narrowing = w->s.keyring;
 }
 
 static void *
