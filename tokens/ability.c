@@ -1,6 +1,6 @@
 /* What a token can do with a key of a type, by its list of mechanisms: what
  * a key says of itself (CKA_DERIVE) does not bind the token. */
-#include "tokens/internal.h"
+#include "tokens/operation.h"
 
 #ifndef CKM_EDDSA
 #define CKM_EDDSA 0x1057UL

@@ -1,6 +1,6 @@
 /* ECDH: the peer's point is checked here, the token multiplies, the shared
  * secret is read back from a session object that is destroyed at once. */
-#include "tokens/internal.h"
+#include "tokens/operation.h"
 
 #include <openssl/crypto.h>
 #include <openssl/ec.h>

@@ -1,6 +1,6 @@
 /* Generating a key pair on a token, as part of an import: it stays only
  * after commit. */
-#include "tokens/internal.h"
+#include "tokens/operation.h"
 #include "tokens/writing.h"
 
 #include <openssl/asn1.h>

@@ -1,5 +1,6 @@
 /* Reads a token's objects and joins them to identities by CKA_ID. */
 #include "tokens/objects.h"
+#include "tokens/operation.h"
 #include "tokens/writing.h"
 
 #include <openssl/evp.h>

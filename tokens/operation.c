@@ -1,6 +1,6 @@
 /* One private key operation on a token: C_SignInit and C_Sign, or C_Decrypt,
  * with a PIN of its own between the two where the key wants it. */
-#include "tokens/internal.h"
+#include "tokens/operation.h"
 
 #include <openssl/crypto.h>
 

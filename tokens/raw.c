@@ -1,5 +1,5 @@
 /* PKCS#1 v1.5 padding by hand, for tokens that have raw RSA only. */
-#include "tokens/internal.h"
+#include "tokens/operation.h"
 
 #include <openssl/crypto.h>
 

@@ -5,7 +5,7 @@
 #ifndef TOKENS_SIGNATURE_H
 #define TOKENS_SIGNATURE_H
 
-#include "tokens/internal.h"
+#include "tokens/operation.h"
 
 /* CKM_ECDSA's r and s, side by side, to DER. TOKENS_FAILED: they are none;
  * TOKENS_ARGUMENT: no room. */

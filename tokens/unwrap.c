@@ -1,5 +1,5 @@
 /* Content keys: RSAES-PKCS1-v1_5 and OAEP, on the token or by raw RSA. */
-#include "tokens/internal.h"
+#include "tokens/operation.h"
 #include "tokens/vtoken.h"
 
 #include <openssl/crypto.h>

@@ -4,7 +4,6 @@
  * no login; an operation becomes operation_run on the real token.
  */
 #include "tokens/vtoken.h"
-#include "tokens/internal.h"
 
 #include <stddef.h>
 

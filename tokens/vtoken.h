@@ -4,7 +4,7 @@
 #ifndef TOKENS_VTOKEN_H
 #define TOKENS_VTOKEN_H
 
-#include "tokens/internal.h"
+#include "tokens/operation.h"
 
 /* One key behind one virtual slot; slot id is its index plus one. */
 struct vkey {
