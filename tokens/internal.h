@@ -59,6 +59,7 @@ struct module {
     struct token_store *store;
     CK_FUNCTION_LIST *f;
     struct note *note;    /* or NULL */
+    struct late *late;    /* it is loaded by its thread; or NULL (late.c) */
     char *init;           /* C_Initialize's pReserved, or NULL */
     unsigned concurrency; /* operations at a time on each of its tokens */
     pthread_t thread;
@@ -98,6 +99,9 @@ struct token_store {
     unsigned start_timeout_ms, lock_timeout_ms, cache_ms, concurrency;
     unsigned operation_ms, list_ms, long_ms, person_ms, poll_ms;
     struct notes *notes; /* or NULL */
+    unsigned load_ms;    /* these: for modules that are late */
+    token_stuck_fn *stuck;
+    void *stuck_arg;
     token_serve_fn *serve;
     void *serve_arg;
     token_hung_fn *hung;
@@ -123,8 +127,11 @@ enum tokens_err module_scan(struct module *m, enum renewal renew,
 /* In one call for longer than MS. The store's mutex is held. */
 bool module_is_late(const struct module *m, unsigned ms);
 
-/* A module in a process of its own (remote.c); false when that cannot be. */
-bool remote_load(struct module *m, const struct token_config *c);
+/* M's own thread is in CALL; it came back from there with RV. */
+void module_busy(struct module *m, const char *call);
+void module_back(struct module *m, CK_RV rv);
+
+/* A module in a process of its own (remote.c). */
 CK_RV remote_initialize(struct module *m);
 void remote_drop(struct module *m);
 /* C_Finalize of either kind. */

@@ -8,12 +8,6 @@
 
 #define LOAD_MS 5000 /* a large library from a slow disk takes less */
 
-unsigned
-loading_ms(const struct token_config *c)
-{
-    return c->load_ms ? c->load_ms : LOAD_MS;
-}
-
 static void *
 loading_main(void *arg)
 {
@@ -31,8 +25,8 @@ loading_main(void *arg)
             (void)pthread_cond_timedwait(&l->changed, &l->mutex, &until);
         } else {
             l->end_ms = 0;
-            note_hang(l->note, "dlopen", loading_ms(l->config));
-            l->config->stuck(l->config->stuck_arg, l->name);
+            note_hang(l->note, "dlopen", l->ms);
+            l->stuck(l->stuck_arg, l->name);
         }
     }
     pthread_mutex_unlock(&l->mutex);
@@ -40,14 +34,23 @@ loading_main(void *arg)
 }
 
 void
-loading_begin(struct loading *l, const struct token_config *c)
+loading_init(struct loading *l, const struct token_config *c)
 {
     memset(l, 0, sizeof(*l));
-    l->config = c;
+    l->ms = c->load_ms ? c->load_ms : LOAD_MS;
+    l->stuck = c->stuck;
+    l->stuck_arg = c->stuck_arg;
+    if (c->trial_ms > 0)
+        l->trial_end_ms = monotonic_ms() + c->trial_ms;
     pthread_mutex_init(&l->mutex, NULL);
     cond_init_monotonic(&l->changed);
+}
+
+void
+loading_begin(struct loading *l)
+{
     l->watched =
-        c->stuck && pthread_create(&l->thread, NULL, loading_main, l) == 0;
+        l->stuck && pthread_create(&l->thread, NULL, loading_main, l) == 0;
 }
 
 void
@@ -59,7 +62,7 @@ loading_enter(struct loading *l, struct note *note, const char *name)
     pthread_mutex_lock(&l->mutex);
     l->note = note;
     l->name = name;
-    l->end_ms = monotonic_ms() + loading_ms(l->config);
+    l->end_ms = monotonic_ms() + l->ms;
     pthread_cond_signal(&l->changed);
     pthread_mutex_unlock(&l->mutex);
 }
@@ -82,6 +85,8 @@ loading_end(struct loading *l)
     pthread_mutex_unlock(&l->mutex);
     if (l->watched)
         pthread_join(l->thread, NULL);
+    for (size_t i = 0; i < l->trial_count; i++)
+        trial_drop(&l->trials[i]);
     pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->mutex);
 }

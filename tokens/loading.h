@@ -1,11 +1,18 @@
 /*
- * How modules are loaded, each in a thread that can be left behind. For tokens/
- * alone.
+ * How modules are loaded: each first by a process of its own, then in a thread
+ * that is watched. For tokens/ alone.
  */
 #ifndef TOKENS_LOADING_H
 #define TOKENS_LOADING_H
 
 #include "tokens/internal.h"
+
+/* A module that a child loads, to see whether that comes back. */
+struct trial {
+    const char *path; /* borrowed */
+    pid_t pid;        /* <= 0: there is no child, or it is gone */
+    int fd;           /* of it, or -1 */
+};
 
 /* Loading runs under the loader's lock: who hangs in it stops whoever loads
  * anything after him. A thread watches the one that loads. */
@@ -18,31 +25,66 @@ struct loading {
     uint64_t end_ms; /* what is loaded now may take until then; 0: nothing is */
     const char *name;
     struct note *note;
-    const struct token_config *config;
+    unsigned ms; /* for each */
+    token_stuck_fn *stuck;
+    void *stuck_arg;
+    struct trial trials[2 * LIMIT_MODULES]; /* these: the loading thread's */
+    size_t trial_count;
+    uint64_t trial_end_ms;
 };
 
-/* A module that is to be loaded: borrowed. */
-struct trial {
-    const char *path;
-    struct note *note;
-    pid_t pid; /* these: trials_run's own */
-    int fd;
-};
-/* Loads each in a process of its own, all at once, and notes those that do
- * not come back within MS. What cannot be tried is left as it is. */
-void trials_run(struct trial *all, size_t n, unsigned ms);
+/* ---- trials (trial.c) --------------------------------------------------- */
 
-unsigned loading_ms(const struct token_config *c);
-void loading_begin(struct loading *l, const struct token_config *c);
+/* Begins to load PATH in a child, for one module. No other thread may hold a
+ * lock. */
+void loading_try(struct loading *l, const char *path, struct note *note);
+/* Waits for a trial of PATH, no longer than all of them together may take.
+ * True: it is not back, and the trial is the caller's now. */
+bool loading_is_late(struct loading *l, const char *path, struct trial *out);
+/* Waits until UNTIL_MS (UINT64_MAX: for ever). False: it has not ended. */
+bool trial_wait(const struct trial *t, uint64_t until_ms);
+void trial_kill(const struct trial *t);
+/* Ends it, if it has not ended. */
+void trial_drop(struct trial *t);
+
+/* ---- modules that are late (late.c) ---------------------------------------
+ */
+
+/* M, from the file PATH, is loaded by its thread, once T has come back. Takes
+ * T. */
+void late_begin(struct module *m, const char *path, const struct trial *t);
+/* In the thread of M. False: it was not loaded, and its state says so. */
+bool late_load(struct module *m);
+/* The store ends: late_load comes back. The store's mutex is held. */
+void late_end(struct module *m);
+void late_drop(struct module *m);
+
+/* ---- the watched thread (loading.c) ---------------------------------------
+ */
+
+void loading_init(struct loading *l, const struct token_config *c);
+void loading_begin(struct loading *l);
 void loading_end(struct loading *l);
 /* This thread loads the module NAME from now on, until loading_leave. */
 void loading_enter(struct loading *l, struct note *note, const char *name);
 void loading_leave(struct loading *l);
 
-/* p11-kit's configured modules, those that are wanted; NULL: none. Adds those
- * that their notes forbid to the store. */
-CK_FUNCTION_LIST **system_load(struct token_store *store,
-                               const struct token_config *c, struct loading *l);
+/* ---- which modules (store.c, system.c, remote.c) --------------------------
+ */
+
 struct module *store_add_module(struct token_store *store, const char *name);
+
+/* p11-kit's configured modules. NULL: no memory. */
+struct system *system_read(struct token_store *store,
+                           const struct token_config *c);
+/* Begins the trials of those that are wanted. */
+void system_try(const struct system *s, struct loading *l);
+/* Loads those that are wanted; NULL: none. Adds those that their notes forbid,
+ * and those that are late, to the store. */
+CK_FUNCTION_LIST **system_load(struct system *s, struct loading *l);
+void system_drop(struct system **s);
+
+/* A module in a process of its own; false when that cannot be. */
+bool remote_load(struct module *m, const struct token_config *c);
 
 #endif

@@ -1,6 +1,7 @@
 /* A module's thread: C_Initialize, then a look at its slots each time one is
  * asked for, and now and then. Whatever hangs in there hangs alone. */
 #include "tokens/internal.h"
+#include "tokens/loading.h"
 
 #include <errno.h>
 #include <time.h>
@@ -39,8 +40,8 @@ cond_init_monotonic(pthread_cond_t *c)
 /* ---- calls of this thread -------------------------------------------------
  */
 
-static void
-busy_with(struct module *m, const char *call)
+void
+module_busy(struct module *m, const char *call)
 {
     pthread_mutex_lock(&m->store->mutex);
     m->busy_since_ms = monotonic_ms();
@@ -48,8 +49,8 @@ busy_with(struct module *m, const char *call)
     pthread_mutex_unlock(&m->store->mutex);
 }
 
-static void
-busy_end(struct module *m, CK_RV rv)
+void
+module_back(struct module *m, CK_RV rv)
 {
     pthread_mutex_lock(&m->store->mutex);
     m->busy_since_ms = 0;
@@ -189,9 +190,9 @@ module_start(struct module *m)
     if (m->started_ms && now - m->started_ms < RETRY_MS)
         return false;
     m->started_ms = now;
-    busy_with(m, "C_Initialize");
+    module_busy(m, "C_Initialize");
     CK_RV rv = initialize(m);
-    busy_end(m, rv);
+    module_back(m, rv);
     m->up = rv == CKR_OK;
     if (m->up)
         events_start(m);
@@ -230,9 +231,9 @@ module_renew(struct module *m)
     pthread_mutex_unlock(&m->store->mutex);
     if (!closed)
         return;
-    busy_with(m, "C_Finalize");
+    module_busy(m, "C_Finalize");
     module_finalize(m);
-    busy_end(m, CKR_OK);
+    module_back(m, CKR_OK);
     m->up = false;
     m->started_ms = 0;
     __atomic_store_n(&m->broken, false, __ATOMIC_RELAXED);
@@ -253,10 +254,10 @@ rv_is_of_module(CK_RV rv)
 static CK_RV
 scan_once(struct module *m)
 {
-    busy_with(m, "C_GetSlotList");
+    module_busy(m, "C_GetSlotList");
     CK_RV told = CKR_OK;
     CK_RV rv = scan_slots(m, &told);
-    busy_end(m, rv);
+    module_back(m, rv);
     look_end(m, rv != CKR_OK ? "C_GetSlotList" : "C_GetTokenInfo",
              rv != CKR_OK ? rv : told);
     return rv;
@@ -338,6 +339,10 @@ module_main(void *arg)
     unsigned long wanted = 0;
     enum renewal renew = RENEW_NEVER;
 
+    if (m->late && !late_load(m)) {
+        end_thread(m);
+        return NULL;
+    }
     note_enter(m->note, &m->call);
     module_look(m, RENEW_NEVER);
     while (wait_for_work(m, &wanted, &renew)) {

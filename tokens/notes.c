@@ -82,15 +82,6 @@ note_hang(struct note *note, const char *call, unsigned ms)
     note->strikes = LIMIT_STRIKES;
 }
 
-bool
-notes_have_stuck(const struct notes *n)
-{
-    for (size_t i = 0; n && i < LIMIT_MODULES; i++)
-        if (n->all[i].hung_ms > 0)
-            return true;
-    return false;
-}
-
 const char *
 note_call(const struct note *note)
 {

@@ -22,8 +22,6 @@ const char *note_call(const struct note *note);
  * time. */
 void note_hang(struct note *note, const char *call, unsigned ms);
 unsigned note_hung_ms(const struct note *note);
-/* A process ended because a module did not come back from being loaded. */
-bool notes_have_stuck(const struct notes *n);
 /* This thread is in a module from now on; *CALL says where. NOTE may be
  * NULL. */
 void note_enter(struct note *note, const char *const *call);

@@ -4,6 +4,7 @@
  * the other end (token_config's serve) and puts p11-kit-remote behind it.
  */
 #include "tokens/internal.h"
+#include "tokens/loading.h"
 
 #include <ctype.h>
 #include <dlfcn.h>

@@ -28,11 +28,22 @@ store_add_module(struct token_store *store, const char *name)
     return m;
 }
 
+static CK_FUNCTION_LIST *
+load_watched(const struct module *m, const char *path, struct loading *l)
+{
+    loading_enter(l, m->note, m->name);
+    CK_FUNCTION_LIST *f = p11_kit_module_load(path, 0);
+    loading_leave(l);
+    return f;
+}
+
 /* A file that cannot be loaded is a module that failed. */
 static void
 load_module(struct token_store *store, const struct token_config *all,
             const struct token_module *c, struct loading *l)
 {
+    struct trial trial;
+    bool late = !c->remote && loading_is_late(l, c->path, &trial);
     struct module *m = store_add_module(store, c->name);
 
     if (m->state == TOKEN_MODULE_SKIPPED)
@@ -42,47 +53,37 @@ load_module(struct token_store *store, const struct token_config *all,
             c->concurrency < LIMIT_IDLE ? c->concurrency : LIMIT_IDLE;
     if (c->init)
         m->init = strdup(c->init);
-    loading_enter(l, m->note, m->name);
-    if (c->remote)
+    if (late)
+        late_begin(m, c->path, &trial);
+    else if (c->remote)
         (void)remote_load(m, all);
     else
-        m->f = p11_kit_module_load(c->path, 0);
-    loading_leave(l);
-    if (!m->f || (c->init && !m->init))
+        m->f = load_watched(m, c->path, l);
+    if ((!m->f && !m->late) || (c->init && !m->init))
         m->state = TOKEN_MODULE_FAILED;
 }
 
-/* After one that was stuck, for there may be others. */
-static void
-try_modules(struct token_store *store, const struct token_config *c)
-{
-    struct trial all[LIMIT_MODULES];
-    size_t n = 0;
-
-    if (!notes_have_stuck(store->notes))
-        return;
-    for (size_t i = 0; i < c->module_count && n < LIMIT_MODULES; i++) {
-        const struct token_module *m = &c->modules[i];
-        struct note *note = note_find(store->notes, m->name);
-
-        if (note && !note_forbids(note) && !m->remote)
-            all[n++] = (struct trial){.path = m->path, .note = note};
-    }
-    trials_run(all, n, loading_ms(c));
-}
-
+/* All trials begin before there is a thread. */
 static void
 load_modules(struct token_store *store, const struct token_config *c)
 {
-    struct loading l = {.config = c};
+    struct system *system = c->use_system ? system_read(store, c) : NULL;
+    struct loading l;
 
-    try_modules(store, c);
-    loading_begin(&l, c);
+    loading_init(&l, c);
+    for (size_t i = 0; i < c->module_count; i++)
+        if (!c->modules[i].remote)
+            loading_try(&l, c->modules[i].path,
+                        note_find(store->notes, c->modules[i].name));
+    if (system)
+        system_try(system, &l);
+    loading_begin(&l);
     for (size_t i = 0; i < c->module_count; i++)
         load_module(store, c, &c->modules[i], &l);
-    if (c->use_system && store->module_count < LIMIT_MODULES)
-        store->system = system_load(store, c, &l);
+    if (system && store->module_count < LIMIT_MODULES)
+        store->system = system_load(system, &l);
     loading_end(&l);
+    system_drop(&system);
 }
 
 static void
@@ -109,12 +110,13 @@ start_modules(struct token_store *store)
     }
 }
 
-/* True while a module is in a state that ANY of the callers waits out. */
+/* Nobody waits for one that took too long to load. */
 static bool
 any_starting(const struct token_store *store)
 {
     for (size_t i = 0; i < store->module_count; i++)
-        if (store->modules[i].state == TOKEN_MODULE_STARTING)
+        if (store->modules[i].state == TOKEN_MODULE_STARTING &&
+            !store->modules[i].late)
             return true;
     return false;
 }
@@ -170,6 +172,9 @@ take_numbers(struct token_store *store, const struct token_config *c)
         store->concurrency = LIMIT_IDLE;
     store->hung = c->hung;
     store->hung_arg = c->hung_arg;
+    store->load_ms = c->load_ms;
+    store->stuck = c->stuck;
+    store->stuck_arg = c->stuck_arg;
 }
 
 enum tokens_err
@@ -192,12 +197,15 @@ token_store_new(const struct token_config *config, struct token_store **out)
     store->notes = notes_open(config->notes);
     store->serve = config->serve;
     store->serve_arg = config->serve_arg;
-    if (!store->modules || (config->vtoken_path && !store->vtoken_path) ||
-        !watch_start(store)) {
+    if (!store->modules || (config->vtoken_path && !store->vtoken_path)) {
         store_unref(store);
         return TOKENS_MEMORY;
     }
     load_modules(store, config);
+    if (!watch_start(store)) {
+        token_store_drop(&store);
+        return TOKENS_MEMORY;
+    }
     start_modules(store);
     pthread_mutex_lock(&store->mutex);
     store_wait_while(store, any_starting, store->start_timeout_ms);
@@ -223,8 +231,10 @@ store_unref(struct token_store *store)
     pthread_cond_destroy(&store->changed);
     pthread_cond_destroy(&store->watch_woken);
     pthread_mutex_destroy(&store->mutex);
-    for (size_t i = 0; i < store->module_count; i++)
+    for (size_t i = 0; i < store->module_count; i++) {
         free(store->modules[i].init);
+        late_drop(&store->modules[i]);
+    }
     free(store->modules);
     free(store->vtoken_path);
     free(store);
@@ -266,6 +276,13 @@ find_unread(struct token_store *store, const struct module *m,
     }
 }
 
+/* It took too long already. The store's mutex is held. */
+static bool
+is_loading(const struct module *m)
+{
+    return m->late && !m->f && m->state == TOKEN_MODULE_STARTING;
+}
+
 bool
 token_store_module_info(struct token_store *store, size_t index,
                         struct token_module_info *out)
@@ -288,7 +305,7 @@ token_store_module_info(struct token_store *store, size_t index,
                                                   : m->look_call;
     if (m->state == TOKEN_MODULE_READY || m->state == TOKEN_MODULE_BUSY)
         find_unread(store, m, out);
-    out->hangs = module_is_late(m, store->start_timeout_ms);
+    out->hangs = is_loading(m) || module_is_late(m, store->start_timeout_ms);
     if (out->hangs) {
         out->hang.call = m->call;
         out->hang.ms = (unsigned)(monotonic_ms() - m->busy_since_ms);
@@ -314,7 +331,7 @@ is_looking(const struct token_store *store, unsigned ms, bool *out_late)
 
         if (!m->running || m->scans_done >= m->scans_wanted)
             continue;
-        if (module_is_late(m, ms))
+        if (module_is_late(m, ms) || is_loading(m))
             *out_late = true;
         else
             looking = true;
@@ -459,6 +476,8 @@ token_store_drop(struct token_store **store)
     s->stopping = true;
     pthread_cond_broadcast(&s->changed);
     pthread_cond_broadcast(&s->watch_woken);
+    for (size_t i = 0; i < s->module_count; i++)
+        late_end(&s->modules[i]);
     store_wait_while(s, any_running, END_MS);
     for (size_t i = 0; i < s->token_count; i++)
         close_sessions(s->tokens[i]);

@@ -29,7 +29,11 @@ struct configured {
     char name[64];
     char path[512];
     char enable_in[256], disable_in[256]; /* "": for every program */
+    char init[512];                       /* C_Initialize's pReserved, or "" */
     bool remote;
+    bool logs;  /* calls, and PINs with them */
+    bool trust; /* it holds certificates to trust */
+    bool is_late;
 };
 
 struct system {
@@ -39,7 +43,7 @@ struct system {
     char seen[FOLDERS][200]; /* what p11-kit is shown */
     struct configured *all;
     size_t count;
-    bool forbidden; /* one of them must not be loaded */
+    bool forbidden; /* one of them must not be loaded now */
 };
 
 /* p11-kit keeps these names. */
@@ -121,6 +125,12 @@ read_field(void *user, const char *section, const char *name, const char *value)
                  value[0] == '/' ? "" : P11_KIT_MODULES "/", value);
     else if (strcmp(name, "remote") == 0)
         one->remote = true;
+    else if (strcmp(name, "x-init-reserved") == 0)
+        snprintf(one->init, sizeof(one->init), "%s", value);
+    else if (strcmp(name, "log-calls") == 0)
+        one->logs = strcmp(value, "yes") == 0;
+    else if (strcmp(name, "trust-policy") == 0)
+        one->trust = strcmp(value, "yes") == 0;
     else if (strcmp(name, "enable-in") == 0)
         snprintf(one->enable_in, sizeof(one->enable_in), "%s", value);
     else if (strcmp(name, "disable-in") == 0)
@@ -186,33 +196,47 @@ is_loaded_here(const struct system *s, const struct configured *one)
            one->path[0] && !is_never_wanted(s->config, one->path);
 }
 
-/* After one that was stuck, for there may be others. */
-static void
-try_all(struct system *s)
+void
+system_try(const struct system *s, struct loading *l)
 {
-    struct trial all[LIMIT_MODULES];
-    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (is_loaded_here(s, &s->all[i]))
+            loading_try(l, s->all[i].path,
+                        note_find(s->store->notes, s->all[i].name));
+}
 
-    if (!notes_have_stuck(s->store->notes))
+/* p11-kit reads its configuration once, so it is not shown one that is late:
+ * that is loaded as if agent.conf named it. */
+static void
+leave_for_later(struct system *s, struct configured *one, struct trial *trial)
+{
+    struct module *m;
+
+    one->is_late = s->forbidden = true;
+    if (one->logs || one->trust || s->store->module_count == LIMIT_MODULES) {
+        trial_drop(trial);
         return;
-    for (size_t i = 0; i < s->count; i++) {
-        struct note *note = note_find(s->store->notes, s->all[i].name);
-
-        if (note && !note_forbids(note) && is_loaded_here(s, &s->all[i]))
-            all[n++] = (struct trial){.path = s->all[i].path, .note = note};
     }
-    trials_run(all, n, loading_ms(s->config));
+    m = store_add_module(s->store, one->name);
+    if (one->init[0] && !(m->init = strdup(one->init)))
+        m->state = TOKEN_MODULE_FAILED;
+    late_begin(m, one->path, trial);
 }
 
 /* Gives what keeps it loaded; NULL: nothing, and p11-kit says why. */
 static void *
-load_one(struct system *s, const struct configured *one, struct loading *l)
+load_one(struct system *s, struct configured *one, struct loading *l)
 {
     struct note *note = note_find(s->store->notes, one->name);
+    struct trial trial;
     void *loaded;
 
     if (!is_wanted(s->config, one->name) || !is_enabled(one))
         return NULL;
+    if (is_loaded_here(s, one) && loading_is_late(l, one->path, &trial)) {
+        leave_for_later(s, one, &trial);
+        return NULL;
+    }
     if (note_forbids(note)) {
         s->forbidden = true;
         if (s->store->module_count < LIMIT_MODULES)
@@ -258,7 +282,7 @@ show_file(struct system *s, int at, const char *file)
     const struct configured *one = find_or_add(s, file);
     char from[PATH_MAX], to[PATH_MAX];
 
-    if (!one || !is_wanted(s->config, one->name) ||
+    if (!one || !is_wanted(s->config, one->name) || one->is_late ||
         note_forbids(note_find(s->store->notes, one->name)))
         return;
     if (snprintf(from, sizeof(from), "%s/%s", s->folders[at], file) >=
@@ -331,32 +355,48 @@ take_usable(struct system *s, CK_FUNCTION_LIST **all)
     }
 }
 
-CK_FUNCTION_LIST **
-system_load(struct token_store *store, const struct token_config *c,
-            struct loading *l)
+struct system *
+system_read(struct token_store *store, const struct token_config *c)
 {
-    struct system s = {.store = store,
-                       .config = c,
-                       .folders = {P11_KIT_CONFIGS, P11_KIT_OWN_CONFIGS},
-                       .all = calloc(LIMIT_MODULES, sizeof(*s.all))};
+    struct system *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    *s = (struct system){.store = store,
+                         .config = c,
+                         .folders = {P11_KIT_CONFIGS, P11_KIT_OWN_CONFIGS},
+                         .all = calloc(LIMIT_MODULES, sizeof(*s->all))};
+    if (!s->all)
+        system_drop(&s);
+    for (int i = 0; s && i < FOLDERS; i++) {
+        if (c->system_folders)
+            s->folders[i] = c->system_folders[i];
+        each_file(s, i, read_file);
+    }
+    return s;
+}
+
+CK_FUNCTION_LIST **
+system_load(struct system *s, struct loading *l)
+{
     void *loaded[LIMIT_MODULES] = {NULL};
     CK_FUNCTION_LIST **all;
 
-    if (!s.all)
-        return NULL;
-    for (int i = 0; i < FOLDERS; i++) {
-        if (c->system_folders)
-            s.folders[i] = c->system_folders[i];
-        each_file(&s, i, read_file);
-    }
-    try_all(&s);
-    for (size_t i = 0; i < s.count; i++)
-        loaded[i] = load_one(&s, &s.all[i], l);
-    all = load_all(&s, l);
-    take_usable(&s, all);
-    for (size_t i = 0; i < s.count; i++)
+    for (size_t i = 0; i < s->count; i++)
+        loaded[i] = load_one(s, &s->all[i], l);
+    all = load_all(s, l);
+    take_usable(s, all);
+    for (size_t i = 0; i < s->count; i++)
         if (loaded[i])
             dlclose(loaded[i]);
-    free(s.all);
     return all;
+}
+
+void
+system_drop(struct system **s)
+{
+    if (*s)
+        free((*s)->all);
+    free(*s);
+    *s = NULL;
 }

@@ -4,7 +4,8 @@
  * it opened; keeps no PIN.
  *
  * Runs in the key-holding process. No Cryptoki type leaves it, it never logs,
- * never retries a PIN, never forks, and returns an error when memory is gone.
+ * never retries a PIN, forks only before it loads anything, and returns an
+ * error when memory is gone.
  * SIGPIPE must be ignored by the process. Every function may be called from
  * any thread. A call waits at most lock_timeout_ms for its turn (TOKENS_BUSY),
  * and not at all for a token that hangs (TOKENS_HUNG); lists wait at most
@@ -135,6 +136,8 @@ struct token_config {
                                 * the token does them itself */
     unsigned start_timeout_ms; /* wait for C_Initialize: 3000 */
     unsigned load_ms;          /* loading one module may take: 5000 */
+    unsigned trial_ms; /* a child loads each first; one that takes longer is
+                        * not waited for. 0: there are no children */
     unsigned lock_timeout_ms; /* wait for one's turn on a token: operation_ms */
     unsigned cache_ms;        /* age of a cached enumeration: 2000 */
     unsigned concurrency;     /* operations at a time on a token: 1; at
@@ -177,10 +180,11 @@ void tokens_note_crash(void);
 void tokens_request_begin(void *request);
 
 /* Loads the modules, initialises each in a thread of its own and looks for
- * tokens. Returns when all are ready or after start_timeout_ms; a module that
- * is late appears when it is ready, one that fails is left out (see
- * token_store_module_info). Gives *out. TOKENS_MEMORY; TOKENS_ARGUMENT when
- * a module has no name or absolute path, or there are more than 64. */
+ * tokens. Returns when all are ready that load within trial_ms, or after
+ * start_timeout_ms; a module that is late appears when it is ready, one that
+ * fails is left out (see token_store_module_info). Gives *out. TOKENS_MEMORY;
+ * TOKENS_ARGUMENT when a module has no name or absolute path, or there are more
+ * than 64. */
 enum tokens_err token_store_new(const struct token_config *config,
                                 struct token_store **out);
 
@@ -190,7 +194,7 @@ enum tokens_err token_store_new(const struct token_config *config,
 void token_store_drop(struct token_store **store);
 
 enum token_module_state {
-    TOKEN_MODULE_STARTING, /* in C_Initialize */
+    TOKEN_MODULE_STARTING, /* being loaded, or in C_Initialize */
     TOKEN_MODULE_READY,
     TOKEN_MODULE_BUSY, /* in a slot scan that did not return yet */
     TOKEN_MODULE_FAILED,

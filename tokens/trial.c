@@ -1,13 +1,14 @@
 /*
- * Modules that are loaded for a trial, each in a process of its own and all
- * at once. A process that one module kept from starting starts anew: the next
- * one must not find the others that hang one by one, five seconds each.
+ * Modules that are loaded for a trial, each in a process of its own and all at
+ * once. A module's constructors run under the loader's lock: one that hangs,
+ * or that a dead mount keeps, would hold up all others if it were loaded here.
  */
 #include "tokens/internal.h"
 #include "tokens/loading.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -16,75 +17,102 @@
 #include <unistd.h>
 
 #define LAST_OF_OURS 2
-#define KILL_MS      500
 
 /* The child's. Constructors of modules run here, and whatever they do to
- * descriptors: it has none but the standard ones. */
+ * descriptors: it has none but the standard ones. One that crashes is noted
+ * here, for the memory of notes is shared. */
 static _Noreturn void
-trial_main(const char *path, pid_t parent)
+trial_main(const char *path, struct note *note, pid_t parent)
 {
+    static const char *const call = "dlopen";
+
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
         close_range(LAST_OF_OURS + 1, ~0U, 0) != 0)
         _exit(1);
+    note_enter(note, &call);
     (void)dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    note_leave();
     _exit(0);
 }
 
-static void
-trial_begin(struct trial *t)
+/* One that nobody has asked about. */
+static struct trial *
+trial_find(struct loading *l, const char *path)
 {
-    pid_t parent = getpid();
-
-    t->fd = -1;
-    t->pid = fork();
-    if (t->pid == 0)
-        trial_main(t->path, parent);
-    if (t->pid > 0)
-        t->fd = (int)syscall(SYS_pidfd_open, t->pid, 0);
+    for (size_t i = 0; i < l->trial_count; i++)
+        if (l->trials[i].pid > 0 && strcmp(l->trials[i].path, path) == 0)
+            return &l->trials[i];
+    return NULL;
 }
 
-/* True when it has ended, by UNTIL_MS at the latest. */
-static bool
+void
+loading_try(struct loading *l, const char *path, struct note *note)
+{
+    struct trial *t = &l->trials[l->trial_count];
+    pid_t parent = getpid();
+
+    if (l->trial_end_ms == 0 || l->trial_count == ARRAY_COUNT(l->trials) ||
+        note_forbids(note))
+        return;
+    *t = (struct trial){.path = path, .pid = fork(), .fd = -1};
+    if (t->pid == 0)
+        trial_main(path, note, parent);
+    if (t->pid < 0)
+        return;
+    t->fd = (int)syscall(SYS_pidfd_open, t->pid, 0);
+    l->trial_count++;
+}
+
+bool
 trial_wait(const struct trial *t, uint64_t until_ms)
 {
     struct pollfd p = {.fd = t->fd, .events = POLLIN};
 
+    /* Without a descriptor there is nothing to wait for. */
+    if (t->pid <= 0 || t->fd < 0)
+        return true;
     for (;;) {
         uint64_t now = monotonic_ms();
-        int n = poll(&p, 1, now < until_ms ? (int)(until_ms - now) : 0);
+        uint64_t left = now < until_ms ? until_ms - now : 0;
+        int n = poll(&p, 1, left < INT_MAX ? (int)left : -1);
 
         if (n > 0 || (n < 0 && errno != EINTR))
             return n > 0;
-        if (n == 0 && now >= until_ms)
+        if (n == 0 && left == 0)
             return false;
     }
 }
 
-static void
-trial_end(struct trial *t, uint64_t until_ms, unsigned ms)
+void
+trial_drop(struct trial *t)
 {
-    if (t->pid <= 0)
-        return;
-    if (t->fd >= 0 && !trial_wait(t, until_ms)) {
-        note_hang(t->note, "dlopen", ms);
-        (void)kill(t->pid, SIGKILL);
-        /* In the kernel it may not even end. */
-        (void)trial_wait(t, monotonic_ms() + KILL_MS);
-    } else if (t->fd < 0) {
-        (void)kill(t->pid, SIGKILL);
-    }
-    (void)waitpid(t->pid, NULL, t->fd >= 0 ? WNOHANG : 0);
+    trial_kill(t);
+    if (t->pid > 0)
+        (void)waitpid(t->pid, NULL, 0);
     if (t->fd >= 0)
         close(t->fd);
+    *t = (struct trial){.path = t->path, .fd = -1};
 }
 
 void
-trials_run(struct trial *all, size_t n, unsigned ms)
+trial_kill(const struct trial *t)
 {
-    uint64_t until_ms = monotonic_ms() + ms;
+    if (t->pid > 0)
+        (void)kill(t->pid, SIGKILL);
+}
 
-    for (size_t i = 0; i < n; i++)
-        trial_begin(&all[i]);
-    for (size_t i = 0; i < n; i++)
-        trial_end(&all[i], until_ms, ms);
+bool
+loading_is_late(struct loading *l, const char *path, struct trial *out)
+{
+    struct trial *t = trial_find(l, path);
+
+    if (!t)
+        return false;
+    if (trial_wait(t, l->trial_end_ms)) {
+        trial_drop(t);
+        return false;
+    }
+    *out = *t;
+    *t = (struct trial){.path = path, .fd = -1};
+    return true;
 }

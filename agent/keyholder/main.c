@@ -25,6 +25,7 @@
 #define CHANNEL_FD    3
 #define NOTES_FD      5
 #define END_TIMEOUT_S 3
+#define TRIAL_MS      1000 /* modules may take to load before others go on */
 
 struct arguments {
     const char *audit;
@@ -180,6 +181,7 @@ open_tokens(struct keyholder *k, const char *vtoken, void *notes)
     config.hung = client_hung;
     config.hung_arg = k;
     config.notes = notes;
+    config.trial_ms = TRIAL_MS;
     if (notes)
         config.stuck = module_stuck;
     config.serve = serve_module;

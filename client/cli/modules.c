@@ -63,9 +63,12 @@ module_problem(json_t *module, char *what, size_t size, const char **out_next)
                  "tokens and keys may be missing",
                  name, call[0] ? call : "a call",
                  (long long)number_of(module, "seconds"));
-        *out_next = "wait, take the token out and insert it again, or give "
-                    "the module a process of its own: see agent.conf(5), "
-                    "remote";
+        *out_next = strcmp(call, "dlopen") == 0
+                        ? "see whether its file can be read: is it on a drive "
+                          "that is away? It is used as soon as it is loaded"
+                        : "wait, take the token out and insert it again, or "
+                          "give the module a process of its own: see "
+                          "agent.conf(5), remote";
         return true;
     }
     if (strcmp(state, "skipped") == 0 && number_of(module, "seconds") > 0) {

@@ -13,6 +13,8 @@ target_link_libraries(smime-faultmod PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
 add_library(smime-hangmod MODULE ${CMAKE_SOURCE_DIR}/tests/doubles/hangmod.c)
 set_target_properties(smime-hangmod PROPERTIES
   COMPILE_OPTIONS "" LINK_OPTIONS "" PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/doubles)
+target_include_directories(smime-hangmod PRIVATE ${FAULTMOD_P11KIT_INCLUDE_DIRS})
+target_link_libraries(smime-hangmod PRIVATE ${CMAKE_DL_LIBS})
 
 foreach(name store keys apart algorithms lacking import undo faults hang
              survive loading together manage pins)
