@@ -438,5 +438,6 @@ bool identity_load_key(struct evp_pkey_st *key, struct token_identity *out,
                        struct arena **a);
 int curve_nid(const uint8_t *der, size_t len);
 unsigned curve_bits(const uint8_t *der, size_t len);
+unsigned curve_order_bits(const uint8_t *der, size_t len);
 
 #endif

@@ -29,6 +29,17 @@ curve_bits(const uint8_t *der, size_t len)
     return (unsigned)bits;
 }
 
+unsigned
+curve_order_bits(const uint8_t *der, size_t len)
+{
+    int nid = curve_nid(der, len);
+    EC_GROUP *g = nid ? EC_GROUP_new_by_curve_name(nid) : NULL;
+    int bits = g ? EC_GROUP_order_bits(g) : 0;
+
+    EC_GROUP_free(g);
+    return (unsigned)bits;
+}
+
 static EVP_PKEY *
 from_params(const char *type, OSSL_PARAM_BLD *b, int selection)
 {

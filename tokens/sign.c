@@ -165,6 +165,18 @@ signature_check(enum tokens_err e, const struct operation *op, size_t bytes)
     return e;
 }
 
+/* FIPS 186-4, 6.4: of a digest that is longer than the order only the leftmost
+ * bits count, and many tokens refuse the others. Whole octets are cut: the
+ * token does the rest. */
+static size_t
+ecdsa_input(const struct token_identity *k, size_t digest_len)
+{
+    if (k->bits == 0 || digest_len <= (k->bits + 7) / 8)
+        return digest_len;
+    size_t order = (curve_order_bits(k->curve, k->curve_len) + 7) / 8;
+    return order > 0 && order < digest_len ? order : digest_len;
+}
+
 static enum tokens_err
 sign_ecdsa(struct token *t, struct operation *op, size_t bytes)
 {
@@ -259,6 +271,8 @@ token_sign(struct token *t, const uint8_t *id, size_t id_len,
         .out = signature,
         .room = sizeof(signature),
     };
+    if (scheme == TOKEN_ECDSA)
+        op.data_len = ecdsa_input(&s->all[i], data_len);
     uint64_t begun_ms = monotonic_ms();
     e = sign_by_scheme(t, scheme, row, signature_bytes(&s->all[i]), &op);
     if (e == TOKENS_OK && is_verified(scheme, monotonic_ms() - begun_ms))

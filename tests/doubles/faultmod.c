@@ -20,6 +20,7 @@
  *     another                    every token has another serial number each
  *                                time it is asked
  *     slots 100                  all slots have moved: ids are 100 higher
+ *     strict 32                  ECDSA takes no digest of more bytes
  *     hide 0x1                   the mechanism is not there: neither in
  *                                C_GetMechanismList nor where it is used
  *     broken                     until the next C_Initialize no token tells
@@ -219,12 +220,18 @@ lying_C_FindObjects(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *all, CK_ULONG room,
     return rv;
 }
 
+/* What the C_SignInit before, in the same thread, was about. */
+static _Thread_local CK_MECHANISM_TYPE signing;
+
 static CK_RV
 lying_C_Sign(CK_SESSION_HANDLE s, CK_BYTE *data, CK_ULONG len, CK_BYTE *out,
              CK_ULONG *n)
 {
     CK_RV rv = fault_C_Sign(s, data, len, out, n);
+    CK_ULONG most = plan_state().strict;
 
+    if (rv == CKR_OK && signing == CKM_ECDSA && most > 0 && len > most)
+        return CKR_DATA_LEN_RANGE;
     if (rv == CKR_OK)
         (void)plan_lies(n);
     if (rv == CKR_OK && out && plan_spoils())
@@ -283,6 +290,13 @@ UNLESS_HIDDEN(C_GenerateKeyPair,
                CK_OBJECT_HANDLE *q),
               (s, m, a, an, b, bn, p, q))
 
+static CK_RV
+noting_C_SignInit(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE k)
+{
+    signing = m->mechanism;
+    return shown_C_SignInit(s, m, k);
+}
+
 /* ---- events -----------------------------------------------------------------
  */
 
@@ -327,7 +341,7 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
     list.C_SetPIN = pinpad_C_SetPIN;
     list.C_GetTokenInfo = pinpad_C_GetTokenInfo;
     list.C_GetMechanismList = shown_C_GetMechanismList;
-    list.C_SignInit = shown_C_SignInit;
+    list.C_SignInit = noting_C_SignInit;
     list.C_DecryptInit = shown_C_DecryptInit;
     list.C_DeriveKey = shown_C_DeriveKey;
     list.C_GenerateKeyPair = shown_C_GenerateKeyPair;

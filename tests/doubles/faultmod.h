@@ -21,6 +21,7 @@ struct plan_state {
         odd_range;
     bool another; /* a new serial number each time a token is asked for it */
     CK_SLOT_ID moved; /* slots have ids that are so much higher */
+    CK_ULONG strict;  /* bytes that ECDSA signs at most; 0: any number */
 };
 
 /* The module that does the work. */

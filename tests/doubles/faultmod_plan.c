@@ -110,6 +110,8 @@ set_state(const char *name, const char *value)
             return *words[i].flag = true;
     if (strcmp(name, "slots") == 0)
         state.moved = strtoul(value, NULL, 0);
+    else if (strcmp(name, "strict") == 0)
+        state.strict = strtoul(value, NULL, 0);
     else if (strcmp(name, "token") == 0)
         snprintf(about, sizeof(about), "%.32s", value);
     else

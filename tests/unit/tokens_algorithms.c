@@ -12,6 +12,40 @@ every_scheme_signs_with_every_hash(void **state)
         check_signatures(&ec[i], TOKEN_ECDSA, 0);
 }
 
+/* Many tokens refuse what is longer than the order of the curve. */
+static void
+a_digest_longer_than_the_order_goes_cut_to_the_token(void **state)
+{
+    (void)state;
+    faults("strict 32\n");
+    check_signatures(&ec[0], TOKEN_ECDSA, 0);
+    faults("strict 48\n");
+    check_signatures(&ec[1], TOKEN_ECDSA, 0);
+    faults("strict 66\n");
+    check_signatures(&ec[2], TOKEN_ECDSA, 0);
+    faults("");
+}
+
+/* The order of P-521 ends within its 66th octet. */
+static void
+what_is_longer_than_the_order_of_p_521_is_cut_by_the_bit(void **state)
+{
+    uint8_t data[80], sig[TOKEN_SIGNATURE_BYTES];
+    size_t n = 0;
+
+    (void)state;
+    memset(data, 0xa5, sizeof(data));
+    faults("strict 66\n");
+    assert_int_equal(
+        sign(&ec[2], TOKEN_ECDSA, TOKEN_HASH_NONE, data, sizeof(data), sig, &n),
+        TOKENS_OK);
+    faults("");
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(ec[2].key, NULL);
+    assert_int_equal(EVP_PKEY_verify_init(c), 1);
+    assert_int_equal(EVP_PKEY_verify(c, sig, n, data, sizeof(data)), 1);
+    EVP_PKEY_CTX_free(c);
+}
+
 static void
 content_keys_unwrap_with_every_hash_label_and_mask(void **state)
 {
@@ -52,6 +86,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_scheme_signs_with_every_hash),
+        cmocka_unit_test(a_digest_longer_than_the_order_goes_cut_to_the_token),
+        cmocka_unit_test(
+            what_is_longer_than_the_order_of_p_521_is_cut_by_the_bit),
         cmocka_unit_test(content_keys_unwrap_with_every_hash_label_and_mask),
         cmocka_unit_test(every_curve_agrees_as_openssl_does),
         cmocka_unit_test(a_point_of_another_curve_is_the_messages_fault),
