@@ -1,5 +1,7 @@
 #include "agent/keyholder/choice.h"
 
+#include <stdio.h>
+
 #include "agent/base/log.h"
 #include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
@@ -48,12 +50,40 @@ keep_named(struct token **all, size_t n, const char *label)
     return kept;
 }
 
+bool
+module_silence(struct token_store *store, char out[SILENCE_BYTES])
+{
+    struct token_module_info m;
+
+    for (size_t i = 0; token_store_module_info(store, i, &m); i++) {
+        char name[sizeof(m.name) * 2];
+        const char *call =
+            m.hang.call && m.hang.call[0] ? m.hang.call : "a call";
+
+        if (!m.hangs && m.state != TOKEN_MODULE_SKIPPED)
+            continue;
+        text_escape(slice_text(m.name), name, sizeof(name));
+        if (m.hangs)
+            snprintf(out, SILENCE_BYTES,
+                     "the module %s does not answer (in %s for %u s)", name,
+                     call, m.hang.ms / 1000);
+        else
+            snprintf(out, SILENCE_BYTES,
+                     "the module %s is left out, for it ended the process of "
+                     "the tokens (in %s)",
+                     name, call);
+        return true;
+    }
+    return false;
+}
+
 enum err
 token_absent_problem(struct token_store *store, const char *detail,
                      struct problem *p)
 {
     struct token *all[LIMIT_TOKENS];
     size_t n = token_store_list(store, all, LIMIT_TOKENS);
+    char silence[SILENCE_BYTES];
 
     for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
         char name[TOKEN_LABEL_BYTES];
@@ -68,27 +98,10 @@ token_absent_problem(struct token_store *store, const char *detail,
         problem_set_token(p, name[0] ? name : "(no label)");
         return p->code;
     }
+    if (!detail && module_silence(store, silence))
+        detail = silence;
     return detail ? fail(p, ERR_TOKEN_ABSENT, "%s", detail)
                   : fail(p, ERR_TOKEN_ABSENT, NULL);
-}
-
-/* Nobody knows which tokens a module has that does not come back. */
-static enum err
-check_modules(struct token_store *store, struct problem *p)
-{
-    struct token_module_info m;
-
-    for (size_t i = 0; token_store_module_info(store, i, &m); i++) {
-        char name[sizeof(m.name) * 2];
-
-        if (!m.hangs)
-            continue;
-        text_escape(slice_text(m.name), name, sizeof(name));
-        return fail(p, ERR_TOKEN_ABSENT,
-                    "the module %s does not answer (in %s for %u s)", name,
-                    m.hang.call[0] ? m.hang.call : "a call", m.hang.ms / 1000);
-    }
-    return ERR_OK;
 }
 
 /* Then its keys are known, among those that are away. */
@@ -103,12 +116,14 @@ was_read(struct token *t)
 }
 
 enum err
-tokens_check_read(struct client *c, struct slice key, struct problem *p)
+tokens_check_read(struct client *c, struct slice key, struct silence *out,
+                  struct reply_room *room, struct problem *p)
 {
     struct token_store *store = c->keyholder->store;
     struct token *all[LIMIT_TOKENS];
     size_t n = token_store_list(store, all, LIMIT_TOKENS);
-    bool any = false;
+    char silence[SILENCE_BYTES];
+    bool any = key.n > 0;
 
     for (size_t i = 0; i < n && i < LIMIT_TOKENS; i++) {
         enum tokens_err e = token_unread(all[i]);
@@ -120,7 +135,13 @@ tokens_check_read(struct client *c, struct slice key, struct problem *p)
         token_get_info(all[i], &info);
         any = any || info.initialized;
     }
-    return any || key.n > 0 ? ERR_OK : check_modules(store, p);
+    if (!module_silence(store, silence))
+        return ERR_OK;
+    if (!any)
+        return fail(p, ERR_TOKEN_ABSENT, "%s", silence);
+    buf_add_text(&room->bytes, silence);
+    out->why = buf_slice(&room->bytes);
+    return ERR_OK;
 }
 
 enum err
@@ -142,6 +163,17 @@ tokens_check_any(struct client *c, struct problem *p)
                : ERR_OK;
 }
 
+/* Nobody knows which tokens a module has that does not answer. */
+static enum err
+module_problem(struct token_store *store, struct problem *p)
+{
+    char silence[SILENCE_BYTES];
+
+    return module_silence(store, silence)
+               ? fail(p, ERR_TOKEN_ABSENT, "%s", silence)
+               : fail(p, ERR_TOKEN_ABSENT, NULL);
+}
+
 enum err
 token_choose(struct token_store *store, struct slice which, struct token **out,
              struct problem *p)
@@ -157,6 +189,9 @@ token_choose(struct token_store *store, struct slice which, struct token **out,
         (void)token_choice_problem(all, n, p);
     } else if (e == TOKENS_ABSENT && !text[0]) {
         (void)token_absent_problem(store, NULL, p);
+    } else if (e == TOKENS_ABSENT) {
+        (void)module_problem(store, p);
+        problem_set_token(p, text);
     } else if (e != TOKENS_OK) {
         (void)token_problem(e, NULL, p);
         problem_set_token(p, text);

@@ -16,6 +16,12 @@ MUST_USE enum err token_choose(struct token_store *store, struct slice which,
 enum err token_absent_problem(struct token_store *store, const char *detail,
                               struct problem *p);
 
+#define SILENCE_BYTES 320
+
+/* A module does not answer, or is left out: says so; nobody knows its tokens.
+ * False: there is none. */
+bool module_silence(struct token_store *store, char out[SILENCE_BYTES]);
+
 /* ERR_TOKEN_CHOICE that names these tokens. */
 enum err token_choice_problem(struct token *const *all, size_t n,
                               struct problem *p);

@@ -76,6 +76,7 @@ union any_reply {
     struct lock_state lock_state;
     struct import_reply import;
     struct generate_reply generate;
+    struct silence silence;
 };
 
 static enum err
@@ -128,7 +129,7 @@ handle(struct client *c, enum message m, const union any_record *r,
     if (m == MSG_KEYLESS)
         return keyless_list(c, &r->page, &out->list, room, p);
     if (m == MSG_ALL_READ)
-        return tokens_check_read(c, r->key_choice.key, p);
+        return tokens_check_read(c, r->key_choice.key, &out->silence, room, p);
     if (m == MSG_TOKENS)
         return tokens_list(c, &r->page, &out->list, room, p);
     if (m == MSG_CHAIN)

@@ -200,8 +200,10 @@ install_anywhere(struct installing *w, struct problem *p)
 static enum err
 no_key_for_it(const struct installing *w, struct slice named, struct problem *p)
 {
-    char name[TOKEN_LABEL_BYTES];
+    char name[TOKEN_LABEL_BYTES], silence[SILENCE_BYTES];
 
+    if (named.n == 0 && module_silence(w->client->keyholder->store, silence))
+        return fail(p, ERR_NO_KEY_FOR_CERTIFICATE, "%s", silence);
     if (named.n == 0)
         return fail(p, ERR_NO_KEY_FOR_CERTIFICATE, NULL);
     token_name(w->token, name);

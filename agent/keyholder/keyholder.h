@@ -151,9 +151,11 @@ MUST_USE enum err tokens_list(struct client *c, const struct page *request,
                               struct problem *p);
 /* The problem of the token of KEY, a reference, when the last list does not
  * have its keys. Of nobody's: of the first token whose keys were never read, or
- * of a module that hangs, when no token is seen. */
+ * of a module that does not answer, when no token is seen; else *out says which
+ * one does not. */
 MUST_USE enum err tokens_check_read(struct client *c, struct slice key,
-                                    struct problem *p);
+                                    struct silence *out,
+                                    struct reply_room *room, struct problem *p);
 /* ERR_TOKEN_ABSENT when no token is there, but one was. */
 MUST_USE enum err tokens_check_any(struct client *c, struct problem *p);
 MUST_USE enum err tokens_look(struct client *c, struct problem *p);

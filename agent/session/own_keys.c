@@ -133,17 +133,32 @@ own_keys_away(struct request *r, bool described, struct own_keys *out)
     return load(r, MSG_KEYS_AWAY, described, false, out);
 }
 
+/* Keys that nobody knows may be there all the same. */
+static void
+add_silence(struct problem *p, struct slice why)
+{
+    size_t n = strlen(p->detail);
+
+    if (why.n > 0)
+        snprintf(
+            p->detail + n, sizeof(p->detail) - n,
+            "%s%.*s, and the key may be on a token of it: see smime doctor",
+            n > 0 ? "; " : "", (int)why.n, (const char *)why.p);
+}
+
 /* What is wrong with the token of KEY, or of no key; else the problem of R. */
 static enum err
 tell_unread(struct request *r, struct slice key)
 {
     struct problem why = r->problem;
     struct key_choice choice = {.key = key};
-    struct empty reply;
-    enum err e = keyholder_call(r, MSG_ALL_READ, &choice, NULL, 0, &reply);
+    struct silence silence;
+    enum err e = keyholder_call(r, MSG_ALL_READ, &choice, NULL, 0, &silence);
 
     if (e != ERR_OK)
         return e;
+    if (key.n == 0)
+        add_silence(&why, silence.why);
     r->problem = why;
     return why.code;
 }

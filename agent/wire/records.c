@@ -124,6 +124,9 @@ static const struct field install_request_fields[] = {ROWS(install_request)};
 #define THIS check_record
 static const struct field check_record_fields[] = {ROWS(check_record)};
 #undef THIS
+#define THIS silence
+static const struct field silence_fields[] = {ROWS(silence)};
+#undef THIS
 #define THIS module_record
 static const struct field module_record_fields[] = {ROWS(module_record)};
 #undef THIS

@@ -183,6 +183,10 @@
 #define FIELDS_check_record(U32, U64, BYTES, TEXT, LIST)                       \
     TEXT(token, LIMIT_TEXT_BYTES) U32(half_made) U32(nameless) U32(rule)
 
+/* Why keys may be there all the same that nobody knows: a module that does not
+ * answer, in words; empty: all have answered. */
+#define FIELDS_silence(U32, U64, BYTES, TEXT, LIST) TEXT(why, 512)
+
 /* What a PKCS#11 module is doing. state: enum module_state; call: where it
  * hangs, ended the process or failed, for so many seconds or with rv, which
  * is called error where it has a name; token: whose keys could not be read
@@ -247,6 +251,7 @@
     X(generate_reply)                                                          \
     X(install_request)                                                         \
     X(check_record)                                                            \
+    X(silence)                                                                 \
     X(module_record)                                                           \
     X(p12_request)                                                             \
     X(p12_item)

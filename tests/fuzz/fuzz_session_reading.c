@@ -45,6 +45,8 @@ keyholder_call(struct request *r, enum message m, const void *request,
     REQUIRE(fd_count == 0 &&
             (m == MSG_UNWRAP || m == MSG_AGREE || m == MSG_DECRYPTED ||
              m == MSG_KEYS_AWAY || m == MSG_ALL_READ));
+    if (m == MSG_ALL_READ)
+        *(struct silence *)reply = (struct silence){0};
     if (m == MSG_DECRYPTED || m == MSG_ALL_READ)
         return ERR_OK;
     if (m == MSG_KEYS_AWAY) {

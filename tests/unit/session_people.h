@@ -232,7 +232,9 @@ software_keyholder(struct peer *p, enum message m, struct frame *frame,
     (void)frame;
     if (m == MSG_KEYS || m == MSG_KEYS_AWAY)
         return reply_keys(p, m, request->page.cursor);
-    if (m == MSG_NO_KEY || m == MSG_ALL_READ)
+    if (m == MSG_ALL_READ)
+        return channel_reply(p->served.fd, m, &(struct silence){0}, NULL, 0);
+    if (m == MSG_NO_KEY)
         return channel_reply(p->served.fd, m, &(struct empty){0}, NULL, 0);
     if (m == MSG_CHAIN)
         return channel_reply(p->served.fd, m, &chain, NULL, 0);
