@@ -265,7 +265,9 @@ add_certificate(struct importing *w, size_t target, const struct item *c,
         return fail(p, ERR_P12_FORMAT, "a certificate is malformed");
     if (e == TOKENS_OK && target == 0)
         w->chain_certificates += id.n == 0;
-    return import_problem(w, e, target, p);
+    if (e == TOKENS_OK || journal_problem(w->journal, p) != ERR_OK)
+        return p->code;
+    return token_certificate_problem(e, w->target[target].token, p);
 }
 
 static enum err

@@ -98,7 +98,7 @@ store_noted(struct installing *w, struct journal *journal, struct problem *p)
     if (t == TOKENS_OK && journal_close(journal, &first) == ERR_OK)
         t = token_import_commit(w->transaction);
     if (t != TOKENS_OK && journal_problem(journal, &first) == ERR_OK)
-        (void)token_problem(t, w->token, &first);
+        (void)token_certificate_problem(t, w->token, &first);
     if (first.code != ERR_OK)
         return writing_undo(&w->transaction, 1, journal, &first, p);
     token_import_drop(&w->transaction);

@@ -108,7 +108,7 @@ shows_detail(enum tokens_err e)
 
 /* What a token cannot, in the words of whoever asked for it. */
 static const char *
-what_it_lacks(const char *call)
+what_it_lacks(const char *call, bool certificate)
 {
     static const struct {
         const char *call, *text;
@@ -124,6 +124,8 @@ what_it_lacks(const char *call)
         {"C_DeriveKey", "it does not agree on keys with this key"},
     };
 
+    if (certificate && strcmp(call, "C_CreateObject") == 0)
+        return "it takes no such certificate";
     for (size_t i = 0; i < ARRAY_COUNT(table); i++)
         if (strcmp(table[i].call, call) == 0)
             return table[i].text;
@@ -139,7 +141,7 @@ reads_objects(const char *call)
 
 /* In words first, then what the module said, for those who look it up. */
 static void
-add_detail(enum tokens_err e, struct problem *p)
+add_detail(enum tokens_err e, bool certificate, struct problem *p)
 {
     /* What is found out here is told by no call of the module. */
     bool found_out = e == TOKENS_DIFFERENT;
@@ -147,13 +149,13 @@ add_detail(enum tokens_err e, struct problem *p)
     const char *about = found_out ? "" : tokens_last_mechanism();
     const char *name = tokens_rv_name(rv);
     bool is_said = e == TOKENS_FAILED || e == TOKENS_NO_PIN;
-    const char *text = e == TOKENS_CANNOT ? what_it_lacks(tokens_last_call())
-                       : e == TOKENS_FAILED && !rv
-                           ? "its module gave no usable answer"
-                       : e == TOKENS_FAILED && reads_objects(tokens_last_call())
-                           ? "its keys cannot be read"
-                       : is_said ? NULL
-                                 : tokens_err_text(e);
+    const char *text =
+        e == TOKENS_CANNOT ? what_it_lacks(tokens_last_call(), certificate)
+        : e == TOKENS_FAILED && !rv ? "its module gave no usable answer"
+        : e == TOKENS_FAILED && reads_objects(tokens_last_call())
+            ? "its keys cannot be read"
+        : is_said ? NULL
+                  : tokens_err_text(e);
     AUTO(buf) struct buf detail = {0};
 
     if (text)
@@ -188,8 +190,9 @@ token_hung_problem(const struct token_info *info, const struct token_hang *hang,
     return p->code;
 }
 
-enum err
-token_problem(enum tokens_err e, struct token *token, struct problem *p)
+static enum err
+problem_of(enum tokens_err e, struct token *token, bool certificate,
+           struct problem *p)
 {
     struct token_hang hang;
     char name[TOKEN_LABEL_BYTES];
@@ -200,7 +203,7 @@ token_problem(enum tokens_err e, struct token *token, struct problem *p)
         return token_hung_problem(&info, &hang, p);
     }
     if (shows_detail(e))
-        add_detail(e, p);
+        add_detail(e, certificate, p);
     else if (e == TOKENS_BAD_URI)
         (void)fail(p, code_of(e), "%s", tokens_err_text(e));
     else
@@ -224,4 +227,17 @@ token_problem(enum tokens_err e, struct token *token, struct problem *p)
     if (e == TOKENS_PUK_WRONG && token_load_info(token, &info) == TOKENS_OK)
         p->tries_left = info.puk_locked ? 0 : info.puk_final_try ? 1 : -1;
     return p->code;
+}
+
+enum err
+token_problem(enum tokens_err e, struct token *token, struct problem *p)
+{
+    return problem_of(e, token, false, p);
+}
+
+enum err
+token_certificate_problem(enum tokens_err e, struct token *token,
+                          struct problem *p)
+{
+    return problem_of(e, token, true, p);
 }

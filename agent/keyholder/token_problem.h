@@ -22,6 +22,10 @@ bool token_has_pin_limits(const struct token_info *info);
 enum err token_problem(enum tokens_err e, struct token *token,
                        struct problem *p);
 
+/* The same where a certificate was to be written. */
+enum err token_certificate_problem(enum tokens_err e, struct token *token,
+                                   struct problem *p);
+
 /* ERR_TOKEN_HUNG, naming the module and its call. Calls no token. */
 enum err token_hung_problem(const struct token_info *info,
                             const struct token_hang *hang, struct problem *p);

@@ -34,6 +34,22 @@ warn(json_t *warnings, struct slice label, const char *what)
     json_array_append_new(warnings, json_sprintf("%s: %s", shown, what));
 }
 
+/* As the validator judges keys: whoever verifies says so, too. */
+static void
+warn_weak(json_t *warnings, struct slice label, const struct description *d)
+{
+    char text[160];
+
+    if (!(d->type == KEY_RSA && d->bits < 2048) &&
+        !(d->type == KEY_EC && d->bits < 224))
+        return;
+    snprintf(text, sizeof(text),
+             "the key is weak (%s of %u bits): no signature by it is good, and "
+             "mail to it may be read by others",
+             d->type == KEY_RSA ? "RSA" : "a curve", d->bits);
+    warn(warnings, label, text);
+}
+
 /* The keys are on the token whatever comes now: what cannot be described is
  * a warning. */
 static void
@@ -65,6 +81,7 @@ describe(struct request *r, struct imported *i, json_t *warnings)
             warn(warnings, i->record[k].label, "expired");
         if (i->about[k].addresses.n == 0)
             warn(warnings, i->record[k].label, "no address in the certificate");
+        warn_weak(warnings, i->record[k].label, &i->about[k]);
     }
 }
 
