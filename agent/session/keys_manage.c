@@ -60,6 +60,21 @@ find_key(struct request *r, const struct own_keys *keys, bool any_token,
     return ERR_OK;
 }
 
+/* It may be one whose token is away, or cannot be read. */
+static enum err
+tell_missing(struct request *r, bool any_token, const char *wanted)
+{
+    AUTO(own_keys) struct own_keys away = {0};
+    const struct own_key *k = NULL;
+    struct problem why = r->problem;
+
+    if (own_keys_away(r, false, &away) == ERR_OK &&
+        find_key(r, &away, any_token, wanted, &k) == ERR_OK)
+        return own_key_tell_away(r, k);
+    r->problem = why;
+    return own_keys_tell_unread(r);
+}
+
 /* What is no key, but lies on a token without one, can be named as well. */
 static enum err
 load_and_find(struct request *r, bool any_token, struct own_keys *keys,
@@ -76,7 +91,7 @@ load_and_find(struct request *r, bool any_token, struct own_keys *keys,
     e = keyless_load(r, keys);
     if (e == ERR_OK)
         e = find_key(r, keys, any_token, wanted, out);
-    return e == ERR_NO_KEY ? own_keys_tell_unread(r) : e;
+    return e == ERR_NO_KEY ? tell_missing(r, any_token, wanted) : e;
 }
 
 /* ---- Remove, Export ---------------------------------------------------- */
