@@ -147,6 +147,27 @@ signature_is_weak(X509 *x)
            digest == NID_md2 || digest == NID_ripemd160;
 }
 
+/* Only version 3 has extensions (RFC 5280 4.1.2.1): in another one some
+ * readers see none of them, neither a limit nor an address. */
+static bool
+has_right_version(const X509 *x)
+{
+    long version = X509_get_version(x);
+
+    return version == X509_VERSION_3 ||
+           (version <= X509_VERSION_2 && X509_get_ext_count(x) == 0);
+}
+
+static void
+judge_versions(STACK_OF(X509) * path, struct chain_verdict *v)
+{
+    for (int i = 0; i < sk_X509_num(path) - 1; i++)
+        if (!has_right_version(sk_X509_value(path, i))) {
+            v->chain = CHAIN_INVALID;
+            v->reason = "chain-invalid";
+        }
+}
+
 /* An intermediate must say that it is a CA, and for mail when it says for
  * what at all (RFC 5280 4.2.1.9, RFC 8550 4.4.4). libcrypto would take a
  * keyUsage or a Netscape extension for the first. */
@@ -315,6 +336,8 @@ judge_found(const struct anchors *a, const struct chain_question *q,
             STACK_OF(X509) * path, struct chain_verdict *v)
 {
     measure_links(path, v->chain == CHAIN_OK, v);
+    if (v->chain == CHAIN_OK)
+        judge_versions(path, v);
     if (v->chain == CHAIN_OK)
         judge_links(path, q->any_purpose, v);
     if (v->chain == CHAIN_OK)

@@ -394,6 +394,12 @@ def broken(c):
     c.bad("odd-version-1", mail(c, issue(version=0)), "no-address")
     c.bad("odd-issuer-version-1", under(version=0, subject=(email_rdn(
         "ca@example.org"),)), "not-an-authority")
+    for version in (0, 1, 3, 4):
+        name = f"odd-extensions-in-version-{version + 1}"
+        c.bad(name, mail(c, issue(version=version, kept=True)),
+              "chain-invalid")
+        c.bad(name + "-issuer", under(version=version, kept=True),
+              "chain-invalid")
     c.bad("odd-authority-signs", mail(c, w.issue(
         key, "max@example.org", ca=True, usage=4)), "wrong-purpose")
     for name, e in {"1": 1, "2": 2, "0": 0}.items():

@@ -44,14 +44,15 @@ def extension(name, value, critical=False):
 
 
 class Certificate:
-    """One certificate with its key; issuer None makes it self-signed."""
+    """One certificate with its key; issuer None makes it self-signed. KEPT:
+    extensions in any version."""
     count = 1000
 
     def __init__(self, key, issuer=None, name="Max", names=(), subject=(),
                  eku=(EMAIL_PROTECTION,), usage=SIGNS | ENCIPHERS, ca=False,
                  begins=NOW - 30 * DAY, ends=NOW + 300 * DAY, md="sha256",
                  serial=None, issuer_name=None, more=(), pathlen=None,
-                 version=2, key_id=None):
+                 version=2, key_id=None, kept=False):
         Certificate.count += 1
         self.key = key
         self.serial = serial or Certificate.count
@@ -79,7 +80,8 @@ class Certificate:
                    integer(self.serial), signed_with, self.issuer_name,
                    seq(utc_time(begins), utc_time(ends)), self.name,
                    key.spki(),
-                   tlv(0xA3, seq(*extensions)) if version == 2 else b"")
+                   tlv(0xA3, seq(*extensions)) if version == 2 or kept
+                   else b"")
         self.der = seq(body, signed_with,
                        tlv(3, b"\0", signer.sign(md, hashed(md, body))))
 

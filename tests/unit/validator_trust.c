@@ -42,6 +42,34 @@ a_leaf_is_no_issuer(void **state)
     assert_true(says("not-an-authority"));
 }
 
+/* RFC 5280 4.1.2.1 and 6.1.4 (k): libcrypto looks at no version. */
+static void
+only_version_3_has_extensions(void **state)
+{
+    struct made leaf, issuer, of_odd;
+
+    (void)state;
+    for (long version = 0; version <= 3; version++) {
+        leaf = person((struct cert_spec){.email = ALICE});
+        assert_int_equal(X509_set_version(leaf.x, version), 1);
+        make_again(&leaf, ca.key);
+        judge((struct message_spec){.signer = &leaf});
+        if (version == X509_VERSION_3) {
+            is_good();
+            continue;
+        }
+        assert_int_equal(r.chain, CHAIN_INVALID);
+        assert_true(says("chain-invalid"));
+        issuer = make_cert(&(struct cert_spec){
+            .name = "Odd", .key = "p256d", .ca = true, .issuer = &root});
+        assert_int_equal(X509_set_version(issuer.x, version), 1);
+        make_again(&issuer, root.key);
+        of_odd = person((struct cert_spec){.email = ALICE, .issuer = &issuer});
+        judge((struct message_spec){.signer = &of_odd, .others = {&issuer}});
+        assert_int_equal(r.chain, CHAIN_INVALID);
+    }
+}
+
 static void
 the_signing_time_excuses_what_has_expired_since(void **state)
 {
@@ -254,6 +282,7 @@ main(void)
         cmocka_unit_test(nobody_vouches_for_strangers),
         cmocka_unit_test(without_the_intermediate_there_is_no_path),
         cmocka_unit_test(a_leaf_is_no_issuer),
+        cmocka_unit_test(only_version_3_has_extensions),
         cmocka_unit_test(the_signing_time_excuses_what_has_expired_since),
         cmocka_unit_test(odd_signing_times_are_judged_now),
         cmocka_unit_test(a_certificate_to_come_is_not_yet_valid),
