@@ -202,6 +202,45 @@ unknown_algorithms_are_unsupported(void **state)
 
 /* ---- strength and coverage ---------------------------------------------- */
 
+/* With the neutral point as key and as R, and 0 as S, anything is signed. */
+static void
+an_ed25519_key_of_small_order_is_weak(void **state)
+{
+    static const uint8_t neutral[64] = {1};
+    static const uint8_t others[][32] = {
+        {0},
+        {0x81, [31] = 0x80},
+        {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+         0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+         0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x85},
+    };
+    EVP_PKEY *key =
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, neutral, 32);
+    struct made ed =
+        person((struct cert_spec){.email = ALICE, .key = "ed25519"});
+
+    (void)state;
+    assert_int_equal(X509_set_pubkey(ed.x, key), 1);
+    make_again(&ed, ca.key);
+    make_request(
+        &(struct message_spec){
+            .signer = &ed, .others = {&ca}, .from = ALICE, .hash = HASH_SHA512},
+        &q);
+    q.signature = slice_of(neutral, sizeof(neutral));
+    validator_judge(&v, &q, &r);
+    assert_int_equal(r.integrity, INTEGRITY_OK);
+    assert_int_equal(r.strength, STRENGTH_WEAK_KEY);
+    assert_true(says("weak-key"));
+    assert_int_equal(r.good, 0);
+    EVP_PKEY_free(key);
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+        key =
+            EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, others[i], 32);
+        assert_int_equal(key_is_weak(key), i != 1);
+        EVP_PKEY_free(key);
+    }
+}
+
 static void
 weak_is_valid_but_not_good(void **state)
 {
@@ -326,6 +365,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signed_mail_of_its_sender_is_good),
         cmocka_unit_test(pss_ecdsa_and_ed25519_are_good),
+        cmocka_unit_test(an_ed25519_key_of_small_order_is_weak),
         cmocka_unit_test(a_changed_signature_is_wrong_with_every_algorithm),
         cmocka_unit_test(attributes_that_are_doubled_or_missing_are_bad),
         cmocka_unit_test(another_digest_is_a_changed_content),
