@@ -16,6 +16,12 @@ static const struct hash_row {
     [HASH_SHA384] = {OID_SHA384, "SHA-384", "sha-384", 48},
     [HASH_SHA512] = {OID_SHA512, "SHA-512", "sha-512", 64},
     [HASH_MD5] = {OID_MD5, "MD5", "md5", 16},
+    [HASH_SHA512_224] = {OID_SHA512_224, "SHA-512/224", "sha-512/224", 28},
+    [HASH_SHA512_256] = {OID_SHA512_256, "SHA-512/256", "sha-512/256", 32},
+    [HASH_SHA3_224] = {OID_SHA3_224, "SHA3-224", "sha3-224", 28},
+    [HASH_SHA3_256] = {OID_SHA3_256, "SHA3-256", "sha3-256", 32},
+    [HASH_SHA3_384] = {OID_SHA3_384, "SHA3-384", "sha3-384", 48},
+    [HASH_SHA3_512] = {OID_SHA3_512, "SHA3-512", "sha3-512", 64},
 };
 
 static const struct hash_row *

@@ -1,7 +1,7 @@
 /*
  * The table of algorithms: object identifiers and AlgorithmIdentifiers to
- * what the engine knows, and back (RFC 5754, 8017, 5753, 5084, 8419). Runs
- * in smime-session and smime-validator.
+ * what the engine knows, and back (RFC 5754, 8017, 5753, 5084, 8419, 9688).
+ * Runs in smime-session and smime-validator.
  */
 #ifndef AGENT_CMS_ALGORITHM_H
 #define AGENT_CMS_ALGORITHM_H

@@ -1,8 +1,6 @@
 #include "agent/base/limits.h"
 #include "agent/cms/signed.h"
 
-#define HASH_COUNT (HASH_MD5 + 1)
-
 struct digests {
     struct sink sink;
     EVP_MD_CTX *ctx[HASH_COUNT];

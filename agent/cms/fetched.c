@@ -7,7 +7,6 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 
-#define HASH_COUNT   (HASH_MD5 + 1)
 #define CIPHER_COUNT (CIPHER_RC2_CBC + 1)
 
 static struct {
@@ -39,9 +38,18 @@ static const char *const ecb_fetch_name[3] = {"AES-128-ECB", "AES-192-ECB",
                                               "AES-256-ECB"};
 
 static const char *const md_fetch_name[HASH_COUNT] = {
-    [HASH_SHA1] = "SHA1",       [HASH_SHA224] = "SHA2-224",
-    [HASH_SHA256] = "SHA2-256", [HASH_SHA384] = "SHA2-384",
-    [HASH_SHA512] = "SHA2-512", [HASH_MD5] = "MD5",
+    [HASH_SHA1] = "SHA1",
+    [HASH_SHA224] = "SHA2-224",
+    [HASH_SHA256] = "SHA2-256",
+    [HASH_SHA384] = "SHA2-384",
+    [HASH_SHA512] = "SHA2-512",
+    [HASH_MD5] = "MD5",
+    [HASH_SHA512_224] = "SHA2-512/224",
+    [HASH_SHA512_256] = "SHA2-512/256",
+    [HASH_SHA3_224] = "SHA3-224",
+    [HASH_SHA3_256] = "SHA3-256",
+    [HASH_SHA3_384] = "SHA3-384",
+    [HASH_SHA3_512] = "SHA3-512",
 };
 
 /* RC2 lives in a library context of its own, so that nothing else here can

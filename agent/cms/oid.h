@@ -34,8 +34,23 @@
     X(SHA384, NIST "\x02\x02")                                                 \
     X(SHA512, NIST "\x02\x03")                                                 \
     X(SHA224, NIST "\x02\x04")                                                 \
+    X(SHA512_224, NIST "\x02\x05")                                             \
+    X(SHA512_256, NIST "\x02\x06")                                             \
     X(SHA1, "\x2b\x0e\x03\x02\x1a")                                            \
     X(MD5, PKCS "\x02\x05")                                                    \
+    /* SHA-3: RFC 9688 */                                                      \
+    X(SHA3_224, NIST "\x02\x07")                                               \
+    X(SHA3_256, NIST "\x02\x08")                                               \
+    X(SHA3_384, NIST "\x02\x09")                                               \
+    X(SHA3_512, NIST "\x02\x0a")                                               \
+    X(ECDSA_SHA3_224, NIST "\x03\x09")                                         \
+    X(ECDSA_SHA3_256, NIST "\x03\x0a")                                         \
+    X(ECDSA_SHA3_384, NIST "\x03\x0b")                                         \
+    X(ECDSA_SHA3_512, NIST "\x03\x0c")                                         \
+    X(RSA_SHA3_224, NIST "\x03\x0d")                                           \
+    X(RSA_SHA3_256, NIST "\x03\x0e")                                           \
+    X(RSA_SHA3_384, NIST "\x03\x0f")                                           \
+    X(RSA_SHA3_512, NIST "\x03\x10")                                           \
     /* signatures and RSA encryption: RFC 8017, 5754 */                        \
     X(RSA_ENCRYPTION, PKCS "\x01\x01\x01")                                     \
     X(RSA_MD5, PKCS "\x01\x01\x04")                                            \
@@ -48,6 +63,8 @@
     X(RSA_SHA384, PKCS "\x01\x01\x0c")                                         \
     X(RSA_SHA512, PKCS "\x01\x01\x0d")                                         \
     X(RSA_SHA224, PKCS "\x01\x01\x0e")                                         \
+    X(RSA_SHA512_224, PKCS "\x01\x01\x0f")                                     \
+    X(RSA_SHA512_256, PKCS "\x01\x01\x10")                                     \
     X(EC_PUBLIC_KEY, X962 "\x02\x01")                                          \
     X(ECDSA_SHA1, X962 "\x04\x01")                                             \
     X(ECDSA_SHA224, X962 "\x04\x03\x01")                                       \

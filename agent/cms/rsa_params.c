@@ -115,7 +115,9 @@ oaep_read(struct slice parameters, struct oaep *out)
     a.hash = read_hash_field(&d);
     a.mgf_hash = read_mask_field(&d);
     a.label = read_label_field(&d);
-    if (!der_done(&d) || !der_done(&outer))
+    /* No token decrypts with the newer ones. */
+    if (!der_done(&d) || !der_done(&outer) || a.hash > HASH_MD5 ||
+        a.mgf_hash > HASH_MD5)
         return false;
     *out = a;
     return true;

@@ -15,12 +15,22 @@ static const struct signature_row {
     {OID_RSA_SHA224, SCHEME_RSA_PKCS1, HASH_SHA224},
     {OID_RSA_SHA1, SCHEME_RSA_PKCS1, HASH_SHA1},
     {OID_RSA_MD5, SCHEME_RSA_PKCS1, HASH_MD5},
+    {OID_RSA_SHA512_224, SCHEME_RSA_PKCS1, HASH_SHA512_224},
+    {OID_RSA_SHA512_256, SCHEME_RSA_PKCS1, HASH_SHA512_256},
+    {OID_RSA_SHA3_224, SCHEME_RSA_PKCS1, HASH_SHA3_224},
+    {OID_RSA_SHA3_256, SCHEME_RSA_PKCS1, HASH_SHA3_256},
+    {OID_RSA_SHA3_384, SCHEME_RSA_PKCS1, HASH_SHA3_384},
+    {OID_RSA_SHA3_512, SCHEME_RSA_PKCS1, HASH_SHA3_512},
     {OID_EC_PUBLIC_KEY, SCHEME_ECDSA, HASH_NONE},
     {OID_ECDSA_SHA1, SCHEME_ECDSA, HASH_SHA1},
     {OID_ECDSA_SHA224, SCHEME_ECDSA, HASH_SHA224},
     {OID_ECDSA_SHA256, SCHEME_ECDSA, HASH_SHA256},
     {OID_ECDSA_SHA384, SCHEME_ECDSA, HASH_SHA384},
     {OID_ECDSA_SHA512, SCHEME_ECDSA, HASH_SHA512},
+    {OID_ECDSA_SHA3_224, SCHEME_ECDSA, HASH_SHA3_224},
+    {OID_ECDSA_SHA3_256, SCHEME_ECDSA, HASH_SHA3_256},
+    {OID_ECDSA_SHA3_384, SCHEME_ECDSA, HASH_SHA3_384},
+    {OID_ECDSA_SHA3_512, SCHEME_ECDSA, HASH_SHA3_512},
     /* SHA-512 is inside Ed25519; the digest must be it too (RFC 8419 3). */
     {OID_ED25519, SCHEME_EDDSA, HASH_SHA512},
 };
@@ -116,7 +126,7 @@ signature_write_algorithm(const struct signature_algorithm *a, struct buf *out)
 static const char *
 name_with(const char *const names[], enum hash h)
 {
-    if ((unsigned)h > HASH_MD5)
+    if ((unsigned)h >= HASH_COUNT)
         bug("a hash that is not in the table");
     return names[h];
 }
@@ -130,6 +140,12 @@ name_with(const char *const names[], enum hash h)
         [HASH_SHA384] = scheme " with SHA-384",                                \
         [HASH_SHA512] = scheme " with SHA-512",                                \
         [HASH_MD5] = scheme " with MD5",                                       \
+        [HASH_SHA512_224] = scheme " with SHA-512/224",                        \
+        [HASH_SHA512_256] = scheme " with SHA-512/256",                        \
+        [HASH_SHA3_224] = scheme " with SHA3-224",                             \
+        [HASH_SHA3_256] = scheme " with SHA3-256",                             \
+        [HASH_SHA3_384] = scheme " with SHA3-384",                             \
+        [HASH_SHA3_512] = scheme " with SHA3-512",                             \
     }
 
 const char *

@@ -181,7 +181,9 @@ bool reading_is_compressed(const struct entity *e);
 /* reading_multipart.c: what a multipart/signed says of itself; for any other
  * entity only its kind. (A parsed type is large and layers are nested: it
  * stays in no frame of the recursion.) */
-#define ALL_HASHES                                                             \
+#define ALL_HASHES ((1U << HASH_COUNT) - 1)
+/* What is announced as another one, but used, in a mail of our time. */
+#define USUAL_HASHES                                                           \
     (1U << HASH_SHA1 | 1U << HASH_SHA224 | 1U << HASH_SHA256 |                 \
      1U << HASH_SHA384 | 1U << HASH_SHA512 | 1U << HASH_MD5)
 struct announced {

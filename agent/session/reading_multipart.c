@@ -9,8 +9,7 @@
 
 #include "agent/session/try.h"
 
-/* The digests that micalg announces; SHA-256 beside it, for senders that
- * announce wrongly; all when it says nothing that is known. */
+/* The digests that micalg announces; none when it says nothing known. */
 static unsigned
 announced_hashes(const struct content_type *t)
 {
@@ -22,18 +21,24 @@ announced_hashes(const struct content_type *t)
     for (char *one = strsep(&rest, ", "); one; one = strsep(&rest, ", "))
         if (hash_from_micalg(one) != HASH_NONE)
             hashes |= 1U << hash_from_micalg(one);
-    return hashes ? hashes | 1U << HASH_SHA256 : ALL_HASHES;
+    return hashes;
 }
 
-/* Where a second pass can be made (reading_again.c) it is made for those
- * that announce wrongly; else all digests are computed in the first. */
+/* SHA-256 beside what is announced, for senders that announce wrongly. Where
+ * a second pass can be made (reading_again.c) it is made for the others, too;
+ * else their digests are computed in the first, but SHA-3's, which cost more
+ * than all the others, only where nothing known is announced. */
 static unsigned
 wanted_hashes(const struct reading *g, const struct content_type *t,
               const struct where *w)
 {
-    if (g->begins < 0 || w->encryption >= 0 || g->all_hashes)
+    unsigned announced = announced_hashes(t);
+    bool once = g->begins < 0 || w->encryption >= 0;
+
+    if (g->all_hashes || (once && !announced))
         return ALL_HASHES;
-    return announced_hashes(t);
+    return announced && !once ? announced | 1U << HASH_SHA256
+                              : announced | USUAL_HASHES;
 }
 
 static enum err

@@ -94,8 +94,16 @@ enum hash {
     HASH_SHA256,
     HASH_SHA384,
     HASH_SHA512,
-    HASH_MD5
+    HASH_MD5,
+    /* These are read only: no token signs with them. */
+    HASH_SHA512_224,
+    HASH_SHA512_256,
+    HASH_SHA3_224,
+    HASH_SHA3_256,
+    HASH_SHA3_384,
+    HASH_SHA3_512
 };
+#define HASH_COUNT (HASH_SHA3_512 + 1)
 
 enum p12_item_kind { P12_END, P12_KEY, P12_CERTIFICATE };
 

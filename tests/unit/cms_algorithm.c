@@ -10,7 +10,7 @@ static void
 digests_go_out_without_parameters_and_come_back(void **state)
 {
     (void)state;
-    for (int h = HASH_SHA1; h <= HASH_MD5; h++) {
+    for (int h = HASH_SHA1; h < HASH_COUNT; h++) {
         AUTO(buf) struct buf der = {0};
 
         hash_write_algorithm((enum hash)h, &der);
@@ -85,6 +85,58 @@ signature_algorithms_go_out_and_come_back(void **state)
     expect_signature_back(
         (struct signature_algorithm){SCHEME_EDDSA, HASH_SHA512, HASH_NONE, 0},
         "Ed25519");
+}
+
+/* rsaEncryption goes out for RSA, whatever the hash: these come from others. */
+static void
+every_hash_has_its_signatures(void **state)
+{
+    static const struct {
+        const char *oid;
+        size_t n;
+        enum scheme scheme;
+        enum hash hash;
+    } known[] = {
+        {"\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x0e", 13,
+         SCHEME_RSA_PKCS1, HASH_SHA3_256},
+        {"\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x10\x05\x00", 15,
+         SCHEME_RSA_PKCS1, HASH_SHA3_512},
+        {"\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x0b", 13,
+         SCHEME_ECDSA, HASH_SHA3_384},
+        {"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x10\x05\x00", 15,
+         SCHEME_RSA_PKCS1, HASH_SHA512_256},
+    };
+    struct signature_algorithm a;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        assert_true(signature_from_algorithm(slice_of(known[i].oid, known[i].n),
+                                             HASH_SHA256, &a));
+        assert_int_equal(a.scheme, known[i].scheme);
+        assert_int_equal(a.hash, known[i].hash);
+        assert_non_null(strstr(signature_name(&a), hash_name(a.hash)));
+    }
+    for (int h = HASH_SHA1; h < HASH_COUNT; h++)
+        expect_signature_back((struct signature_algorithm){SCHEME_RSA_PSS,
+                                                           (enum hash)h,
+                                                           (enum hash)h, 20},
+                              signature_name(&(struct signature_algorithm){
+                                  SCHEME_RSA_PSS, (enum hash)h, HASH_NONE, 0}));
+}
+
+/* What no token can decrypt is no OAEP that is known. */
+static void
+oaep_is_read_with_the_hashes_of_tokens(void **state)
+{
+    struct oaep out;
+
+    (void)state;
+    for (int h = HASH_SHA1; h < HASH_COUNT; h++) {
+        AUTO(buf) struct buf der = {0};
+
+        oaep_write(&(struct oaep){(enum hash)h, (enum hash)h, {0}}, &der);
+        assert_int_equal(oaep_read(buf_slice(&der), &out), h <= HASH_MD5);
+    }
 }
 
 static void
@@ -273,6 +325,8 @@ main(void)
         cmocka_unit_test(a_null_parameter_is_accepted_any_other_is_not),
         cmocka_unit_test(micalg_is_read_in_old_and_new_spelling),
         cmocka_unit_test(signature_algorithms_go_out_and_come_back),
+        cmocka_unit_test(every_hash_has_its_signatures),
+        cmocka_unit_test(oaep_is_read_with_the_hashes_of_tokens),
         cmocka_unit_test(
             pss_without_its_fields_means_sha1_and_without_parameters_nothing),
         cmocka_unit_test(an_unknown_signature_or_digest_is_refused),

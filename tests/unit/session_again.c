@@ -46,7 +46,8 @@ static const char *const micalgs[] = {
     " micalg=sha-256;", " micalg=sha-384;",       " micalg=sha512;",
     " micalg=sha1;",    " micalg=md5;",           " micalg=sha-3-256;",
     " micalg=\"\";",    " micalg=\"a,sha-224\";", ""};
-static const enum hash hashes[] = {HASH_SHA256, HASH_SHA384, HASH_SHA512};
+static const enum hash hashes[] = {HASH_SHA256, HASH_SHA384, HASH_SHA512,
+                                   HASH_SHA3_384};
 
 static void
 whatever_is_announced_a_valid_signature_is_judged_right(void **state)
@@ -71,28 +72,48 @@ whatever_is_announced_a_valid_signature_is_judged_right(void **state)
             }
 }
 
-/* Read once: all digests at once. */
+static void
+verify_from_pipe(enum hash h, const char *micalg, size_t digest_bytes)
+{
+    AUTO(buf) struct buf mail = {0};
+    AUTO(outcome) struct outcome o;
+    struct world w = {0};
+    int fds[2];
+
+    alone();
+    signed_with(h, micalg, false, &mail);
+    assert_int_equal(pipe(fds), 0);
+    assert_true(fd_write_all(fds[1], mail.data, mail.len));
+    close(fds[1]);
+    mail_world_open(&w);
+    call_on(&w, mail_verify, NULL, fds[0], &o);
+    mail_world_close(&w);
+    close(fds[0]);
+    assert_int_equal(asked_count, 1);
+    assert_int_equal(asked[0].digest_n, digest_bytes);
+    if (digest_bytes > 0)
+        assert_string_equal(verdict_of(&o), "good");
+}
+
+/* Read once: all usual digests at once. */
 static void
 it_is_the_same_from_a_pipe(void **state)
 {
     (void)state;
-    for (size_t m = 0; m < ARRAY_COUNT(micalgs); m++) {
-        AUTO(buf) struct buf mail = {0};
-        AUTO(outcome) struct outcome o;
-        struct world w = {0};
-        int fds[2];
+    for (size_t m = 0; m < ARRAY_COUNT(micalgs); m++)
+        verify_from_pipe(HASH_SHA512, micalgs[m], 64);
+}
 
-        alone();
-        signed_with(HASH_SHA512, micalgs[m], false, &mail);
-        assert_int_equal(pipe(fds), 0);
-        assert_true(fd_write_all(fds[1], mail.data, mail.len));
-        close(fds[1]);
-        mail_world_open(&w);
-        call_on(&w, mail_verify, NULL, fds[0], &o);
-        mail_world_close(&w);
-        close(fds[0]);
-        assert_string_equal(verdict_of(&o), "good");
-    }
+/* SHA-3 only where it is announced, or nothing that is known: the validator
+ * says then that the message does not announce it. */
+static void
+from_a_pipe_sha_3_is_computed_where_it_may_be_wanted(void **state)
+{
+    (void)state;
+    verify_from_pipe(HASH_SHA3_384, " micalg=sha3-384;", 48);
+    verify_from_pipe(HASH_SHA3_384, " micalg=unknown;", 48);
+    verify_from_pipe(HASH_SHA3_384, "", 48);
+    verify_from_pipe(HASH_SHA3_384, " micalg=sha-256;", 0);
 }
 
 /* Inside encryption, which is not taken off twice; and in a part. */
@@ -178,6 +199,7 @@ main(void)
         cmocka_unit_test(
             whatever_is_announced_a_valid_signature_is_judged_right),
         cmocka_unit_test(it_is_the_same_from_a_pipe),
+        cmocka_unit_test(from_a_pipe_sha_3_is_computed_where_it_may_be_wanted),
         cmocka_unit_test(it_is_the_same_inside_layers_and_parts),
         cmocka_unit_test(
             a_broken_outer_layer_is_never_good_and_the_inner_is_told),
