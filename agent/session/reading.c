@@ -184,9 +184,13 @@ read_signed(struct reading *g, struct cms_object *o, const struct where *w)
         e = finish_opaque(g, o, reader, l);
     if (e != ERR_OK || !l->finished)
         return e;
-    if (l->data.signer_count > 0 && !l->data.has_content)
-        return fail(p, ERR_BAD_MESSAGE, "the signed content is missing");
-    return ERR_OK;
+    if (l->data.signer_count == 0 || l->data.has_content)
+        return ERR_OK;
+    /* An attachment that somebody has saved, most likely. */
+    return w->depth == 0 && !header_is_message(&g->top.header)
+               ? fail(p, ERR_NOT_MAIL,
+                      "it is a signature alone, without what it signs")
+               : fail(p, ERR_BAD_MESSAGE, "the signed content is missing");
 }
 
 /* Is a fault of the plaintext's making: its shape, or a nested encryption

@@ -21,7 +21,8 @@ enum kind {
     KIND_REQUEST,
     KIND_PUBLIC_KEY,
     KIND_CERTIFICATE,
-    KIND_CRL
+    KIND_CRL,
+    KIND_PGP
 };
 
 static const struct {
@@ -38,7 +39,11 @@ static const struct {
               {"PUBLIC KEY", KIND_PUBLIC_KEY},
               {"CERTIFICATE REQUEST", KIND_REQUEST},
               {"NEW CERTIFICATE REQUEST", KIND_REQUEST},
-              {"PKCS7", KIND_P7}};
+              {"PKCS7", KIND_P7},
+              {"PGP SIGNED MESSAGE", KIND_PGP},
+              {"PGP MESSAGE", KIND_PGP},
+              {"PGP SIGNATURE", KIND_PGP},
+              {"PGP PUBLIC KEY BLOCK", KIND_PGP}};
 
 static const struct {
     const char *what, *next;
@@ -52,7 +57,8 @@ static const struct {
                       "name the certificate that came of it"},
     [KIND_PUBLIC_KEY] = {"a public key", "name its certificate"},
     [KIND_CERTIFICATE] = {"a certificate", "judge one with: smime check FILE"},
-    [KIND_CRL] = {"a CRL", "name one with --crl FILE"}};
+    [KIND_CRL] = {"a CRL", "name one with --crl FILE"},
+    [KIND_PGP] = {"OpenPGP", "it is for gpg"}};
 
 static bool
 starts(struct slice s, const void *with, size_t n)

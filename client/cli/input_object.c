@@ -1,5 +1,6 @@
 /* A CMS object that stands alone where a mail is expected: an attachment that
  * a mail program has saved, or gives to a mailcap entry. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,32 +11,114 @@
 #include "agent/base/fd.h"
 #include "client/cli/cli.h"
 
-#define COPY_BYTES 65536
+#define COPY_BYTES  65536
+#define BEGIN_BYTES 80 /* of a file: more than any line looked for */
 
-/* DER of a SEQUENCE; no header begins so, for the second byte is no text. */
+enum form { FORM_NONE, FORM_BINARY, FORM_BASE64, FORM_PEM };
+
 static bool
-is_object(const uint8_t begin[2])
+starts_with(struct slice s, const char *text)
 {
-    return begin[0] == 0x30 && (begin[1] == 0x80 || begin[1] > 0x81);
+    size_t n = strlen(text);
+
+    return s.n >= n && memcmp(s.p, text, n) == 0;
+}
+
+/* RFC 7468 8 and 9; the others are gpgsm's. */
+static bool
+is_pem(struct slice s)
+{
+    static const char *const begin[] = {
+        "-----BEGIN CMS-----", "-----BEGIN PKCS7-----",
+        "-----BEGIN PKCS #7 SIGNED DATA-----", "-----BEGIN SIGNED MESSAGE-----",
+        "-----BEGIN ENCRYPTED MESSAGE-----"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(begin); i++)
+        if (starts_with(s, begin[i]))
+            return true;
+    return false;
+}
+
+/* Base64 of a SEQUENCE of more than 127 octets, or without a length: no field
+ * of a header has so long a name. */
+static bool
+is_base64(struct slice s)
+{
+    if (!starts_with(s, "MI") || s.n < BEGIN_BYTES)
+        return false;
+    for (size_t i = 0; i < s.n && s.p[i] != '\r' && s.p[i] != '\n'; i++)
+        if (!isalnum(s.p[i]) && !strchr("+/=", s.p[i]))
+            return false;
+    return true;
+}
+
+/* DER of a SEQUENCE begins with what no header does: the second byte is no
+ * text. */
+static enum form
+form_of(struct slice s)
+{
+    if (s.n > 1 && s.p[0] == 0x30 && (s.p[1] == 0x80 || s.p[1] > 0x81))
+        return FORM_BINARY;
+    if (is_pem(s))
+        return FORM_PEM;
+    return is_base64(s) ? FORM_BASE64 : FORM_NONE;
 }
 
 /* Looks at the first bytes of FD without taking them. */
-static bool
-begins_as_object(int fd)
+static struct slice
+look(int fd, uint8_t begin[BEGIN_BYTES])
 {
-    uint8_t begin[2] = {0};
     AUTO(fd) int in = -1;
     AUTO(fd) int out = -1;
     int ends[2];
+    ssize_t n = pread(fd, begin, BEGIN_BYTES, lseek(fd, 0, SEEK_CUR));
 
-    if (pread(fd, begin, 2, lseek(fd, 0, SEEK_CUR)) == 2)
-        return is_object(begin);
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return false;
-    in = ends[0];
-    out = ends[1];
-    return tee(fd, out, 2, 0) == 2 && read(in, begin, 2) == 2 &&
-           is_object(begin);
+    if (n < 0 && pipe2(ends, O_CLOEXEC) == 0) {
+        in = ends[0];
+        out = ends[1];
+        if (tee(fd, out, BEGIN_BYTES, 0) > 0)
+            n = read(in, begin, BEGIN_BYTES);
+    }
+    return slice_of(begin, n > 0 ? (size_t)n : 0);
+}
+
+/* May more bytes of a pipe show that it is PEM or base64? */
+static bool
+is_cut(struct slice s)
+{
+    return s.n > 0 && s.n < BEGIN_BYTES && (s.p[0] == '-' || s.p[0] == 'M') &&
+           !memchr(s.p, ':', s.n);
+}
+
+/* Reads the line that FROM begins with, a byte at a time: what follows it is
+ * left there. */
+static bool
+pass_line(int from)
+{
+    char c;
+    ssize_t n;
+
+    do {
+        n = read(from, &c, 1);
+    } while ((n == 1 && c != '\n') || (n < 0 && errno == EINTR));
+    return n >= 0;
+}
+
+/* Cuts off the line that ends a PEM block, and nothing else: what is behind
+ * it is for the agent to tell. */
+static bool
+cut_end_line(int fd)
+{
+    char end[BEGIN_BYTES] = {0};
+    off_t size = lseek(fd, 0, SEEK_END);
+    off_t from = size > BEGIN_BYTES ? size - BEGIN_BYTES : 0;
+    ssize_t n = pread(fd, end, sizeof(end) - 1, from);
+    const char *at = n > 0 ? strstr(end, "\n-----END ") : NULL;
+    const char *lf = at ? strchr(at + 1, '\n') : NULL;
+
+    if (!at || (lf && lf != end + n - 1))
+        return size >= 0;
+    return ftruncate(fd, from + (at - end) + 1) == 0;
 }
 
 static bool
@@ -54,26 +137,65 @@ copy_all(int from, int to)
     return true;
 }
 
+static void
+replace(int *fd, int by)
+{
+    if (*fd > STDERR_FILENO)
+        close(*fd);
+    *fd = by;
+}
+
+static int
+unreadable(void)
+{
+    return failure_say(EXIT_INPUT, NULL, "the input cannot be read: %s",
+                       strerror(errno));
+}
+
+/* The form of what *FD holds, which may be replaced by a copy: then what is
+ * there can be looked at again. */
+static bool
+form_look(int *fd, enum form *out)
+{
+    uint8_t begin[BEGIN_BYTES];
+    struct slice s = look(*fd, begin);
+
+    if (is_cut(s) && lseek(*fd, 0, SEEK_CUR) < 0) {
+        AUTO(fd) int copy = memfd_create("input", MFD_CLOEXEC);
+
+        if (copy < 0 || !copy_all(*fd, copy) || lseek(copy, 0, SEEK_SET) != 0)
+            return false;
+        replace(fd, fd_take(&copy));
+        s = look(*fd, begin);
+    }
+    *out = form_of(s);
+    return true;
+}
+
 int
 call_wrap_object(struct call *c, const char *file)
 {
+    /* The agent sees base64 all the same. */
     static const char header[] =
         "MIME-Version: 1.0\n"
         "Content-Type: application/pkcs7-mime; name=\"smime.p7m\"\n"
         "Content-Transfer-Encoding: binary\n\n";
-    int from = c->fds[0];
     AUTO(fd) int to = -1;
-    int e = file_want_mail(file, from);
+    enum form form;
+    int e = file_want_mail(file, c->fds[0]);
 
-    if (e != EXIT_DONE || !begins_as_object(from))
+    if (e != EXIT_DONE)
         return e;
+    if (!form_look(&c->fds[0], &form))
+        return unreadable();
+    if (form == FORM_NONE)
+        return EXIT_DONE;
     to = memfd_create("object", MFD_CLOEXEC);
     if (to < 0 || !fd_write_all(to, header, sizeof(header) - 1) ||
-        !copy_all(from, to) || lseek(to, 0, SEEK_SET) != 0)
-        return failure_say(EXIT_INPUT, NULL, "the input cannot be read: %s",
-                           strerror(errno));
-    if (from > STDERR_FILENO)
-        close(from);
-    c->fds[0] = fd_take(&to);
+        (form == FORM_PEM && !pass_line(c->fds[0])) ||
+        !copy_all(c->fds[0], to) || (form == FORM_PEM && !cut_end_line(to)) ||
+        lseek(to, 0, SEEK_SET) != 0)
+        return unreadable();
+    replace(&c->fds[0], fd_take(&to));
     return EXIT_DONE;
 }
