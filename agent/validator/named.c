@@ -60,6 +60,18 @@ is_delta(const X509_CRL *crl)
     return X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0;
 }
 
+/* Attribute certificates have numbers of their own (RFC 5755 4.2.5). */
+static bool
+is_of_attributes(const X509_CRL *crl)
+{
+    ISSUING_DIST_POINT *p =
+        X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, NULL, NULL);
+    bool attributes = p && p->onlyattr > 0;
+
+    ISSUING_DIST_POINT_free(p);
+    return attributes;
+}
+
 static bool
 is_of(X509_CRL *crl, X509 *issuer)
 {
@@ -67,8 +79,9 @@ is_of(X509_CRL *crl, X509 *issuer)
 
     return X509_NAME_cmp(X509_CRL_get_issuer(crl),
                          X509_get_subject_name(issuer)) == 0 &&
-           is_understood(crl) && (X509_get_key_usage(issuer) & KU_CRL_SIGN) &&
-           key && X509_CRL_verify(crl, key) == 1;
+           is_understood(crl) && !is_of_attributes(crl) &&
+           (X509_get_key_usage(issuer) & KU_CRL_SIGN) && key &&
+           X509_CRL_verify(crl, key) == 1;
 }
 
 static bool
@@ -155,6 +168,41 @@ has_scope_of(const X509_CRL *a, const X509_CRL *b)
                X509_EXTENSION_get_data(X509_CRL_get_ext(b, k))) == 0;
 }
 
+static ASN1_INTEGER *
+number_of(const X509_CRL *crl, int nid)
+{
+    return X509_CRL_get_ext_d2i(crl, nid, NULL, NULL);
+}
+
+/* One issuer's CRLs of one scope have growing numbers (RFC 5280 5.2.3); those
+ * without any have a time. */
+static bool
+is_newer(const X509_CRL *crl, const X509_CRL *than)
+{
+    ASN1_INTEGER *a = number_of(crl, NID_crl_number);
+    ASN1_INTEGER *b = number_of(than, NID_crl_number);
+    int64_t later = crl_this_update(crl) - crl_this_update(than);
+    bool newer = a && b ? later >= 0 && ASN1_INTEGER_cmp(a, b) > 0 : later > 0;
+
+    ASN1_INTEGER_free(a);
+    ASN1_INTEGER_free(b);
+    return newer;
+}
+
+/* A delta goes with what is no older than its base (RFC 5280 5.2.4 (c)). */
+static bool
+goes_with(const X509_CRL *crl, const X509_CRL *older)
+{
+    ASN1_INTEGER *base = number_of(crl, NID_delta_crl);
+    ASN1_INTEGER *b = number_of(older, NID_crl_number);
+    bool goes =
+        !base || !b || is_delta(older) || ASN1_INTEGER_cmp(b, base) >= 0;
+
+    ASN1_INTEGER_free(base);
+    ASN1_INTEGER_free(b);
+    return goes;
+}
+
 /* A CRL that is complete removes by not naming, before the certificate has
  * expired; one that is a delta says so (RFC 5280 5.2.4, 5.3.1). It must be
  * signed with the key of the one that it corrects. */
@@ -166,8 +214,8 @@ is_taken_off(STACK_OF(X509_CRL) * crls, int64_t until, X509_CRL *by, X509 *x,
         X509_CRL *crl = sk_X509_CRL_value(crls, i);
         struct entries e;
 
-        if (crl_this_update(crl) <= crl_this_update(by) ||
-            crl_this_update(crl) > until || !has_scope_of(crl, by))
+        if (!is_newer(crl, by) || crl_this_update(crl) > until ||
+            !has_scope_of(crl, by) || !goes_with(crl, by))
             continue;
         e = entries_of(crl, x);
         if (e.date != 0 || e.removal != is_delta(crl) ||
@@ -258,6 +306,14 @@ issuer_of(const struct path_question *q, STACK_OF(X509) * path, int at,
                 return x;
         }
     return NULL;
+}
+
+bool
+crl_is_overtaken(const struct path_question *q, X509_CRL *crl, X509 *x,
+                 X509 *issuer)
+{
+    return issuer && is_of(crl, issuer) &&
+           is_taken_off(q->crls, q->fresh_at, crl, x, issuer);
 }
 
 bool

@@ -37,6 +37,13 @@ revocation_note(struct path_verdict *v, int64_t date)
         v->revoked_at = date > 0 ? date : 1;
 }
 
+static X509 *
+issuer_of_current(X509_STORE_CTX *ctx)
+{
+    return sk_X509_value(X509_STORE_CTX_get0_chain(ctx),
+                         X509_STORE_CTX_get_error_depth(ctx) + 1);
+}
+
 /* The CRL names the certificate. */
 static int
 revoked_found(struct walk *w, X509_STORE_CTX *ctx)
@@ -51,6 +58,8 @@ revoked_found(struct walk *w, X509_STORE_CTX *ctx)
         w->unchecked = true;
         return 1;
     }
+    if (crl && crl_is_overtaken(w->q, crl, x, issuer_of_current(ctx)))
+        return 1;
     date = crl && X509_CRL_get0_by_cert(crl, &r, x) != 0 && r
                ? revocation_date(r)
                : 1;

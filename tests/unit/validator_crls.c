@@ -119,6 +119,77 @@ no_entry_of_a_complete_list_takes_off(void **state)
     remove_crls();
 }
 
+static enum chain
+chain_after(struct crl_spec base, struct crl_spec delta)
+{
+    store_two(base, delta);
+    judge((struct message_spec){0});
+    return r.chain;
+}
+
+/* On hold, and taken off by a delta (RFC 5280 5.2.4): nobody has to say that
+ * there are deltas, and both may be of one second. */
+static void
+a_delta_takes_off_what_is_on_hold(void **state)
+{
+    struct crl_spec base = {.revoked = &alice, .when = -5 * DAY, .number = 5};
+    struct crl_spec delta = {.revoked = &alice,
+                             .when = -5 * DAY,
+                             .removed_only = true,
+                             .number = 6,
+                             .base = 5};
+
+    (void)state;
+    for (int said = 0; said < 2; said++)
+        for (int later = 0; later < 2; later++) {
+            base.freshest = said;
+            delta.from = later ? -DAY / 2 : 0;
+            delta.until = later ? 30 * DAY : 0;
+            delta.forged = false;
+            assert_int_equal(chain_after(base, delta), CHAIN_OK);
+            delta.forged = true;
+            assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+        }
+    delta.forged = false;
+    /* To a newer base, or not newer itself. */
+    delta.base = 7;
+    delta.number = 8;
+    assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+    delta.base = 3;
+    delta.number = 4;
+    assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+    delta.number = 6;
+    delta.scope = "critical,onlyuser:TRUE";
+    assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+    delta.scope = NULL;
+    assert_int_equal(chain_after(base, delta), CHAIN_OK);
+    /* A later delta to the same base. */
+    base.number = 6;
+    base.base = 5;
+    delta.number = 7;
+    delta.base = 5;
+    assert_int_equal(chain_after(base, delta), CHAIN_OK);
+    remove_crls();
+}
+
+/* They have numbers of their own. */
+static void
+a_list_of_attribute_certificates_revokes_no_other(void **state)
+{
+    const struct crl_spec clean = {.number = 3};
+    struct crl_spec names = {.revoked = &alice,
+                             .when = -5 * DAY,
+                             .number = 4,
+                             .scope = "critical,onlyAA:TRUE"};
+
+    (void)state;
+    assert_int_equal(chain_after(clean, names), CHAIN_OK);
+    /* Of another scope, but of the same numbers. */
+    names.scope = "critical,onlyCA:TRUE";
+    assert_int_equal(chain_after(clean, names), CHAIN_REVOKED);
+    remove_crls();
+}
+
 static void
 a_list_with_a_weak_digest_revokes_and_clears_nobody(void **state)
 {
@@ -158,6 +229,8 @@ main(void)
         cmocka_unit_test(the_newer_list_of_two_counts),
         cmocka_unit_test(of_lists_as_new_the_one_that_revokes_counts),
         cmocka_unit_test(no_entry_of_a_complete_list_takes_off),
+        cmocka_unit_test(a_delta_takes_off_what_is_on_hold),
+        cmocka_unit_test(a_list_of_attribute_certificates_revokes_no_other),
         cmocka_unit_test(a_list_with_a_weak_digest_revokes_and_clears_nobody),
         cmocka_unit_test(a_list_of_after_the_expiry_clears_nobody),
     };
