@@ -242,6 +242,7 @@ key_generate(struct client *c, const struct generate_request *request,
     client_audit(c, "generate", w.token, slice_of(w.id, w.id_len), e);
     if (e != ERR_OK)
         return e;
+    remembered_refresh(&c->keyholder->remembered, w.token);
     token_get_info(w.token, &info);
     buf_reserve(&room->bytes, der.len + w.id_len + sizeof(info.label));
     buf_add_slice(&room->bytes, buf_slice(&der));

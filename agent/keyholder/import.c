@@ -435,6 +435,8 @@ p12_import(struct client *c, const struct import_request *request,
         client_audit(c, "import", w.target[0].token, slice_of(NULL, 0), e);
         return e;
     }
+    for (size_t t = 0; t < w.targets; t++)
+        remembered_refresh(&c->keyholder->remembered, w.target[t].token);
     report(&w, out, room);
     return ERR_OK;
 }

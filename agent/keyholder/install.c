@@ -173,6 +173,8 @@ install_on(struct installing *w, bool asked_for, struct problem *p)
         client_audit(w->client, "install", w->token, slice_of(NULL, 0), e);
     else if (w->matches > 0)
         report(w);
+    if (e == ERR_OK && w->matches > 0)
+        remembered_refresh(&w->client->keyholder->remembered, w->token);
     return e;
 }
 

@@ -21,6 +21,7 @@
 #include "agent/keyholder/kept.h"
 #include "agent/keyholder/keyfacts.h"
 #include "agent/keyholder/oracle.h"
+#include "agent/keyholder/remembered.h"
 #include "agent/wire/channel.h"
 #include "agent/wire/values.h"
 #include "tokens/tokens.h"
@@ -41,6 +42,7 @@ struct keyholder {
     struct broker_link broker;
     struct audit audit;
     struct journals journals;
+    struct remembered remembered;
     struct kept kept;
     struct consents consents;
     struct oracle oracle;

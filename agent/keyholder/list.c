@@ -228,10 +228,8 @@ uses_of_key(const struct token_identity *i)
     return uses;
 }
 
-/* A key of the person's own, as far as can be told: not a certificate of
- * somebody else, nor of a CA, that only lies on the token. */
-static bool
-is_own(const struct token_identity *i)
+bool
+key_is_own(const struct token_identity *i)
 {
     if (i->id_len == 0 || i->id_len > TOKEN_ID_BYTES)
         return false;
@@ -253,14 +251,21 @@ add_key_uri(struct buf *out, const struct token_info *info, struct slice id)
         buf_addf(out, "%%%02X", id.p[i]);
 }
 
-static bool
-add_key(struct page_room *page, const struct token_info *info,
-        const struct token_identity *i)
+void
+key_record_room_drop(struct key_record_room *room)
+{
+    buf_drop(&room->ref);
+    buf_drop(&room->uri);
+}
+
+void
+key_record_fill(const struct token_info *info, const struct token_identity *i,
+                struct key_record_room *out)
 {
     struct slice id = slice_of(i->id, i->id_len);
-    AUTO(buf) struct buf ref = {0};
-    AUTO(buf) struct buf uri = {0};
-    struct key_record record = {
+    struct key_record *record = &out->record;
+
+    *record = (struct key_record){
         .id = id,
         .token = slice_text(info->label),
         .label = slice_text(i->label),
@@ -270,23 +275,31 @@ add_key(struct page_room *page, const struct token_info *info,
         .certificate = slice_of(i->certificate, i->certificate_len),
         .spki = slice_of(i->spki, i->spki_len),
     };
+    record->flags = (i->has_private ? KEY_HAS_PRIVATE : 0U) |
+                    (i->private_unknown ? KEY_PRIVATE_UNKNOWN : 0U) |
+                    (i->always_authenticate ? KEY_ALWAYS_AUTHENTICATE : 0U) |
+                    (info->logged_in ? KEY_TOKEN_UNLOCKED : 0U) |
+                    (info->raw_rsa && i->type == TOKEN_KEY_RSA ? KEY_OAEP : 0U);
+    if (record->label.n > LIMIT_LABEL_BYTES)
+        record->label.n = LIMIT_LABEL_BYTES;
+    if (record->certificate.n > LIMIT_CERT_BYTES)
+        record->certificate = slice_of(NULL, 0);
+    if (record->spki.n > LIMIT_SPKI_BYTES)
+        record->spki = slice_of(NULL, 0);
+    reference_add(&out->ref, info, id);
+    add_key_uri(&out->uri, info, slice_of(i->token_id, i->token_id_len));
+    record->ref = buf_slice(&out->ref);
+    record->uri = buf_slice(&out->uri);
+}
 
-    record.flags = (i->has_private ? KEY_HAS_PRIVATE : 0U) |
-                   (i->private_unknown ? KEY_PRIVATE_UNKNOWN : 0U) |
-                   (i->always_authenticate ? KEY_ALWAYS_AUTHENTICATE : 0U) |
-                   (info->logged_in ? KEY_TOKEN_UNLOCKED : 0U) |
-                   (info->raw_rsa && i->type == TOKEN_KEY_RSA ? KEY_OAEP : 0U);
-    if (record.label.n > LIMIT_LABEL_BYTES)
-        record.label.n = LIMIT_LABEL_BYTES;
-    if (record.certificate.n > LIMIT_CERT_BYTES)
-        record.certificate = slice_of(NULL, 0);
-    if (record.spki.n > LIMIT_SPKI_BYTES)
-        record.spki = slice_of(NULL, 0);
-    reference_add(&ref, info, id);
-    add_key_uri(&uri, info, slice_of(i->token_id, i->token_id_len));
-    record.ref = buf_slice(&ref);
-    record.uri = buf_slice(&uri);
-    return page_add(page, RECORD_key_record, &record);
+static bool
+add_key(struct page_room *page, const struct token_info *info,
+        const struct token_identity *i)
+{
+    AUTO(key_record_room) struct key_record_room room = {0};
+
+    key_record_fill(info, i, &room);
+    return page_add(page, RECORD_key_record, &room.record);
 }
 
 /* Where the walk over all keys of all tokens stands. */
@@ -294,6 +307,8 @@ struct key_walk {
     struct page_room page;
     bool (*wanted)(const struct token_identity *i);
     uint32_t at, from;
+    struct keyholder *keyholder;
+    bool room; /* left on the page */
 };
 
 /* False when the page is full. */
@@ -320,11 +335,14 @@ static bool
 walk_token(struct key_walk *w, struct token *t)
 {
     const struct token_identities *list = NULL;
+    struct token_info info;
     bool room;
 
     /* A token that fails hides its own keys, not those of the others. */
     if (token_identities_read(t, &list) != TOKENS_OK)
         return true;
+    token_get_info(t, &info);
+    remembered_note(&w->keyholder->remembered, &info, list);
     room = walk_list(w, t, list);
     token_identities_drop(&list);
     return room;
@@ -347,7 +365,8 @@ walk_all(struct client *c, const struct page *request,
 {
     struct key_walk w = {.page = {.bytes = &room->bytes},
                          .wanted = wanted,
-                         .from = request->cursor};
+                         .from = request->cursor,
+                         .keyholder = c->keyholder};
     struct token *all[LIMIT_TOKENS];
     size_t n;
 
@@ -369,7 +388,7 @@ keys_list(struct client *c, const struct page *request, struct list_reply *out,
           struct reply_room *room, struct problem *p)
 {
     (void)p;
-    walk_all(c, request, is_own, out, room);
+    walk_all(c, request, key_is_own, out, room);
     return ERR_OK;
 }
 
@@ -396,24 +415,69 @@ add_unread(struct token_store *store, struct token **all, size_t n)
     return n;
 }
 
+/* Its keys are in a list, of what is there or of what is away. */
+static bool
+is_listed(void *arg, const uint8_t *name)
+{
+    struct key_walk *w = arg;
+    struct token_store *store = w->keyholder->store;
+    struct token *all[2 * LIMIT_TOKENS];
+    size_t n = token_store_list(store, all, LIMIT_TOKENS);
+
+    n = n < LIMIT_TOKENS ? n : LIMIT_TOKENS;
+    n += token_store_list_gone(store, all + n, LIMIT_TOKENS);
+    for (size_t i = 0; i < n && i < ARRAY_COUNT(all); i++) {
+        const struct token_identities *list;
+        uint8_t its[REFERENCE_TOKEN_BYTES];
+        struct token_info info;
+
+        token_get_info(all[i], &info);
+        reference_of_token(&info, its);
+        if (memcmp(its, name, sizeof(its)) != 0)
+            continue;
+        list = token_identities_known(all[i]);
+        token_identities_drop(&list);
+        return list != NULL;
+    }
+    return false;
+}
+
+static bool
+add_remembered(void *arg, struct slice bytes)
+{
+    struct key_walk *w = arg;
+    struct key_record record;
+
+    if (!record_decode(RECORD_key_record, bytes, &record))
+        return true;
+    if (w->at >= w->from)
+        w->room = page_add(&w->page, RECORD_key_record, &record);
+    w->at += w->room;
+    return w->room;
+}
+
 enum err
 keys_away_list(struct client *c, const struct page *request,
                struct list_reply *out, struct reply_room *room,
                struct problem *p)
 {
     struct key_walk w = {.page = {.bytes = &room->bytes},
-                         .wanted = is_own,
-                         .from = request->cursor};
+                         .wanted = key_is_own,
+                         .from = request->cursor,
+                         .keyholder = c->keyholder,
+                         .room = true};
     struct token *all[LIMIT_TOKENS];
     size_t n = token_store_list_gone(c->keyholder->store, all, LIMIT_TOKENS);
 
     (void)p;
     n = add_unread(c->keyholder->store, all, n);
-    for (size_t i = 0; i < n; i++)
-        if (!walk_gone(&w, all[i])) {
-            out->next = w.at;
-            break;
-        }
+    for (size_t i = 0; w.room && i < n; i++)
+        w.room = walk_gone(&w, all[i]);
+    if (w.room)
+        remembered_each(&c->keyholder->remembered, is_listed, add_remembered,
+                        &w);
+    if (!w.room)
+        out->next = w.at;
     page_finish(&w.page, out);
     return ERR_OK;
 }

@@ -218,6 +218,7 @@ main(int argc, char **argv)
     config_check_keys(&k.config);
     audit_open(&k.audit, arguments.audit, AUDIT_JOURNAL);
     journals_open(&k.journals, arguments.audit);
+    remembered_open(&k.remembered, arguments.audit);
     if (!open_tokens(&k, arguments.vtoken,
                      arguments.notes ? open_notes() : NULL) ||
         !keeper_start(&k) || !locker_start(&k) ||
@@ -233,6 +234,7 @@ main(int argc, char **argv)
         token_store_drop(&k.store);
     audit_drop(&k.audit);
     journals_drop(&k.journals);
+    remembered_drop(&k.remembered);
     config_drop(&k.config);
     _exit(well ? 0 : 1);
 }

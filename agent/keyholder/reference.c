@@ -5,8 +5,7 @@
 
 #include "agent/base/limits.h"
 
-/* The first bytes of SHA-256 over manufacturer, model, serial, label. */
-static void
+void
 reference_of_token(const struct token_info *info,
                    uint8_t out[REFERENCE_TOKEN_BYTES])
 {

@@ -11,6 +11,11 @@
 
 #define REFERENCE_TOKEN_BYTES 8
 
+/* What names the token: the first bytes of SHA-256 over its manufacturer,
+ * model, serial number and label. */
+void reference_of_token(const struct token_info *info,
+                        uint8_t out[REFERENCE_TOKEN_BYTES]);
+
 /* Appends the reference of a key to OUT. */
 void reference_add(struct buf *out, const struct token_info *info,
                    struct slice id);

@@ -63,6 +63,8 @@ key_remove(struct client *c, const struct key_choice *request,
 
     if (e == ERR_OK)
         e = remove_found(c, t, id, &out->count, p);
+    if (e == ERR_OK)
+        remembered_refresh(&c->keyholder->remembered, t);
     client_audit(c, "remove", t, id, e);
     return e;
 }

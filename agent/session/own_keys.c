@@ -157,8 +157,7 @@ tell_unread(struct request *r, struct slice key)
 
     if (e != ERR_OK)
         return e;
-    if (key.n == 0)
-        add_silence(&why, silence.why);
+    add_silence(&why, silence.why);
     r->problem = why;
     return why.code;
 }
