@@ -129,16 +129,6 @@ buf_reserve(struct buf *b, size_t more)
 }
 
 void
-buf_add(struct buf *b, const void *p, size_t n)
-{
-    if (n == 0)
-        return;
-    buf_reserve(b, n);
-    memcpy(b->data + b->len, p, n);
-    b->len += n;
-}
-
-void
 buf_add_text(struct buf *b, const char *s)
 {
     buf_add_slice(b, slice_text(s));
@@ -148,12 +138,6 @@ void
 buf_add_slice(struct buf *b, struct slice s)
 {
     buf_add(b, s.p, s.n);
-}
-
-void
-buf_add_byte(struct buf *b, uint8_t byte)
-{
-    buf_add(b, &byte, 1);
 }
 
 void

@@ -78,10 +78,8 @@ struct buf {
 };
 
 void buf_reserve(struct buf *b, size_t more);
-void buf_add(struct buf *b, const void *p, size_t n);
 void buf_add_text(struct buf *b, const char *s);
 void buf_add_slice(struct buf *b, struct slice s);
-void buf_add_byte(struct buf *b, uint8_t byte);
 void buf_addf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void buf_clear(struct buf *b); /* wipes, keeps the room */
@@ -90,6 +88,29 @@ void buf_drop(struct buf *b);  /* wipes and frees */
  * is wiped one day. For reading into: a large room for a small packet. */
 uint8_t *buf_room(struct buf *b, size_t n);
 void buf_written(struct buf *b, size_t n);
+
+static inline void
+buf_add(struct buf *b, const void *p, size_t n)
+{
+    if (n == 0)
+        return;
+    if (n > b->cap - b->len)
+        buf_reserve(b, n);
+    memcpy(b->data + b->len, p, n);
+    b->len += n;
+    if (b->touched < b->len)
+        b->touched = b->len;
+}
+
+static inline void
+buf_add_byte(struct buf *b, uint8_t byte)
+{
+    if (b->len == b->cap)
+        buf_reserve(b, 1);
+    b->data[b->len++] = byte;
+    if (b->touched < b->len)
+        b->touched = b->len;
+}
 
 static inline struct slice
 buf_slice(const struct buf *b)
