@@ -26,6 +26,15 @@ struct parameters {
     bool more; /* passed over */
 };
 
+/* The items are not cleared: a type has two of the ninety. */
+static void
+parameters_init(struct parameters *all)
+{
+    all->text = (struct buf){0};
+    all->count = all->names = 0;
+    all->more = false;
+}
+
 static void
 parameters_drop(struct parameters *all)
 {
@@ -471,9 +480,10 @@ bool
 content_type_parse(struct slice value, struct content_type *out)
 {
     AUTO(buf) struct buf text = {0};
-    AUTO(parameters) struct parameters all = {.count = 0};
+    AUTO(parameters) struct parameters all;
     struct slice c;
 
+    parameters_init(&all);
     header_unfold(value, &text);
     c = buf_slice(&text);
     if (!take_type(&c, out))

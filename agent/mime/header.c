@@ -44,14 +44,15 @@ block_read(struct stream *from, struct block *b, struct problem *p)
         size_t got = 0;
         enum err e;
 
-        buf_reserve(&b->bytes, READ_BYTES);
-        e = stream_read(from, b->bytes.data + b->bytes.len, READ_BYTES, &got,
+        e = stream_read(from, buf_room(&b->bytes, READ_BYTES), READ_BYTES, &got,
                         p);
-        if (e != ERR_OK)
+        if (e != ERR_OK) {
+            buf_reserve(&b->bytes, READ_BYTES); /* wiped, whatever it is */
             return e;
+        }
         if (got == 0)
             break;
-        b->bytes.len += got;
+        buf_written(&b->bytes, got);
         block_scan(b);
     }
     if (!b->found)
@@ -351,6 +352,7 @@ header_unfold(struct slice value, struct buf *out)
 {
     struct slice rest = trimmed(value);
 
+    buf_reserve(out, rest.n);
     while (rest.n > 0) {
         struct slice line = first_line(rest);
 
