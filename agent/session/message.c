@@ -210,11 +210,21 @@ send_all(int conn, const char *p, size_t n, int64_t end)
     return true;
 }
 
-static int
-text_add(const char *text, size_t n, void *out)
+/* Into the room that most replies fit in, else once more. */
+static void
+text_write(const json_t *message, struct buf *out)
 {
-    buf_add(out, text, n);
-    return 0;
+    size_t room = REPLY_BYTES, n;
+
+    while ((n = json_dumpb(message, (char *)buf_room(out, room), room,
+                           JSON_COMPACT)) > room) {
+        buf_reserve(out, room); /* what there is of it is wiped, too */
+        room = n;
+    }
+    if (n == 0)
+        bug("a reply is not JSON");
+    buf_written(out, n);
+    buf_add_byte(out, '\0');
 }
 
 bool
@@ -222,10 +232,7 @@ message_write(int conn, const json_t *message, int deadline_ms)
 {
     AUTO(buf) struct buf text = {0};
 
-    buf_reserve(&text, REPLY_BYTES);
-    if (json_dump_callback(message, text_add, &text, JSON_COMPACT) != 0)
-        bug("a reply is not JSON");
-    buf_add_byte(&text, '\0');
+    text_write(message, &text);
     return send_all(conn, (const char *)text.data, text.len,
                     clock_ms() + deadline_ms);
 }
