@@ -312,19 +312,34 @@ idle(struct keyring *k, bool busy)
                : -1;
 }
 
+/* What is polled: the broker, the fetchers, and those sessions that are
+ * there. */
+struct polled {
+    struct pollfd fds[1 + LIMIT_FETCHES + LIMIT_SESSIONS];
+    size_t session[LIMIT_SESSIONS];
+    size_t sessions;
+};
+
 /* One that waits for the directory, or for a copy, is not read, but seen to
  * leave. */
 static void
-polls_fill(const struct keyring *k, struct pollfd *fds)
+polls_fill(const struct keyring *k, struct polled *out)
 {
-    fds[0] = (struct pollfd){.fd = k->control.fd, .events = POLLIN};
-    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
-        fds[i + 1] = (struct pollfd){
-            .fd = k->session[i].fd,
-            .events = keyring_copies(k, i) || directory_waits(k, &k->session[i])
-                          ? 0
-                          : POLLIN};
-    directory_watch(k, fds + LIMIT_SESSIONS + 1);
+    struct pollfd *fds = out->fds + 1 + LIMIT_FETCHES;
+
+    out->fds[0] = (struct pollfd){.fd = k->control.fd, .events = POLLIN};
+    directory_watch(k, out->fds + 1);
+    out->sessions = 0;
+    for (size_t i = 0; i < LIMIT_SESSIONS; i++) {
+        bool waits;
+
+        if (k->session[i].fd < 0)
+            continue;
+        waits = keyring_copies(k, i) || directory_waits(k, &k->session[i]);
+        out->session[out->sessions] = i;
+        fds[out->sessions++] = (struct pollfd){.fd = k->session[i].fd,
+                                               .events = waits ? 0 : POLLIN};
+    }
 }
 
 /* The sooner of two times to wait, of which -1 is for ever. */
@@ -338,44 +353,49 @@ sooner(int a, int b)
 
 /* One that was taken ahead has had its turn. */
 static void
-sessions_serve(struct keyring *k, const struct pollfd *fds)
+sessions_serve(struct keyring *k, const struct polled *polled)
 {
+    const struct pollfd *fds = polled->fds + 1 + LIMIT_FETCHES;
+
     k->served = 0;
-    for (size_t i = 0; i < LIMIT_SESSIONS; i++)
-        if (fds[i].revents && k->session[i].fd == fds[i].fd &&
+    for (size_t n = 0; n < polled->sessions; n++) {
+        size_t i = polled->session[n];
+
+        if (fds[n].revents && k->session[i].fd == fds[n].fd &&
             !(k->served & (uint64_t)1 << i))
             keyring_session_serve(k, i);
+    }
 }
 
 void
 keyring_serve(struct keyring *k)
 {
-    struct pollfd fds[LIMIT_SESSIONS + 1 + LIMIT_FETCHES];
+    struct polled polled;
     int wait_ms = LIMIT_CONTACTS_STEP_MS, ready;
 
     while (!k->control_gone) {
         bool busy = keyring_copies_step(k);
 
-        polls_fill(k, fds);
-        ready = poll(fds, ARRAY_COUNT(fds),
+        polls_fill(k, &polled);
+        ready = poll(polled.fds, 1 + LIMIT_FETCHES + polled.sessions,
                      busy ? 0 : sooner(wait_ms, directory_timeout_ms(k)));
         if (ready < 0) {
             if (errno != EINTR)
                 bug("poll failed");
             continue;
         }
-        directory_events(k, fds + LIMIT_SESSIONS + 1);
+        directory_events(k, polled.fds + 1);
         if (ready == 0 && !any_waits(k)) {
             wait_ms = idle(k, busy);
             continue;
         }
-        sessions_serve(k, fds + 1);
+        sessions_serve(k, &polled);
         if (keep_is_due(k))
             keeps_answer(k);
         wait_ms =
             any_waits(k) ? LIMIT_CONTACTS_TOGETHER_MS : LIMIT_CONTACTS_IDLE_MS;
         /* Who waited for a validator may have read it already. */
-        if (fds[0].revents && fd_wait_readable(k->control.fd, 0) > 0)
+        if (polled.fds[0].revents && fd_wait_readable(k->control.fd, 0) > 0)
             keyring_control_read(k);
     }
 }
