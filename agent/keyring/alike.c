@@ -115,6 +115,17 @@ pairs_join(struct buf *b, size_t from)
     b->len = to;
 }
 
+/* Is it written in letters as it stands? Most are. */
+static bool
+is_plain(struct slice domain)
+{
+    for (size_t i = 0; i < domain.n; i++)
+        if (domain.p[i] >= 0x80 ||
+            (domain.n - i >= 4 && memcmp(domain.p + i, "xn--", 4) == 0))
+            return false;
+    return true;
+}
+
 /* The canonical form with its domain in letters. */
 static void
 letters_write(struct slice address, struct buf *out)
@@ -129,8 +140,9 @@ letters_write(struct slice address, struct buf *out)
     address_canonical(address, &canonical);
     s = buf_slice(&canonical);
     at = s.n ? memrchr(s.p, '@', s.n) : NULL;
-    if (at && idn2_to_unicode_8z8z(buf_text(&canonical) + (at - s.p) + 1,
-                                   &letters, 0) == IDN2_OK) {
+    if (at && !is_plain(slice_of(at, s.n - (size_t)(at - s.p))) &&
+        idn2_to_unicode_8z8z(buf_text(&canonical) + (at - s.p) + 1, &letters,
+                             0) == IDN2_OK) {
         buf_add(out, s.p, (size_t)(at - s.p) + 1);
         buf_add_text(out, letters);
     } else {

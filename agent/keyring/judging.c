@@ -126,25 +126,19 @@ can_say_more(struct keyring *k, const struct verify_reply *v,
  * that cannot be read knows nothing: the verdict stands without it. */
 struct acquaintance {
     struct slice address; /* of the first From mailbox, or nothing */
-    bool is_blocked;
-    bool is_alike; /* looks like the address of a contact */
+    struct known_sender known;
 };
 
 static void
 sender_look(struct keyring *k, void *arg)
 {
-    AUTO(buf) struct buf other = {0};
     struct acquaintance *s = arg;
     struct problem ignored = {0};
 
-    if (s->address.n == 0)
-        return;
-    if (store_blocked(k->store, slice_of(NULL, 0), s->address, &s->is_blocked,
-                      &ignored) != ERR_OK)
-        s->is_blocked = false;
-    s->is_alike =
-        store_alike(k->store, s->address, &other, &ignored) == ERR_OK &&
-        other.len > 0;
+    s->known = (struct known_sender){.any_blocked = true};
+    if (s->address.n > 0 &&
+        store_sender(k->store, s->address, &s->known, &ignored) != ERR_OK)
+        s->known = (struct known_sender){.any_blocked = true};
 }
 
 /* The verdict that was asked for ahead. ERR_KEYRING_LOST: there is none, ask
@@ -214,9 +208,10 @@ is_blocked(struct keyring *k, const struct acquaintance *sender,
     struct problem ignored = {0};
     bool blocked = false;
 
-    if (!record_decode(RECORD_description, v->described, &signer))
+    if (!sender->known.any_blocked ||
+        !record_decode(RECORD_description, v->described, &signer))
         return false;
-    if (sender->is_blocked)
+    if (sender->known.is_blocked)
         return true;
     if (store_blocked(k->store, signer.fingerprint, slice_of(NULL, 0), &blocked,
                       &ignored) != ERR_OK)
@@ -246,7 +241,7 @@ alike_tell(const struct verify_request *q, const struct acquaintance *sender,
 {
     if (q->from.n != 1 || v->integrity != INTEGRITY_OK)
         return;
-    if (sender->is_alike)
+    if (sender->known.is_alike)
         reason_add(v, "look-alike");
     if (alike_mixes(q->from.item[0]))
         reason_add(v, "mixed-scripts");

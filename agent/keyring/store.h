@@ -181,6 +181,16 @@ MUST_USE enum err store_count(struct store *s, struct store_counts *out,
 MUST_USE enum err store_alike(struct store *s, struct slice address,
                               struct buf *out, struct problem *p);
 
+/* What is known of whom a message is from. */
+struct known_sender {
+    bool is_blocked;
+    bool is_alike;    /* the address looks like that of another contact */
+    bool any_blocked; /* some address or certificate is: see store_blocked */
+};
+/* What was found a moment ago counts. */
+MUST_USE enum err store_sender(struct store *s, struct slice address,
+                               struct known_sender *out, struct problem *p);
+
 /* How many rows wait for the person's decision, at most 1000, and the first
  * addresses of them (at most MOST), appended to BYTES and listed in OUT. */
 MUST_USE enum err store_changed(struct store *s, size_t most, struct buf *bytes,

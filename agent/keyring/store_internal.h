@@ -87,6 +87,12 @@
       " VALUES(?1,?2,?3,?4,?5,?5,?6,?7,?8,?9,?10,?11,nullif(?12,?1))")         \
     X(ALIKE, "SELECT address FROM contact WHERE (address_key = ?2"             \
              " OR alike = ?2) AND address_key <> ?1 AND removed = 0 LIMIT 1")  \
+    X(SENDER,                                                                  \
+      "SELECT EXISTS(SELECT 1 FROM blocked WHERE address_key = ?1),"           \
+      " EXISTS(SELECT 1 FROM contact WHERE (address_key = ?2 OR alike = ?2)"   \
+      " AND address_key <> ?1 AND removed = 0),"                               \
+      " EXISTS(SELECT 1 FROM blocked) OR EXISTS(SELECT 1 FROM contact"         \
+      " WHERE person = 4)")                                                    \
     X(REVIVE_CONTACT,                                                          \
       "UPDATE contact SET state = ?2, first_seen = ?3, last_seen = ?3,"        \
       " origin = ?4, message_id = ?5, sender_seen = ?6, source = ?7,"          \
@@ -225,6 +231,24 @@ enum statement {
         STATEMENT_COUNT
 };
 
+/* ---- store_recall.c ---- */
+
+#define RECALLED_COUNT 64
+
+struct recalled {
+    struct known_sender sender;
+    uint64_t changes; /* of the store, up to then */
+    int64_t since;    /* clock_ms */
+    size_t n;
+    uint8_t address[LIMIT_ADDRESS_BYTES];
+};
+
+/* Gives what was noted lately; false: it has to be asked. */
+bool store_recall(struct store *s, struct slice address,
+                  struct known_sender *out);
+void store_note(struct store *s, struct slice address,
+                const struct known_sender *sender);
+
 struct store {
     sqlite3 *db;
     sqlite3_stmt *statement[STATEMENT_COUNT];
@@ -237,9 +261,11 @@ struct store {
     int64_t settled;              /* changes that contacts.db has itself */
     bool is_copy;                 /* opened by store_open_copy */
     bool is_replaced;             /* by a restore: nothing is written */
+    uint64_t restores;            /* how often one ended */
     bool is_checking;             /* see store_check.c */
     size_t walk;
     int64_t walked;
+    struct recalled recalled[RECALLED_COUNT];
 };
 
 /* What a contact's row was before a change; absent: not there. */

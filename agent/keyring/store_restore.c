@@ -298,6 +298,7 @@ wait_step(struct restore *r, struct problem *p)
     if (rc != SQLITE_OK)
         return fail(p, ERR_STORE, "%s", sqlite3_errstr(rc));
     r->s->is_replaced = true;
+    r->s->restores++;
     r->stage = STAGE_SETS_ASIDE;
     return aside_begin(r, p);
 }

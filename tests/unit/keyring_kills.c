@@ -192,6 +192,7 @@ begin_former(void)
 {
     begin_old();
     sql("DROP TABLE former; DROP INDEX contact_alike;"
+        "DROP INDEX contact_blocked;"
         "ALTER TABLE contact DROP COLUMN alike; PRAGMA user_version = 5;");
 }
 
