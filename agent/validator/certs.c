@@ -9,6 +9,10 @@
 
 struct certs {
     struct cert slot[LIMIT_CACHED_CERTS];
+    /* Of each slot, side by side, so that looking takes few cache lines: the
+     * beginning of its fingerprint, and when it was asked for (0: empty). */
+    uint64_t tag[LIMIT_CACHED_CERTS];
+    uint64_t used[LIMIT_CACHED_CERTS];
     uint64_t clock;
 };
 
@@ -19,11 +23,12 @@ certs_new(void)
 }
 
 static void
-cert_clear(struct cert *cert)
+slot_clear(struct certs *c, size_t i)
 {
-    X509_free(cert->x509);
-    facts_drop(&cert->facts);
-    *cert = (struct cert){0};
+    X509_free(c->slot[i].x509);
+    facts_drop(&c->slot[i].facts);
+    c->slot[i] = (struct cert){0};
+    c->used[i] = 0;
 }
 
 void
@@ -32,42 +37,45 @@ certs_drop(struct certs **c)
     if (!*c)
         return;
     for (size_t i = 0; i < LIMIT_CACHED_CERTS; i++)
-        cert_clear(&(*c)->slot[i]);
+        slot_clear(*c, i);
     free(*c);
     *c = NULL;
 }
 
 /* The one that was not asked for the longest; an empty one, if there is. */
-static struct cert *
-oldest_find(struct certs *c)
+static size_t
+oldest_find(const struct certs *c)
 {
-    struct cert *oldest = &c->slot[0];
+    size_t oldest = 0;
 
     for (size_t i = 1; i < LIMIT_CACHED_CERTS; i++)
-        if (c->slot[i].used < oldest->used)
-            oldest = &c->slot[i];
+        if (c->used[i] < c->used[oldest])
+            oldest = i;
     return oldest;
 }
 
 /* The slot of this hash, or one that is empty. */
-static struct cert *
+static size_t
 slot_for(struct certs *c, const uint8_t *fingerprint)
 {
-    struct cert *oldest;
+    uint64_t tag;
+    size_t oldest;
 
+    memcpy(&tag, fingerprint, sizeof(tag));
     for (size_t i = 0; i < LIMIT_CACHED_CERTS; i++)
-        if (c->slot[i].x509 &&
+        if (c->tag[i] == tag && c->used[i] != 0 &&
             memcmp(c->slot[i].fingerprint, fingerprint, 32) == 0)
-            return &c->slot[i];
+            return i;
     oldest = oldest_find(c);
-    cert_clear(oldest);
+    slot_clear(c, oldest);
+    c->tag[oldest] = tag;
     return oldest;
 }
 
 void
 certs_make_room(struct certs *c)
 {
-    cert_clear(oldest_find(c));
+    slot_clear(c, oldest_find(c));
 }
 
 struct cert *
@@ -76,16 +84,18 @@ certs_find(struct certs *c, struct slice der)
     const uint8_t *p = der.p;
     uint8_t fingerprint[32];
     struct cert *s;
+    size_t i;
 
     if (der.n == 0 || der.n > LIMIT_CERT_BYTES ||
         EVP_Digest(der.p, der.n, fingerprint, NULL, hash_md(HASH_SHA256),
                    NULL) != 1)
         return NULL;
-    s = slot_for(c, fingerprint);
+    i = slot_for(c, fingerprint);
+    s = &c->slot[i];
     if (!s->x509) {
         s->x509 = d2i_X509(NULL, &p, (long)der.n);
         if (!s->x509 || p != der.p + der.n) {
-            cert_clear(s);
+            slot_clear(c, i);
             ERR_clear_error();
             return NULL;
         }
@@ -94,7 +104,7 @@ certs_find(struct certs *c, struct slice der)
         s->bounded = cert_is_bounded(s->x509, s->key);
         ERR_clear_error();
     }
-    s->used = ++c->clock;
+    c->used[i] = ++c->clock;
     return s;
 }
 

@@ -40,7 +40,6 @@ struct cert {
     EVP_PKEY *key;       /* borrowed from x509; NULL: not readable */
     bool bounded;        /* see bounds.h; else it is used for nothing */
     struct facts *facts; /* through cert_facts only */
-    uint64_t used;
 };
 
 struct certs;

@@ -5,6 +5,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/cms/algorithm.h"
+#include "agent/validator/signature.h"
 #include "agent/validator/validator.h"
 #include "agent/wire/channel.h"
 
@@ -230,6 +231,7 @@ validator_serve(struct validator *v, int control, int channel)
         case RECEIVED_REQUEST:
             going = answer(v, channel, m, &request);
             certs_make_room(v->certs);
+            signature_make_room();
             break;
         case RECEIVED_REFUSED:
             break;

@@ -45,22 +45,67 @@ pss_set(EVP_PKEY_CTX *ctx, const struct signature_algorithm *a)
            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, a->salt_bytes) == 1;
 }
 
-static bool
-digest_is_signed(EVP_PKEY *key, const struct signature_algorithm *a,
-                 struct slice digest, struct slice signature)
+/* Ready to verify with KEY; NULL: it cannot. */
+static EVP_PKEY_CTX *
+verifier_new(EVP_PKEY *key, const struct signature_algorithm *a)
 {
     AUTO(pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 
     if (!ctx || EVP_PKEY_verify_init(ctx) != 1 ||
         EVP_PKEY_CTX_set_signature_md(ctx, hash_md(a->hash)) != 1)
-        return false;
+        return NULL;
     if (a->scheme == SCHEME_RSA_PSS && !pss_set(ctx, a))
-        return false;
+        return NULL;
     if (a->scheme == SCHEME_RSA_PKCS1 &&
         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1)
-        return false;
-    return EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n) ==
-           1;
+        return NULL;
+    return TAKE(ctx);
+}
+
+/* Those of the last signers: to make one takes a fifth of using it. Each holds
+ * its key, so that no other key can have come to the same place. */
+#define KEPT_VERIFIERS 8
+
+static struct verifier {
+    EVP_PKEY_CTX *ctx;
+    enum scheme scheme;
+    enum hash hash;
+} kept[KEPT_VERIFIERS];
+static size_t next_kept;
+
+/* Borrowed until KEPT_VERIFIERS more were asked for; NULL: the key cannot. */
+static EVP_PKEY_CTX *
+verifier_find(EVP_PKEY *key, const struct signature_algorithm *a)
+{
+    struct verifier *v = kept;
+
+    while (v < kept + KEPT_VERIFIERS &&
+           (!v->ctx || EVP_PKEY_CTX_get0_pkey(v->ctx) != key ||
+            v->scheme != a->scheme || v->hash != a->hash))
+        v++;
+    /* PSS has more that would have to be the same. */
+    if (v < kept + KEPT_VERIFIERS && a->scheme != SCHEME_RSA_PSS)
+        return v->ctx;
+    v = &kept[next_kept++ % KEPT_VERIFIERS];
+    pkey_ctx_drop(&v->ctx);
+    *v = (struct verifier){verifier_new(key, a), a->scheme, a->hash};
+    return v->ctx;
+}
+
+void
+signature_make_room(void)
+{
+    pkey_ctx_drop(&kept[next_kept % KEPT_VERIFIERS].ctx);
+}
+
+static bool
+digest_is_signed(EVP_PKEY *key, const struct signature_algorithm *a,
+                 struct slice digest, struct slice signature)
+{
+    EVP_PKEY_CTX *ctx = verifier_find(key, a);
+
+    return ctx && EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p,
+                                  digest.n) == 1;
 }
 
 static bool

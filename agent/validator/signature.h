@@ -23,4 +23,7 @@ MUST_USE enum integrity signature_check(EVP_PKEY *key,
                                         struct slice digest,
                                         struct slice signature);
 
+/* What the next new key needs is freed by now: it need not wait for that. */
+void signature_make_room(void);
+
 #endif
