@@ -22,6 +22,7 @@ static const struct hash_row {
     [HASH_SHA3_256] = {OID_SHA3_256, "SHA3-256", "sha3-256", 32},
     [HASH_SHA3_384] = {OID_SHA3_384, "SHA3-384", "sha3-384", 48},
     [HASH_SHA3_512] = {OID_SHA3_512, "SHA3-512", "sha3-512", 64},
+    [HASH_SHAKE256] = {OID_SHAKE256, "SHAKE256", "shake256", 64},
 };
 
 static const struct hash_row *
@@ -84,11 +85,17 @@ hash_from_micalg(const char *s)
 enum hash
 hash_from_algorithm(struct slice der)
 {
+    static const uint8_t bits_512[] = {0x02, 0x02, 0x02, 0x00};
     struct slice parameters;
     enum oid oid;
 
-    if (!der_algorithm(der, &oid, &parameters) || parameters.n > 0 ||
-        oid == OID_UNKNOWN)
+    if (!der_algorithm(der, &oid, &parameters))
+        return HASH_NONE;
+    /* RFC 8419 2.3: id-shake256-len with 512. */
+    if (oid == OID_SHAKE256_LEN &&
+        slice_equal(parameters, slice_of(bits_512, sizeof(bits_512))))
+        return HASH_SHAKE256;
+    if (parameters.n > 0 || oid == OID_UNKNOWN)
         return HASH_NONE;
     for (size_t h = HASH_NONE + 1; h < ARRAY_COUNT(hashes); h++)
         if (hashes[h].oid == oid)

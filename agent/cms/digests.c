@@ -47,15 +47,24 @@ digests_sink(struct digests *d)
 }
 
 static void
+end_one(struct digests *d, enum hash h)
+{
+    unsigned n = (unsigned)hash_bytes(h);
+    bool ended = h == HASH_SHAKE256
+                     ? EVP_DigestFinalXOF(d->ctx[h], d->digest[h], n) == 1
+                     : EVP_DigestFinal_ex(d->ctx[h], d->digest[h], &n) == 1;
+
+    if (!ended)
+        bug("a digest that cannot end");
+    d->digest_len[h] = n;
+}
+
+static void
 end_all(struct digests *d)
 {
-    for (int h = 0; h < HASH_COUNT; h++) {
-        unsigned n = 0;
-
-        if (d->ctx[h] && EVP_DigestFinal_ex(d->ctx[h], d->digest[h], &n) != 1)
-            bug("a digest that cannot end");
-        d->digest_len[h] = n;
-    }
+    for (int h = 0; h < HASH_COUNT; h++)
+        if (d->ctx[h])
+            end_one(d, (enum hash)h);
     d->ended = true;
 }
 

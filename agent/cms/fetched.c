@@ -50,6 +50,7 @@ static const char *const md_fetch_name[HASH_COUNT] = {
     [HASH_SHA3_256] = "SHA3-256",
     [HASH_SHA3_384] = "SHA3-384",
     [HASH_SHA3_512] = "SHA3-512",
+    [HASH_SHAKE256] = "SHAKE-256",
 };
 
 /* RC2 lives in a library context of its own, so that nothing else here can

@@ -38,7 +38,9 @@
     X(SHA512_256, NIST "\x02\x06")                                             \
     X(SHA1, "\x2b\x0e\x03\x02\x1a")                                            \
     X(MD5, PKCS "\x02\x05")                                                    \
-    /* SHA-3: RFC 9688 */                                                      \
+    /* SHA-3: RFC 9688; SHAKE256: RFC 8702, 8419 */                            \
+    X(SHAKE256, NIST "\x02\x0c")                                               \
+    X(SHAKE256_LEN, NIST "\x02\x12")                                           \
     X(SHA3_224, NIST "\x02\x07")                                               \
     X(SHA3_256, NIST "\x02\x08")                                               \
     X(SHA3_384, NIST "\x02\x09")                                               \
@@ -73,6 +75,7 @@
     X(ECDSA_SHA512, X962 "\x04\x03\x04")                                       \
     X(X25519, "\x2b\x65\x6e")                                                  \
     X(ED25519, "\x2b\x65\x70")                                                 \
+    X(ED448, "\x2b\x65\x71")                                                   \
     /* content encryption: RFC 3565, 5084, 3370 */                             \
     X(AES128_CBC, NIST "\x01\x02")                                             \
     X(AES192_CBC, NIST "\x01\x16")                                             \

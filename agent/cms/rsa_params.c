@@ -12,7 +12,8 @@ read_hash(struct slice algorithm, struct der *d)
 {
     enum hash h = hash_from_algorithm(algorithm);
 
-    if (h == HASH_NONE)
+    /* With SHAKE, RSA has no parameters (RFC 8702 3.2.1). */
+    if (h == HASH_NONE || h == HASH_SHAKE256)
         d->bad = true;
     return h;
 }

@@ -33,6 +33,7 @@ static const struct signature_row {
     {OID_ECDSA_SHA3_512, SCHEME_ECDSA, HASH_SHA3_512},
     /* SHA-512 is inside Ed25519; the digest must be it too (RFC 8419 3). */
     {OID_ED25519, SCHEME_EDDSA, HASH_SHA512},
+    {OID_ED448, SCHEME_EDDSA, HASH_SHAKE256},
 };
 
 static const struct signature_row *
@@ -59,7 +60,8 @@ signature_from_algorithm(struct slice der, enum hash digest,
     row = row_find(oid);
     /* id-ecPublicKey may name its curve; nothing else has parameters. */
     if (!row || (parameters.n > 0 && oid != OID_EC_PUBLIC_KEY) ||
-        (row->hash == HASH_NONE && digest == HASH_NONE))
+        (row->hash == HASH_NONE &&
+         (digest == HASH_NONE || digest == HASH_SHAKE256)))
         return false;
     *out = (struct signature_algorithm){
         .scheme = row->scheme,
@@ -146,6 +148,7 @@ name_with(const char *const names[], enum hash h)
         [HASH_SHA3_256] = scheme " with SHA3-256",                             \
         [HASH_SHA3_384] = scheme " with SHA3-384",                             \
         [HASH_SHA3_512] = scheme " with SHA3-512",                             \
+        [HASH_SHAKE256] = scheme " with SHAKE256",                             \
     }
 
 const char *
@@ -163,7 +166,7 @@ signature_name(const struct signature_algorithm *a)
     case SCHEME_ECDSA:
         return name_with(ecdsa, a->hash);
     case SCHEME_EDDSA:
-        return "Ed25519";
+        return a->hash == HASH_SHAKE256 ? "Ed448" : "Ed25519";
     case SCHEME_RSA_OAEP:
         break;
     }

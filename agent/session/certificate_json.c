@@ -11,7 +11,7 @@ key_algorithm_json(uint32_t type, uint32_t bits, struct slice curve)
 {
     char text[32] = "unknown";
 
-    if (type == KEY_EC && curve.n > 0)
+    if ((type == KEY_EC || type == KEY_UNKNOWN) && curve.n > 0)
         return json_text(curve);
     if (type == KEY_RSA)
         snprintf(text, sizeof(text), "RSA-%u", bits);

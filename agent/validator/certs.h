@@ -70,8 +70,9 @@ struct facts *facts_read(X509 *x, EVP_PKEY *key);
 void facts_drop(struct facts **f);
 /* As RFC 2253 writes it, cut to SIZE. */
 void name_print(const X509_NAME *name, char *out, size_t size);
-/* An RSA key below 2048 bits or whose exponent is no odd number above 1 (to
- * it anybody's signature is right), or an elliptic curve below 224. */
+/* An RSA key below 2048 bits, an elliptic curve below 224, or a key to which
+ * anybody's signature is right: an RSA exponent that is no odd number above 1,
+ * a point of Ed25519 or Ed448 of small order. */
 bool key_is_weak(EVP_PKEY *key);
 /* Seconds since 1970; OTHERWISE when T is NULL or cannot be read. */
 int64_t asn1_seconds(const ASN1_TIME *t, int64_t otherwise);

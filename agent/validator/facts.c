@@ -229,18 +229,47 @@ static const char *const small_order[] = {
 };
 
 static bool
-point_is_small(const EVP_PKEY *key)
+is_small_on_25519(const uint8_t *point)
 {
-    uint8_t point[32];
-    size_t n = sizeof(point);
-
-    if (EVP_PKEY_get_raw_public_key(key, point, &n) != 1 || n != sizeof(point))
-        return true;
-    point[31] &= 0x7f;
     for (size_t i = 0; i < ARRAY_COUNT(small_order); i++)
-        if (memcmp(point, small_order[i], sizeof(point)) == 0)
+        if (memcmp(point, small_order[i], 32) == 0)
             return true;
     return false;
+}
+
+static bool
+is_all(const uint8_t *p, size_t n, uint8_t octet)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != octet)
+            return false;
+    return true;
+}
+
+/* 0, 1, and the modulus 2^448 - 2^224 - 1 with -1, 0 and 1. */
+static bool
+is_small_on_448(const uint8_t *y)
+{
+    if (is_all(y + 1, 55, 0))
+        return y[0] <= 1;
+    if (is_all(y, 28, 0))
+        return is_all(y + 28, 28, 0xff);
+    return y[0] >= 0xfe && is_all(y + 1, 27, 0xff) && y[28] == 0xfe &&
+           is_all(y + 29, 27, 0xff);
+}
+
+static bool
+point_is_small(const EVP_PKEY *key)
+{
+    uint8_t point[57] = {0};
+    size_t n = sizeof(point);
+
+    if (EVP_PKEY_get_raw_public_key(key, point, &n) != 1)
+        return true;
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448)
+        return is_small_on_448(point);
+    point[31] &= 0x7f;
+    return is_small_on_25519(point);
 }
 
 bool
@@ -260,8 +289,9 @@ key_is_weak(EVP_PKEY *key)
     case KEY_UNKNOWN:
         break;
     }
-    return !key || (EVP_PKEY_get_base_id(key) != EVP_PKEY_ED448 &&
-                    EVP_PKEY_get_base_id(key) != EVP_PKEY_X448);
+    if (key && EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448)
+        return point_is_small(key);
+    return !key || EVP_PKEY_get_base_id(key) != EVP_PKEY_X448;
 }
 
 bool
@@ -302,7 +332,9 @@ uses_of(X509 *x, const EVP_PKEY *key, enum key_type type)
     case KEY_UNKNOWN:
         break;
     }
-    return 0;
+    /* No token has one, but others sign with it (RFC 8419). */
+    return key && EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448 ? uses & signs
+                                                              : 0;
 }
 
 static void
@@ -331,7 +363,9 @@ facts_read(X509 *x, EVP_PKEY *key)
     f->not_after = x509_not_after(x);
     f->type = type_of(key);
     f->bits = key ? (uint32_t)EVP_PKEY_get_bits(key) : 0;
-    f->curve = curve_name(X509_get_X509_PUBKEY(x));
+    f->curve = key && EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448
+                   ? "Ed448"
+                   : curve_name(X509_get_X509_PUBKEY(x));
     f->weak_key = key_is_weak(key);
     f->is_ca = X509_check_ca(x) == 1;
     f->uses = uses_of(x, key, f->type);

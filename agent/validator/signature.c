@@ -18,11 +18,11 @@ md_ctx_drop(EVP_MD_CTX **c)
 }
 
 static bool
-key_fits(const EVP_PKEY *key, enum scheme scheme)
+key_fits(const EVP_PKEY *key, const struct signature_algorithm *a)
 {
     int type = EVP_PKEY_get_base_id(key);
 
-    switch (scheme) {
+    switch (a->scheme) {
     case SCHEME_RSA_PKCS1:
         return type == EVP_PKEY_RSA;
     case SCHEME_RSA_PSS:
@@ -30,7 +30,8 @@ key_fits(const EVP_PKEY *key, enum scheme scheme)
     case SCHEME_ECDSA:
         return type == EVP_PKEY_EC;
     case SCHEME_EDDSA:
-        return type == EVP_PKEY_ED25519 || type == EVP_PKEY_ED448;
+        return type ==
+               (a->hash == HASH_SHAKE256 ? EVP_PKEY_ED448 : EVP_PKEY_ED25519);
     case SCHEME_RSA_OAEP:
         break;
     }
@@ -133,7 +134,7 @@ signature_check(EVP_PKEY *key, const struct signature_algorithm *a,
     uint8_t of_attributes[EVP_MAX_MD_SIZE];
     unsigned n = 0;
 
-    if (!key_fits(key, a->scheme))
+    if (!key_fits(key, a))
         return INTEGRITY_SIGNATURE_WRONG;
     if (a->scheme == SCHEME_EDDSA) {
         if (is_signed.n == 0)

@@ -101,9 +101,10 @@ enum hash {
     HASH_SHA3_224,
     HASH_SHA3_256,
     HASH_SHA3_384,
-    HASH_SHA3_512
+    HASH_SHA3_512,
+    HASH_SHAKE256 /* 64 octets of it, with Ed448 */
 };
-#define HASH_COUNT (HASH_SHA3_512 + 1)
+#define HASH_COUNT (HASH_SHAKE256 + 1)
 
 enum p12_item_kind { P12_END, P12_KEY, P12_CERTIFICATE };
 

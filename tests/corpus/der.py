@@ -4,6 +4,7 @@ import base64
 import hashlib
 import random
 import subprocess
+import tempfile
 
 
 def tlv(tag, *parts):
@@ -60,7 +61,9 @@ HASH_OID = {"md5": "1.2.840.113549.2.5", "sha1": "1.3.14.3.2.26",
             "sha3_224": "2.16.840.1.101.3.4.2.7",
             "sha3_256": "2.16.840.1.101.3.4.2.8",
             "sha3_384": "2.16.840.1.101.3.4.2.9",
-            "sha3_512": "2.16.840.1.101.3.4.2.10"}
+            "sha3_512": "2.16.840.1.101.3.4.2.10",
+            "shake_256": "2.16.840.1.101.3.4.2.12"}
+SHAKE256_512 = "2.16.840.1.101.3.4.2.18"  # id-shake256-len
 RSA_WITH = {"md5": PKCS1 + "4", "sha1": PKCS1 + "5", "sha256": PKCS1 + "11",
             "sha384": PKCS1 + "12", "sha512": PKCS1 + "13",
             "sha512_256": PKCS1 + "16",
@@ -82,6 +85,8 @@ def digest_info(name, digest, parameters=NULL):
 
 
 def hashed(name, data):
+    if name == "shake_256":
+        return hashlib.shake_256(data).digest(64)
     return hashlib.new(name, data).digest()
 
 
@@ -152,6 +157,37 @@ class Rsa:
 
     def signature_algorithm(self, name):
         return algorithm(RSA_WITH[name], NULL)
+
+
+class Edwards:
+    """Ed25519 or Ed448 (RFC 8032), by openssl."""
+    OIDS = {"ED25519": "1.3.101.112", "ED448": "1.3.101.113"}
+
+    def __init__(self, kind="ED25519"):
+        self.kind = kind
+        self.pem = self._openssl("genpkey", "-algorithm", kind)
+
+    @staticmethod
+    def _openssl(*words, stdin=None):
+        return subprocess.run(["openssl", *words], input=stdin, check=True,
+                              capture_output=True).stdout
+
+    def spki(self):
+        return self._openssl("pkey", "-pubout", "-outform", "DER",
+                             stdin=self.pem)
+
+    def sign_all(self, data):
+        with tempfile.NamedTemporaryFile() as text, \
+                tempfile.NamedTemporaryFile() as key:
+            text.write(data)
+            key.write(self.pem)
+            text.flush()
+            key.flush()
+            return self._openssl("pkeyutl", "-sign", "-rawin", "-inkey",
+                                 key.name, "-in", text.name)
+
+    def signature_algorithm(self, _=None):
+        return algorithm(self.OIDS[self.kind])
 
 
 class P256:

@@ -1,7 +1,8 @@
 """Digests that few use, and keys to which anybody can sign."""
-from cms import attributes, canonical, signed_data, signer
-from der import (HASH_OID, NULL, PKCS1, algorithm, digest_info, hashed,
-                 integer, padded, pss_encoded, seq, tlv)
+from cms import attributes, canonical, content_info, signed_data, signer
+from der import (DATA, HASH_OID, NULL, PKCS1, SHAKE256_512, Edwards, algorithm,
+                 digest_info, hashed, integer, oid, padded, pss_encoded, seq,
+                 set_of, tlv)
 from mails import EVIL, TEXT, encoded, multipart_type
 
 CONTENT = canonical(TEXT)
@@ -52,6 +53,55 @@ def digests(c):
         key, "max@example.org", md="sha3_256")))
 
 
+def edwards(c):
+    """RFC 8419: Ed25519 goes with SHA-512, Ed448 with SHAKE256."""
+    w = c.world
+    with_512 = algorithm(SHAKE256_512, integer(512))
+
+    def by(key, content=CONTENT, md="sha512", said=None, oid_of=None,
+           signature=None, announced=None, **how):
+        cert = w.issue(key, "max@example.org", usage=0x80)
+        said = said or algorithm(HASH_OID[md])
+        si = signer(cert, content, md, signed_with=(
+            oid_of or key).signature_algorithm(), digest_algorithm=said,
+            signature=signature or key.sign_all, **how)
+        signed = seq(integer(1), set_of(announced or said), seq(oid(DATA)),
+                     tlv(0xA0, cert.der), set_of(si))
+        return c.detached(p7s=encoded(content_info(signed)))
+
+    small, large = Edwards(), Edwards("ED448")
+    c.good("ed25519", by(small))
+    c.good("ed448", by(large, md="shake_256", said=with_512))
+    c.good("ed448-no-length", by(large, md="shake_256"))
+    c.good("ed448-sha512", by(large))
+    for name, key, md, said in (("ed25519", small, "sha512", None),
+                                ("ed448", large, "shake_256", with_512)):
+        c.bad(name + "-changed", by(key, canonical(EVIL), md, said),
+              "digest-mismatch")
+        c.bad(name + "-of-other-text", by(
+            key, md=md, said=said, signature=lambda data, key=key:
+            key.sign_all(data + b"x")), "signature-invalid")
+        c.bad(name + "-of-digest", by(
+            key, md=md, said=said, signature=lambda data, key=key, md=md:
+            key.sign_all(hashed(md, data))), "signature-invalid")
+        c.bad(name + "-zero", by(key, md=md, said=said, signature=lambda data,
+                                 key=key: bytes(len(key.sign_all(data)))),
+              "signature-invalid")
+    c.bad("ed448-said-ed25519", by(large, md="shake_256", said=with_512,
+                                   oid_of=small), "signature-invalid")
+    c.bad("ed25519-said-ed448", by(small, oid_of=large), "signature-invalid")
+    c.bad("ed448-256", by(large, md="shake_256", said=algorithm(
+        SHAKE256_512, integer(256))), "unsupported-algorithm")
+    c.bad("ed448-null", by(large, md="shake_256", said=algorithm(
+        SHAKE256_512, NULL)), "unsupported-algorithm")
+    # SHAKE256 with RSA has names of its own (RFC 8702 3.2).
+    c.bad("rsa-shake256", c.detached(p7s=encoded(signed_data(None, [signer(
+        w.max, CONTENT, "shake_256", signed_with=algorithm(PKCS1 + "1", NULL),
+        digest_algorithm=with_512, signature=lambda data: w.max_key.raw(padded(
+            digest_info("shake_256", hashed("shake_256", data)), 256)))],
+        [w.max], md=("shake_256",)))), "unsupported-algorithm")
+
+
 class Anybodys:
     """An Ed25519 key that is a point of small order. With it as R, and 0 as
     S, one signature is good for every text."""
@@ -80,4 +130,5 @@ def points(c):
 
 def build(c):
     digests(c)
+    edwards(c)
     points(c)

@@ -17,8 +17,9 @@ digests_go_out_without_parameters_and_come_back(void **state)
         assert_int_equal(hash_from_algorithm(buf_slice(&der)), h);
         assert_int_equal(hash_from_micalg(hash_micalg((enum hash)h)), h);
         assert_non_null(hash_md((enum hash)h));
-        assert_int_equal(EVP_MD_get_size(hash_md((enum hash)h)),
-                         hash_bytes((enum hash)h));
+        if (h != HASH_SHAKE256) /* it has any length */
+            assert_int_equal(EVP_MD_get_size(hash_md((enum hash)h)),
+                             hash_bytes((enum hash)h));
     }
 }
 
@@ -116,7 +117,7 @@ every_hash_has_its_signatures(void **state)
         assert_int_equal(a.hash, known[i].hash);
         assert_non_null(strstr(signature_name(&a), hash_name(a.hash)));
     }
-    for (int h = HASH_SHA1; h < HASH_COUNT; h++)
+    for (int h = HASH_SHA1; h < HASH_SHAKE256; h++)
         expect_signature_back((struct signature_algorithm){SCHEME_RSA_PSS,
                                                            (enum hash)h,
                                                            (enum hash)h, 20},
@@ -169,11 +170,38 @@ an_unknown_signature_or_digest_is_refused(void **state)
 
     (void)state;
     assert_false(signature_from_algorithm(
-        slice_of("\x30\x05\x06\x03\x2b\x65\x71", 7), HASH_SHA256, &a));
+        slice_of("\x30\x05\x06\x03\x2b\x65\x72", 7), HASH_SHA256, &a));
     assert_false(signature_from_algorithm(
         slice_of("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00",
                  15),
         HASH_NONE, &a));
+    /* RSA with SHAKE256 has a name of its own (RFC 8702 3.2). */
+    assert_false(signature_from_algorithm(
+        slice_of("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00",
+                 15),
+        HASH_SHAKE256, &a));
+}
+
+/* RFC 8419 2.3: with 512 bits, or without a length, which is the same. */
+static void
+ed448_has_its_digest(void **state)
+{
+    static const char with_length[] =
+        "\x30\x0f\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x12\x02\x02\x02\x00";
+    struct signature_algorithm a;
+
+    (void)state;
+    assert_true(signature_from_algorithm(
+        slice_of("\x30\x05\x06\x03\x2b\x65\x71", 7), HASH_NONE, &a));
+    assert_int_equal(a.scheme, SCHEME_EDDSA);
+    assert_string_equal(signature_name(&a), "Ed448");
+    assert_int_equal(hash_from_algorithm(slice_of(with_length, 17)),
+                     HASH_SHAKE256);
+    assert_int_equal(
+        hash_from_algorithm(slice_of("\x30\x0f\x06\x09\x60\x86\x48\x01\x65\x03"
+                                     "\x04\x02\x12\x02\x02\x01\x00",
+                                     17)),
+        HASH_NONE);
 }
 
 static void
@@ -330,6 +358,7 @@ main(void)
         cmocka_unit_test(
             pss_without_its_fields_means_sha1_and_without_parameters_nothing),
         cmocka_unit_test(an_unknown_signature_or_digest_is_refused),
+        cmocka_unit_test(ed448_has_its_digest),
         cmocka_unit_test(content_ciphers_go_out_and_come_back),
         cmocka_unit_test(rc2_versions_become_effective_bits),
         cmocka_unit_test(a_wrong_iv_or_tag_length_is_refused),

@@ -214,6 +214,7 @@ an_ed25519_key_of_small_order_is_weak(void **state)
          0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
          0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x85},
     };
+    uint8_t wide[57] = {0};
     EVP_PKEY *key =
         EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, neutral, 32);
     struct made ed =
@@ -237,6 +238,16 @@ an_ed25519_key_of_small_order_is_weak(void **state)
         key =
             EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, others[i], 32);
         assert_int_equal(key_is_weak(key), i != 1);
+        EVP_PKEY_free(key);
+    }
+    /* Ed448: 0, 1, 2; then the modulus, or one less, or two. */
+    for (int i = 0; i < 6; i++) {
+        memset(wide, i < 3 ? 0 : 0xff, 56);
+        if (i >= 3)
+            wide[28] = 0xfe;
+        wide[0] = (uint8_t)(i < 3 ? i : 0xff - (i - 3));
+        key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED448, NULL, wide, 57);
+        assert_int_equal(key_is_weak(key), i != 2 && i != 5);
         EVP_PKEY_free(key);
     }
 }
