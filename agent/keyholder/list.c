@@ -428,6 +428,7 @@ is_listed(void *arg, const uint8_t *name)
     n += token_store_list_gone(store, all + n, LIMIT_TOKENS);
     for (size_t i = 0; i < n && i < ARRAY_COUNT(all); i++) {
         const struct token_identities *list;
+        bool is_known;
         uint8_t its[REFERENCE_TOKEN_BYTES];
         struct token_info info;
 
@@ -436,8 +437,9 @@ is_listed(void *arg, const uint8_t *name)
         if (memcmp(its, name, sizeof(its)) != 0)
             continue;
         list = token_identities_known(all[i]);
+        is_known = list != NULL;
         token_identities_drop(&list);
-        return list != NULL;
+        return is_known;
     }
     return false;
 }
