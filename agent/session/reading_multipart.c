@@ -76,6 +76,16 @@ is_signature_part(const struct entity *part)
            header_count(&part->header, "Content-Transfer-Encoding") <= 1;
 }
 
+/* What is wrong is said in words of CMS: of what is said too. */
+static enum err
+of_signature(enum err e, struct problem *p)
+{
+    struct problem inner = *p;
+
+    return e == ERR_BAD_MESSAGE ? fail(p, e, "its signature: %s", inner.detail)
+                                : e;
+}
+
 static enum err
 read_signature_part(struct reading *g, struct multipart *m, struct layer *l)
 {
@@ -95,7 +105,7 @@ read_signature_part(struct reading *g, struct multipart *m, struct layer *l)
         e = reading_pkcs7(g, &part, read_detached, &l->at, l);
     entity_drop(&part);
     if (!reading_tells_damage(g, l, e))
-        return e;
+        return of_signature(e, p);
     l->flaw = reading_damage_word(l, e); /* stronger than any other */
     *p = (struct problem){0};
     return ERR_OK;

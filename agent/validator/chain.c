@@ -81,7 +81,7 @@ verdict_of_error(int error, int depth)
         break;
     case X509_V_ERR_CERT_NOT_YET_VALID:
         v.chain = CHAIN_NOT_YET;
-        v.reason = "not-yet-valid";
+        v.reason = depth == 0 ? "not-yet-valid" : "issuer-not-yet-valid";
         break;
     case X509_V_ERR_NO_EXPLICIT_POLICY:
         v.reason = "policy";

@@ -332,9 +332,12 @@ uses_of(X509 *x, const EVP_PKEY *key, enum key_type type)
     case KEY_UNKNOWN:
         break;
     }
-    /* No token has one, but others sign with it (RFC 8419). */
-    return key && EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448 ? uses & signs
-                                                              : 0;
+    /* Others sign with Ed448 (RFC 8419); a DSA key is weak, but for nothing
+     * else than that. */
+    return key && (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448 ||
+                   EVP_PKEY_get_base_id(key) == EVP_PKEY_DSA)
+               ? uses & signs
+               : 0;
 }
 
 static void

@@ -90,10 +90,12 @@ say_judged(FILE *to, json_t *signer)
     fprintf(to, "  judged %s", words);
     if (strcmp(source, "given") == 0 || strcmp(source, "first_seen") == 0)
         fprintf(to, ", %s", time_text(number_of(signer, "judged_at"), when));
-    fputs(strcmp(text_of(signer, "revocation"), "not_checked") == 0
-              ? "; not checked: whether it was revoked\n"
-              : "\n",
-          to);
+    if (number_of(signer, "revoked_at") != 0)
+        fprintf(to, "; revoked %s",
+                time_text(number_of(signer, "revoked_at"), when));
+    else if (strcmp(text_of(signer, "revocation"), "not_checked") == 0)
+        fputs("; not checked: whether it was revoked", to);
+    fputc('\n', to);
 }
 
 /* When it was signed, and who issued the certificate. */

@@ -378,6 +378,8 @@ def broken(c):
     c.bad("odd-issuer-md5", under(md="md5"), "weak-digest")
     c.bad("odd-issuer-rsa-1024", under(Rsa(1024)), "weak-key")
     c.bad("odd-issuer-expired", under(ends=NOW - DAY), "issuer-expired")
+    c.bad("odd-issuer-to-come", under(begins=NOW + DAY),
+          "issuer-not-yet-valid")
     short = w.issue(P256(), None, name="Short", eku=(), ca=True, usage=4,
                     pathlen=0)
     c.bad("odd-path-length", under(issuer=short), "path-length")

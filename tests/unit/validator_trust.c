@@ -119,6 +119,25 @@ a_certificate_to_come_is_not_yet_valid(void **state)
 }
 
 static void
+an_issuer_to_come_is_told_apart(void **state)
+{
+    struct made soon = make_cert(&(struct cert_spec){.name = "Soon",
+                                                     .key = "p256d",
+                                                     .ca = true,
+                                                     .issuer = &root,
+                                                     .from = 10 * DAY,
+                                                     .until = 100 * DAY});
+    struct made early =
+        person((struct cert_spec){.email = ALICE, .issuer = &soon});
+
+    (void)state;
+    judge((struct message_spec){.signer = &early, .others = {&soon}});
+    assert_int_equal(r.chain, CHAIN_NOT_YET);
+    assert_true(says("issuer-not-yet-valid"));
+    assert_false(says("not-yet-valid"));
+}
+
+static void
 a_given_time_is_what_is_judged_at(void **state)
 {
     (void)state;
@@ -286,6 +305,7 @@ main(void)
         cmocka_unit_test(the_signing_time_excuses_what_has_expired_since),
         cmocka_unit_test(odd_signing_times_are_judged_now),
         cmocka_unit_test(a_certificate_to_come_is_not_yet_valid),
+        cmocka_unit_test(an_issuer_to_come_is_told_apart),
         cmocka_unit_test(a_given_time_is_what_is_judged_at),
         cmocka_unit_test(certificates_for_something_else_are_refused),
         cmocka_unit_test(an_issuer_for_something_else_is_refused),
