@@ -130,6 +130,24 @@ pad(unsigned char *out, size_t n, const char *text)
     memcpy(out, text, strnlen(text, n));
 }
 
+/* A token's text ends where its blanks begin. */
+static bool
+is_named(const char *name, const char *text)
+{
+    size_t n = p11_kit_space_strlen((const unsigned char *)text, strlen(text));
+
+    return strlen(name) == n && memcmp(name, text, n) == 0;
+}
+
+static bool
+is_in_slot(struct token *t, CK_SLOT_ID slot)
+{
+    pthread_mutex_lock(&t->mutex);
+    bool is = t->slot == slot;
+    pthread_mutex_unlock(&t->mutex);
+    return is;
+}
+
 static bool
 token_matches(struct token *t, const struct wanted *w)
 {
@@ -138,13 +156,15 @@ token_matches(struct token *t, const struct wanted *w)
 
     token_get_info(t, &i);
     if (!w->uri)
-        return !w->text[0] || strcmp(i.label, w->text) == 0 ||
-               strcmp(i.serial, w->text) == 0;
+        return !w->text[0] || is_named(i.label, w->text) ||
+               is_named(i.serial, w->text);
     pad(ck.label, sizeof(ck.label), i.label);
     pad(ck.serialNumber, sizeof(ck.serialNumber), i.serial);
     pad(ck.manufacturerID, sizeof(ck.manufacturerID), i.manufacturer);
     pad(ck.model, sizeof(ck.model), i.model);
+    CK_SLOT_ID slot = p11_kit_uri_get_slot_id(w->uri);
     return !p11_kit_uri_any_unrecognized(w->uri) &&
+           (slot == (CK_SLOT_ID)-1 || is_in_slot(t, slot)) &&
            p11_kit_uri_match_token_info(w->uri, &ck);
 }
 
@@ -184,12 +204,27 @@ find_wanted(struct token_store *store, const struct wanted *w,
     return match_all(store, w, out);
 }
 
+/* It names a library or a slot by what these say of themselves, which nobody
+ * asks them here. What it leaves open matches anything. */
+static bool
+uri_names_others(P11KitUri *uri)
+{
+    CK_SLOT_INFO slot;
+    CK_INFO library;
+
+    memset(&slot, 0xff, sizeof(slot));
+    memset(&library, 0xff, sizeof(library));
+    return !p11_kit_uri_any_unrecognized(uri) &&
+           (!p11_kit_uri_match_slot_info(uri, &slot) ||
+            !p11_kit_uri_match_module_info(uri, &library));
+}
+
 /* A URI from outside may name a file to load or carry a PIN: refused. */
 static bool
 uri_is_refused(P11KitUri *uri)
 {
-    return p11_kit_uri_get_pin_value(uri) || p11_kit_uri_get_pin_source(uri) ||
-           p11_kit_uri_get_module_path(uri);
+    return uri_names_others(uri) || p11_kit_uri_get_pin_value(uri) ||
+           p11_kit_uri_get_pin_source(uri) || p11_kit_uri_get_module_path(uri);
 }
 
 enum tokens_err

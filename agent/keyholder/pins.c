@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "agent/base/limits.h"
+#include "agent/base/log.h"
 #include "agent/keyholder/choice.h"
 #include "agent/keyholder/keeper.h"
 #include "agent/keyholder/list.h"
@@ -313,6 +314,21 @@ initialize(struct client *c, struct token *t, const struct pin_request *r,
     return p->code;
 }
 
+/* A person has to see it, and to type it. */
+static bool
+label_is_fit(struct slice label)
+{
+    char shown[4 * TOKEN_LABEL_BYTES];
+    bool seen = false;
+
+    if (label.n == 0 || label.n >= TOKEN_LABEL_BYTES)
+        return false;
+    text_escape(label, shown, sizeof(shown));
+    for (size_t i = 0; i < label.n; i++)
+        seen = seen || label.p[i] != ' ';
+    return seen && slice_equal(label, slice_text(shown));
+}
+
 enum err
 token_init(struct client *c, const struct pin_request *request,
            struct token_record *out, struct reply_room *room, struct problem *p)
@@ -320,8 +336,10 @@ token_init(struct client *c, const struct pin_request *request,
     struct token *t = NULL, *made = NULL;
     enum err e;
 
-    if (request->label.n == 0 || request->label.n >= TOKEN_LABEL_BYTES)
-        return fail(p, ERR_USAGE, "a label of %zu bytes", request->label.n);
+    if (!label_is_fit(request->label))
+        return fail(p, ERR_USAGE,
+                    "a label has 1 to 32 bytes of text that can be seen, in "
+                    "UTF-8");
     e = choose_empty(c, request, &t, p);
     if (e == ERR_OK)
         e = initialize(c, t, request, &made, p);

@@ -49,6 +49,39 @@ tokens_are_found_by_label_serial_and_uri(void **state)
     assert_ptr_equal(again, found);
     assert_int_equal(token_store_find(store, "pkcs11:token=two", &again),
                      TOKENS_OK);
+    /* Blanks at its end are how a token fills its label up. */
+    again = NULL;
+    assert_int_equal(token_store_find(store, "two  ", &again), TOKENS_OK);
+    assert_ptr_equal(again, found);
+    assert_int_equal(token_store_find(store, "pkcs11:token=two%20", &again),
+                     TOKENS_OK);
+    assert_int_equal(token_store_find(store, " two", &again), TOKENS_ABSENT);
+}
+
+static void
+a_uri_with_a_slot_means_that_one(void **state)
+{
+    struct token *found = NULL;
+    CK_SLOT_ID ids[8];
+    CK_ULONG n = 8;
+    char uri[64];
+
+    (void)state;
+    assert_int_equal(raw->C_GetSlotList(CK_TRUE, ids, &n), CKR_OK);
+    snprintf(uri, sizeof(uri), "pkcs11:slot-id=%lu", ids[0]);
+    assert_int_equal(token_store_find(store, uri, &found), TOKENS_OK);
+    found = NULL;
+    assert_int_equal(
+        token_store_find(store, "pkcs11:token=two;slot-id=77777", &found),
+        TOKENS_ABSENT);
+    /* What a slot or a library says of itself is not asked. */
+    assert_int_equal(
+        token_store_find(store, "pkcs11:token=two;slot-description=x", &found),
+        TOKENS_BAD_URI);
+    assert_int_equal(
+        token_store_find(store, "pkcs11:token=two;library-version=2", &found),
+        TOKENS_BAD_URI);
+    assert_null(found);
 }
 
 static void
@@ -196,6 +229,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(tokens_are_found_by_label_serial_and_uri),
+        WITH_STORE(a_uri_with_a_slot_means_that_one),
         WITH_STORE(what_names_no_single_token_is_refused),
         WITH_STORE(a_wrong_pin_is_told_and_tried_once),
         WITH_STORE(a_slow_slot_list_makes_a_refresh_busy_not_stuck),
