@@ -7,8 +7,9 @@
 #include "agent/base/err.h"
 #include "agent/base/secret.h"
 
-#define LEAST_BUF_BYTES 64
-#define EXIT_NO_MEMORY  71
+#define LEAST_BUF_BYTES  64
+#define EXIT_NO_MEMORY   71
+#define USUAL_TEXT_BYTES 128 /* of what is printed at a time */
 
 static _Noreturn void
 die_without_memory(void)
@@ -144,18 +145,20 @@ void
 buf_addf(struct buf *b, const char *format, ...)
 {
     va_list args;
+    size_t room = USUAL_TEXT_BYTES;
     int n;
 
-    va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (n < 0)
-        bug("a format that cannot be printed");
-
-    buf_reserve(b, (size_t)n + 1);
-    va_start(args, format);
-    vsnprintf((char *)b->data + b->len, (size_t)n + 1, format, args);
-    va_end(args);
+    for (;;) {
+        buf_reserve(b, room);
+        va_start(args, format);
+        n = vsnprintf((char *)b->data + b->len, room, format, args);
+        va_end(args);
+        if (n < 0)
+            bug("a format that cannot be printed");
+        if ((size_t)n < room)
+            break;
+        room = (size_t)n + 1;
+    }
     b->len += (size_t)n;
 }
 
