@@ -1,7 +1,5 @@
 /* The cached enumeration of a token, shared by reference. */
-#include "tokens/internal.h"
-
-#include <openssl/evp.h>
+#include "tokens/signature.h"
 
 void
 snapshot_drop(struct snapshot **s)
@@ -17,9 +15,9 @@ snapshot_drop(struct snapshot **s)
         free(p->arena);
         p->arena = next;
     }
-    for (size_t i = 0; p->publics && i < p->view.count; i++)
-        EVP_PKEY_free(p->publics[i]);
-    free(p->publics);
+    for (size_t i = 0; p->verifiers && i < p->view.count; i++)
+        verifier_drop(&p->verifiers[i]);
+    free(p->verifiers);
     free(p->all);
     free(p->handles);
     free(p->objects);

@@ -426,9 +426,9 @@ snapshot_read(struct hold *h, struct snapshot **out)
     j.s->refs = 1;
     j.s->all = calloc(most, sizeof(*j.s->all));
     j.s->handles = calloc(most, sizeof(*j.s->handles));
-    j.s->publics = calloc(most, sizeof(*j.s->publics));
+    j.s->verifiers = calloc(most, sizeof(*j.s->verifiers));
     j.s->objects = calloc(most, sizeof(*j.s->objects));
-    if (!j.s->all || !j.s->handles || !j.s->publics || !j.s->objects)
+    if (!j.s->all || !j.s->handles || !j.s->verifiers || !j.s->objects)
         return TOKENS_MEMORY;
     token_get_info(h->token, &info);
     j.unknown =

@@ -357,11 +357,13 @@ struct owned {
     size_t owner;
 };
 
+struct verifier; /* verify.c */
+
 struct snapshot {
     struct token_identities view; /* first: drop goes back from it */
     struct token_identity *all;
     CK_OBJECT_HANDLE *handles;    /* the private key of each, or 0 */
-    struct evp_pkey_st **publics; /* of each, made when first wanted */
+    struct verifier **verifiers; /* of each, made when first wanted */
     struct owned *objects;
     size_t object_count;
     unsigned refs;

@@ -18,6 +18,9 @@ bool signature_is_of(struct evp_pkey_st *key, enum token_scheme scheme,
                      const struct hash_row *hash, const uint8_t *data, size_t n,
                      const uint8_t *sig, size_t sig_len);
 
+/* A snapshot's own. */
+void verifier_drop(struct verifier **v);
+
 /* The same with the public key of identity INDEX: TOKENS_BAD_SIGNATURE. What a
  * token shows no public key of passes. */
 enum tokens_err signature_verify(struct snapshot *s, size_t index,
