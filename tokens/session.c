@@ -298,7 +298,7 @@ token_restart(struct hold *h)
     turn_resume(h);
 }
 
-static bool
+bool
 token_is_present(struct token *t)
 {
     pthread_mutex_lock(&t->mutex);

@@ -292,6 +292,9 @@ bool token_label_is_shared(struct token *t);
 /* As of the last look; makes no call. Cannot fail. */
 void token_get_info(struct token *t, struct token_info *out);
 
+/* The same of `present` alone. */
+bool token_is_present(struct token *t);
+
 /* Asks the token for its flags now (C_GetTokenInfo), for the prompt before a
  * PIN is asked. TOKENS_ABSENT, TOKENS_BUSY, TOKENS_FAILED. */
 enum tokens_err token_load_info(struct token *t, struct token_info *out);

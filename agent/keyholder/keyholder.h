@@ -21,6 +21,7 @@
 #include "agent/keyholder/kept.h"
 #include "agent/keyholder/keyfacts.h"
 #include "agent/keyholder/oracle.h"
+#include "agent/keyholder/reference.h"
 #include "agent/keyholder/remembered.h"
 #include "agent/wire/channel.h"
 #include "agent/wire/values.h"
@@ -81,6 +82,7 @@ struct client {
     char program[CALLER_BYTES]; /* see client_program */
     enum message message;       /* the request that is worked on */
     struct attempts attempts;   /* decryptions that may have failed */
+    struct found_token found;
     struct audited_key audited_key;
     /* A module does not come back: the client was told, and another thread
      * serves its channel. Set while the token is held. */

@@ -12,7 +12,6 @@
 #include "agent/keyholder/keeper.h"
 #include "agent/keyholder/operate.h"
 #include "agent/keyholder/program_rules.h"
-#include "agent/keyholder/reference.h"
 #include "agent/keyholder/token_problem.h"
 
 /* Does the client use the key by itself, outside any mail? */
@@ -171,8 +170,8 @@ key_operation_run(struct operation *op, struct slice key,
                   enum tokens_err *out_result, struct problem *p)
 {
     struct client *c = op->client;
-    enum err e =
-        reference_find(c->keyholder->store, key, &op->token, &op->id, p);
+    enum err e = reference_find_again(c->keyholder->store, &c->found, key,
+                                      &op->token, &op->id, p);
 
     if (e == ERR_OK)
         e = may_use(op, p);

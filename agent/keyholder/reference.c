@@ -53,16 +53,35 @@ find_inserted(struct token_store *store, struct slice ref)
     return NULL;
 }
 
+/* A token that says something else of itself is another one: this one goes by
+ * its name for good. */
+static bool
+is_found(const struct found_token *last, struct slice ref)
+{
+    return last->token && memcmp(last->name, ref.p, sizeof(last->name)) == 0 &&
+           token_is_present(last->token);
+}
+
 enum err
 reference_find(struct token_store *store, struct slice ref, struct token **out,
                struct slice *out_id, struct problem *p)
+{
+    struct found_token none = {0};
+
+    return reference_find_again(store, &none, ref, out, out_id, p);
+}
+
+enum err
+reference_find_again(struct token_store *store, struct found_token *last,
+                     struct slice ref, struct token **out, struct slice *out_id,
+                     struct problem *p)
 {
     struct token *t;
 
     if (ref.n <= REFERENCE_TOKEN_BYTES ||
         ref.n > REFERENCE_TOKEN_BYTES + TOKEN_ID_BYTES)
         return fail(p, ERR_USAGE, "malformed key reference");
-    t = find_inserted(store, ref);
+    t = is_found(last, ref) ? last->token : find_inserted(store, ref);
     if (!t) {
         (void)token_store_refresh(store, 0);
         t = find_inserted(store, ref);
@@ -70,6 +89,8 @@ reference_find(struct token_store *store, struct slice ref, struct token **out,
     if (!t)
         return fail(p, ERR_TOKEN_ABSENT,
                     "the one that holds this key is not inserted");
+    last->token = t;
+    memcpy(last->name, ref.p, sizeof(last->name));
     *out = t;
     *out_id =
         slice_of(ref.p + REFERENCE_TOKEN_BYTES, ref.n - REFERENCE_TOKEN_BYTES);

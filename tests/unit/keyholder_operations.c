@@ -140,6 +140,35 @@ a_content_key_is_unwrapped(void **state)
     assert_memory_equal(out, key, 32);
 }
 
+/* One message may be encrypted to keys on several tokens. */
+static void
+a_token_that_was_found_is_not_taken_for_another(void **state)
+{
+    AUTO(session) struct session s;
+    AUTO(buf) struct buf elsewhere = {0};
+    uint8_t wrapped[512];
+    struct unwrap_request request = {
+        .scheme = SCHEME_RSA_PKCS1,
+        .wrapped = slice_of(wrapped, wrap("rsa.crt", RSA_PKCS1_PADDING,
+                                          (const uint8_t *)"0123456789abcdef",
+                                          16, wrapped)),
+        .key_bytes = 16};
+    struct unwrap_reply reply;
+
+    (void)state;
+    buf_add_slice(&elsewhere, buf_slice(&rsa_ref));
+    elsewhere.data[0] ^= 1;
+    session_open(&s, RIGHT_MAIL);
+    session_narrow(&s, VERB_DECRYPT, 4, slice_of(NULL, 0));
+    request.key = buf_slice(&rsa_ref);
+    assert_int_equal(session_call(&s, MSG_UNWRAP, &request, &reply), ERR_OK);
+    request.key = buf_slice(&elsewhere);
+    assert_int_equal(session_call(&s, MSG_UNWRAP, &request, &reply),
+                     ERR_TOKEN_ABSENT);
+    request.key = buf_slice(&rsa_ref);
+    assert_int_equal(session_call(&s, MSG_UNWRAP, &request, &reply), ERR_OK);
+}
+
 static void
 a_bad_message_gets_a_random_key_each_time(void **state)
 {
@@ -339,6 +368,7 @@ main(void)
         cmocka_unit_test(a_session_signs_only_what_it_narrowed_itself_to),
         cmocka_unit_test(a_key_that_is_not_there_is_said),
         cmocka_unit_test(a_content_key_is_unwrapped),
+        cmocka_unit_test(a_token_that_was_found_is_not_taken_for_another),
         cmocka_unit_test(a_bad_message_gets_a_random_key_each_time),
         cmocka_unit_test(hkdf_is_with_and_without_a_salt),
         cmocka_unit_test(a_key_is_agreed_on_and_a_bad_point_gets_a_random_one),
