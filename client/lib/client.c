@@ -252,21 +252,29 @@ request_write(const char *method, json_t *parameters, bool more)
     return text;
 }
 
-/* Gives the answer's text. */
-static int
-call(struct smime_client *c, const char *method, json_t *parameters,
-     const int *fds, int fd_count, int timeout_ms, char **out,
-     struct smime_error *error)
+/* The same with PARAMETERS as they were given: a JSON object, or NULL. */
+static char *
+request_join(const char *method, const char *parameters, bool more)
 {
-    char *request;
+    char *text;
+    int n = asprintf(&text, "{\"method\":\"%s\"%s%s%s}", method,
+                     more ? ",\"more\":true" : "",
+                     parameters ? ",\"parameters\":" : "",
+                     parameters ? parameters : "");
+
+    return n < 0 ? NULL : text;
+}
+
+/* Takes REQUEST and gives the answer's text. */
+static int
+call(struct smime_client *c, char *request, const int *fds, int fd_count,
+     int timeout_ms, char **out, struct smime_error *error)
+{
     int result;
 
     if (fd_count < 0 || fd_count > SMIME_LIMIT_FDS)
-        return error_own(error, "InvalidRequest", "too many descriptors");
-    request = request_write(method, parameters, c->tell != NULL);
-    if (!request)
-        return error_own(error, "InvalidRequest", "it is not UTF-8");
-    if (strlen(request) >= SMIME_LIMIT_REQUEST_BYTES)
+        result = error_own(error, "InvalidRequest", "too many descriptors");
+    else if (strlen(request) >= SMIME_LIMIT_REQUEST_BYTES)
         result = error_own(error, "InvalidRequest", "it is too large");
     else
         result = exchange(c, request, fds, fd_count, timeout_ms, out, error);
@@ -279,10 +287,13 @@ client_call_json(struct smime_client *c, const char *method, json_t *parameters,
                  const int *fds, int fd_count, int timeout_ms, json_t **out,
                  struct smime_error *error)
 {
+    char *request = request_write(method, parameters, c->tell != NULL);
     char *answer = NULL;
-    int result =
-        call(c, method, parameters, fds, fd_count, timeout_ms, &answer, error);
+    int result;
 
+    if (!request)
+        return error_own(error, "InvalidRequest", "it is not UTF-8");
+    result = call(c, request, fds, fd_count, timeout_ms, &answer, error);
     if (result == 0)
         result = answer_read(answer, out, error);
     free(answer);
@@ -308,26 +319,43 @@ answer_cut(const char *answer, char **out, struct smime_error *error)
     return *out ? 0 : error_own(error, "Internal", "out of memory");
 }
 
+/* Of Varlink: what needs no escape in JSON. */
+static bool
+is_method(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+
+    return name[0] != '\0' && name[strspn(name, letters)] == '\0';
+}
+
+static bool
+is_object(const char *text)
+{
+    json_t *parsed = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    bool is = json_is_object(parsed);
+
+    json_decref(parsed);
+    return is;
+}
+
 int
 smime_client_call(struct smime_client *c, const char *method,
                   const char *parameters, const int *fds, int fd_count,
                   int timeout_ms, char **out, struct smime_error *error)
 {
-    json_t *question = NULL;
-    char *answer = NULL;
+    char *request, *answer = NULL;
     int result;
 
-    if (parameters) {
-        question = json_loads(parameters, 0, NULL);
-        if (!json_is_object(question)) {
-            json_decref(question);
-            return error_own(error, "InvalidRequest",
-                             "the parameters are no JSON object");
-        }
-    }
-    result =
-        call(c, method, question, fds, fd_count, timeout_ms, &answer, error);
-    json_decref(question);
+    if (!is_method(method))
+        return error_own(error, "InvalidRequest", "this is no method's name");
+    if (parameters && !is_object(parameters))
+        return error_own(error, "InvalidRequest",
+                         "the parameters are no JSON object");
+    request = request_join(method, parameters, c->tell != NULL);
+    if (!request)
+        return error_own(error, "Internal", "out of memory");
+    result = call(c, request, fds, fd_count, timeout_ms, &answer, error);
     if (result == 0)
         result = answer_cut(answer, out, error);
     free(answer);

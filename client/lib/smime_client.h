@@ -62,8 +62,9 @@ int smime_client_connect_path(const char *path, struct smime_client **out,
 
 /*
  * Calls METHOD ("io.smimeagent.Mail.Sign") with PARAMETERS, a JSON object as
- * text (NULL: none), and FD_COUNT descriptors, which are borrowed. Waits for
- * at most TIMEOUT_MS (negative: for ever; a person may be typing a PIN).
+ * text without a name twice (NULL: none), and FD_COUNT descriptors, which are
+ * borrowed. Waits for at most TIMEOUT_MS (negative: for ever; a person may be
+ * typing a PIN).
  * Gives 0 and the reply's parameters as JSON text in *out, to be freed by
  * free(), as the agent wrote it: parse it as what comes from another process.
  * Or -1 with *error filled. After AgentLost the connection is of no further

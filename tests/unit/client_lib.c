@@ -42,6 +42,32 @@ a_reply_gives_its_parameters(void **state)
     free(out);
 }
 
+static void
+parameters_go_as_they_are(void **state)
+{
+    struct smime_error error = {.exit_code = 0};
+    struct smime_client *client = NULL;
+    struct server s;
+    char *out = NULL;
+
+    (void)state;
+    server_listen(&s, "");
+    s.answers[0] = "{\"parameters\":{}}";
+    server_start(&s);
+    assert_int_equal(smime_client_connect(SMIME_SOCKET_MAIL, &client, &error),
+                     0);
+    assert_int_equal(smime_client_call(client, METHOD,
+                                       " { \"a\" : \"\\u00e9\"}", NULL, 0, -1,
+                                       &out, &error),
+                     0);
+    free(out);
+    smime_client_drop(&client);
+    server_stop(&s);
+    assert_string_equal(s.requests[0],
+                        "{\"method\":\"" METHOD
+                        "\",\"parameters\": { \"a\" : \"\\u00e9\"}}");
+}
+
 /* Whatever stands in their strings; beside other members too. */
 static void
 parameters_are_given_as_they_came(void **state)
@@ -296,6 +322,16 @@ a_wrong_request_is_not_sent(void **state)
         smime_client_call(client, METHOD, "[1]", NULL, 0, -1, &out, &error),
         -1);
     assert_string_equal(error.name, "InvalidRequest");
+    assert_int_equal(smime_client_call(client, METHOD, "{\"a\":1,\"a\":2}",
+                                       NULL, 0, -1, &out, &error),
+                     -1);
+    assert_int_equal(smime_client_call(client, METHOD, "{},\"more\":{}", NULL,
+                                       0, -1, &out, &error),
+                     -1);
+    assert_int_equal(smime_client_call(client, METHOD "\",\"a", NULL, NULL, 0,
+                                       -1, &out, &error),
+                     -1);
+    assert_string_equal(error.name, "InvalidRequest");
     assert_int_equal(smime_client_call(client, METHOD, NULL, fds,
                                        SMIME_LIMIT_FDS + 1, -1, &out, &error),
                      -1);
@@ -366,6 +402,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reply_gives_its_parameters),
+        cmocka_unit_test(parameters_go_as_they_are),
         cmocka_unit_test(parameters_are_given_as_they_came),
         cmocka_unit_test(a_reply_may_come_byte_by_byte),
         cmocka_unit_test(an_error_reply_gives_its_facts_and_exit_code),
