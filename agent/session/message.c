@@ -175,6 +175,16 @@ message_peek(int conn, int idle_ms, struct buf *out)
     return MESSAGE_WHOLE;
 }
 
+bool
+message_take(int conn, struct slice seen, struct message_in *out)
+{
+    buf_reserve(&out->text, seen.n + 1);
+    if (!take(conn, seen.n + 1, out))
+        return false;
+    out->text.len--;
+    return true;
+}
+
 /* ---- writing --------------------------------------------------------------
  */
 

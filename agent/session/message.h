@@ -37,6 +37,10 @@ enum message_got message_read(int conn, int deadline_ms,
  * unread. */
 enum message_got message_peek(int conn, int idle_ms, struct buf *out);
 
+/* Reads the message that message_peek has just shown. False when the client is
+ * gone. */
+MUST_USE bool message_take(int conn, struct slice seen, struct message_in *out);
+
 /* Sends MESSAGE (borrowed). False when the client is gone or does not read
  * it within DEADLINE_MS. */
 MUST_USE bool message_write(int conn, const json_t *message, int deadline_ms);

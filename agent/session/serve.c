@@ -60,7 +60,7 @@ may_follow(const struct session *s, const struct varlink_call *previous,
     return true;
 }
 
-/* A request that was looked at and not consumed yet, or none. */
+/* A request as it was read, or none. */
 struct seen {
     struct buf text;
     struct varlink_call call;
@@ -73,19 +73,30 @@ seen_drop(struct seen *p)
     buf_drop(&p->text);
 }
 
+/* Most who sign many mails ask with the same words each time. */
+static bool
+seen_parse(struct seen *next, const struct seen *previous)
+{
+    struct problem ignored = {0};
+
+    if (!slice_equal(buf_slice(&next->text), buf_slice(&previous->text)))
+        return varlink_parse(buf_slice(&next->text), &next->call, &ignored);
+    next->call = previous->call;
+    json_incref(next->call.root);
+    return true;
+}
+
 /* Looks at the next request without consuming it. A request that cannot be
  * seen whole, or is none, is a fresh session's business. */
 static bool
-next_is_ours(struct session *s, const struct varlink_call *previous,
-             struct seen *next, enum serve_end *out_end)
+next_is_ours(struct session *s, const struct seen *previous, struct seen *next,
+             enum serve_end *out_end)
 {
-    struct problem ignored = {0};
     enum message_got got = message_peek(s->conn, LIMIT_IDLE_MS, &next->text);
 
     *out_end = got == MESSAGE_HUNG_UP ? SERVE_CLOSED : SERVE_HANDBACK;
-    return got == MESSAGE_WHOLE &&
-           varlink_parse(buf_slice(&next->text), &next->call, &ignored) &&
-           may_follow(s, previous, &next->call);
+    return got == MESSAGE_WHOLE && seen_parse(next, previous) &&
+           may_follow(s, &previous->call, &next->call);
 }
 
 /* Ends a connection whose client does not speak Varlink. */
@@ -111,11 +122,9 @@ send_away_over(struct session *s, const char *why)
     send_away(s, why);
 }
 
-/* Reads one call, which may be the one that was seen; false when there is none
- * and the connection is over. */
+/* Reads one call; false when there is none and the connection is over. */
 static bool
-read_call(struct session *s, struct message_in *in, struct seen *seen,
-          struct varlink_call *out)
+read_call(struct session *s, struct message_in *in, struct varlink_call *out)
 {
     struct problem why = {0};
 
@@ -138,12 +147,6 @@ read_call(struct session *s, struct message_in *in, struct seen *seen,
                    most_ms);
         send_away_over(s, why.detail);
         return false;
-    }
-    if (seen->call.root &&
-        slice_equal(buf_slice(&seen->text), buf_slice(&in->text))) {
-        *out = seen->call;
-        seen->call = (struct varlink_call){0};
-        return true;
     }
     if (varlink_parse(buf_slice(&in->text), out, &why))
         return true;
@@ -181,27 +184,30 @@ goes_on(const struct session *s, const struct varlink_call *call)
 
 /* *previous: the last call of one's own mail, or none. */
 static bool
-serve_one(struct session *s, struct varlink_call *previous,
-          enum serve_end *out_end)
+serve_one(struct session *s, struct seen *previous, enum serve_end *out_end)
 {
     AUTO(message_in) struct message_in in;
-    AUTO(varlink_call) struct varlink_call call = {0};
-    AUTO(seen) struct seen seen = {0};
+    AUTO(seen) struct seen next = {0};
 
     message_in_init(&in);
-    if (previous->root && !next_is_ours(s, previous, &seen, out_end))
+    if (previous->call.root && !next_is_ours(s, previous, &next, out_end))
         return false;
     *out_end = SERVE_CLOSED;
-    if (!read_call(s, &in, &seen, &call) || !answer(s, &call, &in))
+    if (next.call.root ? !message_take(s->conn, buf_slice(&next.text), &in)
+                       : !read_call(s, &in, &next.call))
         return false;
-    if (varlink_is_service(&call))
+    if (!answer(s, &next.call, &in))
+        return false;
+    if (varlink_is_service(&next.call))
         return true;
     *out_end = SERVE_HANDBACK;
-    if (!goes_on(s, &call))
+    if (!goes_on(s, &next.call))
         return false;
-    varlink_call_drop(previous);
-    *previous = call;
-    call = (struct varlink_call){0};
+    seen_drop(previous);
+    previous->call = next.call;
+    previous->text = in.text;
+    next.call = (struct varlink_call){0};
+    in.text = (struct buf){0};
     return true;
 }
 
@@ -221,7 +227,7 @@ request_is_there(const struct session *s)
 enum serve_end
 serve_connection(struct session *s)
 {
-    AUTO(varlink_call) struct varlink_call previous = {0};
+    AUTO(seen) struct seen previous = {0};
     enum serve_end end = SERVE_CLOSED;
 
     if (s->ahead && !request_is_there(s))
