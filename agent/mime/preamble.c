@@ -19,7 +19,7 @@
 #include "agent/mime/letters.h"
 #include "agent/mime/multipart.h"
 
-/* Exchange and Entourage, Pine, GroupWise, Courier. */
+/* Exchange and Entourage, Pine, GroupWise, Courier, Zend. */
 static const char *const long_ones[] = {
     "this message is in mime format. since your mail reader does not "
     "understand this format, some or all of this message may not be legible",
@@ -32,13 +32,16 @@ static const char *const long_ones[] = {
     "properly handle mime multipart messages",
     "this is a mime-formatted message. if you see this text it means that "
     "your e-mail software does not support mime-formatted messages",
+    "this is a message in mime format. if you see this, your mail reader does "
+    "not support this format",
 };
 
 /* As simplify() leaves them, UTF-8; a language each. */
 static const char *const words[] = {
     /* English */
     "this is a an the message mail e-mail email in mime s/mime format "
-    "formatted mime-formatted mime-encapsulated encoded multi-part "
+    "formatted mime-formatted mime-encapsulated encapsulated encoded "
+    "mime-encoded s/mime-signed s/mime-formatted multi-part multi "
     "multipart multipart/signed parts part multiple of "
     "cryptographically digitally signed with signature has been and",
     /* German */

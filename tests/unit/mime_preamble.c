@@ -33,6 +33,14 @@ what_mail_programs_write_is_usual(void **state)
         "This message is in MIME format.\r\n",
         /* sendmail and Postfix, in what they make themselves */
         "This is a MIME-encapsulated message\n",
+        "This is a MIME encapsulated message.\n",
+        /* Zend */
+        "This is a message in Mime Format.  If you see this, your mail reader "
+        "does not support this format.\r\n",
+        /* what scripts write */
+        "This is a multi part message in MIME format.\r\n",
+        "This is a MIME-encoded multipart message.\r\n",
+        "This is an S/MIME-signed message.\r\n",
         /* Exchange, Entourage */
         "This message is in MIME format. Since your mail reader does not "
         "understand\nthis format, some or all of this message may not be "
