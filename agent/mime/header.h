@@ -131,6 +131,11 @@ bool header_points_elsewhere(const struct header *h);
 bool header_is_pkcs7_alone(const struct header *h,
                            const struct content_type *t);
 
+/* The same of the second part of a multipart/signed, whose place says what it
+ * is: gateways leave it without a name, or with one that opens nothing. */
+bool header_is_signature_alone(const struct header *h,
+                               const struct content_type *t);
+
 enum smime_kind header_smime_kind(const struct header *h,
                                   struct content_type *out_type);
 

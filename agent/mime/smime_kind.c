@@ -141,29 +141,54 @@ header_points_elsewhere(const struct header *h)
            header_find(h, "X-Mozilla-External-Attachment-URL", 0);
 }
 
+/* Gateways that know nothing of S/MIME call a file so; nothing opens it. */
 static bool
-is_other_file_name(const char *name)
+is_inert_file_name(const char *name)
 {
-    return name && *name && !is_pkcs7_file_name(name);
+    static const char *const suffixes[] = {".bin", ".dat"};
+    size_t n = strlen(name);
+
+    return n > 4 && is_one_of(name + n - 4, suffixes, ARRAY_COUNT(suffixes));
 }
 
-bool
-header_is_pkcs7_alone(const struct header *h, const struct content_type *t)
+static bool
+is_other_file_name(const char *name, bool signature)
+{
+    return name && *name && !is_pkcs7_file_name(name) &&
+           !(signature && is_inert_file_name(name));
+}
+
+static bool
+is_cms_alone(const struct header *h, const struct content_type *t,
+             bool signature)
 {
     const struct header_field *f;
     struct content_type d;
 
     if ((!content_type_is_pkcs7(t) && !is_pkcs7_signature(t->type) &&
          strcmp(t->type, "application/octet-stream") != 0) ||
-        t->two_names || is_other_file_name(content_type_find(t, "name")))
+        t->two_names ||
+        is_other_file_name(content_type_find(t, "name"), signature))
         return false;
     for (size_t n = 0; (f = header_find(h, "Content-Disposition", n)); n++)
         if (content_type_parse(f->value, &d) &&
             (d.two_names ||
-             is_other_file_name(content_type_find(&d, "filename")) ||
-             is_other_file_name(content_type_find(&d, "name"))))
+             is_other_file_name(content_type_find(&d, "filename"), signature) ||
+             is_other_file_name(content_type_find(&d, "name"), signature)))
             return false;
     return true;
+}
+
+bool
+header_is_pkcs7_alone(const struct header *h, const struct content_type *t)
+{
+    return is_cms_alone(h, t, false);
+}
+
+bool
+header_is_signature_alone(const struct header *h, const struct content_type *t)
+{
+    return is_cms_alone(h, t, true);
 }
 
 enum smime_kind

@@ -68,9 +68,10 @@ is_signature_part(const struct entity *part)
 {
     struct content_type type;
 
-    return part->is_entity && !part->header.ambiguous &&
-           header_smime_kind(&part->header, &type) == SMIME_PKCS7 &&
-           !type.ambiguous && header_is_pkcs7_alone(&part->header, &type) &&
+    if (!part->is_entity || part->header.ambiguous)
+        return false;
+    header_content_type(&part->header, &type);
+    return !type.ambiguous && header_is_signature_alone(&part->header, &type) &&
            !header_points_elsewhere(&part->header) &&
            header_count(&part->header, "Content-Type") == 1 &&
            header_count(&part->header, "Content-Transfer-Encoding") <= 1;

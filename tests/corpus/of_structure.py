@@ -260,6 +260,20 @@ def signature_part(c):
         p7s_header=P7S_HEADER.replace("pkcs7-s", "x-pkcs7-s")))
     c.good("p7s-octet-stream", c.detached(p7s_header=P7S_HEADER.replace(
         "application/pkcs7-signature", "application/octet-stream")))
+    # As gateways leave it that know nothing of S/MIME.
+    octets = "Content-Type: application/octet-stream"
+    base64 = "\nContent-Transfer-Encoding: base64\n"
+    for name, fields in {
+            "octets": octets + base64,
+            "octets-bin": octets + "; name=ATT00001.bin" + base64,
+            "octets-dat": octets + base64 + "Content-Disposition: attachment; "
+                          "filename=ATT00001.dat\n",
+            "bin": P7S_HEADER.replace("smime.p7s", "smime.bin")}.items():
+        c.good("p7s-renamed-" + name, c.detached(p7s_header=fields))
+    for name in ("txt", "exe", "html", "p7s.txt", "bin.html"):
+        c.bad("p7s-renamed-" + name, c.detached(
+            p7s_header=octets + "; name=smime." + name + base64),
+            "ambiguous-structure")
     c.good("p7s-blank-lines", c.detached(p7s=b"\n" + p7s + b"\n\n"))
     c.good("p7s-short-lines", c.detached(p7s=b"\n".join(
         p7s.replace(b"\n", b"")[i:i + 40]

@@ -1,7 +1,9 @@
 #include "tests/unit/mime_streams.h"
 
 #include "agent/mime/header.h"
+
 #include "tests/unit/cpu_time.h"
+#include <stdio.h>
 
 /* Writes it down as type{name=value}{name=value}. */
 static void
@@ -399,6 +401,41 @@ no_other_file_goes_as_a_cms_object(void **state)
 }
 
 static bool
+is_signature_alone(const char *text)
+{
+    AUTO(header) struct header h = {0};
+    struct content_type t;
+
+    header_of(text, &h);
+    header_content_type(&h, &t);
+    return header_is_signature_alone(&h, &t);
+}
+
+/* What gateways make of it that know nothing of S/MIME. */
+static void
+a_signature_in_its_place_may_have_lost_its_name(void **state)
+{
+    static const char octets[] = "Content-Type: application/octet-stream";
+    static const char *const names[] = {
+        "", "; name=smime.p7s", "; name=ATT00001.bin", "; name=\"smime.DAT\""};
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        snprintf(text, sizeof(text), "%s%s\n", octets, names[i]);
+        if (!is_signature_alone(text))
+            fail_msg("no signature: %s", text);
+    }
+    assert_true(is_signature_alone(P7S "\n" NAMED "ATT00001.dat\n"));
+    assert_false(is_signature_alone(P7S "; name=.bin\n"));
+    assert_false(is_signature_alone(P7S "; name=x.txt\n"));
+    assert_false(is_signature_alone(P7S "; name=x.bin.exe\n"));
+    assert_false(is_signature_alone("Content-Type: text/plain; name=x.bin\n"));
+    assert_false(is_signature_alone("X: y\n"));
+    assert_false(is_alone(P7S "; name=x.bin\n"));
+}
+
+static bool
 points_elsewhere(const char *text)
 {
     AUTO(header) struct header h = {0};
@@ -445,6 +482,7 @@ main(void)
         cmocka_unit_test(a_parameter_that_is_dropped_is_told),
         cmocka_unit_test(blanks_beside_the_slash_are_doubtful),
         cmocka_unit_test(no_other_file_goes_as_a_cms_object),
+        cmocka_unit_test(a_signature_in_its_place_may_have_lost_its_name),
         cmocka_unit_test(a_base_for_links_points_elsewhere),
         cmocka_unit_test(only_a_name_may_be_said_twice),
         cmocka_unit_test(a_piece_that_some_do_not_find_is_told),
