@@ -61,6 +61,8 @@ struct module {
     struct note *note;    /* or NULL */
     struct late *late;    /* it is loaded by its thread; or NULL (late.c) */
     char *init;           /* C_Initialize's pReserved, or NULL */
+    char *path;           /* it was loaded from, into this process; or NULL */
+    char why[256];        /* it cannot be loaded; store->mutex */
     unsigned concurrency; /* operations at a time on each of its tokens */
     pthread_t thread;
     enum token_module_state state; /* these: store->mutex */

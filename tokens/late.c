@@ -27,6 +27,7 @@ late_begin(struct module *m, const char *path, const struct trial *t)
     late->trial.path = late->path;
     m->late = late;
     module_busy(m, "dlopen");
+    m->busy_since_ms = t->begun_ms;
 }
 
 /* False: it crashed, or the store ends. */
@@ -72,7 +73,7 @@ late_load(struct module *m)
     CK_FUNCTION_LIST *f = wait_for_trial(m) ? load_watched(m) : NULL;
     module_back(m, CKR_OK);
     pthread_mutex_lock(&store->mutex);
-    m->f = f;
+    module_loaded(m, f, m->late->path);
     if (!f && m->state == TOKEN_MODULE_STARTING)
         m->state = TOKEN_MODULE_FAILED;
     pthread_mutex_unlock(&store->mutex);

@@ -12,6 +12,7 @@ struct trial {
     const char *path; /* borrowed */
     pid_t pid;        /* <= 0: there is no child, or it is gone */
     int fd;           /* of it, or -1 */
+    uint64_t begun_ms;
 };
 
 /* Loading runs under the loader's lock: who hangs in it stops whoever loads
@@ -72,7 +73,15 @@ void loading_leave(struct loading *l);
 /* ---- which modules (store.c, system.c, remote.c) --------------------------
  */
 
+void store_load_modules(struct token_store *store,
+                        const struct token_config *c);
 struct module *store_add_module(struct token_store *store, const char *name);
+/* A module of the store is loaded from the same file already: the same
+ * tokens, which nobody needs twice. PATH is one that can be read. */
+bool store_has_file(const struct token_store *store, const char *path);
+/* M was loaded from PATH, or, with f NULL, was not: notes what p11-kit says of
+ * that in this thread. */
+void module_loaded(struct module *m, CK_FUNCTION_LIST *f, const char *path);
 
 /* p11-kit's configured modules. NULL: no memory. */
 struct system *system_read(struct token_store *store,

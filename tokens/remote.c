@@ -88,8 +88,12 @@ remote_load(struct module *m, const struct token_config *c)
 
     m->remote = true;
     m->listener = -1;
-    if (!c->serve || !c->folder || !socket_path(c->folder, m->name, &address))
+    if (!c->serve || !c->folder || !socket_path(c->folder, m->name, &address)) {
+        snprintf(m->why, sizeof(m->why),
+                 "for a process of its own its name may have letters, digits, "
+                 "- and _ only");
         return false;
+    }
     (void)mkdir(c->folder, 0700);
     m->listener = socket_listen(&address);
     m->socket = strdup(address.sun_path);

@@ -28,64 +28,6 @@ store_add_module(struct token_store *store, const char *name)
     return m;
 }
 
-static CK_FUNCTION_LIST *
-load_watched(const struct module *m, const char *path, struct loading *l)
-{
-    loading_enter(l, m->note, m->name);
-    CK_FUNCTION_LIST *f = p11_kit_module_load(path, 0);
-    loading_leave(l);
-    return f;
-}
-
-/* A file that cannot be loaded is a module that failed. */
-static void
-load_module(struct token_store *store, const struct token_config *all,
-            const struct token_module *c, struct loading *l)
-{
-    struct trial trial;
-    bool late = !c->remote && loading_is_late(l, c->path, &trial);
-    struct module *m = store_add_module(store, c->name);
-
-    if (m->state == TOKEN_MODULE_SKIPPED)
-        return;
-    if (c->concurrency)
-        m->concurrency =
-            c->concurrency < LIMIT_IDLE ? c->concurrency : LIMIT_IDLE;
-    if (c->init)
-        m->init = strdup(c->init);
-    if (late)
-        late_begin(m, c->path, &trial);
-    else if (c->remote)
-        (void)remote_load(m, all);
-    else
-        m->f = load_watched(m, c->path, l);
-    if ((!m->f && !m->late) || (c->init && !m->init))
-        m->state = TOKEN_MODULE_FAILED;
-}
-
-/* All trials begin before there is a thread. */
-static void
-load_modules(struct token_store *store, const struct token_config *c)
-{
-    struct system *system = c->use_system ? system_read(store, c) : NULL;
-    struct loading l;
-
-    loading_init(&l, c);
-    for (size_t i = 0; i < c->module_count; i++)
-        if (!c->modules[i].remote)
-            loading_try(&l, c->modules[i].path,
-                        note_find(store->notes, c->modules[i].name));
-    if (system)
-        system_try(system, &l);
-    loading_begin(&l);
-    for (size_t i = 0; i < c->module_count; i++)
-        load_module(store, c, &c->modules[i], &l);
-    if (system && store->module_count < LIMIT_MODULES)
-        store->system = system_load(system, &l);
-    loading_end(&l);
-    system_drop(&system);
-}
-
 static void
 start_modules(struct token_store *store)
 {
@@ -201,7 +143,7 @@ token_store_new(const struct token_config *config, struct token_store **out)
         store_unref(store);
         return TOKENS_MEMORY;
     }
-    load_modules(store, config);
+    store_load_modules(store, config);
     if (!watch_start(store)) {
         token_store_drop(&store);
         return TOKENS_MEMORY;
@@ -233,6 +175,7 @@ store_unref(struct token_store *store)
     pthread_mutex_destroy(&store->mutex);
     for (size_t i = 0; i < store->module_count; i++) {
         free(store->modules[i].init);
+        free(store->modules[i].path);
         late_drop(&store->modules[i]);
     }
     free(store->modules);
@@ -296,6 +239,7 @@ token_store_module_info(struct token_store *store, size_t index,
     memcpy(out->name, m->name, sizeof(out->name));
     out->state = m->state;
     out->remote = m->remote;
+    memcpy(out->why, m->why, sizeof(out->why));
     if (m->state == TOKEN_MODULE_FAILED)
         out->rv = m->rv;
     else if (m->state == TOKEN_MODULE_READY || m->state == TOKEN_MODULE_BUSY)

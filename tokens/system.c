@@ -348,10 +348,14 @@ take_usable(struct system *s, CK_FUNCTION_LIST **all)
     for (CK_FUNCTION_LIST **f = all;
          f && *f && s->store->module_count < LIMIT_MODULES; f++) {
         char *name = p11_kit_module_get_name(*f);
+        char *file = p11_kit_module_get_filename(*f);
 
-        if (is_usable(s->config, *f, name))
-            store_add_module(s->store, name)->f = *f;
+        if (is_usable(s->config, *f, name) &&
+            !(file && store_has_file(s->store, file)))
+            module_loaded(store_add_module(s->store, name), *f,
+                          file ? file : "");
         free(name);
+        free(file);
     }
 }
 

@@ -215,8 +215,8 @@ struct token_module_info {
                        * that is ready: what the last look at its slots
                        * failed with; 0 with nothing */
     const char *call; /* where; "" where rv is 0 */
-    char token[TOKEN_LABEL_BYTES]; /* it was not the slots, but the keys of the
-                                    * token of that label (or serial) */
+    char why[256];    /* it cannot be loaded, as the loader says; foreign */
+    char token[TOKEN_LABEL_BYTES]; /* not the slots, but the keys of this one */
 };
 /* Of module INDEX (from 0). False when there is no such module. */
 bool token_store_module_info(struct token_store *store, size_t index,

@@ -54,7 +54,8 @@ loading_try(struct loading *l, const char *path, struct note *note)
     if (l->trial_end_ms == 0 || l->trial_count == ARRAY_COUNT(l->trials) ||
         note_forbids(note))
         return;
-    *t = (struct trial){.path = path, .pid = fork(), .fd = -1};
+    *t = (struct trial){
+        .path = path, .pid = fork(), .fd = -1, .begun_ms = monotonic_ms()};
     if (t->pid == 0)
         trial_main(path, note, parent);
     if (t->pid < 0)

@@ -17,6 +17,11 @@ token_choice_problem(struct token *const *all, size_t n, struct problem *p)
 
         token_name(all[i], name);
         token_get_info(all[i], &info);
+        if (!name[0]) {
+            buf_addf(&text, "%s%s (its empty one)", i > 0 ? ", " : "",
+                     info.module);
+            continue;
+        }
         buf_addf(&text, "%s%s", i > 0 ? ", " : "", name);
         if (info.label[0] && token_label_is_shared(all[i]))
             buf_addf(&text, " (serial %s)", info.serial);

@@ -156,7 +156,7 @@ module_stuck(void *arg, const char *name)
     _exit(1);
 }
 
-/* Those that were found stuck beside the first one, too. */
+/* Nobody may ask the doctor. */
 static void
 say_left_out(struct token_store *store)
 {
@@ -167,6 +167,8 @@ say_left_out(struct token_store *store)
             log_error("the module %s is left out: it did not come back from "
                       "being loaded",
                       m.name);
+        else if (m.state == TOKEN_MODULE_FAILED && m.rv == 0)
+            log_error("the module %s cannot be loaded: %s", m.name, m.why);
 }
 
 static bool

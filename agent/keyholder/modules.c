@@ -33,6 +33,8 @@ record_fill(const struct token_module_info *m, struct module_record *out)
         out->call = slice_text(m->hang.call ? m->hang.call : "");
     if (out->state == MODULE_HANGS || out->state == MODULE_SKIPPED)
         out->seconds = m->hang.ms / 1000;
+    if (out->state == MODULE_FAILED && m->rv == 0)
+        out->error = slice_of(m->why, strnlen(m->why, LIMIT_LABEL_BYTES));
     if ((out->state == MODULE_FAILED || out->state == MODULE_FAILING) &&
         m->rv != 0) {
         const char *error = tokens_rv_name(m->rv);

@@ -259,7 +259,7 @@ static enum err
 choose_empty(struct client *c, const struct pin_request *r, struct token **out,
              struct problem *p)
 {
-    struct token *all[LIMIT_TOKENS], *fit[LIMIT_TOKENS];
+    struct token *all[LIMIT_TOKENS], *fit[LIMIT_TOKENS], *of_module = NULL;
     size_t n, count = 0;
     enum err e;
 
@@ -276,7 +276,12 @@ choose_empty(struct client *c, const struct pin_request *r, struct token **out,
             (r->token.n == 0 || slice_is(r->token, info.serial) ||
              slice_is(r->token, info.uri)))
             fit[count++] = all[i];
+        else if (!info.initialized && slice_is(r->token, info.module))
+            of_module = of_module ? of_module : all[i];
     }
+    /* Empty ones of one module are all the same. */
+    if (count == 0 && of_module)
+        fit[count++] = of_module;
     if (count == 0)
         return fail(p, ERR_TOKEN_ABSENT, "none that is empty");
     if (count > 1)

@@ -117,7 +117,7 @@ const struct command command_tokens = {
     .name = "tokens",
     .summary = "the tokens that are there, and their state",
     .usage = "tokens [--rescan] [--json]\n"
-             "       smime tokens init LABEL [--token SERIAL] [--so-pin-fd N]\n"
+             "       smime tokens init LABEL [--token T] [--so-pin-fd N]\n"
              "                         [--pin-fd N] [--json]",
     .help =
         "A line is: label, state, what to know of its PIN (tries left, when "
@@ -136,7 +136,8 @@ const struct command command_tokens = {
         "                   option its tokens are locked first\n"
         "  init LABEL       make an empty token ready; one that is not empty\n"
         "                   is never touched\n"
-        "  --token SERIAL   which empty one, when there are several\n"
+        "  --token T        which empty one, when there are several: its\n"
+        "                   serial, or the name of its module\n"
         "  --so-pin-fd N    read the new SO PIN (the PUK) from descriptor N\n"
         "  --pin-fd N       read the new PIN from descriptor N (the first "
         "line\n"

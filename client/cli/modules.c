@@ -98,9 +98,11 @@ module_problem(json_t *module, char *what, size_t size, const char **out_next)
         snprintf(what, size, "the module %s does not start (%s: %s)", name,
                  call, code_text(module, code));
     else
-        snprintf(what, size, "the module %s cannot be loaded", name);
-    *out_next = "see what smime-agent prints, and whether its path is right "
-                "in agent.conf";
+        snprintf(what, size, "the module %s cannot be loaded%s%s", name,
+                 text_of(module, "error")[0] ? ": " : "",
+                 text_of(module, "error"));
+    *out_next = "see whether its path is right in agent.conf, and what "
+                "smime-agent prints";
     return true;
 }
 
