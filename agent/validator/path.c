@@ -5,6 +5,7 @@
 
 #include "agent/validator/certs.h"
 #include "agent/validator/crls.h"
+#include "agent/validator/links.h"
 #include "agent/validator/named.h"
 #include "agent/validator/permitted.h"
 
@@ -419,6 +420,7 @@ walk_along(const struct path_question *q, STACK_OF(X509) * untrusted,
     X509_STORE_CTX_set_app_data(ctx, w);
     X509_STORE_CTX_set_verify_cb(ctx, on_error);
     parameters_set(q, ctx);
+    links_watch(ctx);
     if (X509_verify_cert(ctx) != 1) {
         v->error = X509_STORE_CTX_get_error(ctx);
         v->depth = X509_STORE_CTX_get_error_depth(ctx);
