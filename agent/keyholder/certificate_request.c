@@ -92,6 +92,7 @@ certificate_request_check(struct slice address, struct slice name,
                           struct problem *p)
 {
     struct slice local = local_part(address);
+    struct slice domain;
 
     if (local.n > LIMIT_LOCAL_BYTES)
         return fail(p, ERR_BAD_REQUEST,
@@ -99,13 +100,16 @@ certificate_request_check(struct slice address, struct slice name,
                     LIMIT_LOCAL_BYTES);
     if (!is_local_part(local))
         return fail(p, ERR_BAD_REQUEST, "that is no mail address");
-    if (address.n - local.n - 1 > LIMIT_DOMAIN_BYTES)
+    domain = slice_of(address.p + local.n + 1, address.n - local.n - 1);
+    if (domain.n > LIMIT_DOMAIN_BYTES)
         return fail(p, ERR_BAD_REQUEST,
                     "an address with more than %d bytes behind its @",
                     LIMIT_DOMAIN_BYTES);
-    if (!is_domain(slice_of(address.p + local.n + 1, address.n - local.n - 1)))
-        return fail(p, ERR_BAD_REQUEST,
-                    "the domain of the address must be ASCII (xn--...)");
+    if (!is_domain(domain))
+        return fail(p, ERR_BAD_REQUEST, "%s",
+                    is_ascii(domain)
+                        ? "that is no mail address"
+                        : "the domain of the address must be ASCII (xn--...)");
     if (text_chars(name) < 0 || text_chars(name) > LIMIT_NAME_CHARS)
         return fail(p, ERR_BAD_REQUEST, "a name of more than %d characters",
                     LIMIT_NAME_CHARS);

@@ -31,7 +31,8 @@ warn(json_t *warnings, struct slice label, const char *what)
     char shown[LIMIT_LABEL_BYTES];
 
     text_escape(label, shown, sizeof(shown));
-    json_array_append_new(warnings, json_sprintf("%s: %s", shown, what));
+    json_array_append_new(
+        warnings, json_sprintf("%s%s%s", shown, label.n > 0 ? ": " : "", what));
 }
 
 /* As the validator judges keys: whoever verifies says so, too. */
@@ -48,6 +49,26 @@ warn_weak(json_t *warnings, struct slice label, const struct description *d)
              "mail to it may be read by others",
              d->type == KEY_RSA ? "RSA" : "a curve", d->bits);
     warn(warnings, label, text);
+}
+
+/* What a certificate says that was stored. A CA's answer has no label. */
+static void
+warn_of(json_t *warnings, const struct import_record *record,
+        const struct description *d)
+{
+    struct slice label = record->label.n > 0 ? record->label
+                         : d->name.n > 0     ? d->name
+                                             : d->subject;
+
+    if (d->not_after < clock_now())
+        warn(warnings, label, "expired");
+    if (d->addresses.n == 0)
+        warn(warnings, label, "no address in the certificate");
+    if (d->uses == 0)
+        warn(warnings, label,
+             "the certificate is not for mail: its key usage leaves neither "
+             "signing nor encryption");
+    warn_weak(warnings, label, d);
 }
 
 /* The keys are on the token whatever comes now: what cannot be described is
@@ -77,11 +98,7 @@ describe(struct request *r, struct imported *i, json_t *warnings)
             buf_drop(&i->described[k]);
             continue;
         }
-        if (i->about[k].not_after < clock_now())
-            warn(warnings, i->record[k].label, "expired");
-        if (i->about[k].addresses.n == 0)
-            warn(warnings, i->record[k].label, "no address in the certificate");
-        warn_weak(warnings, i->record[k].label, &i->about[k]);
+        warn_of(warnings, &i->record[k], &i->about[k]);
     }
 }
 
