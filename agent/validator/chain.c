@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include "agent/cms/algorithm.h"
+#include "agent/validator/comparable.h"
 #include "agent/validator/excluded.h"
 #include "agent/validator/named.h"
 
@@ -342,7 +343,8 @@ judge_found(const struct anchors *a, const struct chain_question *q,
         judge_links(path, q->any_purpose, v);
     if (v->chain == CHAIN_OK)
         judge_anchor(a, path, v);
-    if (v->chain == CHAIN_OK && path_excludes_address(path, q->leaf)) {
+    if (v->chain == CHAIN_OK &&
+        (path_excludes_address(path, q->leaf) || path_has_incomparable(path))) {
         v->chain = CHAIN_INVALID;
         v->reason = "name-not-permitted";
     }

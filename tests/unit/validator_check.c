@@ -208,6 +208,17 @@ internationalised_addresses_are_bound_too(void **state)
     assert_int_not_equal(cr.chain, CHAIN_OK);
 }
 
+static struct made
+bound_by(const char *rule)
+{
+    return make_cert(&(struct cert_spec){.name = "Bound",
+                                         .key = "p256d",
+                                         .ca = true,
+                                         .issuer = &root,
+                                         .extra_nid = NID_name_constraints,
+                                         .extra = rule});
+}
+
 /* libcrypto compares octets; an address is one in several forms. */
 static void
 an_excluded_address_is_excluded_in_every_form(void **state)
@@ -237,12 +248,7 @@ an_excluded_address_is_excluded_in_every_form(void **state)
         struct made bound, one;
 
         snprintf(rule, sizeof(rule), "critical,excluded;%s", cases[i].rule);
-        bound = make_cert(&(struct cert_spec){.name = "Bound",
-                                              .key = "p256d",
-                                              .ca = true,
-                                              .issuer = &root,
-                                              .extra_nid = NID_name_constraints,
-                                              .extra = rule});
+        bound = bound_by(rule);
         one = person((struct cert_spec){.email = cases[i].email,
                                         .utf8 = cases[i].utf8,
                                         .dn_email = cases[i].dn_email,
@@ -250,6 +256,45 @@ an_excluded_address_is_excluded_in_every_form(void **state)
         check(&one, CHAIN(&bound));
         assert_int_equal(cr.chain, cases[i].out ? CHAIN_INVALID : CHAIN_OK);
         assert_int_equal(check_says("name-not-permitted"), cases[i].out);
+    }
+}
+
+/* libcrypto takes "x@example.org" for a host, or "example.org" for one of
+ * "http://example.org:x@evil.example/". */
+static void
+a_name_that_cannot_be_compared_keeps_no_limit(void **state)
+{
+    static const struct {
+        const char *rule, *names;
+        bool out;
+    } cases[] = {
+        {"excluded;URI:example.org", "URI:http://other.org", false},
+        {"excluded;URI:example.org", "URI:http://other.org:8080/a@b", false},
+        {"excluded;URI:example.org", "URI:http://x@example.org/", true},
+        {"excluded;URI:example.org", "URI:http://x:y@example.org/", true},
+        {"excluded;URI:example.org", "URI:http://example.org?x", true},
+        {"permitted;URI:example.org", "URI:http://example.org/?a=b@c#d", false},
+        {"permitted;URI:example.org", "URI:http://example.org:x@evil.org/",
+         true},
+        {"permitted;URI:.example.org", "URI:http://evil.org?.example.org",
+         true},
+        {"excluded;DNS:example.org", "DNS:www.example.org.", true},
+        {"excluded;DNS:example.org", "URI:http://x@example.org/", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char rule[64];
+        struct made bound, one;
+
+        snprintf(rule, sizeof(rule), "critical,%s", cases[i].rule);
+        bound = bound_by(rule);
+        one = person((struct cert_spec){.issuer = &bound,
+                                        .extra_nid = NID_subject_alt_name,
+                                        .extra = cases[i].names});
+        check(&one, CHAIN(&bound));
+        if ((cr.chain != CHAIN_OK) != cases[i].out)
+            fail_msg("%s under %s", cases[i].names, cases[i].rule);
     }
 }
 
@@ -444,6 +489,7 @@ main(void)
         cmocka_unit_test(an_issuer_keeps_to_the_addresses_it_may_name),
         cmocka_unit_test(internationalised_addresses_are_bound_too),
         cmocka_unit_test(an_excluded_address_is_excluded_in_every_form),
+        cmocka_unit_test(a_name_that_cannot_be_compared_keeps_no_limit),
         cmocka_unit_test(so_much_of_a_path_is_shown),
         cmocka_unit_test(a_path_is_found_among_cross_certificates),
         cmocka_unit_test(a_heap_of_cross_certificates_costs_little),
