@@ -5,11 +5,13 @@
  * is unknown is for the agent to judge. Streams are not looked at.
  */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/mem.h"
 #include "client/cli/cli.h"
+#include "client/cli/mailbox.h"
 
 #define LOOKED_AT_BYTES 65536
 
@@ -272,14 +274,28 @@ say(const char *path, enum kind k, const char *wanted, const char *next)
                        "%s is %s, not %s", named(path), words[k].what, wanted);
 }
 
+static int
+say_packed(const char *path, const char *what, const char *tool)
+{
+    char next[64];
+
+    snprintf(next, sizeof(next), "take the mail out of it first, with %s",
+             tool);
+    return failure_say(EXIT_INPUT, next, "%s is %s, not a mail", named(path),
+                       what);
+}
+
 int
 file_want_mail(const char *path, int fd)
 {
     AUTO(buf) struct buf bytes = {0};
     enum kind k = KIND_UNKNOWN;
+    const char *what, *tool;
     struct slice s;
     bool whole;
 
+    if (lseek(fd, 0, SEEK_CUR) == 0 && mail_file_is_packed(fd, &what, &tool))
+        return say_packed(path, what, tool);
     if (!look(fd, &bytes, &whole))
         return EXIT_DONE;
     s = buf_slice(&bytes);

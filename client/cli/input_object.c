@@ -10,6 +10,7 @@
 
 #include "agent/base/fd.h"
 #include "client/cli/cli.h"
+#include "client/cli/mailbox.h"
 
 #define COPY_BYTES  65536
 #define BEGIN_BYTES 80 /* of a file: more than any line looked for */
@@ -172,6 +173,23 @@ form_look(int *fd, enum form *out)
     return true;
 }
 
+/* Apple Mail's files have a line before the mail, and a list behind it. */
+static int
+take_emlx(int *fd)
+{
+    off_t at, n;
+    int mail;
+
+    if (lseek(*fd, 0, SEEK_CUR) != 0 || !mail_file_emlx(*fd, &at, &n))
+        return EXIT_DONE;
+    mail = mbox_part(*fd, at, (uint64_t)n);
+    if (mail < 0)
+        return failure_say(EXIT_INPUT, "get it again, whole",
+                           "the mail of Apple Mail (.emlx) ends early");
+    replace(fd, mail);
+    return EXIT_DONE;
+}
+
 int
 call_wrap_object(struct call *c, const char *file)
 {
@@ -185,6 +203,8 @@ call_wrap_object(struct call *c, const char *file)
     int e = file_want_mail(file, c->fds[0]);
 
     if (e != EXIT_DONE)
+        return e;
+    if ((e = take_emlx(&c->fds[0])) != EXIT_DONE)
         return e;
     if (!form_look(&c->fds[0], &form))
         return unreadable();

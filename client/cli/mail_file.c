@@ -18,51 +18,76 @@ look(int fd, char start[LOOKED_AT_BYTES])
     return n > 0 ? (size_t)n : 0;
 }
 
+static const struct packed {
+    size_t at;
+    const char *start;
+    const char *what, *tool; /* of one mail */
+    const char *words;       /* of many */
+} packed[] = {
+    {0, "\x1f\x8b\x08", "compressed", "zcat",
+     "it is compressed; try: zcat FILE | smime harvest -"},
+    {0,
+     "\xfd"
+     "7zXZ",
+     "compressed", "xzcat",
+     "it is compressed; try: xzcat FILE | smime harvest -"},
+    {0, "BZh", "compressed", "bzcat",
+     "it is compressed; try: bzcat FILE | smime harvest -"},
+    {0, "\x28\xb5\x2f\xfd", "compressed", "zstdcat",
+     "it is compressed; try: zstdcat FILE | smime harvest -"},
+    {0, "PK\x03\x04", "an archive", "unzip",
+     "it is an archive; try: unzip -d FOLDER FILE, then: smime harvest "
+     "FOLDER"},
+    {257, "ustar", "an archive", "tar -xf",
+     "it is an archive; try: tar -C FOLDER -xf FILE, then: smime harvest "
+     "FOLDER"},
+    {0, "!BDN", "a mailbox of Outlook", "readpst",
+     "it is Outlook's; try: readpst -o FOLDER FILE, then: smime harvest "
+     "FOLDER"},
+    {0, "\xd0\xcf\x11\xe0", "a file of Outlook", "msgconvert",
+     "it is Outlook's; try: msgconvert FILE, then: smime harvest FILE.eml"},
+    {0, "2 M", "a dbox of Dovecot", "doveadm fetch",
+     "it is a dbox of Dovecot; try: doveadm backup -u USER maildir:FOLDER, "
+     "then: smime harvest FOLDER"},
+    {0, "\1\1\1\1\n", "an MMDF mailbox", "a mail program",
+     "it is an MMDF mailbox; let a mail program save it as mbox"}};
+
 /* Mailing lists hand out their archives compressed, and Dovecot may store the
  * files of a Maildir so. */
-const char *
-mail_file_packed(int fd)
+static const struct packed *
+packed_find(int fd)
 {
-    static const struct {
-        size_t at;
-        const char *start, *words;
-    } kinds[] = {
-        {0, "\x1f\x8b\x08",
-         "it is compressed; try: zcat FILE | smime harvest -"},
-        {0,
-         "\xfd"
-         "7zXZ",
-         "it is compressed; try: xzcat FILE | smime harvest -"},
-        {0, "BZh", "it is compressed; try: bzcat FILE | smime harvest -"},
-        {0, "\x28\xb5\x2f\xfd",
-         "it is compressed; try: zstdcat FILE | smime harvest -"},
-        {0, "PK\x03\x04",
-         "it is an archive; try: unzip -d FOLDER FILE, then: smime harvest "
-         "FOLDER"},
-        {257, "ustar",
-         "it is an archive; try: tar -C FOLDER -xf FILE, then: smime harvest "
-         "FOLDER"},
-        {0, "!BDN",
-         "it is Outlook's; try: readpst -o FOLDER FILE, then: smime harvest "
-         "FOLDER"},
-        {0, "\xd0\xcf\x11\xe0",
-         "it is Outlook's; try: msgconvert FILE, then: smime harvest FILE.eml"},
-        {0, "2 M",
-         "it is a dbox of Dovecot; try: doveadm backup -u USER maildir:FOLDER, "
-         "then: smime harvest FOLDER"},
-        {0, "\1\1\1\1\n",
-         "it is an MMDF mailbox; let a mail program save it as mbox"}};
     char start[LOOKED_AT_BYTES];
     size_t n = look(fd, start);
 
-    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
-        size_t length = strlen(kinds[i].start);
+    for (size_t i = 0; i < ARRAY_COUNT(packed); i++) {
+        size_t length = strlen(packed[i].start);
 
-        if (n >= kinds[i].at + length &&
-            memcmp(start + kinds[i].at, kinds[i].start, length) == 0)
-            return kinds[i].words;
+        if (n >= packed[i].at + length &&
+            memcmp(start + packed[i].at, packed[i].start, length) == 0)
+            return &packed[i];
     }
     return NULL;
+}
+
+const char *
+mail_file_packed(int fd)
+{
+    const struct packed *p = packed_find(fd);
+
+    return p ? p->words : NULL;
+}
+
+bool
+mail_file_is_packed(int fd, const char **out_what, const char **out_tool)
+{
+    const struct packed *p = packed_find(fd);
+
+    if (!p)
+        return false;
+    *out_what = p->what;
+    *out_tool = p->tool;
+    return true;
 }
 
 /* A line with the size of the mail, the mail, a property list. */

@@ -64,6 +64,9 @@ uint64_t mailbox_hash(uint64_t hash, const void *p, size_t n);
  * one. */
 const char *mail_file_packed(int fd);
 
+/* The same of one mail: what FD is instead, and what takes the mail out. */
+bool mail_file_is_packed(int fd, const char **out_what, const char **out_tool);
+
 /* Is FD Apple Mail's .emlx? The mail in it begins at *out_at and has *out_n
  * bytes, or says so. */
 bool mail_file_emlx(int fd, off_t *out_at, off_t *out_n);
