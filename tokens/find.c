@@ -89,8 +89,8 @@ token_get_info(struct token *t, struct token_info *out)
     pthread_mutex_unlock(&t->mutex);
 }
 
-enum tokens_err
-token_load_info(struct token *t, struct token_info *out)
+static enum tokens_err
+ask_info(struct token *t, struct token_info *out)
 {
     CK_TOKEN_INFO ck = {0};
     struct hold h = {.token = t};
@@ -115,6 +115,18 @@ token_load_info(struct token *t, struct token_info *out)
     }
     turn_give(t, false, &h.watch);
     return e;
+}
+
+/* Where it was is nothing: the slot may have moved. */
+enum tokens_err
+token_load_info(struct token *t, struct token_info *out)
+{
+    enum tokens_err e = ask_info(t, out);
+
+    if (e != TOKENS_ABSENT)
+        return e;
+    (void)token_store_refresh(t->store, 0);
+    return ask_info(t, out);
 }
 
 /* What a token is matched against: text, or a URI. */
