@@ -68,6 +68,11 @@ warn_of(json_t *warnings, const struct import_record *record,
         warn(warnings, label,
              "the certificate is not for mail: its key usage leaves neither "
              "signing nor encryption");
+    /* RFC 5480 2.1.1: explicit parameters are not to be used. */
+    if (d->type == KEY_UNKNOWN || (d->type == KEY_EC && d->curve.n == 0))
+        warn(warnings, label,
+             "the certificate's key is written in a way that nobody accepts "
+             "(its curve has no name); ask for a new certificate");
     warn_weak(warnings, label, d);
 }
 

@@ -46,12 +46,15 @@ key_add(struct table *t, json_t *key)
         snprintf(uses, sizeof(uses), "no private key");
     else if (strcmp(private, "unknown") == 0)
         snprintf(uses, sizeof(uses), "token locked");
+    if (!addresses[0])
+        snprintf(addresses, sizeof(addresses), "%s",
+                 text_of(key, "label")[0] ? text_of(key, "label")
+                                          : "(no address)");
     validity_text(key, validity, sizeof(validity));
     snprintf(id, sizeof(id), "%s", text_of(key, "id"));
     table_add(t, (const char *const[TABLE_COLUMNS]){
-                     addresses[0] ? addresses : text_of(key, "label"),
-                     text_of(key, "algorithm"), validity, text_of(key, "token"),
-                     uses, id});
+                     addresses, text_of(key, "algorithm"), validity,
+                     text_of(key, "token"), uses, id});
 }
 
 static bool
