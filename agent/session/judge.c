@@ -7,6 +7,8 @@
 #include "agent/session/report_json.h"
 #include "agent/session/try.h"
 
+#define DAY_SECONDS (24 * 60 * 60)
+
 struct verdict {
     json_t *reasons; /* each word once */
     /* of the spine: what covers all of the message */
@@ -157,6 +159,17 @@ is_senders(const struct verify_reply *v, const struct layer *l)
     return v->sender == SENDER_MATCHES && l->at.place != PLACE_FORWARDED;
 }
 
+/* Nobody signs Date: whoever has an old mail can send it as one of today
+ * (CVE-2023-50761). Mails wait for some hours, and clocks differ. */
+static bool
+is_of_other_day(const struct reading *g, const struct verify_reply *v)
+{
+    int64_t date = g->author.date, signed_at = (int64_t)v->signing_time;
+
+    return date != 0 && signed_at != 0 &&
+           (date - signed_at > DAY_SECONDS || signed_at - date > DAY_SECONDS);
+}
+
 /* What is said of a signer who is not good goes to OTHERS. */
 static enum err
 judge_signer(struct reading *g, size_t number, const struct signer_info *s,
@@ -181,6 +194,8 @@ judge_signer(struct reading *g, size_t number, const struct signer_info *s,
     reply.good = reply.good && covers;
     if (l->at.place == PLACE_SPINE)
         note_reasons(reply.good ? v->reasons : others, &reply.reasons, l->flaw);
+    if (l->at.place == PLACE_SPINE && reply.good && is_of_other_day(g, &reply))
+        add_reason(v->reasons, "date-differs");
     lv->valid |= valid;
     lv->vouches |= valid && is_senders(&reply, l);
     lv->good |= reply.good != 0;

@@ -180,6 +180,8 @@ take_author(struct reading *g, const struct header *h)
     if (!inner.message_id[0])
         memcpy(inner.message_id, g->author.message_id,
                sizeof(inner.message_id));
+    if (inner.date == 0)
+        inner.date = g->author.date;
     author_drop(&g->author);
     g->author = inner;
 }

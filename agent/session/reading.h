@@ -38,6 +38,7 @@ struct author {
     char sender[LIMIT_MAILBOX_BYTES + 1];
     uint32_t header_flags; /* set of enum header_flag */
     char message_id[512];
+    int64_t date; /* 0: none, or several, or none that can be read */
 };
 
 /* Where the reading is. Layers are named by their number, -1: none. */

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "agent/mime/date.h"
 #include "agent/mime/legacy_display.h"
 #include "agent/session/reading.h"
 #include "agent/session/try.h"
@@ -52,6 +53,17 @@ message_id_read(const struct header *h, struct author *out)
     snprintf(out->message_id, sizeof(out->message_id), "%s", buf_text(&text));
 }
 
+static int64_t
+date_of(const struct header *h)
+{
+    const struct header_field *f = header_find(h, "Date", 0);
+    time_t when = 0;
+
+    return f && header_count(h, "Date") == 1 && date_read(f->value, &when)
+               ? (int64_t)when
+               : 0;
+}
+
 void
 author_read(const struct header *h, struct author *out)
 {
@@ -60,6 +72,7 @@ author_read(const struct header *h, struct author *out)
     if (h->ambiguous)
         out->header_flags |= HEADER_AMBIGUOUS;
     message_id_read(h, out);
+    out->date = date_of(h);
     if (!f) {
         /* A whole message has an author (RFC 5322 3.6); a bare entity was
          * taken out of one that is not seen here. */

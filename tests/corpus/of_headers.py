@@ -372,6 +372,9 @@ def lines(c):
         c.error("header-" + name, c.detached(head=header(value)), "NotMail")
     c.plain("header-empty-line-first", b"\n" + c.detached())
     c.good("header-crlf", c.detached().replace(b"\n", b"\r\n"))
+    # Nobody signs Date: an old mail, sent again (CVE-2023-50761).
+    c.good("header-date-of-another-day", c.detached(head=header(
+        ).replace(b"Mon, 02 Mar 2026", b"Tue, 03 Mar 2026")), "date-differs")
     c.good("header-mbox", b"From max@example.org Mon Mar  2 10:00:00 2026\n"
            + c.detached())
     c.good("header-folded-others", c.detached(head=header(

@@ -94,8 +94,11 @@ bus_end() {
     world_end
 }
 
+# One for all mails of a test: what is signed now is of today.
+MAIL_DATE=$(LC_ALL=C date -u '+%a, %d %b %Y %H:%M:%S +0000')
+
 # mail FROM TO [SUBJECT]: a plain message on stdout.
 mail() {
-    printf 'From: %s\nTo: %s\nSubject: %s\nDate: Mon, 02 Mar 2026 10:00:00 +0000\nMessage-ID: <%s@example.org>\nMIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\nThe text of %s.\nSecond line.\n' \
+    printf 'From: %s\nTo: %s\nSubject: %s\nDate: '"$MAIL_DATE"'\nMessage-ID: <%s@example.org>\nMIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\nThe text of %s.\nSecond line.\n' \
         "$1" "$2" "${3:-test}" "${3:-test}" "${3:-test}"
 }

@@ -91,6 +91,44 @@ gives(const json_t *report, const char *reason)
     return false;
 }
 
+/* An old mail can be sent as one of today; hours are usual. */
+static void
+a_date_of_another_day_is_noted(void **state)
+{
+    static const struct {
+        int64_t date;
+        uint64_t signed_at;
+        bool good, noted;
+    } cases[] = {
+        {1700000000, 1700000000, true, false},
+        {1700000000 + 86400, 1700000000, true, false},
+        {1700000000 + 86401, 1700000000, true, true},
+        {1700000000, 1700000000 + 86400, true, false},
+        {1700000000, 1700000000 + 86401, true, true},
+        {1700000000, 1, false, false},
+        {0, 1700000000, true, false},
+        {1700000000, 0, true, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct request r = {0};
+        struct reading g;
+        json_t *report;
+
+        answer_good();
+        answers[0].good = cases[i].good;
+        answers[0].signing_time = cases[i].signed_at;
+        evidence_new(&g, &r, 1);
+        g.author.date = cases[i].date;
+        report = judge(&g, false);
+        assert_string_equal(word_of(report, "verdict"),
+                            cases[i].good ? "good" : "bad");
+        assert_int_equal(gives(report, "date-differs"), cases[i].noted);
+        json_decref(report);
+    }
+}
+
 /* ---- sizes
  * ---------------------------------------------------------------------
  */
@@ -420,6 +458,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_date_of_another_day_is_noted),
         cmocka_unit_test(a_field_at_its_limit_is_told_and_one_above_refused),
         cmocka_unit_test(all_fields_at_their_limits_fit_one_message),
         cmocka_unit_test(certificates_left_out_are_told_when_nobody_is_trusted),
