@@ -164,28 +164,55 @@ attributes_drop(struct attributes *a)
 }
 
 enum err
-signed_attrs_build(const struct signer_spec *spec, struct slice content_digest,
-                   struct buf *out, struct problem *p)
+signed_attrs_lasting(const struct signer_spec *spec, struct buf *out,
+                     struct problem *p)
+{
+    AUTO(attributes) struct attributes a = {0};
+    struct cert_view cert;
+    enum err e;
+
+    if (!cert_view_parse(spec->certificate, &cert))
+        return fail(p, ERR_BAD_CERTIFICATE, "the signer's");
+    if ((e = add_signing_certificate(&a, &cert, p)) != ERR_OK)
+        return e;
+    add_encryption(&a, spec, &cert);
+    buf_add_slice(out, buf_slice(&a.bytes));
+    return ERR_OK;
+}
+
+static void
+add_lasting(struct attributes *a, struct slice lasting)
+{
+    struct der rest = der_of(lasting);
+
+    while (der_is(&rest, TAG_SEQUENCE)) {
+        if (a->count == ATTRIBUTE_COUNT)
+            bug("more signed attributes than there are");
+        a->start[a->count++] = a->bytes.len;
+        buf_add_slice(&a->bytes, der_take_whole(&rest, TAG_SEQUENCE));
+    }
+}
+
+enum err
+signed_attrs_build(const struct signer_spec *spec, struct slice lasting,
+                   struct slice content_digest, struct buf *out,
+                   struct problem *p)
 {
     AUTO(attributes) struct attributes a = {0};
     struct open_attribute open;
-    struct cert_view cert;
     enum err e;
 
     if (content_digest.n != hash_bytes(spec->hash) || content_digest.n == 0)
         bug("a content digest of the wrong size");
-    if (!cert_view_parse(spec->certificate, &cert))
-        return fail(p, ERR_BAD_CERTIFICATE, "the signer's");
     open = attribute_open(&a, OID_CONTENT_TYPE);
     der_put_oid(&a.bytes, OID_DATA);
     attribute_close(&a, open);
     open = attribute_open(&a, OID_MESSAGE_DIGEST);
     der_put(&a.bytes, TAG_OCTET_STRING, content_digest);
     attribute_close(&a, open);
-    if ((e = add_signing_time(&a, spec->signing_time, p)) != ERR_OK ||
-        (e = add_signing_certificate(&a, &cert, p)) != ERR_OK)
+    if ((e = add_signing_time(&a, spec->signing_time, p)) != ERR_OK)
         return e;
-    add_encryption(&a, spec, &cert);
+    add_lasting(&a, lasting);
     write_sorted(&a, out);
     return ERR_OK;
 }

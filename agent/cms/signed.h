@@ -90,11 +90,17 @@ struct signer_spec {
     bool oaep;               /* its key decrypts RSAES-OAEP with SHA-2 */
 };
 
+/* Appends those signed attributes that are the same in all messages of a
+ * signer: signingCertificateV2 (RFC 5035), our own SMIMECapabilities, the
+ * encryption key preference. ERR_BAD_CERTIFICATE. */
+MUST_USE enum err signed_attrs_lasting(const struct signer_spec *spec,
+                                       struct buf *out, struct problem *p);
+
 /* The signed attributes for a content digest: contentType (id-data),
- * messageDigest, signingTime, signingCertificateV2 (RFC 5035), our own
- * SMIMECapabilities, the encryption key preference; DER SET OF (tag 0x31),
- * which is what is digested and signed. */
+ * messageDigest, signingTime, and LASTING; DER SET OF (tag 0x31), which is
+ * what is digested and signed. */
 MUST_USE enum err signed_attrs_build(const struct signer_spec *spec,
+                                     struct slice lasting,
                                      struct slice content_digest,
                                      struct buf *out, struct problem *p);
 

@@ -291,6 +291,7 @@ signer_drop(struct signer **s)
         return;
     own_keys_drop(&(*s)->keys);
     buf_drop(&(*s)->chain_bytes);
+    buf_drop(&(*s)->lasting);
     free(*s);
     *s = NULL;
 }
@@ -340,6 +341,18 @@ announces_cbc(const struct request *r)
     return announce && strcmp(announce, "cbc") == 0;
 }
 
+/* They are made for the first of many messages. */
+static enum err
+make_lasting(struct request *r, struct signer *s,
+             const struct signer_spec *spec)
+{
+    if (s->lasting.len > 0 && s->lasting_cbc == spec->cbc_only)
+        return ERR_OK;
+    buf_clear(&s->lasting);
+    s->lasting_cbc = spec->cbc_only;
+    return signed_attrs_lasting(spec, &s->lasting, &r->problem);
+}
+
 enum err
 signer_sign(struct request *r, struct signer *s, struct slice content_digest,
             struct buf *out_attrs, struct buf *out_signature,
@@ -360,7 +373,10 @@ signer_sign(struct request *r, struct signer *s, struct slice content_digest,
     s->signed_at = out_spec->signing_time;
     if (s->encryption && s->encryption != s->key)
         out_spec->encryption = buf_slice(&s->encryption->certificate);
-    e = signed_attrs_build(out_spec, content_digest, out_attrs, &r->problem);
+    if ((e = make_lasting(r, s, out_spec)) != ERR_OK)
+        return e;
+    e = signed_attrs_build(out_spec, buf_slice(&s->lasting), content_digest,
+                           out_attrs, &r->problem);
     if (e != ERR_OK)
         return e;
     return ask_signature(r, s, buf_slice(out_attrs), out_signature);

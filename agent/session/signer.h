@@ -20,7 +20,9 @@ struct signer {
     size_t chain_count;
     enum hash hash;
     struct signature_algorithm algorithm;
-    int64_t signed_at; /* the last one; seconds since 1970 */
+    int64_t signed_at;  /* the last one; seconds since 1970 */
+    struct buf lasting; /* of its signed attributes; empty: not made yet */
+    bool lasting_cbc;   /* ... which do not announce AES-GCM */
 };
 
 /*

@@ -281,9 +281,12 @@ attributes_and_signature(const struct identity *id,
                          struct buf *attrs, struct buf *signature)
 {
     AUTO(buf) struct buf digest = {0};
+    AUTO(buf) struct buf lasting = {0};
 
     digest_of(spec->hash, content, &digest);
-    assert_int_equal(signed_attrs_build(spec, buf_slice(&digest), attrs, NULL),
+    assert_int_equal(signed_attrs_lasting(spec, &lasting, NULL), ERR_OK);
+    assert_int_equal(signed_attrs_build(spec, buf_slice(&lasting),
+                                        buf_slice(&digest), attrs, NULL),
                      ERR_OK);
     identity_sign(id, &spec->signature, buf_slice(attrs), signature);
 }

@@ -24,9 +24,12 @@ static void
 build(const struct signer_spec *spec, struct buf *out)
 {
     AUTO(buf) struct buf digest = {0};
+    AUTO(buf) struct buf lasting = {0};
 
     digest_of(spec->hash, slice_text("hello"), &digest);
-    assert_int_equal(signed_attrs_build(spec, buf_slice(&digest), out, NULL),
+    assert_int_equal(signed_attrs_lasting(spec, &lasting, NULL), ERR_OK);
+    assert_int_equal(signed_attrs_build(spec, buf_slice(&lasting),
+                                        buf_slice(&digest), out, NULL),
                      ERR_OK);
 }
 
@@ -151,9 +154,9 @@ times_from_2050_on_are_generalized(void **state)
                                        "20500101000000Z")));
     spec.signing_time = -1;
     digest_of(HASH_SHA256, slice_text("x"), &digest);
-    assert_int_equal(
-        signed_attrs_build(&spec, buf_slice(&digest), &attrs, NULL),
-        ERR_INTERNAL);
+    assert_int_equal(signed_attrs_build(&spec, slice_of(NULL, 0),
+                                        buf_slice(&digest), &attrs, NULL),
+                     ERR_INTERNAL);
     identity_drop(&id);
 }
 
@@ -163,12 +166,10 @@ a_broken_certificate_cannot_sign(void **state)
     struct signer_spec spec = {.certificate = slice_text("no certificate"),
                                .hash = HASH_SHA256,
                                .signature = {SCHEME_ECDSA, HASH_SHA256, 0, 0}};
-    AUTO(buf) struct buf digest = {0};
     AUTO(buf) struct buf out = {0};
 
     (void)state;
-    digest_of(HASH_SHA256, slice_text("x"), &digest);
-    assert_int_equal(signed_attrs_build(&spec, buf_slice(&digest), &out, NULL),
+    assert_int_equal(signed_attrs_lasting(&spec, &out, NULL),
                      ERR_BAD_CERTIFICATE);
     assert_int_equal(signed_write_detached(&spec, slice_of("\x31\x00", 2),
                                            slice_text("s"), &out, NULL),

@@ -37,8 +37,9 @@ signed_by_alice(struct buf *out)
 
     spec.signature = (struct signature_algorithm){.scheme = SCHEME_RSA_PKCS1,
                                                   .hash = HASH_SHA256};
-    assert_int_equal(signed_attrs_build(
-                         &spec, digests_get(digests, HASH_SHA256), &attrs, &p),
+    assert_int_equal(signed_attrs_build(&spec, slice_of(NULL, 0),
+                                        digests_get(digests, HASH_SHA256),
+                                        &attrs, &p),
                      ERR_OK);
     digests_drop(&digests);
     assert_int_equal(signed_write_detached(&spec, buf_slice(&attrs),
