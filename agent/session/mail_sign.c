@@ -12,6 +12,9 @@
  * session go on only with the same `from` and `key`. */
 static struct signer *kept;
 
+/* A From field that its certificate names: many mails have the same. */
+static struct buf named;
+
 static json_t *
 text_or_empty(const char *s)
 {
@@ -20,14 +23,32 @@ text_or_empty(const char *s)
     return t ? t : json_string("");
 }
 
+/* False when somebody else is named as the sender. */
+static bool
+names_sender(const struct signer *s, const struct header *h)
+{
+    const struct header_field *f = header_find(h, "From", 0);
+    char sender[LIMIT_ADDRESS_BYTES + 1] = "";
+
+    if (f && header_count(h, "From") == 1 &&
+        slice_equal(f->value, buf_slice(&named)))
+        return true;
+    if (!sender_of(h, sender, sizeof(sender)) || sender[0] == '\0')
+        return true;
+    if (!signer_names(s, sender))
+        return false;
+    buf_clear(&named);
+    buf_add_slice(&named, f->value);
+    return true;
+}
+
 /* D: what was composed, NULL for what is no mail. */
 static json_t *
-sign_report(const struct signer *s, const struct draft *d,
-            const char *from_header)
+sign_report(const struct signer *s, const struct draft *d)
 {
     json_t *warnings = json_array();
 
-    if (from_header[0] && !signer_names(s, from_header))
+    if (d && !names_sender(s, &d->entity.header))
         json_array_append_new(
             warnings, json_string("the certificate does not name the message's "
                                   "From; its readers will be warned"));
@@ -43,7 +64,7 @@ sign_report(const struct signer *s, const struct draft *d,
 static json_t *
 sign_report_raw(const struct signer *s)
 {
-    json_t *out = sign_report(s, NULL, "");
+    json_t *out = sign_report(s, NULL);
 
     json_object_set_new(out, "digest", json_string(hash_micalg(s->hash)));
     json_object_set_new(out, "signing_time", json_integer(s->signed_at));
@@ -73,6 +94,7 @@ find_signer(struct request *r, const struct draft *d, struct own_keys *keys)
     if (goes_on(r))
         return signer_choose_algorithm(r, kept);
     signer_drop(&kept);
+    buf_drop(&named);
     if (!from && !wanted && d &&
         sender_of(&d->entity.header, sender, sizeof(sender)))
         from = sender;
@@ -107,15 +129,13 @@ static enum err
 sign_mail(struct request *r, struct draft *d, struct own_keys *keys, int out_fd,
           json_t **out)
 {
-    char sender[LIMIT_ADDRESS_BYTES + 1] = "";
     AUTO(fd) int result = out_fd;
 
     TRY(draft_open(fd_take(&d->input.fd), d, &r->problem));
     TRY(draft_protect(r, false, d));
     TRY(find_signer(r, d, keys));
     TRY(sign_draft(r, d, fd_take(&result)));
-    (void)sender_of(&d->entity.header, sender, sizeof(sender));
-    *out = sign_report(kept, d, sender);
+    *out = sign_report(kept, d);
     return ERR_OK;
 }
 

@@ -288,6 +288,46 @@ a_second_signature_asks_for_the_key_only(void **state)
     close(fd);
 }
 
+/* Signs once more in W: how long the mail got, and how much was warned of. */
+static size_t
+sign_again(struct world *w, const char *mail, const char *announce,
+           size_t *out_warnings)
+{
+    AUTO(outcome) struct outcome o;
+    int fd = file_of(slice_text(mail));
+
+    call_on(
+        w, mail_sign,
+        json_pack("{s:s,s:s}", "from", "a@example.org", "announce", announce),
+        fd, &o);
+    assert_int_equal(o.e, ERR_OK);
+    *out_warnings = json_array_size(json_object_get(o.reply, "warnings"));
+    close(fd);
+    return o.output.len;
+}
+
+/* What a session keeps from one mail to the next is its own matter. */
+static void
+each_mail_of_a_session_is_signed_for_itself(void **state)
+{
+    static const char other[] = "From: c@example.org\n\nthe text\n";
+    struct world w = {0};
+    size_t gcm_bytes, cbc_bytes, warnings;
+
+    (void)state;
+    both();
+    mail_world_open(&w);
+    gcm_bytes = sign_again(&w, MAIL, "gcm", &warnings);
+    assert_int_equal(warnings, 0);
+    (void)sign_again(&w, other, "gcm", &warnings);
+    assert_int_equal(warnings, 1);
+    cbc_bytes = sign_again(&w, MAIL, "cbc", &warnings);
+    assert_int_equal(warnings, 0);
+    assert_true(cbc_bytes + 40 < gcm_bytes); /* fewer capabilities */
+    assert_true(sign_again(&w, MAIL, "gcm", &warnings) > cbc_bytes + 40);
+    mail_world_close(&w);
+}
+
 static void
 encrypting_goes_on_in_one_session(void **state)
 {
@@ -350,6 +390,7 @@ main(void)
         cmocka_unit_test(a_certificate_on_the_token_without_its_key_is_nobody),
         cmocka_unit_test(gcm_is_taken_when_every_recipient_announces_it),
         cmocka_unit_test(a_second_signature_asks_for_the_key_only),
+        cmocka_unit_test(each_mail_of_a_session_is_signed_for_itself),
         cmocka_unit_test(encrypting_goes_on_in_one_session),
         cmocka_unit_test(an_output_that_cannot_be_written_is_told),
     };
