@@ -351,13 +351,34 @@ has_weak(STACK_OF(X509_CRL) * crls)
     return false;
 }
 
+/* Is it about a CRL alone? */
+static bool
+is_of_crls(int error)
+{
+    switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void
 revocation_conclude(const struct path_question *q, struct walk *w)
 {
     struct path_verdict *v = w->v;
     bool weak = has_weak(q->crls);
 
-    if (!q->crls || v->error != X509_V_OK || !all_crls_pass(q, v))
+    if (!q->crls || (v->error != X509_V_OK && !is_of_crls(v->error)))
+        return;
+    /* Whom a list names that is out of date, or whose scope is another, is
+     * revoked, also where none clears it. */
+    if (!all_crls_pass(q, v) || v->error != X509_V_OK)
         return;
     if (!q->crls_required)
         for (int i = 0; i + 1 < sk_X509_num(v->path); i++)
