@@ -180,6 +180,11 @@ def algorithms(c):
         "unsupported-algorithm", attrs=(), **longer)
 
 
+def only(choice):
+    """issuingDistributionPoint: 1, persons; 2, authorities; 5, attributes."""
+    return extension("2.5.29.28", seq(tlv(0x80 + choice, b"\xff")), True)
+
+
 def others(c):
     """Other kinds of certificates and revocation information (RFC 5652 10.2.2,
     RFC 5940): passed over."""
@@ -216,6 +221,14 @@ def others(c):
                 w.other_ca, w.max))),
             ("another-named", "good", "", tlv(0xA1, crl(w.ca, w.eve))),
             ("nobody-named", "good", "", tlv(0xA1, crl(w.ca))),
+            # Of another scope, but by the issuer, who gives a number once;
+            # attribute certificates have numbers of their own.
+            ("named-of-authorities", "bad", "revoked", tlv(0xA1, crl(
+                w.ca, w.max, more=(only(2),)))),
+            ("named-of-attributes", "good", "", tlv(0xA1, crl(
+                w.ca, w.max, more=(only(5),)))),
+            ("named-unknown-critical", "good", "", tlv(0xA1, crl(
+                w.ca, w.max, more=(extension("1.2.3.4", NULL, True),)))),
             ("cut", "good", "", tlv(0xA1, gone[:-3]))):
         both(c, "cross-revocation-" + name, verdict, reason, one, crls=crls)
     both(c, "cross-revocation-since", "bad", "revoked-since", [signer(

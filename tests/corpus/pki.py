@@ -97,13 +97,14 @@ def root(key, name="Corpus root"):
 
 
 def crl(issuer, *revoked, when=NOW - 10 * DAY, begins=NOW - DAY,
-        ends=NOW + 30 * DAY, key=None):
-    """A list of the certificates that ISSUER revoked."""
+        ends=NOW + 30 * DAY, key=None, more=()):
+    """A list of the certificates that ISSUER revoked; MORE: extensions."""
     key = key or issuer.key
     signed_with = key.signature_algorithm("sha256")
     body = seq(integer(1), signed_with, issuer.name, utc_time(begins),
                utc_time(ends), seq(*[seq(integer(x.serial), utc_time(when))
-                                     for x in revoked]) if revoked else b"")
+                                     for x in revoked]) if revoked else b"",
+               tlv(0xA0, seq(*more)) if more else b"")
     return seq(body, signed_with, tlv(3, b"\0", key.sign(
         "sha256", hashed("sha256", body))))
 
