@@ -170,11 +170,12 @@ turn_give(struct token *t, bool exclusive, struct watch *w)
     else
         t->users--;
     __atomic_sub_fetch(&w->module->inside, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&t->mutex);
+    /* Whoever is woken wants the mutex first. */
     if (one)
         pthread_cond_signal(&t->turn);
     else
         pthread_cond_broadcast(&t->turn);
-    pthread_mutex_unlock(&t->mutex);
 }
 
 void
