@@ -375,12 +375,36 @@ token_import_add_certificate(struct token_import *import, const uint8_t *der,
     return e;
 }
 
+void
+token_import_rest(struct token_import *import)
+{
+    if (!import->rests)
+        import->left_ms = hold_rest(&import->hold);
+    import->rests = true;
+}
+
+void
+token_import_work(struct token_import *import)
+{
+    if (import->rests)
+        hold_work(&import->hold, import->left_ms);
+    import->rests = false;
+}
+
+enum tokens_err
+token_import_seal(struct token_import *import)
+{
+    /* Whoever asked was told that it came to nothing. */
+    return hold_is_in_time(&import->hold) ? TOKENS_OK : TOKENS_HUNG;
+}
+
 enum tokens_err
 token_import_commit(struct token_import *import)
 {
-    /* Whoever asked was told that it came to nothing. */
-    if (hold_is_overdue(&import->hold))
-        return TOKENS_HUNG;
+    enum tokens_err e = token_import_seal(import);
+
+    if (e)
+        return e;
     import->committed = true;
     import->created_count = 0;
     return TOKENS_OK;
@@ -396,6 +420,7 @@ token_import_rollback(struct token_import *import)
 
     if (import->committed || import->created_count == 0)
         return TOKENS_OK;
+    token_import_work(import);
     for (size_t i = import->created_count; i-- > 0;)
         (void)CALL(h, C_DestroyObject, h->session, import->created[i]);
     enum tokens_err e = objects_find(h, NULL, 0, &left);

@@ -266,6 +266,12 @@ void hold_pad_end(struct hold *h);
 
 /* Whoever waited for H was told that it does not come back. */
 bool hold_is_overdue(struct hold *h);
+/* H is not in the module, which is no matter how long; gives what is left of
+ * its time, with which it goes on. */
+uint64_t hold_rest(struct hold *h);
+void hold_work(struct hold *h, uint64_t left_ms);
+/* Nobody was, and nobody is from now on. */
+bool hold_is_in_time(struct hold *h);
 
 /* Starts the thread that looks for turns that are overdue. */
 bool watch_start(struct token_store *store);
@@ -364,7 +370,7 @@ struct verifier; /* verify.c */
 struct snapshot {
     struct token_identities view; /* first: drop goes back from it */
     struct token_identity *all;
-    CK_OBJECT_HANDLE *handles;    /* the private key of each, or 0 */
+    CK_OBJECT_HANDLE *handles;   /* the private key of each, or 0 */
     struct verifier **verifiers; /* of each, made when first wanted */
     struct owned *objects;
     size_t object_count;

@@ -245,6 +245,39 @@ hold_is_overdue(struct hold *h)
     return overdue;
 }
 
+uint64_t
+hold_rest(struct hold *h)
+{
+    uint64_t now = monotonic_ms();
+
+    pthread_mutex_lock(&h->token->mutex);
+    uint64_t left = h->watch.end_ms > now ? h->watch.end_ms - now : 0;
+    if (!h->watch.overdue)
+        h->watch.end_ms = UINT64_MAX;
+    pthread_mutex_unlock(&h->token->mutex);
+    return left;
+}
+
+void
+hold_work(struct hold *h, uint64_t left_ms)
+{
+    pthread_mutex_lock(&h->token->mutex);
+    if (!h->watch.overdue)
+        h->watch.end_ms = monotonic_ms() + left_ms;
+    pthread_mutex_unlock(&h->token->mutex);
+}
+
+bool
+hold_is_in_time(struct hold *h)
+{
+    pthread_mutex_lock(&h->token->mutex);
+    bool overdue = h->watch.overdue;
+    if (!overdue)
+        h->watch.end_ms = UINT64_MAX;
+    pthread_mutex_unlock(&h->token->mutex);
+    return !overdue;
+}
+
 bool
 token_get_hang(struct token *t, struct token_hang *out)
 {

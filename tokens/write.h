@@ -165,7 +165,17 @@ enum tokens_err token_import_generate(struct token_import *import,
  * TOKENS_DIFFERENT when the result is wrong. */
 enum tokens_err token_import_prove(struct token_import *import);
 
-/* Keeps what was created. The import may only be dropped after it. */
+/* Nothing is done with the token until token_import_work, or the import's end:
+ * that time does not count. */
+void token_import_rest(struct token_import *import);
+void token_import_work(struct token_import *import);
+
+/* From now on the import is not told to hang: a commit that follows succeeds.
+ * TOKENS_HUNG: that was told already, so what was created has to go. */
+enum tokens_err token_import_seal(struct token_import *import);
+
+/* Keeps what was created. The import may only be dropped after it. TOKENS_HUNG
+ * without a seal, as there. */
 enum tokens_err token_import_commit(struct token_import *import);
 
 /* Destroys what was created and looks whether it is gone. TOKENS_FAILED (or

@@ -58,6 +58,8 @@ struct token_import {
     struct hold hold;
     const struct token_journal *journal; /* NULL: none */
     bool committed;
+    bool rests;
+    uint64_t left_ms; /* of its time, where it rests */
     CK_OBJECT_HANDLE created[LIMIT_IMPORT_OBJECTS];
     size_t created_count;
     struct import_key keys[LIMIT_IMPORT_OBJECTS];

@@ -180,6 +180,8 @@ set_tokens(struct config *c, const struct conf_line *l)
         return conf_number(l, &c->deadline_ms);
     if (strcmp(l->name, "list-deadline-ms") == 0)
         return conf_number(l, &c->list_deadline_ms);
+    if (strcmp(l->name, "write-deadline-ms") == 0)
+        return conf_number(l, &c->write_deadline_ms);
     return strcmp(l->name, "pin-tries") == 0 && conf_number(l, &c->pin_prompts);
 }
 
@@ -345,6 +347,7 @@ config_for_tokens(const struct config *c, struct token_module *modules,
         .vtoken_path = vtoken_path,
         .operation_ms = c->deadline_ms,
         .list_ms = c->list_deadline_ms,
+        .long_ms = c->write_deadline_ms,
         .person_ms = c->prompt_s * 1000,
         .concurrency = c->concurrency,
     };

@@ -78,11 +78,12 @@ struct config {
     char *deny[LIMIT_CONFIG_NAMES + 1];
     bool has_allow;
     unsigned concurrency;
-    unsigned deadline_ms;      /* of an operation; 0: the library's default */
-    unsigned list_deadline_ms; /* of a list */
-    unsigned pin_prompts;      /* 1 to CONFIG_PIN_PROMPTS */
-    unsigned prompt_s;         /* how long a prompt waits for its answer */
-    bool shared_secrets;       /* of ECDH, to the raw socket */
+    unsigned deadline_ms;       /* of an operation; 0: the library's default */
+    unsigned list_deadline_ms;  /* of a list */
+    unsigned write_deadline_ms; /* of making or importing keys */
+    unsigned pin_prompts;       /* 1 to CONFIG_PIN_PROMPTS */
+    unsigned prompt_s;          /* how long a prompt waits for its answer */
+    bool shared_secrets;        /* of ECDH, to the raw socket */
     struct config_pin pin;
     struct config_lock lock;
     struct config_consent consent;

@@ -304,6 +304,21 @@ begin_all(struct importing *w, struct problem *p)
         if (t != TOKENS_OK)
             return token_problem(t, w->target[i].token, p);
         token_import_set_journal(w->transaction[i], journal_notes(w->journal));
+        token_import_rest(w->transaction[i]);
+    }
+    return ERR_OK;
+}
+
+/* A client that was told that its token hangs has got its answer: what was
+ * written since goes. */
+static enum err
+seal_all(struct importing *w, struct problem *p)
+{
+    for (size_t i = 0; i < w->targets; i++) {
+        enum tokens_err t = token_import_seal(w->transaction[i]);
+
+        if (t != TOKENS_OK)
+            return token_problem(t, w->target[i].token, p);
     }
     return ERR_OK;
 }
@@ -316,8 +331,14 @@ write_all(struct importing *w, struct problem *p)
     struct problem first = {0};
     enum err e = begin_all(w, &first);
 
-    for (size_t i = 0; e == ERR_OK && i < w->targets; i++)
+    /* The one that is not worked on does not hang. */
+    for (size_t i = 0; e == ERR_OK && i < w->targets; i++) {
+        token_import_work(w->transaction[i]);
         e = add_all(w, i, &first);
+        token_import_rest(w->transaction[i]);
+    }
+    if (e == ERR_OK)
+        e = seal_all(w, &first);
     if (e == ERR_OK)
         e = journal_close(w->journal, &first);
     if (e != ERR_OK)

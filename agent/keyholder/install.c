@@ -95,6 +95,8 @@ store_noted(struct installing *w, struct journal *journal, struct problem *p)
         token_import_set_journal(w->transaction, journal_notes(journal));
     for (size_t i = 0; t == TOKENS_OK && i < w->certificates->n; i++)
         t = add_one(w, i);
+    if (t == TOKENS_OK)
+        t = token_import_seal(w->transaction);
     if (t == TOKENS_OK && journal_close(journal, &first) == ERR_OK)
         t = token_import_commit(w->transaction);
     if (t != TOKENS_OK && journal_problem(journal, &first) == ERR_OK)

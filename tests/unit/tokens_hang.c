@@ -130,9 +130,24 @@ what_is_late_is_not_imported(void **state)
     struct token_hang hang;
     clock_skip(MINUTE_MS);
     WAIT_UNTIL(token_get_hang(token, &hang));
+    assert_int_equal(token_import_seal(i), TOKENS_HUNG);
     assert_int_equal(token_import_commit(i), TOKENS_HUNG);
     token_import_drop(&i);
     assert_int_equal(sign_on(token, &late_key), TOKENS_NO_KEY);
+    /* What waits for another token is not late, nor is what is as good as
+     * done. */
+    assert_int_equal(token_import_begin(token, &i), TOKENS_OK);
+    token_import_rest(i);
+    clock_skip(3 * MINUTE_MS);
+    token_import_work(i);
+    assert_int_equal(token_import_add_key(i, &late_key.parts, &already),
+                     TOKENS_OK);
+    assert_int_equal(token_import_seal(i), TOKENS_OK);
+    clock_skip(3 * MINUTE_MS);
+    assert_false(token_get_hang(token, &hang));
+    assert_int_equal(token_import_commit(i), TOKENS_OK);
+    token_import_drop(&i);
+    assert_int_equal(sign_on(token, &late_key), TOKENS_OK);
     soft_drop(&late_key);
 }
 
