@@ -187,7 +187,8 @@ struct known_sender {
     bool is_alike;    /* the address looks like that of another contact */
     bool any_blocked; /* some address or certificate is: see store_blocked */
 };
-/* What was found a moment ago counts. */
+/* What was found within the last second counts, until a change of our own.
+ * Errors: those of the store; OUT is left alone then. */
 MUST_USE enum err store_sender(struct store *s, struct slice address,
                                struct known_sender *out, struct problem *p);
 

@@ -85,12 +85,13 @@
       " first_seen, last_seen, origin, message_id, sender_seen, source,"       \
       " verdict, date, alike)"                                                 \
       " VALUES(?1,?2,?3,?4,?5,?5,?6,?7,?8,?9,?10,?11,nullif(?12,?1))")         \
-    X(ALIKE, "SELECT address FROM contact WHERE (address_key = ?2"             \
-             " OR alike = ?2) AND address_key <> ?1 AND removed = 0 LIMIT 1")  \
+    X(ALIKE,                                                                   \
+      "SELECT address FROM contact WHERE (?2 <> ?1 AND address_key = ?2"       \
+      " OR alike = ?2 AND address_key <> ?1) AND removed = 0 LIMIT 1")         \
     X(SENDER,                                                                  \
       "SELECT EXISTS(SELECT 1 FROM blocked WHERE address_key = ?1),"           \
-      " EXISTS(SELECT 1 FROM contact WHERE (address_key = ?2 OR alike = ?2)"   \
-      " AND address_key <> ?1 AND removed = 0),"                               \
+      " EXISTS(SELECT 1 FROM contact WHERE (?2 <> ?1 AND address_key = ?2"     \
+      " OR alike = ?2 AND address_key <> ?1) AND removed = 0),"                \
       " EXISTS(SELECT 1 FROM blocked) OR EXISTS(SELECT 1 FROM contact"         \
       " WHERE person = 4)")                                                    \
     X(REVIVE_CONTACT,                                                          \
@@ -238,16 +239,18 @@ enum statement {
 struct recalled {
     struct known_sender sender;
     uint64_t changes; /* of the store, up to then */
-    int64_t since;    /* clock_ms */
-    size_t n;
+    int64_t since;    /* clock_ms, before it was asked */
+    size_t n;         /* 0: nothing is noted here */
     uint8_t address[LIMIT_ADDRESS_BYTES];
 };
 
+/* Of a file that is another one now. */
+void store_forget(struct store *s);
 /* Gives what was noted lately; false: it has to be asked. */
 bool store_recall(struct store *s, struct slice address,
                   struct known_sender *out);
 void store_note(struct store *s, struct slice address,
-                const struct known_sender *sender);
+                const struct known_sender *sender, int64_t since);
 
 struct store {
     sqlite3 *db;
@@ -261,7 +264,6 @@ struct store {
     int64_t settled;              /* changes that contacts.db has itself */
     bool is_copy;                 /* opened by store_open_copy */
     bool is_replaced;             /* by a restore: nothing is written */
-    uint64_t restores;            /* how often one ended */
     bool is_checking;             /* see store_check.c */
     size_t walk;
     int64_t walked;

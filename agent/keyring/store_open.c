@@ -419,6 +419,7 @@ store_close(struct store *s)
     s->db = NULL;
     s->pending = false;
     s->is_checking = false;
+    store_forget(s);
 }
 
 void

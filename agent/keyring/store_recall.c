@@ -14,7 +14,7 @@
 static uint64_t
 changes(const struct store *s)
 {
-    return (uint64_t)sqlite3_total_changes64(s->db) + s->losses + s->restores;
+    return (uint64_t)sqlite3_total_changes64(s->db) + s->losses;
 }
 
 static struct recalled *
@@ -25,6 +25,13 @@ place_of(struct store *s, struct slice address)
     for (size_t i = 0; i < address.n; i++)
         hash = (hash ^ address.p[i]) * 16777619u;
     return &s->recalled[hash % ARRAY_COUNT(s->recalled)];
+}
+
+void
+store_forget(struct store *s)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(s->recalled); i++)
+        s->recalled[i].n = 0;
 }
 
 bool
@@ -42,15 +49,15 @@ store_recall(struct store *s, struct slice address, struct known_sender *out)
 
 void
 store_note(struct store *s, struct slice address,
-           const struct known_sender *sender)
+           const struct known_sender *sender, int64_t since)
 {
     struct recalled *r = place_of(s, address);
 
-    if (address.n > sizeof(r->address))
+    if (s->is_replaced || address.n > sizeof(r->address))
         return;
     r->sender = *sender;
     r->changes = changes(s);
-    r->since = clock_ms();
+    r->since = since;
     r->n = address.n;
     if (address.n > 0)
         memcpy(r->address, address.p, address.n);
@@ -83,11 +90,12 @@ store_sender(struct store *s, struct slice address, struct known_sender *out,
              struct problem *p)
 {
     enum err e = store_check(s, p);
+    int64_t since = clock_ms();
 
     if (e != ERR_OK || store_recall(s, address, out))
         return e;
     e = sender_ask(s, address, out, p);
     if (e == ERR_OK)
-        store_note(s, address, out);
+        store_note(s, address, out, since);
     return e;
 }

@@ -134,8 +134,10 @@ restore_drop(struct restore **r)
     copying_drop(&(*r)->aside);
     copying_drop(&(*r)->back);
     /* One that was refused leaves the other's word as it is. */
-    if ((*r)->stage >= STAGE_SETS_ASIDE)
+    if ((*r)->stage >= STAGE_SETS_ASIDE) {
         (*r)->s->is_replaced = false;
+        store_forget((*r)->s);
+    }
     if ((*r)->file >= 0) {
         store_file_clear((*r)->name);
         store_file_clear((*r)->half);
@@ -298,7 +300,6 @@ wait_step(struct restore *r, struct problem *p)
     if (rc != SQLITE_OK)
         return fail(p, ERR_STORE, "%s", sqlite3_errstr(rc));
     r->s->is_replaced = true;
-    r->s->restores++;
     r->stage = STAGE_SETS_ASIDE;
     return aside_begin(r, p);
 }
@@ -358,6 +359,7 @@ replace_step(struct restore *r, bool *done, struct problem *p)
         return e;
     copying_drop(&r->back);
     r->s->is_replaced = false;
+    store_forget(r->s);
     store_settle_again(r->s);
     return e;
 }

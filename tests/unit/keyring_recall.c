@@ -1,10 +1,12 @@
 /* What the store remembers of its last answers, and for how long. */
 #include "keyring_lesson.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sqlite3.h>
 
 #include "agent/base/fd.h"
+#include "agent/keyring/store_internal.h"
 
 static const char alice[] = "alice@example.org";
 
@@ -122,6 +124,75 @@ what_another_process_writes_is_seen_soon(void **state)
     store_drop(&s);
 }
 
+/* A keyring in which Alice's certificate is blocked. */
+static void
+copy_make(const char *name)
+{
+    struct store *s = store_open(name);
+    struct taught t;
+
+    lesson_make(&t, 1, alice);
+    learn(s, &t);
+    decide(s, slice_of(t.fingerprint, 32), CHANGE_BLOCK);
+    store_drop(&s);
+}
+
+/* Asks before each step where ASKS, also when the new contents are there
+ * already. */
+static void
+restore(struct store *s, const char *name, bool asks)
+{
+    AUTO(restore) struct restore *r = NULL;
+    struct store_counts counts;
+    struct problem p = {0};
+    bool done = false;
+
+    assert_int_equal(store_restore_begin(s, open(name, O_RDONLY), &r, &p),
+                     ERR_OK);
+    while (!done) {
+        if (asks)
+            (void)known(s, "bob@example.org");
+        assert_int_equal(store_restore_step(r, &counts, &done, &p), ERR_OK);
+    }
+}
+
+static void
+a_restore_is_seen_at_once(void **state)
+{
+    struct store *s = store_open(path);
+    char copy[160];
+    struct taught t;
+
+    (void)state;
+    snprintf(copy, sizeof(copy), "%s/copy", folder);
+    copy_make(copy);
+    lesson_make(&t, 2, "bob@example.org");
+    learn(s, &t);
+    assert_false(known(s, "bob@example.org").any_blocked);
+    restore(s, copy, true);
+    assert_true(known(s, "bob@example.org").any_blocked);
+    store_drop(&s);
+}
+
+/* The connection is another one then: its counters begin anew. */
+static void
+another_file_is_seen_at_once(void **state)
+{
+    struct store *s = store_open(path);
+    char copy[160];
+
+    (void)state;
+    snprintf(copy, sizeof(copy), "%s/copy", folder);
+    copy_make(copy);
+    store_drop(&s);
+    s = store_open(path);
+    assert_false(known(s, "bob@example.org").any_blocked);
+    store_damage(s, "as a test has it");
+    restore(s, copy, false);
+    assert_true(known(s, "bob@example.org").any_blocked);
+    store_drop(&s);
+}
+
 int
 main(void)
 {
@@ -130,6 +201,8 @@ main(void)
         T(a_decision_counts_at_once),
         T(a_certificate_that_is_blocked_is_told_of),
         T(a_new_contact_counts_at_once),
+        T(a_restore_is_seen_at_once),
+        T(another_file_is_seen_at_once),
         T(what_another_process_writes_is_seen_soon),
     };
 
