@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "agent/base/err.h"
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 
@@ -33,7 +34,7 @@ keep(X509 *subject, X509 *issuer)
     X509_free(l->subject);
     X509_free(l->issuer);
     if (X509_up_ref(subject) != 1 || X509_up_ref(issuer) != 1)
-        abort();
+        bug("a certificate that cannot be held");
     *l = (struct link){subject, issuer};
 }
 
@@ -82,10 +83,22 @@ all_hold(X509_STORE_CTX *ctx)
 static int
 verify(X509_STORE_CTX *ctx)
 {
-    if (all_hold(ctx))
+    if (all_hold(ctx)) {
+        X509_STORE_CTX_set_error_depth(ctx, 0); /* as it is left there */
         return 1;
+    }
     ERR_clear_error();
     return libcryptos_own(ctx);
+}
+
+void
+links_drop(void)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(kept); i++) {
+        X509_free(kept[i].subject);
+        X509_free(kept[i].issuer);
+        kept[i] = (struct link){NULL, NULL};
+    }
 }
 
 void

@@ -11,9 +11,13 @@
 /*
  * CTX, whose time is set, will look here first. Where every signature holds
  * and every certificate is valid at that time, that is its answer, as
- * libcrypto's own would be; else libcrypto goes through the path itself and
- * tells each fault.
+ * libcrypto's own would be, but that the callback hears of faults only; else
+ * libcrypto goes through the path itself, once more from its top, and tells
+ * each fault.
  */
 void links_watch(X509_STORE_CTX *ctx);
+
+/* Forgets all that was seen. */
+void links_drop(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/cms/algorithm.h"
+#include "agent/validator/links.h"
 #include "agent/validator/signature.h"
 #include "agent/validator/validator.h"
 #include "agent/wire/channel.h"
@@ -24,6 +25,8 @@ validator_init(struct validator *v, const char *const *anchors,
 void
 validator_drop(struct validator *v)
 {
+    signature_drop();
+    links_drop();
     anchors_drop(&v->anchors);
     crls_drop(&v->crls);
     certs_drop(&v->certs);

@@ -63,34 +63,38 @@ verifier_new(EVP_PKEY *key, const struct signature_algorithm *a)
     return TAKE(ctx);
 }
 
-/* Those of the last signers: to make one takes a fifth of using it. Each holds
+/* Those of the last signers: to make one takes a third of using it. Each holds
  * its key, so that no other key can have come to the same place. */
 #define KEPT_VERIFIERS 8
 
 static struct verifier {
     EVP_PKEY_CTX *ctx;
-    enum scheme scheme;
     enum hash hash;
 } kept[KEPT_VERIFIERS];
 static size_t next_kept;
 
-/* Borrowed until KEPT_VERIFIERS more were asked for; NULL: the key cannot. */
 static EVP_PKEY_CTX *
-verifier_find(EVP_PKEY *key, const struct signature_algorithm *a)
+verifier_find(const EVP_PKEY *key, const struct signature_algorithm *a)
 {
-    struct verifier *v = kept;
+    for (size_t i = 0; i < KEPT_VERIFIERS; i++) {
+        const struct verifier *v = &kept[i];
 
-    while (v < kept + KEPT_VERIFIERS &&
-           (!v->ctx || EVP_PKEY_CTX_get0_pkey(v->ctx) != key ||
-            v->scheme != a->scheme || v->hash != a->hash))
-        v++;
-    /* PSS has more that would have to be the same. */
-    if (v < kept + KEPT_VERIFIERS && a->scheme != SCHEME_RSA_PSS)
-        return v->ctx;
-    v = &kept[next_kept++ % KEPT_VERIFIERS];
+        if (v->ctx && EVP_PKEY_CTX_get0_pkey(v->ctx) == key &&
+            v->hash == a->hash)
+            return v->ctx;
+    }
+    return NULL;
+}
+
+/* Takes CTX, and lends it until KEPT_VERIFIERS more came. */
+static EVP_PKEY_CTX *
+verifier_keep(EVP_PKEY_CTX *ctx, const struct signature_algorithm *a)
+{
+    struct verifier *v = &kept[next_kept++ % KEPT_VERIFIERS];
+
     pkey_ctx_drop(&v->ctx);
-    *v = (struct verifier){verifier_new(key, a), a->scheme, a->hash};
-    return v->ctx;
+    *v = (struct verifier){ctx, a->hash};
+    return ctx;
 }
 
 void
@@ -99,12 +103,28 @@ signature_make_room(void)
     pkey_ctx_drop(&kept[next_kept % KEPT_VERIFIERS].ctx);
 }
 
+void
+signature_drop(void)
+{
+    for (size_t i = 0; i < KEPT_VERIFIERS; i++)
+        pkey_ctx_drop(&kept[i].ctx);
+}
+
+/* One for PSS is not kept: it has more that would have to be the same. Beside
+ * that a key has one scheme. */
 static bool
 digest_is_signed(EVP_PKEY *key, const struct signature_algorithm *a,
                  struct slice digest, struct slice signature)
 {
-    EVP_PKEY_CTX *ctx = verifier_find(key, a);
+    bool keeps = a->scheme != SCHEME_RSA_PSS;
+    AUTO(pkey_ctx) EVP_PKEY_CTX *own = NULL;
+    EVP_PKEY_CTX *ctx = keeps ? verifier_find(key, a) : NULL;
 
+    if (!ctx) {
+        ctx = own = verifier_new(key, a);
+        if (keeps && own)
+            ctx = verifier_keep(TAKE(own), a);
+    }
     return ctx && EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p,
                                   digest.n) == 1;
 }

@@ -23,6 +23,9 @@ MUST_USE enum integrity signature_check(EVP_PKEY *key,
                                         struct slice digest,
                                         struct slice signature);
 
+/* Forgets the keys that have verified. */
+void signature_drop(void);
+
 /* What the next new key needs is freed by now: it need not wait for that. */
 void signature_make_room(void);
 

@@ -2,6 +2,13 @@
  * other. */
 #include "validator_case.h"
 
+#define SWAP(a, b)                                                             \
+    do {                                                                       \
+        __auto_type kept_ = (a);                                               \
+        (a) = (b);                                                             \
+        (b) = kept_;                                                           \
+    } while (0)
+
 static void
 judge_person(const struct made *signer, const struct made *issuer)
 {
@@ -77,6 +84,36 @@ an_issuer_that_may_not_sign_is_none(void **state)
     assert_int_not_equal(r.chain, CHAIN_OK);
 }
 
+/* A root of the same name and another key has not signed it. */
+static void
+another_issuer_of_that_name_has_to_have_signed(void **state)
+{
+    struct made other = make_cert(&(struct cert_spec){.name = "Root",
+                                                      .key = "p256c",
+                                                      .ca = true,
+                                                      .from = -3000 * DAY,
+                                                      .until = 3000 * DAY});
+    const char *others[2] = {make_folder(), NULL};
+    struct made m = person((struct cert_spec){.email = ALICE});
+    struct validator w;
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/root.pem", others[0]);
+    make_pem(path, &other, 1);
+    validator_init(&w, others, crl_folders);
+    warm();
+    judge_person(&m, &ca);
+    is_good();
+    /* The same objects, so that only the root is another one. */
+    SWAP(v.certs, w.certs);
+    validator_judge(&w, &q, &r);
+    assert_int_not_equal(r.chain, CHAIN_OK);
+    assert_int_equal(r.good, 0);
+    SWAP(v.certs, w.certs);
+    validator_drop(&w);
+}
+
 /* Of a path that was seen to hold, at another time. */
 static void
 times_are_looked_at_each_time(void **state)
@@ -102,6 +139,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         T(another_certificate_of_an_issuer_is_verified),
+        T(another_issuer_of_that_name_has_to_have_signed),
         T(each_leaf_is_verified),
         T(an_issuer_that_may_not_sign_is_none),
         T(times_are_looked_at_each_time),
