@@ -94,8 +94,8 @@ buf_add(struct buf *b, const void *p, size_t n)
 {
     if (n == 0)
         return;
-    if (n > b->cap - b->len)
-        buf_reserve(b, n);
+    if (b->len > b->cap || n > b->cap - b->len)
+        buf_reserve(b, n); /* and whatever is wrong is found there */
     memcpy(b->data + b->len, p, n);
     b->len += n;
     if (b->touched < b->len)
@@ -105,7 +105,7 @@ buf_add(struct buf *b, const void *p, size_t n)
 static inline void
 buf_add_byte(struct buf *b, uint8_t byte)
 {
-    if (b->len == b->cap)
+    if (b->len >= b->cap)
         buf_reserve(b, 1);
     b->data[b->len++] = byte;
     if (b->touched < b->len)

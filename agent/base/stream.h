@@ -15,7 +15,8 @@
 
 /*
  * Fills up to SIZE bytes of OUT and sets *got; *got == 0 means the end (and
- * stays so). An error is final. SIZE must not be 0.
+ * stays so). An error is final. SIZE must not be 0. Nothing is left in OUT
+ * behind *got, unless it fails: who gave the room wipes no more.
  */
 struct stream {
     enum err (*read)(struct stream *s, uint8_t *out, size_t size, size_t *got,

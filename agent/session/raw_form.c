@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "agent/base/secret.h"
 #include "agent/session/try.h"
 
 #define SNIFF_BYTES 256
@@ -80,6 +81,7 @@ pem_read(struct stream *stream, uint8_t *out, size_t size, size_t *got,
         if (n == 0)
             return ERR_OK;
         *got = pem_cut(s, out, n);
+        wipe(out + *got, n - *got);
         if (*got > 0)
             return ERR_OK;
     }
