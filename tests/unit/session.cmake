@@ -1,4 +1,4 @@
-foreach(name session_varlink session_serve session_serve_own session_foreign
+foreach(name session_varlink session_message session_serve session_serve_own session_foreign
              session_foreign_text session_handed_out
              session_methods session_pem session_rehearsal
              session_shell session_zygote)
