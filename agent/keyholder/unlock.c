@@ -289,6 +289,9 @@ ask_now(struct ask_each_time *ask, struct token *t)
                                  &ask->problem);
     if (e == ERR_OK)
         return TOKENS_OK;
+    /* To unlock it would not help. */
+    if (e == ERR_TOKEN_LOCKED)
+        ask->problem.code = ERR_PIN_EACH_TIME;
     return ask->problem.code == ERR_CANCELLED ? TOKENS_CANCELLED
                                               : TOKENS_LOCKED;
 }

@@ -129,6 +129,8 @@ unknown_name(const char *wanted)
                : "no key has an id that begins so";
 }
 
+static const char no_certificate[] = "no certificate on your tokens names it";
+
 static enum err
 no_key(struct request *r, const char *wanted, const char *from,
        const struct choice *c, bool any_keys)
@@ -144,7 +146,7 @@ no_key(struct request *r, const char *wanted, const char *from,
              "its key has no certificate yet; when a CA has issued it: smime "
              "install CERT");
     else if (any_keys)
-        fail(p, ERR_NO_KEY, "no certificate on your tokens names it");
+        fail(p, ERR_NO_KEY, "%s", no_certificate);
     else
         fail(p, ERR_NO_KEY, "there is no key on any token");
     problem_set_subject(p, from                ? from
@@ -176,6 +178,23 @@ choice_make(const struct own_keys *keys, const char *wanted, const char *from,
     }
 }
 
+/* A certificate without its key names the address, but signs nothing. */
+static enum err
+tell_keyless(struct request *r, const char *wanted, const char *from)
+{
+    AUTO(own_keys) struct own_keys keyless = {0};
+    struct problem why = r->problem;
+    struct choice c = {0};
+
+    if (from && !wanted && keyless_load(r, &keyless) == ERR_OK) {
+        choice_make(&keyless, NULL, from, &c);
+        if (c.matching > 0 && strcmp(why.detail, no_certificate) == 0)
+            return no_key(r, NULL, from, &c, true);
+    }
+    r->problem = why;
+    return why.code;
+}
+
 /* Of keys that are away: only what would do here makes a difference. */
 static enum err
 tell_missing(struct request *r, const char *wanted, const char *from)
@@ -191,7 +210,7 @@ tell_missing(struct request *r, const char *wanted, const char *from)
             return own_key_tell_away(r, c.best);
     }
     r->problem = why;
-    return e;
+    return e == ERR_NO_KEY ? tell_keyless(r, wanted, from) : e;
 }
 
 static enum err

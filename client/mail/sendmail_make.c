@@ -28,7 +28,8 @@ is_named(const struct smime_error *e, const char *name)
 static int
 code_of(const struct smime_error *e)
 {
-    if (is_named(e, "NoPrompt") || is_named(e, "TokenLocked"))
+    if (is_named(e, "NoPrompt") || is_named(e, "TokenLocked") ||
+        is_named(e, "PinEachTime"))
         return EX_TEMPFAIL;
     switch (e->exit_code) {
     case 3: /* the agent is not there, or went away */

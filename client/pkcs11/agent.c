@@ -100,6 +100,7 @@ agent_error(const char *name)
         {"TokenRemoved", CKR_DEVICE_REMOVED},
         {"NoKey", CKR_KEY_HANDLE_INVALID},
         {"TokenLocked", CKR_USER_NOT_LOGGED_IN},
+        {"PinEachTime", CKR_FUNCTION_REJECTED},
         {"PinWrong", CKR_PIN_INCORRECT},
         {"PinInvalid", CKR_PIN_LEN_RANGE},
         {"PinBlocked", CKR_PIN_LOCKED},

@@ -24,6 +24,7 @@ static const struct {
     {"TokenAbsent", GPG_ERR_CARD_NOT_PRESENT},
     {"TokenRemoved", GPG_ERR_CARD_REMOVED},
     {"TokenLocked", GPG_ERR_NO_PIN_ENTRY},
+    {"PinEachTime", GPG_ERR_NO_PIN_ENTRY},
     {"TokenNotInitialized", GPG_ERR_CARD_NOT_INITIALIZED},
     {"TokenBusy", GPG_ERR_TIMEOUT},
     {"TokenHung", GPG_ERR_TIMEOUT},
