@@ -174,31 +174,35 @@ number_of(const X509_CRL *crl, int nid)
     return X509_CRL_get_ext_d2i(crl, nid, NULL, NULL);
 }
 
-/* One issuer's CRLs of one scope have growing numbers (RFC 5280 5.2.3); those
- * without any have a time. */
+/* By their times, and of one second by their numbers (RFC 5280 5.2.3). */
 static bool
 is_newer(const X509_CRL *crl, const X509_CRL *than)
 {
+    int64_t later = crl_this_update(crl) - crl_this_update(than);
     ASN1_INTEGER *a = number_of(crl, NID_crl_number);
     ASN1_INTEGER *b = number_of(than, NID_crl_number);
-    int64_t later = crl_this_update(crl) - crl_this_update(than);
-    bool newer = a && b ? later >= 0 && ASN1_INTEGER_cmp(a, b) > 0 : later > 0;
+    bool newer =
+        later > 0 || (later == 0 && a && b && ASN1_INTEGER_cmp(a, b) > 0);
 
     ASN1_INTEGER_free(a);
     ASN1_INTEGER_free(b);
     return newer;
 }
 
-/* A delta goes with what is no older than its base (RFC 5280 5.2.4 (c)). */
+/* A delta goes with what is no older than its base and older than itself, by
+ * their numbers (RFC 5280 5.2.4 (c) and (d)). */
 static bool
 goes_with(const X509_CRL *crl, const X509_CRL *older)
 {
     ASN1_INTEGER *base = number_of(crl, NID_delta_crl);
+    ASN1_INTEGER *a = number_of(crl, NID_crl_number);
     ASN1_INTEGER *b = number_of(older, NID_crl_number);
-    bool goes =
-        !base || !b || is_delta(older) || ASN1_INTEGER_cmp(b, base) >= 0;
+    bool goes = !base || !a || !b ||
+                (ASN1_INTEGER_cmp(b, a) < 0 &&
+                 (is_delta(older) || ASN1_INTEGER_cmp(b, base) >= 0));
 
     ASN1_INTEGER_free(base);
+    ASN1_INTEGER_free(a);
     ASN1_INTEGER_free(b);
     return goes;
 }

@@ -157,7 +157,11 @@ a_delta_takes_off_what_is_on_hold(void **state)
     assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
     delta.base = 3;
     delta.number = 4;
-    assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+    for (int later = 0; later < 2; later++) {
+        delta.from = later ? -DAY / 2 : 0;
+        delta.until = later ? 30 * DAY : 0;
+        assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+    }
     delta.number = 6;
     delta.scope = "critical,onlyuser:TRUE";
     assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
@@ -169,6 +173,24 @@ a_delta_takes_off_what_is_on_hold(void **state)
     delta.number = 7;
     delta.base = 5;
     assert_int_equal(chain_after(base, delta), CHAIN_OK);
+    remove_crls();
+}
+
+/* Authorities that begin to count anew break RFC 5280 5.2.3; what they wrote
+ * last counts all the same. */
+static void
+a_later_list_counts_whatever_its_number(void **state)
+{
+    const struct crl_spec names = {
+        .revoked = &alice, .when = -5 * DAY, .number = 900};
+    struct crl_spec clean = {.from = -DAY / 2, .until = 30 * DAY, .number = 1};
+
+    (void)state;
+    assert_int_equal(chain_after(names, clean), CHAIN_OK);
+    clean.from = clean.until = 0;
+    assert_int_equal(chain_after(names, clean), CHAIN_REVOKED);
+    clean.number = 901;
+    assert_int_equal(chain_after(names, clean), CHAIN_OK);
     remove_crls();
 }
 
@@ -230,6 +252,7 @@ main(void)
         cmocka_unit_test(of_lists_as_new_the_one_that_revokes_counts),
         cmocka_unit_test(no_entry_of_a_complete_list_takes_off),
         cmocka_unit_test(a_delta_takes_off_what_is_on_hold),
+        cmocka_unit_test(a_later_list_counts_whatever_its_number),
         cmocka_unit_test(a_list_of_attribute_certificates_revokes_no_other),
         cmocka_unit_test(a_list_with_a_weak_digest_revokes_and_clears_nobody),
         cmocka_unit_test(a_list_of_after_the_expiry_clears_nobody),
