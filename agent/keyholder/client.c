@@ -278,8 +278,8 @@ client_end(struct client *c)
     pthread_mutex_unlock(&k->mutex);
 }
 
-static void *
-client_thread(void *arg)
+void
+client_work(void *arg)
 {
     struct client *c = arg;
 
@@ -288,23 +288,15 @@ client_thread(void *arg)
     if (!c->is_abandoned)
         attempts_fail(&c->attempts, &c->keyholder->failures, clock_ms());
     client_end(c);
-    return NULL;
 }
 
 static bool
 client_run(struct client *c)
 {
-    pthread_attr_t attr;
-    pthread_t thread;
-    bool runs;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    runs = pthread_create(&thread, &attr, client_thread, c) == 0;
-    pthread_attr_destroy(&attr);
-    if (!runs)
-        log_error("no thread for session %llu", (unsigned long long)c->session);
-    return runs;
+    if (crew_run(&c->keyholder->crew, c))
+        return true;
+    log_error("no thread for session %llu", (unsigned long long)c->session);
+    return false;
 }
 
 void

@@ -16,6 +16,7 @@
 #include "agent/keyholder/caller.h"
 #include "agent/keyholder/config.h"
 #include "agent/keyholder/consent.h"
+#include "agent/keyholder/crew.h"
 #include "agent/keyholder/failures.h"
 #include "agent/keyholder/journal.h"
 #include "agent/keyholder/kept.h"
@@ -61,6 +62,7 @@ struct keyholder {
     unsigned clients;
     int64_t looked_ms; /* when the slots were last looked at */
     bool lock_watched; /* atomic: logind is listened to */
+    struct crew crew;  /* has a mutex of its own */
 };
 
 /* What the audit said of the key that was used last, for the next line. */
@@ -100,6 +102,9 @@ const char *client_program(struct client *c);
 
 /* Takes CHANNEL and has it served; closes it when there are too many. */
 void client_start(struct keyholder *k, const struct attach *a, int channel);
+
+/* What the crew does with a client: serves and drops it. */
+void client_work(void *client);
 
 /* Waits until FD can be read. Meanwhile each channel that says something for
  * the first time gets its thread, and one that only hangs up is closed: most

@@ -89,6 +89,7 @@ init_shared(struct keyholder *k)
     oracle_init(&k->oracle);
     failures_init(&k->failures, &k->config.decrypt);
     broker_link_init(&k->broker, CHANNEL_FD);
+    crew_init(&k->crew, client_work);
     pthread_mutex_init(&k->mutex, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -3,7 +3,7 @@ find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
 foreach(name importer_p12 importer_forms importer_conformance)
   smime_unit_test(${name} smime-importer-code)
 endforeach()
-foreach(name keyholder_config keyholder_audit keyholder_failures keyholder_pinentry
+foreach(name keyholder_config keyholder_audit keyholder_crew keyholder_failures keyholder_pinentry
              limits_keyholder)
   smime_unit_test(${name} smime-keyholder-code)
 endforeach()
