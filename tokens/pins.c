@@ -84,11 +84,15 @@ puk_err(struct hold *h, CK_SESSION_HANDLE s)
 {
     CK_RV rv = h->rv;
     enum tokens_err e = h->result;
+    struct token_info info;
 
     if (s && session_probe(h, s) == SESSION_DEAD)
         return TOKENS_REMOVED;
     if (rv == CKR_PIN_LOCKED)
         return TOKENS_PUK_BLOCKED;
+    token_get_info(h->token, &info);
+    if (rv == CKR_ARGUMENTS_BAD && info.protected_path)
+        return TOKENS_AT_PAD;
     if (e == TOKENS_PIN_WRONG || e == TOKENS_PIN_INVALID || rv_is_vague(rv))
         return TOKENS_PUK_WRONG;
     return e;

@@ -291,17 +291,26 @@ prompt_last_try(struct prompt *prompt, const struct purpose *why,
 {
     struct text text = {.n = 0};
     char last[sizeof(text.bytes) + sizeof(last_try_of_puk)];
+    char name[TOKEN_LABEL_BYTES];
     enum err e;
 
-    if (!info->pin_final_try || why->chooses)
+    if (!info->pin_final_try || why->chooses || why->is_sure)
         return ERR_OK;
     e = start_for_token(prompt, why->token, p);
-    if (e != ERR_OK)
-        return e;
-    describe(prompt, why, info, &text);
-    snprintf(last, sizeof(last), "%s%s",
-             why->is_puk ? last_try_of_puk : last_try, text.bytes);
-    return pinentry_confirm(prompt->pinentry, last, p);
+    if (e == ERR_OK) {
+        describe(prompt, why, info, &text);
+        snprintf(last, sizeof(last), "%s%s",
+                 why->is_puk ? last_try_of_puk : last_try, text.bytes);
+        e = pinentry_confirm(prompt->pinentry, last, p);
+    }
+    /* Nobody can say yes here; the PIN could be typed at the token's pad. */
+    if (e == ERR_TOKEN_LOCKED && info->protected_path && !why->is_puk)
+        e = fail(p, ERR_LAST_TRY, NULL);
+    if (e == ERR_TOKEN_LOCKED || e == ERR_LAST_TRY) {
+        token_handle(why->token, name);
+        problem_set_token(p, name);
+    }
+    return e;
 }
 
 enum err

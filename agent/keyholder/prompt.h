@@ -21,6 +21,7 @@ struct purpose {
     bool chooses;   /* a new PIN: its length is told, no tries */
     bool lasts;     /* the answer holds as [consent] says */
     bool each_time; /* the key wants it, not the token */
+    bool is_sure;   /* of the last try */
 };
 
 struct prompt {

@@ -224,7 +224,8 @@ login_now(struct prompt *prompt, const struct purpose *why, bool *out_asked,
     }
     if (e == ERR_OK)
         e = end_if_locked(prompt, why->token, p);
-    if (e != ERR_OK && e != ERR_TOKEN_LOCKED && !prompt_is_left(prompt))
+    if (e != ERR_OK && e != ERR_TOKEN_LOCKED && e != ERR_LAST_TRY &&
+        !prompt_is_left(prompt))
         note_refusal(c->keyholder, why->token, p);
     return e;
 }
@@ -413,7 +414,8 @@ static enum err
 unlock_found(struct client *c, struct token *t, bool last_try,
              bool *out_already, struct problem *p)
 {
-    const struct purpose why = {.token = t, .operation = "unlock a token"};
+    const struct purpose why = {
+        .token = t, .operation = "unlock a token", .is_sure = last_try};
 
     /* A program may have the person asked; it brings no PIN. */
     if ((c->served.rights & RIGHT_RAW) != 0 &&
