@@ -316,8 +316,22 @@ bool
 crl_is_overtaken(const struct path_question *q, X509_CRL *crl, X509 *x,
                  X509 *issuer)
 {
-    return issuer && is_of(crl, issuer) &&
-           is_taken_off(q->crls, q->fresh_at, crl, x, issuer);
+    STACK_OF(X509_CRL) *current = sk_X509_CRL_new_null();
+    bool overtaken;
+
+    if (!current)
+        abort();
+    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
+        X509_CRL *one = sk_X509_CRL_value(q->crls, i);
+
+        if (crl_next_update(one) >= q->fresh_at &&
+            sk_X509_CRL_push(current, one) == 0)
+            abort();
+    }
+    overtaken = issuer && is_of(crl, issuer) &&
+                is_taken_off(current, q->fresh_at, crl, x, issuer);
+    sk_X509_CRL_free(current);
+    return overtaken;
 }
 
 bool

@@ -176,6 +176,29 @@ a_delta_takes_off_what_is_on_hold(void **state)
     remove_crls();
 }
 
+static void
+a_later_list_that_is_out_of_date_clears_nobody(void **state)
+{
+    const struct crl_spec names = {.revoked = &alice,
+                                   .when = -5 * DAY,
+                                   .from = -4 * DAY,
+                                   .until = 30 * DAY,
+                                   .number = 5};
+    struct crl_spec delta = {.revoked = &alice,
+                             .when = -5 * DAY,
+                             .removed_only = true,
+                             .from = -2 * DAY,
+                             .until = -DAY,
+                             .number = 6,
+                             .base = 5};
+
+    (void)state;
+    assert_int_equal(chain_after(names, delta), CHAIN_REVOKED);
+    delta.until = DAY;
+    assert_int_equal(chain_after(names, delta), CHAIN_OK);
+    remove_crls();
+}
+
 /* Authorities that begin to count anew break RFC 5280 5.2.3; what they wrote
  * last counts all the same. */
 static void
@@ -252,6 +275,7 @@ main(void)
         cmocka_unit_test(of_lists_as_new_the_one_that_revokes_counts),
         cmocka_unit_test(no_entry_of_a_complete_list_takes_off),
         cmocka_unit_test(a_delta_takes_off_what_is_on_hold),
+        cmocka_unit_test(a_later_list_that_is_out_of_date_clears_nobody),
         cmocka_unit_test(a_later_list_counts_whatever_its_number),
         cmocka_unit_test(a_list_of_attribute_certificates_revokes_no_other),
         cmocka_unit_test(a_list_with_a_weak_digest_revokes_and_clears_nobody),
