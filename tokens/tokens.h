@@ -111,10 +111,9 @@ typedef void token_hung_fn(void *arg, void *request,
                            const struct token_info *info,
                            const struct token_hang *hang);
 
-/* The module NAME does not come back from being loaded, and keeps everything
- * else in this process from being loaded. It is noted, so that the next store
- * with these notes leaves it out: the process has to end and start anew.
- * Called by a thread of the library while token_store_new runs. */
+/* The module NAME does not come back from being loaded, and keeps all else from
+ * it. It is noted: the next store with these notes leaves it out, and the
+ * process has to end. Called by a thread of the library, early or late. */
 typedef void token_stuck_fn(void *arg, const char *name);
 
 /* Starts p11-kit-remote with the module NAME behind FD (borrowed), its stdin
@@ -201,9 +200,9 @@ enum token_module_state {
     TOKEN_MODULE_SKIPPED /* see tokens_note_crash */
 };
 
-/* What there is to say about a module. */
 #define TOKEN_LABEL_BYTES 33 /* with NUL; UTF-8, trailing blanks cut */
 
+/* What there is to say about a module. */
 struct token_module_info {
     char name[64];
     enum token_module_state state;
@@ -211,9 +210,8 @@ struct token_module_info {
     bool hangs;  /* a call does not come back, its own or a token's */
     struct token_hang hang; /* that; why it is skipped: it hung in call for ms,
                              * or, with 0, the process ended there */
-    unsigned long rv; /* of a start that failed; 0 none or not loaded. Of one
-                       * that is ready: what the last look at its slots
-                       * failed with; 0 with nothing */
+    unsigned long rv; /* of a start, or of the last look at its slots, that
+                       * failed; 0: it did not, or was not loaded */
     const char *call; /* where; "" where rv is 0 */
     char why[256];    /* it cannot be loaded, as the loader says; foreign */
     char token[TOKEN_LABEL_BYTES]; /* not the slots, but the keys of this one */
