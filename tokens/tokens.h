@@ -154,8 +154,7 @@ struct token_config {
     const char *folder; /* for their sockets, and while modules are loaded;
                          * made when it is not there. NULL: a module of
                          * p11-kit's that is not wanted is loaded, not used */
-    /* Two with p11-kit's .module files, the second counts more; NULL: its own
-     */
+    /* Two with .module files, the second counts more; NULL: p11-kit's. */
     const char *const *system_folders;
     void *notes; /* TOKEN_NOTES_BYTES of memory, at first zero, that outlive
                   * the process; NULL: none */
