@@ -219,13 +219,49 @@ drop_hidden(struct points *t)
 }
 
 static bool
+is_mark_of_direction(int32_t c)
+{
+    return c == 0x61c || c == 0x200e || c == 0x200f;
+}
+
+/* Hebrew, Arabic and what is written like them. */
+static bool
+is_right_to_left(int32_t c)
+{
+    return (c >= 0x590 && c <= 0x8ff) || (c >= 0xfb1d && c <= 0xfdff) ||
+           (c >= 0xfe70 && c <= 0xfefc);
+}
+
+/* Keyboards and mail programs put marks into names that are written from right
+ * to left. Where all of the name is, there is nothing that they could move
+ * into the place of something else. */
+static bool
+marks_are_honest(const struct points *t)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < t->count; i++) {
+        int32_t c = t->item[i];
+
+        if (!is_right_to_left(c) && !is_mark_of_direction(c) && c != ' ' &&
+            c != '-' && c != '\'' && c != '"')
+            return false;
+        found |= is_right_to_left(c) && !is_mark_of_direction(c);
+    }
+    return found;
+}
+
+static bool
 text_deceives(struct slice text, const struct mailbox *m)
 {
     AUTO(points) struct points t = {0};
+    bool honest;
 
     points_read(text, &t);
+    honest = marks_are_honest(&t);
     for (size_t i = 0; i < t.count; i++)
-        if (t.item[i] < 0 || is_deceptive_character(t.item[i]))
+        if (t.item[i] < 0 || (is_deceptive_character(t.item[i]) &&
+                              !(honest && is_mark_of_direction(t.item[i]))))
             return true;
     if (has_other_address(&t, m))
         return true;

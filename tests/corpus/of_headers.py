@@ -186,6 +186,8 @@ OTHER = {
                   "deceiving-name"),
     "name-isolate": ('"Max \u2066boss\u2069" <max@example.org>',
                      "deceiving-name"),
+    "name-rtl-mark-behind-hebrew": ('"\u05d0\u05dc\u05d9\u05e1 Max\u200f" '
+                                    "<max@example.org>", "deceiving-name"),
     "name-rtl-mark": ('"Max\u200f" <max@example.org>', "deceiving-name"),
     "name-tag-letters": ('"Max \U000e0062" <max@example.org>',
                          "deceiving-name"),

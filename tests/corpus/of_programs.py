@@ -491,6 +491,8 @@ SENDERS = {
     "encoded-1252": "=?Windows-1252?Q?Max_=96_M=FCller?= <max@example.org>",
     "encoded-1252-said-latin1": "=?iso-8859-1?Q?Max_=96_M=FCller?= "
                                 "<max@example.org>",
+    "hebrew-mark": '"\u05d0\u05dc\u05d9\u05e1 \u05db\u05d4\u05df\u200f" <max@example.org>',
+    "arabic-mark": '"\u200f\u0623\u0644\u064a\u0633" <max@example.org>',
     "encoded-cut-off": "=?utf-8?Q?M=C3=BCller_M=C3?= <max@example.org>",
     "entity-apostrophe": "\"O&#39;Max & Co. &amp; x\" <max@example.org>",
     "encoded-quoted": '"=?utf-8?Q?M=C3=BCller=2C_Max?=" <max@example.org>',

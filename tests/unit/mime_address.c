@@ -313,6 +313,17 @@ control_and_bidi_characters_deceive(void **state)
                      true);
     assert_deceiving("=?utf-8?q?A=0AB?= <a@x>", true);
     assert_deceiving("=?utf-8?q?A=00B?= <a@x>", true);
+    /* Marks of direction, in a name of Hebrew or Arabic letters alone. */
+    assert_deceiving("=?utf-8?q?=D7=90=D7=9C_=D7=91=E2=80=8F?= <a@x>", false);
+    assert_deceiving("=?utf-8?q?=E2=80=8F=D8=A3=D8=AD-=D9=85=D8=9C?= <a@x>",
+                     false);
+    assert_deceiving("=?utf-8?q?=D7=90=E2=80=AE=D7=91?= <a@x>", true);
+    assert_deceiving("=?utf-8?q?=D7=90=E2=80=8F_a?= <a@x>", true);
+    assert_deceiving("=?utf-8?q?=D7=90=E2=80=8F_1?= <a@x>", true);
+    assert_deceiving("=?utf-8?q?=D7=90=E2=80=8F=2E=D7=91?= <a@x>", true);
+    assert_deceiving("=?utf-8?q?=D7=90=E2=80=8F=40=D7=91?= <a@x>", true);
+    assert_deceiving("=?utf-8?q?=E2=80=8F?= <a@x>", true);
+    assert_deceiving("=?utf-8?q?=D7=90=E2=80=8F=E2=80=8B?= <a@x>", true);
     assert_deceiving("\"A\xc2\x85"
                      "B\" <a@x>",
                      true);
