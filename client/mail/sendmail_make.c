@@ -29,7 +29,7 @@ static int
 code_of(const struct smime_error *e)
 {
     if (is_named(e, "NoPrompt") || is_named(e, "TokenLocked") ||
-        is_named(e, "PinEachTime"))
+        is_named(e, "PinEachTime") || is_named(e, "LastTry"))
         return EX_TEMPFAIL;
     switch (e->exit_code) {
     case 3: /* the agent is not there, or went away */
