@@ -138,7 +138,8 @@ not_for_us(struct reading *g, const struct enveloped_reader *e,
 static bool
 is_token_error(enum err e)
 {
-    return err_exit_code(e) == 7 && e != ERR_KEYHOLDER_LOST;
+    return e == ERR_LAST_TRY ||
+           (err_exit_code(e) == 7 && e != ERR_KEYHOLDER_LOST);
 }
 
 struct search {

@@ -128,7 +128,8 @@ static void
 a_token_that_fails_is_told_as_such(void **state)
 {
     static const enum err errors[] = {ERR_PIN_WRONG, ERR_TOKEN_REMOVED,
-                                      ERR_TOKEN_LOCKED, ERR_REFUSED};
+                                      ERR_TOKEN_LOCKED, ERR_LAST_TRY,
+                                      ERR_REFUSED};
     AUTO(buf) struct buf mail = {0};
 
     (void)state;
