@@ -180,6 +180,29 @@ each_interface_describes_itself(void **state)
     }
 }
 
+/* Whatever uses a key may meet a token that wants its person. */
+static void
+what_a_token_wants_is_described_wherever_keys_are_used(void **state)
+{
+    static const char *const names[] = {"TokenLocked", "PinEachTime",
+                                        "LastTry",     "PinWrong",
+                                        "PinBlocked",  "Cancelled"};
+    static const char *const interfaces[] = {
+        "io.smimeagent.Mail", "io.smimeagent.Keys", "io.smimeagent.Raw"};
+
+    (void)state;
+    for (size_t i = 0; i < varlink_interface_count; i++)
+        for (size_t k = 0; k < ARRAY_COUNT(interfaces); k++)
+            for (size_t n = 0; n < ARRAY_COUNT(names); n++) {
+                char line[64];
+
+                snprintf(line, sizeof(line), "\nerror %s (", names[n]);
+                if (strcmp(varlink_interfaces[i].name, interfaces[k]) == 0 &&
+                    !strstr(varlink_interfaces[i].description, line))
+                    fail_msg("%s: no %s", interfaces[k], names[n]);
+            }
+}
+
 static void
 an_unknown_interface_has_no_description(void **state)
 {
@@ -325,6 +348,8 @@ main(void)
         cmocka_unit_test(what_is_not_there_is_told_apart),
         cmocka_unit_test(the_service_lists_its_six_interfaces),
         cmocka_unit_test(each_interface_describes_itself),
+        cmocka_unit_test(
+            what_a_token_wants_is_described_wherever_keys_are_used),
         cmocka_unit_test(an_unknown_interface_has_no_description),
         cmocka_unit_test(every_described_method_is_in_the_table),
         cmocka_unit_test(foreign_text_is_valid_json_whatever_it_is),
