@@ -291,7 +291,10 @@ ask_now(struct ask_each_time *ask, struct token *t)
     if (e == ERR_OK)
         return TOKENS_OK;
     /* To unlock it would not help. */
-    if (e == ERR_TOKEN_LOCKED)
+    if (e == ERR_LAST_TRY)
+        snprintf(ask->problem.detail, sizeof(ask->problem.detail),
+                 "one try is left before it is blocked");
+    if (e == ERR_TOKEN_LOCKED || e == ERR_LAST_TRY)
         ask->problem.code = ERR_PIN_EACH_TIME;
     return ask->problem.code == ERR_CANCELLED ? TOKENS_CANCELLED
                                               : TOKENS_LOCKED;

@@ -135,13 +135,10 @@ traced(const char *names)
     return found;
 }
 
+/* Made by another program. */
 static void
-nothing_comes_between_the_pin_and_its_operation(void **state)
+add_key_that_asks_each_time(void)
 {
-    struct buf ref = {0};
-    struct problem p;
-
-    (void)state;
     assert_int_equal(keyholder_stop(), 0);
     fixture_run("openssl rsa -in deep.key -outform DER -out deep.p8\n"
                 "t='pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so"
@@ -151,6 +148,16 @@ nothing_comes_between_the_pin_and_its_operation(void **state)
                 "openssl x509 -in deep.crt -outform DER -out deep.der\n"
                 "$t --write-object deep.der --type cert\n");
     keyholder_start();
+}
+
+static void
+nothing_comes_between_the_pin_and_its_operation(void **state)
+{
+    struct buf ref = {0};
+    struct problem p;
+
+    (void)state;
+    add_key_that_asks_each_time();
     restart("[pin]\ncache = yes\n");
     unlock_it();
     learn_ref("often", &ref);
@@ -189,6 +196,34 @@ nothing_comes_between_the_pin_and_its_operation(void **state)
     buf_drop(&ref);
 }
 
+/* To unlock its token would not help: that is unlocked. */
+static void
+the_last_try_of_such_a_key_that_nobody_allows_is_told_as_its_own(void **state)
+{
+    struct buf ref = {0};
+    struct problem p;
+
+    (void)state;
+    learn_ref("often", &ref);
+    setenv("FAULT_PINPAD", "1234", 1);
+    restart("");
+    plan("last-try\n");
+    pinentry_expect(NULL, NULL, NULL);
+    assert_int_equal(sign_it(), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.confirmed), 1);
+    pinentry_set(&pinentry.absent, true);
+    trace_anew();
+    assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_PIN_EACH_TIME);
+    assert_string_equal(p.token, "test token");
+    assert_non_null(strstr(p.detail, "one try is left before it is blocked"));
+    assert_int_equal(count_of("C_Login 2\n"), 0);
+    pinentry_set(&pinentry.absent, false);
+    assert_int_equal(sign_once(buf_slice(&ref), &p), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.confirmed), 2);
+    unsetenv("FAULT_PINPAD");
+    buf_drop(&ref);
+}
+
 int
 main(void)
 {
@@ -197,6 +232,8 @@ main(void)
         cmocka_unit_test(keys_are_named_by_id_address_or_uri),
         cmocka_unit_test(a_yes_can_hold_for_a_while),
         cmocka_unit_test(nothing_comes_between_the_pin_and_its_operation),
+        cmocka_unit_test(
+            the_last_try_of_such_a_key_that_nobody_allows_is_told_as_its_own),
     };
 
     if (access(softhsm, R_OK) != 0)
