@@ -85,22 +85,34 @@ is_of(X509_CRL *crl, X509 *issuer)
 }
 
 static bool
-is_removal(X509_REVOKED *r)
+has_reason(X509_REVOKED *r, long reason)
 {
     ASN1_ENUMERATED *e =
         X509_REVOKED_get_ext_d2i(r, NID_crl_reason, NULL, NULL);
-    bool removal = e && ASN1_ENUMERATED_get(e) == CRL_REASON_REMOVE_FROM_CRL;
+    bool has = e && ASN1_ENUMERATED_get(e) == reason;
 
     ASN1_ENUMERATED_free(e);
-    return removal;
+    return has;
 }
 
 /* What the entries with the certificate's number say, of which there should
  * be one. */
 struct entries {
-    int64_t date; /* 0: none revokes */
+    int64_t date;  /* 0: none revokes */
+    bool for_good; /* one does, and not as a hold */
     bool removal;
 };
+
+static void
+entry_note(struct entries *e, X509_REVOKED *r)
+{
+    int64_t date = revocation_date(r);
+
+    date = date > 0 ? date : 1;
+    if (e->date == 0 || date < e->date)
+        e->date = date;
+    e->for_good |= !has_reason(r, CRL_REASON_CERTIFICATE_HOLD);
+}
 
 /* In an indirect CRL an entry may speak of another issuer's certificate, all
  * behind it too, and libcrypto has changed their order: those it alone can
@@ -113,10 +125,8 @@ indirect_entries_of(X509_CRL *crl, X509 *x)
     int found = X509_CRL_get0_by_cert(crl, &r, x);
 
     out.removal = found == 2;
-    if (found == 1 && r) {
-        out.date = revocation_date(r);
-        out.date = out.date > 0 ? out.date : 1;
-    }
+    if (found == 1 && r)
+        entry_note(&out, r);
     return out;
 }
 
@@ -127,7 +137,6 @@ entries_of(X509_CRL *crl, X509 *x)
     ASN1_INTEGER *serial = X509_get_serialNumber(x);
     struct entries out = {0};
     X509_REVOKED *r = NULL;
-    int64_t date;
 
     if (crl_is_indirect(crl))
         return indirect_entries_of(crl, x);
@@ -141,14 +150,10 @@ entries_of(X509_CRL *crl, X509 *x)
             break;
         if (X509_REVOKED_get_ext_by_NID(r, NID_certificate_issuer, -1) >= 0)
             continue;
-        if (is_removal(r)) {
+        if (has_reason(r, CRL_REASON_REMOVE_FROM_CRL))
             out.removal = true;
-            continue;
-        }
-        date = revocation_date(r);
-        date = date > 0 ? date : 1;
-        if (out.date == 0 || date < out.date)
-            out.date = date;
+        else
+            entry_note(&out, r);
     }
     return out;
 }
@@ -207,23 +212,35 @@ goes_with(const X509_CRL *crl, const X509_CRL *older)
     return goes;
 }
 
-/* A CRL that is complete removes by not naming, before the certificate has
- * expired; one that is a delta says so (RFC 5280 5.2.4, 5.3.1). It must be
+/* May CRL clear at UNTIL whom BY names? One that is out of date clears nobody
+ * whom a current one names; of two that are out of date the later counts. */
+static bool
+may_correct(const X509_CRL *crl, const X509_CRL *by, int64_t until)
+{
+    return is_newer(crl, by) && crl_this_update(crl) <= until &&
+           (crl_next_update(crl) >= until || crl_next_update(by) < until) &&
+           has_scope_of(crl, by) && goes_with(crl, by);
+}
+
+/* A CRL that is complete removes by not naming; one that is a delta says so,
+ * and may only of a hold. Both before the certificate has expired: behind that
+ * it is dropped whatever the reason was (RFC 5280 5.2.4, 5.3.1). It must be
  * signed with the key of the one that it corrects. */
 static bool
 is_taken_off(STACK_OF(X509_CRL) * crls, int64_t until, X509_CRL *by, X509 *x,
              X509 *issuer)
 {
+    struct entries named = entries_of(by, x), e;
+
     for (int i = 0; i < sk_X509_CRL_num(crls); i++) {
         X509_CRL *crl = sk_X509_CRL_value(crls, i);
-        struct entries e;
 
-        if (!is_newer(crl, by) || crl_this_update(crl) > until ||
-            !has_scope_of(crl, by) || !goes_with(crl, by))
+        if (!may_correct(crl, by, until) ||
+            crl_this_update(crl) > x509_not_after(x))
             continue;
         e = entries_of(crl, x);
         if (e.date != 0 || e.removal != is_delta(crl) ||
-            (!e.removal && crl_this_update(crl) > x509_not_after(x)))
+            (e.removal && named.for_good))
             continue;
         if (!crl_is_weak(crl) && is_of(crl, issuer))
             return true;
@@ -316,22 +333,8 @@ bool
 crl_is_overtaken(const struct path_question *q, X509_CRL *crl, X509 *x,
                  X509 *issuer)
 {
-    STACK_OF(X509_CRL) *current = sk_X509_CRL_new_null();
-    bool overtaken;
-
-    if (!current)
-        abort();
-    for (int i = 0; i < sk_X509_CRL_num(q->crls); i++) {
-        X509_CRL *one = sk_X509_CRL_value(q->crls, i);
-
-        if (crl_next_update(one) >= q->fresh_at &&
-            sk_X509_CRL_push(current, one) == 0)
-            abort();
-    }
-    overtaken = issuer && is_of(crl, issuer) &&
-                is_taken_off(current, q->fresh_at, crl, x, issuer);
-    sk_X509_CRL_free(current);
-    return overtaken;
+    return issuer && is_of(crl, issuer) &&
+           is_taken_off(q->crls, q->fresh_at, crl, x, issuer);
 }
 
 bool

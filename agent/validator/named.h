@@ -19,8 +19,9 @@ bool crls_revoke(const struct path_question *q, STACK_OF(X509) * path, int at,
                  int64_t *out);
 
 /* Has ISSUER, who signed CRL that names X, taken it off again with a newer
- * one that is current, too: one that is out of date clears nobody? libcrypto looks at one CRL, and at one delta, of which somebody says
- * that there are any; nobody has to say so (RFC 5280 5.2.4). */
+ * one, which is current where CRL is? libcrypto looks at one CRL, and at one
+ * delta, of which somebody says that there are any; nobody has to say so (RFC
+ * 5280 5.2.4). */
 bool crl_is_overtaken(const struct path_question *q, X509_CRL *crl, X509 *x,
                       X509 *issuer);
 

@@ -132,7 +132,8 @@ chain_after(struct crl_spec base, struct crl_spec delta)
 static void
 a_delta_takes_off_what_is_on_hold(void **state)
 {
-    struct crl_spec base = {.revoked = &alice, .when = -5 * DAY, .number = 5};
+    struct crl_spec base = {
+        .revoked = &alice, .when = -5 * DAY, .hold = true, .number = 5};
     struct crl_spec delta = {.revoked = &alice,
                              .when = -5 * DAY,
                              .removed_only = true,
@@ -176,11 +177,121 @@ a_delta_takes_off_what_is_on_hold(void **state)
     remove_crls();
 }
 
+/* From a hold alone (RFC 5280 5.3.1). */
+static void
+a_delta_takes_nobody_off_who_is_revoked_for_good(void **state)
+{
+    struct crl_spec base = {.revoked = &alice, .when = -5 * DAY, .number = 5};
+    const struct crl_spec delta = {.revoked = &alice,
+                                   .when = -5 * DAY,
+                                   .removed_only = true,
+                                   .from = -DAY / 2,
+                                   .until = 30 * DAY,
+                                   .number = 6,
+                                   .base = 5};
+
+    (void)state;
+    for (int said = 0; said < 2; said++) {
+        base.freshest = said;
+        base.hold = false;
+        assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+        base.hold = true;
+        assert_int_equal(chain_after(base, delta), CHAIN_OK);
+    }
+    remove_crls();
+}
+
+/* Whatever was revoked is dropped from the lists once it has expired. */
+static void
+a_removal_of_after_the_expiry_takes_nobody_off(void **state)
+{
+    struct made old = person((struct cert_spec){
+        .email = ALICE, .from = -400 * DAY, .until = -30 * DAY});
+    const struct crl_spec base = {.revoked = &old,
+                                  .when = -60 * DAY,
+                                  .hold = true,
+                                  .from = -55 * DAY,
+                                  .until = 30 * DAY,
+                                  .number = 5};
+    struct crl_spec delta = {.revoked = &old,
+                             .when = -60 * DAY,
+                             .removed_only = true,
+                             .from = -20 * DAY,
+                             .until = 30 * DAY,
+                             .number = 6,
+                             .base = 5};
+
+    (void)state;
+    store_two(base, delta);
+    judge((struct message_spec){.signer = &old, .signing_time = -50 * DAY});
+    assert_int_equal(r.chain, CHAIN_REVOKED);
+    delta.from = -40 * DAY;
+    store_two(base, delta);
+    judge((struct message_spec){.signer = &old, .signing_time = -50 * DAY});
+    assert_int_equal(r.chain, CHAIN_OK);
+    remove_crls();
+}
+
+/* A delta that nobody says is there names, between two lists that do not. */
+static void
+a_list_out_of_date_clears_nobody_whom_a_current_delta_names(void **state)
+{
+    const struct crl_spec base = {
+        .from = -10 * DAY, .until = 30 * DAY, .number = 4};
+    struct crl_spec delta = {.revoked = &alice,
+                             .when = -5 * DAY,
+                             .from = -4 * DAY,
+                             .until = 30 * DAY,
+                             .number = 5,
+                             .base = 4};
+    struct crl_spec later = {
+        .issuer = &ca, .from = -2 * DAY, .until = -DAY, .number = 6};
+    char path[sizeof(crl_path[0])];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/2.crl", crl_folders[0]);
+    file_write(path, make_crl(&later));
+    assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+    later.until = DAY;
+    file_write(path, make_crl(&later));
+    assert_int_equal(chain_after(base, delta), CHAIN_OK);
+    /* Where both are out of date, the later counts, and clears nobody. */
+    delta.until = later.until = -DAY;
+    file_write(path, make_crl(&later));
+    assert_int_equal(chain_after(base, delta), CHAIN_OK);
+    later.from = -5 * DAY;
+    file_write(path, make_crl(&later));
+    assert_int_equal(chain_after(base, delta), CHAIN_REVOKED);
+    (void)unlink(path);
+    remove_crls();
+}
+
+static void
+of_two_lists_out_of_date_the_later_counts_and_clears_nobody(void **state)
+{
+    struct crl_spec names = {.revoked = &alice,
+                             .when = -5 * DAY,
+                             .from = -4 * DAY,
+                             .until = -DAY,
+                             .number = 5};
+    const struct crl_spec clean = {
+        .from = -2 * DAY, .until = -DAY, .number = 6};
+
+    (void)state;
+    assert_int_equal(chain_after(names, clean), CHAIN_OK);
+    assert_int_equal(r.revocation, REVOCATION_NOT_CHECKED);
+    assert_true(says("crl-outdated"));
+    names.until = DAY;
+    assert_int_equal(chain_after(names, clean), CHAIN_REVOKED);
+    remove_crls();
+}
+
 static void
 a_later_list_that_is_out_of_date_clears_nobody(void **state)
 {
     const struct crl_spec names = {.revoked = &alice,
                                    .when = -5 * DAY,
+                                   .hold = true,
                                    .from = -4 * DAY,
                                    .until = 30 * DAY,
                                    .number = 5};
@@ -275,6 +386,12 @@ main(void)
         cmocka_unit_test(of_lists_as_new_the_one_that_revokes_counts),
         cmocka_unit_test(no_entry_of_a_complete_list_takes_off),
         cmocka_unit_test(a_delta_takes_off_what_is_on_hold),
+        cmocka_unit_test(a_delta_takes_nobody_off_who_is_revoked_for_good),
+        cmocka_unit_test(a_removal_of_after_the_expiry_takes_nobody_off),
+        cmocka_unit_test(
+            a_list_out_of_date_clears_nobody_whom_a_current_delta_names),
+        cmocka_unit_test(
+            of_two_lists_out_of_date_the_later_counts_and_clears_nobody),
         cmocka_unit_test(a_later_list_that_is_out_of_date_clears_nobody),
         cmocka_unit_test(a_later_list_counts_whatever_its_number),
         cmocka_unit_test(a_list_of_attribute_certificates_revokes_no_other),

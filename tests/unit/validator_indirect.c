@@ -288,6 +288,7 @@ an_indirect_delta_corrects_an_indirect_list(void **state)
         /* On hold, and taken off. */
         base.revoked = &bob;
         base.when = -2 * DAY;
+        base.hold = true;
         base.of = &ca;
         delta.removed_only = true;
         assert_int_equal(beside_a_clean_list(base, &bob, NULL), CHAIN_REVOKED);

@@ -208,11 +208,13 @@ crl_add(X509_CRL *crl, const struct crl_spec *spec, bool removal)
 
     X509_REVOKED_set_revocationDate(r, t);
     X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(spec->revoked->x));
-    make_need(ASN1_ENUMERATED_set(e, CRL_REASON_REMOVE_FROM_CRL) == 1,
+    make_need(ASN1_ENUMERATED_set(e, removal
+                                         ? CRL_REASON_REMOVE_FROM_CRL
+                                         : CRL_REASON_CERTIFICATE_HOLD) == 1,
               "a reason");
-    make_need(!removal ||
+    make_need(!(removal || spec->hold) ||
                   X509_REVOKED_add1_ext_i2d(r, NID_crl_reason, e, 0, 0) == 1,
-              "a removal");
+              "a reason in an entry");
     if (spec->of)
         issuer_add(r, spec->of);
     X509_CRL_add0_revoked(crl, r);

@@ -49,6 +49,7 @@ struct crl_spec {
     long from, until;           /* seconds from now; 0, 0: -1 to 30 days */
     const struct made *revoked; /* NULL: nobody */
     long when;                  /* seconds from now */
+    bool hold;                  /* the entry's reason */
     bool removed_before;        /* it has an entry removeFromCRL, too */
     bool removed_only;          /* ... and no other */
     const EVP_MD *md;           /* NULL: SHA-256 */
