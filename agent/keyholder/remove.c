@@ -63,9 +63,9 @@ key_remove(struct client *c, const struct key_choice *request,
 
     if (e == ERR_OK)
         e = remove_found(c, t, id, &out->count, p);
+    client_audit(c, "remove", t, id, e);
     if (e == ERR_OK)
         remembered_refresh(&c->keyholder->remembered, t);
-    client_audit(c, "remove", t, id, e);
     return e;
 }
 

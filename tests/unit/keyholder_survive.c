@@ -1,5 +1,5 @@
-/* What happens to a token while somebody is asked for its PIN, and while the
- * machine sleeps. */
+/* What happens to a token while somebody is asked for its PIN, while the
+ * machine sleeps, and right after its key was removed. */
 #include "tests/unit/keyholder_traced.h"
 
 /* ---- a prompt -------------------------------------------------------------
@@ -120,6 +120,70 @@ a_suspend_during_a_signature_is_told_and_then_all_is_well(void **state)
     assert_int_equal(pinentry_count(&pinentry.asked), 1);
 }
 
+/* ---- a removal -------------------------------------------------------------
+ */
+
+static void *
+remove_in_thread(void *ref)
+{
+    AUTO(session) struct session s;
+    struct key_choice choice = {.key = buf_slice(ref)};
+    struct count_reply reply;
+
+    session_open(&s, RIGHT_MANAGE);
+    session_narrow(&s, VERB_MANAGE, 0, slice_of(NULL, 0));
+    return (void *)(intptr_t)session_call(&s, MSG_KEY_REMOVE, &choice, &reply);
+}
+
+static size_t
+audited_removals(void)
+{
+    struct buf audit =
+        fixture_read(fixture_path("state/smime-agent/audit.log"));
+    size_t n = 0;
+
+    for (const char *at = buf_text(&audit);
+         (at = strstr(at, "operation=remove ")); at++)
+        n++;
+    buf_drop(&audit);
+    return n;
+}
+
+/* The token is read once more then, for what is remembered of it: there it
+ * hangs the second time. */
+static void
+a_removal_is_in_the_audit_before_the_token_can_hang(void **state)
+{
+    char last_read[64];
+    void *result;
+    pthread_t t;
+    size_t reads;
+
+    (void)state;
+    restart("");
+    unlock_it();
+    trace_anew();
+    assert_int_equal((intptr_t)remove_in_thread(&ec_ref), ERR_OK);
+    assert_int_equal(audited_removals(), 1);
+    reads = count_of("C_FindObjectsInit\n");
+    assert_int_equal(import_file("ec.p12", "1234", false).code, ERR_OK);
+    restart("");
+    unlock_it();
+    snprintf(last_read, sizeof(last_read), "C_FindObjectsInit @ 1 %zu\n",
+             reads - 1);
+    trace_anew();
+    plan(last_read);
+    assert_int_equal(pthread_create(&t, NULL, remove_in_thread, &ec_ref), 0);
+    for (int i = 0; i < 1000 && count_of("C_FindObjectsInit\n") < reads; i++)
+        poll(NULL, 0, 10);
+    assert_true(count_of("C_DestroyObject\n") > 0);
+    assert_int_equal(count_of("C_FindObjectsInit\n"), reads);
+    assert_int_equal(audited_removals(), 2);
+    plan("");
+    pthread_join(t, &result);
+    assert_int_equal((intptr_t)result, ERR_OK);
+}
+
 int
 main(void)
 {
@@ -130,6 +194,7 @@ main(void)
         cmocka_unit_test(after_a_suspend_a_kept_pin_asks_nobody),
         cmocka_unit_test(
             a_suspend_during_a_signature_is_told_and_then_all_is_well),
+        cmocka_unit_test(a_removal_is_in_the_audit_before_the_token_can_hang),
     };
 
     if (access(softhsm, R_OK) != 0)
