@@ -2,6 +2,7 @@
  * libcrypto tries one path. Where certificates were issued across, another
  * may hold: looked for, the shortest first, each then judged in full.
  */
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "agent/validator/inherit.h"
@@ -21,6 +22,23 @@ struct search {
     unsigned tried;
     unsigned steps;
 };
+
+/* What is wrong with the leaf itself is wrong on every path. */
+static bool
+other_path_may_hold(const struct path_verdict *v)
+{
+    switch (v->error) {
+    case X509_V_OK:
+        return false;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_CERT_REVOKED:
+    case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+        return v->depth > 0;
+    default:
+        return true;
+    }
+}
 
 static bool
 is_on_path(const struct search *s, int at, X509 *x)
@@ -73,6 +91,32 @@ static STACK_OF(X509) *
     return out;
 }
 
+/* libcrypto looks at revocation first, and at signatures after. */
+static bool
+signatures_hold(STACK_OF(X509) * path)
+{
+    int n = sk_X509_num(path);
+    bool hold = n > 0;
+
+    for (int i = 0; i + 1 < n && hold; i++)
+        hold = X509_verify(sk_X509_value(path, i),
+                           X509_get0_pubkey(sk_X509_value(path, i + 1))) == 1;
+    ERR_clear_error();
+    return hold;
+}
+
+/* Where two issuers have one name, the path that libcrypto tried may be none
+ * at all, and the reason of the one that is a path is the one to tell. */
+static bool
+tells_more(const struct path_verdict *v, const struct path_verdict *best)
+{
+    return v->error == X509_V_ERR_CERT_REVOKED &&
+           (v->depth == 0 ||
+            best->error == X509_V_ERR_CERT_SIGNATURE_FAILURE) &&
+           signatures_hold(v->path);
+}
+
+/* True when the search is over. */
 static bool
 anchor_try(struct search *s, int at, X509 *anchor)
 {
@@ -90,16 +134,16 @@ anchor_try(struct search *s, int at, X509 *anchor)
     }
     sk_X509_free(only);
     sk_X509_pop_free(path, X509_free);
-    if (v.error != X509_V_OK) {
+    if (v.error != X509_V_OK && !tells_more(&v, s->best)) {
         path_verdict_drop(&v);
         return false;
     }
     path_verdict_drop(s->best);
     *s->best = v;
-    return true;
+    return !other_path_may_hold(&v);
 }
 
-/* Is there an anchor above node AT that makes a path? */
+/* Is there an anchor above node AT that makes a path, or settles it? */
 static bool
 anchors_try(struct search *s, int at)
 {
@@ -145,23 +189,6 @@ search(struct search *s)
             found = is_issuer(next, s->node[at].x) &&
                     !is_on_path(s, at, next) && node_try(s, next, at);
         }
-}
-
-/* What is wrong with the leaf itself is wrong on every path. */
-static bool
-other_path_may_hold(const struct path_verdict *v)
-{
-    switch (v->error) {
-    case X509_V_OK:
-        return false;
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-    case X509_V_ERR_CERT_REVOKED:
-    case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
-        return v->depth > 0;
-    default:
-        return true;
-    }
 }
 
 void

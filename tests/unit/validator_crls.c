@@ -377,6 +377,38 @@ a_list_of_after_the_expiry_clears_nobody(void **state)
     remove_crls();
 }
 
+/* With a new key under its old name, neither of which its certificates say. */
+static void
+revoked_is_told_whichever_root_of_a_name_is_tried_first(void **state)
+{
+    const struct made roots[2] = {
+        root, make_cert(&(struct cert_spec){.name = "Root",
+                                            .key = "p256c",
+                                            .ca = true,
+                                            .from = -3000 * DAY,
+                                            .until = 3000 * DAY})};
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/other.pem", folders[0]);
+    make_pem(path, &roots[1], 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct made m =
+            person((struct cert_spec){.email = ALICE, .issuer = &roots[i]});
+
+        store_crls((struct crl_spec){.issuer = &roots[i]});
+        judge((struct message_spec){.signer = &m});
+        is_good();
+        store_crls((struct crl_spec){
+            .issuer = &roots[i], .revoked = &m, .when = -5 * DAY});
+        judge((struct message_spec){.signer = &m});
+        assert_int_equal(r.chain, CHAIN_REVOKED);
+        assert_true(says("revoked"));
+    }
+    (void)unlink(path);
+    remove_crls();
+}
+
 int
 main(void)
 {
@@ -397,6 +429,8 @@ main(void)
         cmocka_unit_test(a_list_of_attribute_certificates_revokes_no_other),
         cmocka_unit_test(a_list_with_a_weak_digest_revokes_and_clears_nobody),
         cmocka_unit_test(a_list_of_after_the_expiry_clears_nobody),
+        cmocka_unit_test(
+            revoked_is_told_whichever_root_of_a_name_is_tried_first),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
