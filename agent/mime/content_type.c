@@ -13,7 +13,7 @@ parameters_init(struct parameters *all)
 {
     all->text = (struct buf){0};
     all->count = all->names = 0;
-    all->more = false;
+    all->more = all->stray = false;
 }
 
 static void
@@ -159,8 +159,10 @@ take_parameter(struct slice *c, struct parameters *all)
     else if (name.n == 0)
         step(c);
     skip_blanks(c);
-    if (name.n == 0 || at_end(c) || c->p[0] != '=')
+    if (name.n == 0 || at_end(c) || c->p[0] != '=') {
+        all->stray = true;
         return;
+    }
     step(c);
     skip_blanks(c);
     split_name(name, &s);
@@ -273,7 +275,7 @@ content_type_parse(struct slice value, struct content_type *out)
         return false;
     out->count = 0;
     out->ambiguous |= is_unusual(buf_slice(&text)) || is_another_type(c);
-    out->two_boundaries = out->two_names = false;
+    out->two_boundaries = out->doubtful_name = false;
     take_parameters(&c, &all);
     parameters_join(&all, out);
     return true;
@@ -288,5 +290,5 @@ header_content_type(const struct header *h, struct content_type *out)
         return;
     text_set(out->type, slice_text("text/plain"));
     out->count = 0;
-    out->ambiguous = out->two_boundaries = out->two_names = false;
+    out->ambiguous = out->two_boundaries = out->doubtful_name = false;
 }

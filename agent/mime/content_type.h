@@ -24,7 +24,8 @@ struct parameters {
     size_t count;
     size_t first[LIMIT_PARAMETERS]; /* the item that each name is first of */
     size_t names;
-    bool more; /* passed over */
+    bool more;  /* passed over */
+    bool stray; /* what is no parameter */
 };
 
 static inline struct slice

@@ -55,8 +55,20 @@ find_segment(const struct parameters *all, size_t number, unsigned index)
     return NULL;
 }
 
-/* The whole value of the parameter that begins with FIRST, in UTF-8. */
-static void
+/* To readers that know its charset it may say anything: shifts (RFC 2152) are
+ * letters here, and may hide an end. */
+static bool
+may_shift(struct slice value)
+{
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == '+' || value.p[i] == '&' || value.p[i] == '~')
+            return true;
+    return false;
+}
+
+/* The whole value of the parameter that begins with FIRST, in UTF-8. False
+ * when it may be another one in its charset, which is not known here. */
+static bool
 join_value(const struct parameters *all, const struct segment *first,
            struct buf *out)
 {
@@ -78,20 +90,24 @@ join_value(const struct parameters *all, const struct segment *first,
             buf_add_slice(&bytes, value);
         s = s->continued ? find_segment(all, s->number, ++index) : NULL;
     }
-    if (charset.n == 0 || !charset_decode(charset, buf_slice(&bytes), out))
-        buf_add_slice(out, buf_slice(&bytes));
+    if (charset.n > 0 && charset_decode(charset, buf_slice(&bytes), out))
+        return true;
+    buf_add_slice(out, buf_slice(&bytes));
+    return charset.n == 0 || !may_shift(buf_slice(&bytes));
 }
 
-/* One value more for a name, other than the next piece of a continuation. A
- * file's name makes no other structure, and some give it in both forms, for
- * old readers and new ones. */
+static bool
+is_file_name(struct slice parameter)
+{
+    return slice_is(parameter, "name") || slice_is(parameter, "filename");
+}
+
+/* One value more for a name, other than the next piece of a continuation. */
 static bool
 repeats_a_name(const struct parameters *all, size_t i)
 {
     const struct segment *s = &all->item[i];
 
-    if (slice_is(segment_name(all, s), "name"))
-        return false;
     for (size_t k = 0; k < i; k++) {
         const struct segment *t = &all->item[k];
 
@@ -107,12 +123,9 @@ repeats_a_name(const struct parameters *all, size_t i)
 static bool
 is_doubtful_piece(const struct parameters *all, const struct segment *s)
 {
-    struct slice name = segment_name(all, s);
-
-    if (!s->continued || slice_is(name, "name"))
-        return false;
-    return s->padded ||
-           (s->index > 0 && !find_segment(all, s->number, s->index - 1));
+    return s->continued &&
+           (s->padded ||
+            (s->index > 0 && !find_segment(all, s->number, s->index - 1)));
 }
 
 /* A NUL would cut the value short, a line end would forge a header. */
@@ -126,17 +139,18 @@ has_control(struct slice s)
 }
 
 static bool
-began_before(const struct parameters *all, size_t i)
+came_before(const struct parameters *all, size_t i)
 {
     for (size_t k = 0; k < i; k++)
         if (all->item[k].number == all->item[i].number &&
-            all->item[k].continued && all->item[k].index == 0)
+            all->item[k].continued && all->item[k].index == all->item[i].index)
             return true;
     return false;
 }
 
-/* A second name of a file that is not the first one. Pieces are joined once:
- * two beginnings are no honest name. */
+/* A second name of a file that is not the first one: some give the same in
+ * both forms, for old readers and new ones. Pieces are joined once: one that
+ * comes twice makes no honest name. */
 static bool
 is_another_name(const struct parameters *all, size_t i,
                 const struct content_type *out)
@@ -147,13 +161,29 @@ is_another_name(const struct parameters *all, size_t i,
     const char *first =
         content_type_find(out, slice_is(name, "name") ? "name" : "filename");
 
-    if ((s->continued && s->index > 0) ||
-        !(slice_is(name, "name") || slice_is(name, "filename")))
-        return false;
-    if (s->continued && began_before(all, i))
-        return true;
-    join_value(all, s, &value);
-    return !first || !slice_is(buf_slice(&value), first);
+    if (s->continued && (came_before(all, i) || s->index > 0))
+        return came_before(all, i);
+    return !join_value(all, s, &value) || !first ||
+           !slice_is(buf_slice(&value), first);
+}
+
+/* A file's name makes no other structure, but may be another one. */
+static void
+note_twice(const struct parameters *all, size_t i, struct content_type *out)
+{
+    const struct segment *s = &all->item[i];
+    struct slice name = segment_name(all, s);
+
+    if (is_file_name(name)) {
+        out->doubtful_name |=
+            is_doubtful_piece(all, s) ||
+            (all->first[s->number] != i && is_another_name(all, i, out));
+    } else if (repeats_a_name(all, i)) {
+        out->ambiguous = true;
+        out->two_boundaries |= slice_is(name, "boundary");
+    } else {
+        out->ambiguous |= is_doubtful_piece(all, s);
+    }
 }
 
 void
@@ -162,18 +192,16 @@ parameters_join(const struct parameters *all, struct content_type *out)
     AUTO(buf) struct buf value = {0};
 
     out->ambiguous |= all->more;
+    out->doubtful_name |= all->stray;
     for (size_t i = 0; i < all->count; i++) {
         struct slice name = segment_name(all, &all->item[i]);
-        bool twice = repeats_a_name(all, i);
 
-        out->ambiguous |= twice || is_doubtful_piece(all, &all->item[i]);
-        out->two_boundaries |= twice && slice_is(name, "boundary");
-        if (all->first[all->item[i].number] != i) {
-            out->two_names |= is_another_name(all, i, out);
+        note_twice(all, i, out);
+        if (all->first[all->item[i].number] != i)
             continue;
-        }
         buf_clear(&value);
-        join_value(all, &all->item[i], &value);
+        if (!join_value(all, &all->item[i], &value))
+            out->doubtful_name |= is_file_name(name);
         if (name.n >= sizeof(out->parameters[0].name) ||
             value.len >= sizeof(out->parameters[0].value) ||
             has_control(buf_slice(&value)) || out->count == LIMIT_PARAMETERS) {

@@ -74,7 +74,10 @@ struct content_type {
      * that was dropped, a second type behind the first. */
     bool ambiguous;
     bool two_boundaries;
-    bool two_names; /* of a file, that differ */
+    /* Readers may take other names of a file out of it: two that differ,
+     * pieces that not all join, a charset that not all know, what is no
+     * parameter but may be one to them. */
+    bool doubtful_name;
 };
 
 /* Parses a Content-Type (or Content-Disposition) value leniently: what can

@@ -151,11 +151,22 @@ is_inert_file_name(const char *name)
     return n > 4 && is_one_of(name + n - 4, suffixes, ARRAY_COUNT(suffixes));
 }
 
+/* Encoded words (RFC 2047) are none in a parameter, and are to many. */
 static bool
 is_other_file_name(const char *name, bool signature)
 {
-    return name && *name && !is_pkcs7_file_name(name) &&
-           !(signature && is_inert_file_name(name));
+    return name && *name &&
+           (strstr(name, "=?") || !(is_pkcs7_file_name(name) ||
+                                    (signature && is_inert_file_name(name))));
+}
+
+/* Some take either parameter from either field. */
+static bool
+names_other_file(const struct content_type *t, bool signature)
+{
+    return t->doubtful_name ||
+           is_other_file_name(content_type_find(t, "name"), signature) ||
+           is_other_file_name(content_type_find(t, "filename"), signature);
 }
 
 static bool
@@ -167,14 +178,12 @@ is_cms_alone(const struct header *h, const struct content_type *t,
 
     if ((!content_type_is_pkcs7(t) && !is_pkcs7_signature(t->type) &&
          strcmp(t->type, "application/octet-stream") != 0) ||
-        t->two_names ||
-        is_other_file_name(content_type_find(t, "name"), signature))
+        names_other_file(t, signature))
         return false;
     for (size_t n = 0; (f = header_find(h, "Content-Disposition", n)); n++)
-        if (content_type_parse(f->value, &d) &&
-            (d.two_names ||
-             is_other_file_name(content_type_find(&d, "filename"), signature) ||
-             is_other_file_name(content_type_find(&d, "name"), signature)))
+        if (trimmed(f->value).n > 0 &&
+            (!content_type_parse(f->value, &d) || d.ambiguous ||
+             names_other_file(&d, signature)))
             return false;
     return true;
 }

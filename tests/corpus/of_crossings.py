@@ -330,6 +330,7 @@ def files(c):
     """A CMS object can be a document as well: nobody signed that."""
     opaque = c.opaque()
     signature = "Content-Type: application/pkcs7-signature"
+    octets = "Content-Type: application/octet-stream"
     base64 = "\nContent-Transfer-Encoding: base64\n"
     disposition = "Content-Disposition: attachment; filename="
     named = signature + "; name=smime.p7s" + base64
@@ -344,6 +345,28 @@ def files(c):
                          "name*=utf-8''invoice.pdf" + base64,
             "two-dispositions": named + disposition + "smime.p7s\n"
                                 + disposition + "invoice.html\n",
+            "broken-no-word": named + "Content-Disposition: ; "
+                              'filename="invoice.html"\n',
+            "broken-quoted": named + 'Content-Disposition: "attachment"; '
+                             'filename="invoice.html"\n',
+            "broken-no-type": named + "Content-Disposition: "
+                              "filename=invoice.html\n",
+            "broken-no-equals": named + "Content-Disposition: attachment; "
+                                "filename invoice.html\n",
+            "broken-quoted-name": named + "Content-Disposition: attachment; "
+                                  '"filename"=invoice.html\n',
+            "gap": named + "Content-Disposition: attachment; "
+                   "filename*0=smime.p7s; filename*2=.html\n",
+            "gap-in-name": octets + "; name*0=a.bin; name*2=.html" + base64,
+            "padded": octets + "; name*0=a; name*01=.html; name*1=.bin"
+                      + base64,
+            "piece-twice": octets + "; name*0=a; name*1=.bin; name*1=.html"
+                           + base64,
+            "utf-7": octets + "; name*=utf-7''invoice.html+AAA-.bin" + base64,
+            "encoded-word": octets + '; name="=?utf-8?q?a.html=00?=.bin"'
+                            + base64,
+            "of-the-type": octets + "; filename=invoice.html" + base64,
+            "stray": octets + "; name=a.bin .html" + base64,
             "type": named.replace("pkcs7-signature", "pdf"),
             "type-zip": named.replace("pkcs7-signature", "zip"),
             "type-pgp": named.replace("pkcs7", "pgp"),
@@ -359,6 +382,13 @@ def files(c):
                      + base64 + disposition + "smime.p7s; "
                      "filename*=utf-8''smime.p7s\n",
             "continued": signature + "; name*0=smime; name*1=.p7s" + base64,
+            "octets": octets + base64, "octets-bin": octets
+            + "; name=ATT00001.bin" + base64 + disposition + "ATT00001.bin\n",
+            "octets-foreign": octets + "; name*=gb2312''%ce%b4%c3%fc.bin"
+                              + base64,
+            "empty-disposition": named + "Content-Disposition:\n",
+            "file-in-pieces": named + "Content-Disposition: attachment; "
+                              "filename*1=.p7s; filename*0=smime\n",
             "mime": named.replace("signature", "mime; smime-type=signed-data"),
             "x-mime": named.replace("pkcs7-signature", "x-pkcs7-mime")
             }.items():
