@@ -1,5 +1,8 @@
 #include "agent/validator/comparable.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include <openssl/err.h>
 
 #include "agent/validator/drop.h"
@@ -12,21 +15,61 @@ text_of(const ASN1_IA5STRING *s)
     return slice_of(ASN1_STRING_get0_data(s), n > 0 ? (size_t)n : 0);
 }
 
-/* libcrypto takes what is behind "//" up to ":" or "/" for the host, and
- * refuses itself where there is no "//". */
+static struct slice
+behind(struct slice s, size_t n)
+{
+    return slice_of(s.p + n, s.n - n);
+}
+
+static size_t
+run_of(struct slice s, const char *letters)
+{
+    size_t n = 0;
+
+    while (n < s.n && s.p[n] && strchr(letters, s.p[n]))
+        n++;
+    return n;
+}
+
+/* A name, and none that resolvers take for an address: the last label of a
+ * domain begins with no digit. */
+static bool
+is_domain(struct slice host)
+{
+    const uint8_t *dot = memrchr(host.p, '.', host.n);
+    const uint8_t *last = dot ? dot + 1 : host.p;
+
+    return last < host.p + host.n && !isdigit(*last);
+}
+
+/* libcrypto takes what is behind the first ":" and "//" up to the next ":", or
+ * where there is none up to "/", for the host, and refuses itself where no
+ * "//" is there. */
 bool
 uri_is_comparable(struct slice uri)
 {
-    const uint8_t *at = memmem(uri.p, uri.n, "//", 2);
-    size_t n = 0, left;
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    const uint8_t *colon = memchr(uri.p, ':', uri.n);
+    struct slice host, rest;
 
-    if (!at)
+    if (!colon)
         return true;
-    at += 2;
-    left = uri.n - (size_t)(at - uri.p);
-    while (n < left && !strchr("/?#\\@", at[n]))
-        n++;
-    return n == left || at[n] == '/';
+    rest = behind(uri, (size_t)(colon - uri.p) + 1);
+    if (rest.n < 2 || memcmp(rest.p, "//", 2) != 0)
+        return true;
+    rest = behind(rest, 2);
+    host = slice_of(rest.p, run_of(rest, letters));
+    rest = behind(rest, host.n);
+    if (!is_domain(host))
+        return false;
+    if (rest.n == 0 || rest.p[0] == '/')
+        return !memchr(rest.p, ':', rest.n);
+    if (rest.p[0] != ':')
+        return false;
+    rest = behind(rest, 1);
+    rest = behind(rest, run_of(rest, "0123456789"));
+    return rest.n == 0 || strchr("/?#", rest.p[0]);
 }
 
 static bool

@@ -1,8 +1,8 @@
 /*
  * Names that libcrypto cannot compare with name constraints of their kind,
- * and lets pass (RFC 5280 4.2.1.10): a URI with a user, or with no slash
- * behind its host, a DNS name with the root's dot at its end. Runs in
- * smime-validator, behind libcrypto's own check.
+ * and lets pass (RFC 5280 4.2.1.10): a URI with a user, with an address for a
+ * host, or whose host it takes for longer than it is, a name with the root's
+ * dot at its end. Runs in smime-validator, behind libcrypto's own check.
  */
 #ifndef AGENT_VALIDATOR_COMPARABLE_H
 #define AGENT_VALIDATOR_COMPARABLE_H

@@ -272,7 +272,7 @@ a_name_that_cannot_be_compared_keeps_no_limit(void **state)
         {"excluded;URI:example.org", "URI:http://other.org:8080/a@b", false},
         {"excluded;URI:example.org", "URI:http://x@example.org/", true},
         {"excluded;URI:example.org", "URI:http://x:y@example.org/", true},
-        {"excluded;URI:example.org", "URI:http://example.org?x", true},
+        {"excluded;URI:example.org", "URI:http://example.org/a:b", true},
         {"permitted;URI:example.org", "URI:http://example.org/?a=b@c#d", false},
         {"permitted;URI:example.org", "URI:http://example.org:x@evil.org/",
          true},

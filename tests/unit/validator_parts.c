@@ -3,6 +3,7 @@
 
 #include "agent/validator/address.h"
 #include "agent/validator/attributes.h"
+#include "agent/validator/comparable.h"
 
 static bool
 takes(const char *bytes, size_t n)
@@ -122,6 +123,37 @@ addresses_compare_with_ascii_folded(void **state)
         address_equal(slice_text("\xc3\x84@b"), slice_text("\xc3\xa4@b")));
 }
 
+/* libcrypto sees another host in the others, or has no rule for it. */
+static void
+uris_whose_host_can_be_compared_and_others(void **state)
+{
+    static const char *const good[] = {"http://example.org",
+                                       "http://1.example.org/",
+                                       "http://example.org:80?a:b@c",
+                                       "http://example.org:/a:b",
+                                       "http://example.org/?a=b@c#d",
+                                       "mailto:a@example.org",
+                                       "urn:a:b"};
+    static const char *const bad[] = {
+        "http://example.org/a:b", "http://evil.org/x.example.org:",
+        "http://example.org./",   "http://example.org.:80/",
+        "http://example%2eorg/",  "http://exa\tmple.org/",
+        "http://x@example.org/",  "http://example.org:80@evil.org/",
+        "http://example.org?x",   "http://example.org#x",
+        "http://example.org\\x",  "http://192.0.2.1/",
+        "http://3221225985:80/",  "http://0xc0000201",
+        "http://[2001:db8::1]/",  "a//b://x@example.org/"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++)
+        if (!uri_is_comparable(slice_text(good[i])))
+            fail_msg("%s", good[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        if (uri_is_comparable(slice_text(bad[i])))
+            fail_msg("%s", bad[i]);
+    assert_false(uri_is_comparable(slice_of("http://a\0b/", 11)));
+}
+
 int
 main(void)
 {
@@ -131,6 +163,7 @@ main(void)
         cmocka_unit_test(attributes_that_are_cut_or_followed_never_parse),
         cmocka_unit_test(plausible_addresses_and_others),
         cmocka_unit_test(addresses_compare_with_ascii_folded),
+        cmocka_unit_test(uris_whose_host_can_be_compared_and_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
