@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,12 +79,16 @@ fd_wait_readable(int fd, int timeout_ms)
 enum err
 file_read(const char *path, size_t limit, struct buf *out, struct problem *p)
 {
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    AUTO(fd)
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stream_fd stream;
+    struct stat s;
     enum err e;
 
-    if (fd < 0) {
+    if (fd < 0 || fstat(fd, &s) != 0) {
         e = fail(p, ERR_INPUT, "%s: %s", path, strerror(errno));
+    } else if (!S_ISREG(s.st_mode)) {
+        e = fail(p, ERR_INPUT, "%s: it is no file", path);
     } else {
         stream_fd_init(&stream, fd, -1, -1);
         e = stream_read_all(&stream.s, limit, out, p);

@@ -34,7 +34,8 @@ int64_t clock_ms(void);
 int fd_wait_readable(int fd, int timeout_ms);
 
 /* Reads a whole small file at PATH (relative to AT_FDCWD), at most LIMIT
- * bytes. Errors: ERR_INPUT with errno's text, ERR_LIMIT. */
+ * bytes; never waits for one (a FIFO is no file). Errors: ERR_INPUT with
+ * errno's text, ERR_LIMIT. */
 MUST_USE enum err file_read(const char *path, size_t limit, struct buf *out,
                             struct problem *p);
 

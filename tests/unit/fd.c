@@ -114,6 +114,26 @@ a_folder_is_not_a_file(void **state)
     assert_int_equal(out.len, 0);
 }
 
+/* To open a FIFO that nobody writes to takes for ever. */
+static void
+nor_is_what_is_made_to_be_waited_for(void **state)
+{
+    char path[] = "/tmp/smime-unit-fd-XXXXXX";
+    AUTO(fd) int fd = mkstemp(path);
+    AUTO(buf) struct buf out = {0};
+    struct problem p;
+
+    (void)state;
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(file_read(path, 100, &out, &p), ERR_INPUT);
+    assert_string_equal(p.subject, path);
+    assert_non_null(strstr(p.detail, "it is no file"));
+    assert_int_equal(file_read("/dev/zero", 100, &out, &p), ERR_INPUT);
+    assert_int_equal(out.len, 0);
+    assert_int_equal(unlink(path), 0);
+}
+
 int
 main(void)
 {
@@ -124,6 +144,7 @@ main(void)
         cmocka_unit_test(waiting_sees_bytes_the_end_the_deadline_and_errors),
         cmocka_unit_test(a_small_file_is_read_whole_up_to_the_limit),
         cmocka_unit_test(a_folder_is_not_a_file),
+        cmocka_unit_test(nor_is_what_is_made_to_be_waited_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
