@@ -14,6 +14,7 @@
 
 #define COPY_BYTES  65536
 #define BEGIN_BYTES 80 /* of a file: more than any line looked for */
+#define END_BYTES   512
 
 enum form { FORM_NONE, FORM_BINARY, FORM_BASE64, FORM_PEM };
 
@@ -25,32 +26,95 @@ starts_with(struct slice s, const char *text)
     return s.n >= n && memcmp(s.p, text, n) == 0;
 }
 
+static bool
+is_blank(const char *s, size_t n)
+{
+    while (n > 0 && isspace((unsigned char)s[n - 1]))
+        n--;
+    return n == 0;
+}
+
 /* RFC 7468 8 and 9; the others are gpgsm's. */
+static const char *const labels[] = {
+    "CMS-----", "PKCS7-----", "PKCS #7 SIGNED DATA-----", "SIGNED MESSAGE-----",
+    "ENCRYPTED MESSAGE-----"};
+
+/* How long the marker is, "-----BEGIN " or "-----END " and a label, that S
+ * begins with; 0: none. */
+static size_t
+marker_length(struct slice s, const char *which)
+{
+    size_t n = strlen(which);
+
+    for (size_t i = 0; starts_with(s, which) && i < ARRAY_COUNT(labels); i++)
+        if (starts_with(slice_of(s.p + n, s.n - n), labels[i]))
+            return n + strlen(labels[i]);
+    return 0;
+}
+
+/* A text on the line of the marker would be lost. */
 static bool
 is_pem(struct slice s)
 {
-    static const char *const begin[] = {
-        "-----BEGIN CMS-----", "-----BEGIN PKCS7-----",
-        "-----BEGIN PKCS #7 SIGNED DATA-----", "-----BEGIN SIGNED MESSAGE-----",
-        "-----BEGIN ENCRYPTED MESSAGE-----"};
+    size_t n = marker_length(s, "-----BEGIN ");
+    const uint8_t *lf = memchr(s.p, '\n', s.n);
 
-    for (size_t i = 0; i < ARRAY_COUNT(begin); i++)
-        if (starts_with(s, begin[i]))
-            return true;
-    return false;
+    return n > 0 && lf &&
+           is_blank((const char *)s.p + n, (size_t)(lf - s.p) - n);
 }
 
-/* Base64 of a SEQUENCE of more than 127 octets, or without a length: no field
- * of a header has so long a name. */
+/* The octets whose base64 S begins with. False when it is none. */
+static bool
+base64_begin(struct slice s, uint8_t out[BEGIN_BYTES], size_t *out_n)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t bits = 0;
+    size_t count = 0;
+
+    *out_n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const char *at = s.p[i] ? strchr(letters, s.p[i]) : NULL;
+
+        if (isspace(s.p[i]))
+            continue;
+        if (!at)
+            return false;
+        bits = bits << 6 | (uint32_t)(at - letters);
+        count++;
+        for (int shift = 16; count % 4 == 0 && shift >= 0; shift -= 8)
+            out[(*out_n)++] = (uint8_t)(bits >> shift);
+    }
+    return true;
+}
+
+/* Does S begin as a ContentInfo of more than 127 octets, or without a length,
+ * whose type is one of CMS (RFC 5652, RFC 3274, RFC 5083)? A text may begin as
+ * its base64 does, and a certificate. */
+static bool
+is_content_info(struct slice s)
+{
+    static const uint8_t pkcs[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01};
+    size_t at = 2;
+
+    if (s.n < 2 || s.p[0] != 0x30 || s.p[1] < 0x80)
+        return false;
+    at += s.p[1] - 0x80U;
+    if (at + 2 + sizeof(pkcs) >= s.n || s.p[at] != 0x06 ||
+        memcmp(s.p + at + 2, pkcs, sizeof(pkcs)) != 0)
+        return false;
+    at += 2 + sizeof(pkcs);
+    return s.p[at] == 0x07 || s.p[at] == 0x09;
+}
+
 static bool
 is_base64(struct slice s)
 {
-    if (!starts_with(s, "MI") || s.n < BEGIN_BYTES)
-        return false;
-    for (size_t i = 0; i < s.n && s.p[i] != '\r' && s.p[i] != '\n'; i++)
-        if (!isalnum(s.p[i]) && !strchr("+/=", s.p[i]))
-            return false;
-    return true;
+    uint8_t octets[BEGIN_BYTES];
+    size_t n;
+
+    return starts_with(s, "MI") && s.n == BEGIN_BYTES &&
+           base64_begin(s, octets, &n) && is_content_info(slice_of(octets, n));
 }
 
 /* DER of a SEQUENCE begins with what no header does: the second byte is no
@@ -110,15 +174,20 @@ pass_line(int from)
 static bool
 cut_end_line(int fd)
 {
-    char end[BEGIN_BYTES] = {0};
+    char end[END_BYTES + 1] = {0};
     off_t size = lseek(fd, 0, SEEK_END);
-    off_t from = size > BEGIN_BYTES ? size - BEGIN_BYTES : 0;
-    ssize_t n = pread(fd, end, sizeof(end) - 1, from);
+    off_t from = size > END_BYTES ? size - END_BYTES : 0;
+    ssize_t n = pread(fd, end, END_BYTES, from);
     const char *at = n > 0 ? strstr(end, "\n-----END ") : NULL;
-    const char *lf = at ? strchr(at + 1, '\n') : NULL;
+    struct slice line;
+    size_t marker;
 
-    if (!at || (lf && lf != end + n - 1))
+    if (!at)
         return size >= 0;
+    line = slice_of(at + 1, (size_t)(end + n - at) - 1);
+    marker = marker_length(line, "-----END ");
+    if (marker == 0 || !is_blank(at + 1 + marker, line.n - marker))
+        return true;
     return ftruncate(fd, from + (at - end) + 1) == 0;
 }
 
