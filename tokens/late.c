@@ -1,47 +1,111 @@
 /*
  * Modules whose trial is not back when the others are loaded: their own thread
- * waits for it, for as long as it takes, and loads them then.
+ * waits for it. What it takes to load one here stops whoever loads anything
+ * else, and may end the process: so it is loaded only where that did not take
+ * long, and while nobody has anything to lose.
  */
 #include "tokens/internal.h"
 #include "tokens/loading.h"
 
+#include <stdio.h>
+
 struct late {
     struct trial trial; /* store->mutex */
-    char path[];
 };
 
 void
 late_begin(struct module *m, const char *path, const struct trial *t)
 {
-    struct late *late = malloc(sizeof(*late) + strlen(path) + 1);
-
-    if (!late) {
+    m->path = strdup(path);
+    m->late = malloc(sizeof(*m->late));
+    if (!m->path || !m->late) {
         struct trial lost = *t;
 
         trial_drop(&lost);
+        free(m->late);
+        m->late = NULL;
         m->state = TOKEN_MODULE_FAILED;
         return;
     }
-    strcpy(late->path, path);
-    late->trial = *t;
-    late->trial.path = late->path;
-    m->late = late;
+    m->late->trial = *t;
+    m->late->trial.path = m->path;
     module_busy(m, "dlopen");
     m->busy_since_ms = t->begun_ms;
 }
 
-/* False: it crashed, or the store ends. */
+/* The store's mutex is held. */
+static bool
+is_anything_in_use(const struct token_store *store)
+{
+    bool used = false;
+
+    for (size_t i = 0; i < store->module_count; i++)
+        used = used ||
+               __atomic_load_n(&store->modules[i].inside, __ATOMIC_SEQ_CST) > 0;
+    for (size_t i = 0; i < store->token_count; i++) {
+        struct token *t = store->tokens[i];
+
+        pthread_mutex_lock(&t->mutex);
+        used = used || t->info.logged_in;
+        pthread_mutex_unlock(&t->mutex);
+    }
+    return used;
+}
+
+/* These: the store's mutex is held. */
+static bool
+late_fail(struct module *m, const char *why)
+{
+    m->state = TOKEN_MODULE_FAILED;
+    snprintf(m->why, sizeof(m->why), "%s", why);
+    return false;
+}
+
+static bool
+late_judge(struct module *m, enum trial_end end, uint64_t took_ms)
+{
+    const unsigned seconds = (unsigned)((took_ms + 999) / 1000);
+    char why[sizeof(m->why)];
+
+    if (end == TRIAL_DIED || note_forbids(m->note)) {
+        m->state = TOKEN_MODULE_SKIPPED;
+        return false;
+    }
+    if (end != TRIAL_PASSED)
+        return late_fail(m, "nobody saw how loading it ended");
+    if (took_ms > m->store->load_ms) {
+        snprintf(why, sizeof(why),
+                 "it took %u s to load: start smime-agent again, or give it "
+                 "a process of its own (remote = yes)",
+                 seconds);
+        return late_fail(m, why);
+    }
+    if (is_anything_in_use(m->store)) {
+        snprintf(why, sizeof(why),
+                 "it took %u s to load, and tokens were in use by then: start "
+                 "smime-agent again, or give it a process of its own (remote "
+                 "= yes)",
+                 seconds);
+        return late_fail(m, why);
+    }
+    return true;
+}
+
+/* False: it is not to be loaded. */
 static bool
 wait_for_trial(struct module *m)
 {
     struct token_store *store = m->store;
+    uint64_t begun_ms = m->late->trial.begun_ms;
 
     (void)trial_wait(&m->late->trial, UINT64_MAX);
     pthread_mutex_lock(&store->mutex);
-    trial_drop(&m->late->trial);
-    if (note_forbids(m->note))
-        m->state = TOKEN_MODULE_SKIPPED;
-    bool go_on = !store->stopping && m->state == TOKEN_MODULE_STARTING;
+    enum trial_end end =
+        trial_ask(&m->late->trial, store->stopping ? NULL : m->note);
+    bool go_on = !store->stopping && m->state == TOKEN_MODULE_STARTING &&
+                 late_judge(m, end, monotonic_ms() - begun_ms);
+    if (!go_on)
+        m->busy_since_ms = 0;
     pthread_mutex_unlock(&store->mutex);
     return go_on;
 }
@@ -59,7 +123,7 @@ load_watched(struct module *m)
     loading_init(&l, &c);
     loading_begin(&l);
     loading_enter(&l, m->note, m->name);
-    CK_FUNCTION_LIST *f = p11_kit_module_load(m->late->path, 0);
+    CK_FUNCTION_LIST *f = p11_kit_module_load(m->path, 0);
     loading_leave(&l);
     loading_end(&l);
     return f;
@@ -70,11 +134,13 @@ late_load(struct module *m)
 {
     struct token_store *store = m->store;
 
-    CK_FUNCTION_LIST *f = wait_for_trial(m) ? load_watched(m) : NULL;
+    if (!wait_for_trial(m))
+        return false;
+    CK_FUNCTION_LIST *f = load_watched(m);
     module_back(m, CKR_OK);
     pthread_mutex_lock(&store->mutex);
-    module_loaded(m, f, m->late->path);
-    if (!f && m->state == TOKEN_MODULE_STARTING)
+    module_loaded(m, f, m->path);
+    if (!f)
         m->state = TOKEN_MODULE_FAILED;
     pthread_mutex_unlock(&store->mutex);
     return f != NULL;
@@ -90,6 +156,8 @@ late_end(struct module *m)
 void
 late_drop(struct module *m)
 {
+    if (m->late)
+        trial_drop(&m->late->trial);
     free(m->late);
     m->late = NULL;
 }

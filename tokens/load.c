@@ -10,19 +10,22 @@ is_one_file(const char *a, const char *b)
 {
     struct stat first, second;
 
-    return strcmp(a, b) == 0 ||
-           (stat(a, &first) == 0 && stat(b, &second) == 0 &&
-            first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+    return stat(a, &first) == 0 && stat(b, &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-bool
-store_has_file(const struct token_store *store, const char *path)
+const struct module *
+store_find_file(const struct token_store *store, const char *path, bool answers)
 {
-    for (size_t i = 0; i < store->module_count; i++)
-        if (store->modules[i].f && store->modules[i].path &&
-            is_one_file(store->modules[i].path, path))
-            return true;
-    return false;
+    for (size_t i = 0; i < store->module_count; i++) {
+        const struct module *m = &store->modules[i];
+
+        if (m->path && (m->f || m->late) &&
+            (strcmp(m->path, path) == 0 ||
+             (answers && m->f && is_one_file(m->path, path))))
+            return m;
+    }
+    return NULL;
 }
 
 void
@@ -32,7 +35,8 @@ module_loaded(struct module *m, CK_FUNCTION_LIST *f, const char *path)
     const char *cause = why ? strstr(why, path) : NULL;
 
     m->f = f;
-    m->path = strdup(path);
+    if (!m->path)
+        m->path = strdup(path);
     /* It names the file twice: "couldn't load module: FILE: FILE: ...". */
     if (cause)
         snprintf(m->why, sizeof(m->why), "%s",
@@ -50,16 +54,36 @@ load_watched(const struct module *m, const char *path, struct loading *l)
     return f;
 }
 
+/* False: it is not used. */
+static bool
+load_here(struct module *m, const struct token_module *c, struct loading *l)
+{
+    const struct module *same;
+    struct trial trial;
+    enum trial_end end = loading_ask(l, c->path, m->note, &trial);
+
+    if (end == TRIAL_DIED) {
+        m->state = TOKEN_MODULE_SKIPPED;
+        return false;
+    }
+    same = store_find_file(m->store, c->path, end != TRIAL_LATE);
+    if (same && end == TRIAL_LATE)
+        trial_drop(&trial);
+    if (same)
+        snprintf(m->why, sizeof(m->why), "the module %s has the same file",
+                 same->name);
+    else if (end == TRIAL_LATE)
+        late_begin(m, c->path, &trial);
+    else
+        module_loaded(m, load_watched(m, c->path, l), c->path);
+    return m->f || m->late;
+}
+
 /* A file that cannot be loaded is a module that failed. */
 static void
 load_module(struct token_store *store, const struct token_config *all,
             const struct token_module *c, struct loading *l)
 {
-    struct trial trial;
-    bool late = !c->remote && loading_is_late(l, c->path, &trial);
-
-    if (!late && !c->remote && store_has_file(store, c->path))
-        return;
     struct module *m = store_add_module(store, c->name);
 
     if (m->state == TOKEN_MODULE_SKIPPED)
@@ -67,15 +91,10 @@ load_module(struct token_store *store, const struct token_config *all,
     if (c->concurrency)
         m->concurrency =
             c->concurrency < LIMIT_IDLE ? c->concurrency : LIMIT_IDLE;
-    if (c->init)
-        m->init = strdup(c->init);
-    if (late)
-        late_begin(m, c->path, &trial);
-    else if (c->remote)
-        (void)remote_load(m, all);
-    else
-        module_loaded(m, load_watched(m, c->path, l), c->path);
-    if ((!m->f && !m->late) || (c->init && !m->init))
+    if (c->init && !(m->init = strdup(c->init)))
+        m->state = TOKEN_MODULE_FAILED;
+    else if (!(c->remote ? remote_load(m, all) : load_here(m, c, l)) &&
+             m->state == TOKEN_MODULE_STARTING)
         m->state = TOKEN_MODULE_FAILED;
 }
 

@@ -6,8 +6,6 @@
 #include "tokens/loading.h"
 #include "tokens/internal.h"
 
-#define LOAD_MS 5000 /* a large library from a slow disk takes less */
-
 static void *
 loading_main(void *arg)
 {
@@ -85,6 +83,8 @@ loading_end(struct loading *l)
     pthread_mutex_unlock(&l->mutex);
     if (l->watched)
         pthread_join(l->thread, NULL);
+    for (size_t i = 0; i < l->trial_count; i++)
+        trial_kill(&l->trials[i]);
     for (size_t i = 0; i < l->trial_count; i++)
         trial_drop(&l->trials[i]);
     pthread_cond_destroy(&l->changed);

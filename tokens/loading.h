@@ -7,6 +7,15 @@
 
 #include "tokens/internal.h"
 
+#define LOAD_MS 5000 /* a large library from a slow disk takes less */
+
+enum trial_end {
+    TRIAL_NONE, /* it was not tried */
+    TRIAL_PASSED,
+    TRIAL_DIED, /* which its note says, too */
+    TRIAL_LATE
+};
+
 /* A module that a child loads, to see whether that comes back. */
 struct trial {
     const char *path; /* borrowed */
@@ -39,20 +48,23 @@ struct loading {
 /* Begins to load PATH in a child, for one module. No other thread may hold a
  * lock. */
 void loading_try(struct loading *l, const char *path, struct note *note);
-/* Waits for a trial of PATH, no longer than all of them together may take.
- * True: it is not back, and the trial is the caller's now. */
-bool loading_is_late(struct loading *l, const char *path, struct trial *out);
+/* How a trial of PATH ended; it is waited for no longer than all of them
+ * together may take. TRIAL_LATE: it is not back, and *out is the caller's. */
+enum trial_end loading_ask(struct loading *l, const char *path,
+                           struct note *note, struct trial *out);
 /* Waits until UNTIL_MS (UINT64_MAX: for ever). False: it has not ended. */
 bool trial_wait(const struct trial *t, uint64_t until_ms);
+/* Of one that has ended: how. Drops it. */
+enum trial_end trial_ask(struct trial *t, struct note *note);
 void trial_kill(const struct trial *t);
-/* Ends it, if it has not ended. */
+/* Ends it, if it has not ended, and does not wait for long. */
 void trial_drop(struct trial *t);
 
 /* ---- modules that are late (late.c) ---------------------------------------
  */
 
-/* M, from the file PATH, is loaded by its thread, once T has come back. Takes
- * T. */
+/* M, from the file PATH, is loaded by its thread, once T has come back and
+ * if nobody can lose by it then. Takes T. */
 void late_begin(struct module *m, const char *path, const struct trial *t);
 /* In the thread of M. False: it was not loaded, and its state says so. */
 bool late_load(struct module *m);
@@ -76,9 +88,11 @@ void loading_leave(struct loading *l);
 void store_load_modules(struct token_store *store,
                         const struct token_config *c);
 struct module *store_add_module(struct token_store *store, const char *name);
-/* A module of the store is loaded from the same file already: the same
- * tokens, which nobody needs twice. PATH is one that can be read. */
-bool store_has_file(const struct token_store *store, const char *path);
+/* A module of the store that is, or will be, loaded from the same file, or
+ * NULL: the same tokens, which nobody needs twice. ANSWERS: PATH was read, so
+ * that other names of it can be looked for. */
+const struct module *store_find_file(const struct token_store *store,
+                                     const char *path, bool answers);
 /* M was loaded from PATH, or, with f NULL, was not: notes what p11-kit says of
  * that in this thread. */
 void module_loaded(struct module *m, CK_FUNCTION_LIST *f, const char *path);

@@ -18,8 +18,8 @@ struct note *note_find(struct notes *n, const char *name);
 /* The module is not to be loaded: the process ended in it. */
 bool note_forbids(const struct note *note);
 const char *note_call(const struct note *note);
-/* While it was loaded the module did not come back for MS: it is left out next
- * time. */
+/* While it was loaded the module did not come back for MS, or, with 0, ended
+ * its process: it is left out next time. */
 void note_hang(struct note *note, const char *call, unsigned ms);
 unsigned note_hung_ms(const struct note *note);
 /* This thread is in a module from now on; *CALL says where. NOTE may be

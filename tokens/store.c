@@ -47,6 +47,8 @@ start_modules(struct token_store *store)
         pthread_mutex_lock(&store->mutex);
         m->running = false;
         m->state = TOKEN_MODULE_FAILED;
+        m->busy_since_ms = 0;
+        late_drop(m);
         pthread_mutex_unlock(&store->mutex);
         store_unref(store);
     }
@@ -114,7 +116,7 @@ take_numbers(struct token_store *store, const struct token_config *c)
         store->concurrency = LIMIT_IDLE;
     store->hung = c->hung;
     store->hung_arg = c->hung_arg;
-    store->load_ms = c->load_ms;
+    store->load_ms = or_default(c->load_ms, LOAD_MS);
     store->stuck = c->stuck;
     store->stuck_arg = c->stuck_arg;
 }

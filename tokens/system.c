@@ -31,9 +31,9 @@ struct configured {
     char enable_in[256], disable_in[256]; /* "": for every program */
     char init[512];                       /* C_Initialize's pReserved, or "" */
     bool remote;
-    bool logs;  /* calls, and PINs with them */
-    bool trust; /* it holds certificates to trust */
-    bool is_late;
+    bool logs;     /* calls, and PINs with them */
+    bool trust;    /* it holds certificates to trust */
+    bool left_out; /* of what p11-kit is shown */
 };
 
 struct system {
@@ -212,15 +212,26 @@ leave_for_later(struct system *s, struct configured *one, struct trial *trial)
 {
     struct module *m;
 
-    one->is_late = s->forbidden = true;
-    if (one->logs || one->trust || s->store->module_count == LIMIT_MODULES) {
+    if (one->logs || one->trust || s->store->module_count == LIMIT_MODULES ||
+        store_find_file(s->store, one->path, false)) {
         trial_drop(trial);
         return;
     }
     m = store_add_module(s->store, one->name);
-    if (one->init[0] && !(m->init = strdup(one->init)))
+    if (one->init[0] && !(m->init = strdup(one->init))) {
         m->state = TOKEN_MODULE_FAILED;
+        trial_drop(trial);
+        return;
+    }
     late_begin(m, one->path, trial);
+}
+
+static void
+leave_out(struct system *s, struct configured *one)
+{
+    one->left_out = s->forbidden = true;
+    if (s->store->module_count < LIMIT_MODULES)
+        store_add_module(s->store, one->name)->state = TOKEN_MODULE_SKIPPED;
 }
 
 /* Gives what keeps it loaded; NULL: nothing, and p11-kit says why. */
@@ -229,22 +240,27 @@ load_one(struct system *s, struct configured *one, struct loading *l)
 {
     struct note *note = note_find(s->store->notes, one->name);
     struct trial trial;
+    enum trial_end end;
     void *loaded;
 
     if (!is_wanted(s->config, one->name) || !is_enabled(one))
         return NULL;
-    if (is_loaded_here(s, one) && loading_is_late(l, one->path, &trial)) {
-        leave_for_later(s, one, &trial);
-        return NULL;
-    }
     if (note_forbids(note)) {
-        s->forbidden = true;
-        if (s->store->module_count < LIMIT_MODULES)
-            (void)store_add_module(s->store, one->name);
+        leave_out(s, one);
         return NULL;
     }
     if (!is_loaded_here(s, one))
         return NULL;
+    end = loading_ask(l, one->path, note, &trial);
+    if (end == TRIAL_DIED) {
+        leave_out(s, one);
+        return NULL;
+    }
+    if (end == TRIAL_LATE) {
+        one->left_out = s->forbidden = true;
+        leave_for_later(s, one, &trial);
+        return NULL;
+    }
     loading_enter(l, note, one->name);
     loaded = dlopen(one->path, RTLD_NOW | RTLD_LOCAL);
     loading_leave(l);
@@ -282,7 +298,7 @@ show_file(struct system *s, int at, const char *file)
     const struct configured *one = find_or_add(s, file);
     char from[PATH_MAX], to[PATH_MAX];
 
-    if (!one || !is_wanted(s->config, one->name) || one->is_late ||
+    if (!one || !is_wanted(s->config, one->name) || one->left_out ||
         note_forbids(note_find(s->store->notes, one->name)))
         return;
     if (snprintf(from, sizeof(from), "%s/%s", s->folders[at], file) >=
@@ -324,7 +340,8 @@ load_all(struct system *s, struct loading *l)
     bool made = folders_make(s);
 
     if (note_forbids(note)) {
-        (void)store_add_module(s->store, SYSTEM_NAME);
+        if (s->store->module_count < LIMIT_MODULES)
+            (void)store_add_module(s->store, SYSTEM_NAME);
     } else if (made || !s->forbidden) {
         for (int i = 0; i < FOLDERS; i++)
             snprintf(shown[i], sizeof(shown[i]), "%s",
@@ -351,7 +368,7 @@ take_usable(struct system *s, CK_FUNCTION_LIST **all)
         char *file = p11_kit_module_get_filename(*f);
 
         if (is_usable(s->config, *f, name) &&
-            !(file && store_has_file(s->store, file)))
+            !(file && store_find_file(s->store, file, true)))
             module_loaded(store_add_module(s->store, name), *f,
                           file ? file : "");
         free(name);

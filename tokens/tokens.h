@@ -136,7 +136,7 @@ struct token_config {
     unsigned start_timeout_ms; /* wait for C_Initialize: 3000 */
     unsigned load_ms;          /* loading one module may take: 5000 */
     unsigned trial_ms; /* a child loads each first; one that takes longer is
-                        * not waited for. 0: there are no children */
+                        * not waited for (late.c). 0: there are no children */
     unsigned lock_timeout_ms; /* wait for one's turn on a token: operation_ms */
     unsigned cache_ms;        /* age of a cached enumeration: 2000 */
     unsigned concurrency;     /* operations at a time on a token: 1; at

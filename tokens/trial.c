@@ -17,10 +17,18 @@
 #include <unistd.h>
 
 #define LAST_OF_OURS 2
+#define END_MS       200 /* one that was killed is waited for so long */
+
+/* How a child of ours ends. A constructor that calls _exit ends otherwise. */
+enum {
+    EXIT_LOADED = 42,
+    EXIT_UNTRIED,
+};
 
 /* The child's. Constructors of modules run here, and whatever they do to
  * descriptors: it has none but the standard ones. One that crashes is noted
- * here, for the memory of notes is shared. */
+ * here, for the memory of notes is shared. The child ends with the thread that
+ * started it. */
 static _Noreturn void
 trial_main(const char *path, struct note *note, pid_t parent)
 {
@@ -28,11 +36,11 @@ trial_main(const char *path, struct note *note, pid_t parent)
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
         close_range(LAST_OF_OURS + 1, ~0U, 0) != 0)
-        _exit(1);
+        _exit(EXIT_UNTRIED);
     note_enter(note, &call);
     (void)dlopen(path, RTLD_NOW | RTLD_LOCAL);
     note_leave();
-    _exit(0);
+    _exit(EXIT_LOADED);
 }
 
 /* One that nobody has asked about. */
@@ -61,7 +69,10 @@ loading_try(struct loading *l, const char *path, struct note *note)
     if (t->pid < 0)
         return;
     t->fd = (int)syscall(SYS_pidfd_open, t->pid, 0);
-    l->trial_count++;
+    if (t->fd >= 0)
+        l->trial_count++;
+    else
+        trial_drop(t); /* nobody could tell whether it is back */
 }
 
 bool
@@ -69,9 +80,6 @@ trial_wait(const struct trial *t, uint64_t until_ms)
 {
     struct pollfd p = {.fd = t->fd, .events = POLLIN};
 
-    /* Without a descriptor there is nothing to wait for. */
-    if (t->pid <= 0 || t->fd < 0)
-        return true;
     for (;;) {
         uint64_t now = monotonic_ms();
         uint64_t left = now < until_ms ? until_ms - now : 0;
@@ -84,12 +92,32 @@ trial_wait(const struct trial *t, uint64_t until_ms)
     }
 }
 
+/* Nobody else waits for it, so that it is there to be asked. */
+enum trial_end
+trial_ask(struct trial *t, struct note *note)
+{
+    int status = 0;
+    bool known = waitpid(t->pid, &status, WNOHANG) == t->pid;
+
+    t->pid = 0;
+    trial_drop(t);
+    if (!known || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_UNTRIED))
+        return TRIAL_NONE;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LOADED)
+        return TRIAL_PASSED;
+    note_hang(note, "dlopen", 0);
+    return TRIAL_DIED;
+}
+
+/* One that a dead mount keeps does not end when it is killed. */
 void
 trial_drop(struct trial *t)
 {
     trial_kill(t);
+    if (t->pid > 0 && t->fd >= 0)
+        (void)trial_wait(t, monotonic_ms() + END_MS);
     if (t->pid > 0)
-        (void)waitpid(t->pid, NULL, 0);
+        (void)waitpid(t->pid, NULL, WNOHANG);
     if (t->fd >= 0)
         close(t->fd);
     *t = (struct trial){.path = t->path, .fd = -1};
@@ -102,18 +130,17 @@ trial_kill(const struct trial *t)
         (void)kill(t->pid, SIGKILL);
 }
 
-bool
-loading_is_late(struct loading *l, const char *path, struct trial *out)
+enum trial_end
+loading_ask(struct loading *l, const char *path, struct note *note,
+            struct trial *out)
 {
     struct trial *t = trial_find(l, path);
 
     if (!t)
-        return false;
-    if (trial_wait(t, l->trial_end_ms)) {
-        trial_drop(t);
-        return false;
-    }
+        return TRIAL_NONE;
+    if (trial_wait(t, l->trial_end_ms))
+        return trial_ask(t, note);
     *out = *t;
     *t = (struct trial){.path = path, .fd = -1};
-    return true;
+    return TRIAL_LATE;
 }

@@ -25,7 +25,7 @@
 #define CHANNEL_FD    3
 #define NOTES_FD      5
 #define END_TIMEOUT_S 3
-#define TRIAL_MS      1000 /* modules may take to load before others go on */
+#define TRIAL_MS      3000 /* modules may take to load before others go on */
 
 struct arguments {
     const char *audit;
@@ -167,6 +167,9 @@ say_left_out(struct token_store *store)
         if (m.state == TOKEN_MODULE_SKIPPED && m.hang.ms > 0)
             log_error("the module %s is left out: it did not come back from "
                       "being loaded",
+                      m.name);
+        else if (m.hangs && strcmp(m.hang.call, "dlopen") == 0)
+            log_error("the module %s does not come back from being loaded",
                       m.name);
         else if (m.state == TOKEN_MODULE_FAILED && m.rv == 0)
             log_error("the module %s cannot be loaded: %s", m.name, m.why);

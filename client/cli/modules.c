@@ -65,7 +65,7 @@ module_problem(json_t *module, char *what, size_t size, const char **out_next)
                  (long long)number_of(module, "seconds"));
         *out_next = strcmp(call, "dlopen") == 0
                         ? "see whether its file can be read: is it on a drive "
-                          "that is away? It is used as soon as it is loaded"
+                          "that is away? Then start smime-agent again"
                         : "wait, take the token out and insert it again, or "
                           "give the module a process of its own: see "
                           "agent.conf(5), remote";

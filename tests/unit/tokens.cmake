@@ -17,7 +17,7 @@ target_include_directories(smime-hangmod PRIVATE ${FAULTMOD_P11KIT_INCLUDE_DIRS}
 target_link_libraries(smime-hangmod PRIVATE ${CMAKE_DL_LIBS})
 
 foreach(name store keys apart algorithms lacking import undo faults hang
-             survive loading together manage pins)
+             survive loading late together manage pins)
   smime_unit_test(tokens_${name} smime-tokens ${CMAKE_DL_LIBS})
   if(TARGET test_tokens_${name})
     target_include_directories(test_tokens_${name} PRIVATE
