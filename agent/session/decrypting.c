@@ -245,13 +245,16 @@ search_nameless(struct search *s)
     return ERR_OK;
 }
 
-/* One of one's keys fits, and its token is not inserted. */
+/* One of one's keys fits, and its token is not inserted. Where that cannot be
+ * told, the search goes on: a key without a certificate may fit. */
 static enum err
 search_away(struct search *s)
 {
     AUTO(own_keys) struct own_keys away = {0};
+    struct problem why = s->g->r->problem;
 
-    TRY(own_keys_away(s->g->r, false, &away));
+    if (own_keys_away(s->g->r, false, &away) != ERR_OK)
+        s->g->r->problem = why;
     for (size_t i = 0; i < enveloped_recipient_count(s->e); i++) {
         const struct recipient_info *ri = enveloped_recipient(s->e, i);
 

@@ -124,6 +124,28 @@ mail_for_a_card_that_is_out_names_it(void **state)
     assert_int_equal(key_operations, 0);
 }
 
+/* What is remembered of cards that are out may be anything: it opens no mail,
+ * and keeps none shut. */
+static void
+cards_that_are_out_and_cannot_be_listed_hide_no_key(void **state)
+{
+    AUTO(buf) struct buf mail = {0};
+    AUTO(outcome) struct outcome o;
+    AUTO(outcome) struct outcome p;
+
+    (void)state;
+    encrypted_mail(CIPHER_AES256_CBC, &alice, false, INNER, &mail);
+    be(&alice);
+    cards[0].no_certificate = true;
+    is_forgetful = true;
+    call_mail(mail_open, NULL, buf_slice(&mail), &o);
+    assert_int_equal(o.e, ERR_OK);
+    be(&carol);
+    is_forgetful = true;
+    call_mail(mail_open, NULL, buf_slice(&mail), &p);
+    assert_int_equal(p.e, ERR_NOT_FOR_US);
+}
+
 static void
 a_token_that_fails_is_told_as_such(void **state)
 {
@@ -407,6 +429,7 @@ main(void)
         cmocka_unit_test(an_expired_key_still_opens),
         cmocka_unit_test(without_any_key_that_is_what_is_said),
         cmocka_unit_test(mail_for_a_card_that_is_out_names_it),
+        cmocka_unit_test(cards_that_are_out_and_cannot_be_listed_hide_no_key),
         cmocka_unit_test(a_token_that_fails_is_told_as_such),
         cmocka_unit_test(every_fault_inside_has_the_same_answer),
         cmocka_unit_test(a_changed_ciphertext_or_key_is_refused_without_output),

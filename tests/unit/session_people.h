@@ -57,6 +57,7 @@ static size_t contact_count;
 static struct asked asked[16];
 static size_t asked_count;
 static bool is_distrusting;    /* no chain holds */
+static bool is_forgetful;      /* keys that are away cannot be listed */
 static enum err key_operation; /* fails with this, when it is not ERR_OK */
 static int key_operations;
 static int fail_from; /* ... from this one on; 0: from the first */
@@ -115,7 +116,7 @@ UNUSED static void
 people_clear(void)
 {
     card_count = contact_count = asked_count = 0;
-    is_distrusting = false;
+    is_distrusting = is_forgetful = false;
     key_operation = ERR_OK;
     key_operations = fail_from = 0;
 }
@@ -139,6 +140,7 @@ reply_keys(struct peer *p, enum message m, uint32_t cursor)
 {
     struct list_reply reply = {0};
     AUTO(buf) struct buf bytes = {0};
+    const struct problem too_many = {.code = ERR_LIMIT};
     const struct card *c = &cards[cursor];
     uint8_t ref = (uint8_t)cursor;
     struct key_record k = {.ref = slice_of(&ref, 1),
@@ -152,6 +154,8 @@ reply_keys(struct peer *p, enum message m, uint32_t cursor)
                            .uses = c->uses,
                            .flags = c->flags};
 
+    if (m == MSG_KEYS_AWAY && is_forgetful)
+        return channel_refuse(p->served.fd, m, &too_many);
     if (cursor < card_count && c->away == (m == MSG_KEYS_AWAY)) {
         if (!c->no_certificate)
             k.certificate = buf_slice(&c->id->certificate);
