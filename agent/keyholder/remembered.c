@@ -130,7 +130,7 @@ hash_add(uint64_t hash, const void *p, size_t n)
 /* Lists are read before each signature: this must cost nothing beside one. Of
  * a certificate the end of its signature will do. */
 static uint64_t
-hash_of(const struct token_identities *list)
+hash_shown(const struct token_identities *list)
 {
     uint64_t hash = 0xcbf29ce484222325U;
 
@@ -143,8 +143,18 @@ hash_of(const struct token_identities *list)
         if (end > 0)
             hash =
                 hash_add(hash, k->certificate + k->certificate_len - end, end);
-        hash = hash_add(hash, &k->has_private, sizeof(k->has_private));
     }
+    return hash;
+}
+
+static uint64_t
+hash_of(const struct token_identities *list)
+{
+    uint64_t hash = hash_shown(list);
+
+    for (size_t i = 0; i < list->count; i++)
+        hash = hash_add(hash, &list->all[i].has_private,
+                        sizeof(list->all[i].has_private));
     return hash;
 }
 
@@ -239,6 +249,41 @@ is_locked(const struct token_info *info, const struct token_identities *list)
     return locked;
 }
 
+static bool
+shows_key(const struct token_identities *list, struct slice id)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (key_is_own(&list->all[i]) &&
+            slice_equal(slice_of(list->all[i].id, list->all[i].id_len), id))
+            return true;
+    return false;
+}
+
+static bool
+shows_all_of(const struct token_identities *list,
+             const struct remembered_token *t)
+{
+    struct slice left = buf_slice(&t->records), bytes;
+    struct key_record record;
+
+    while (record_next(&left, t->name, &bytes))
+        if (!record_decode(RECORD_key_record, bytes, &record) ||
+            !shows_key(list, record.id))
+            return false;
+    return true;
+}
+
+/* Without a login a certificate alone looks as if it had a key: of what was
+ * seen before, a login has told. */
+static bool
+is_news(const struct remembered_token *t, const struct token_info *info,
+        const struct token_identities *list)
+{
+    if (!is_locked(info, list))
+        return true;
+    return t->shown != hash_shown(list) && shows_all_of(list, t);
+}
+
 /* ---- together -------------------------------------------------------------
  */
 
@@ -249,21 +294,25 @@ remember(struct remembered *r, const struct token_info *info,
 {
     struct remembered_token *t = find(r, name);
     AUTO(buf) struct buf records = {0};
+    bool same;
 
     for (size_t i = 0; i < list->count; i++)
         if (key_is_own(&list->all[i]))
             record_add(info, &list->all[i], &records);
-    if (t && slice_equal(buf_slice(&t->records), buf_slice(&records))) {
-        t->hash = hash;
-    } else if (records.len > 0) {
+    if (records.len == 0) {
+        if (t)
+            forget(r, t);
+        return;
+    }
+    same = t && slice_equal(buf_slice(&t->records), buf_slice(&records));
+    if (!same) {
         t = add(r, name);
-        t->hash = hash;
         t->records = records;
         records = (struct buf){0};
         save(r, t);
-    } else if (t) {
-        forget(r, t);
     }
+    t->hash = hash;
+    t->shown = hash_shown(list);
 }
 
 void
@@ -279,7 +328,7 @@ remembered_note(struct remembered *r, const struct token_info *info,
     reference_of_token(info, name);
     pthread_mutex_lock(&r->mutex);
     t = find(r, name);
-    if (!t || (t->hash != hash && !is_locked(info, list)))
+    if (!t || (t->hash != hash && is_news(t, info, list)))
         remember(r, info, list, name, hash);
     pthread_mutex_unlock(&r->mutex);
 }

@@ -18,6 +18,7 @@
 struct remembered_token {
     uint8_t name[REFERENCE_TOKEN_BYTES];
     uint64_t hash;      /* of what it was made from; 0: read from its file */
+    uint64_t shown;     /* of that, what a token shows that is locked, too */
     struct buf records; /* each behind its length */
 };
 
@@ -32,8 +33,9 @@ struct remembered {
 void remembered_open(struct remembered *r, const char *beside);
 void remembered_drop(struct remembered *r);
 
-/* LIST was just read from the token of INFO. One that is locked tells less
- * than what is remembered, which stays then. */
+/* LIST was just read from the token of INFO. One that is locked may tell less
+ * than what is remembered, which stays unless LIST has all its keys, and more
+ * than was seen when they were remembered. */
 void remembered_note(struct remembered *r, const struct token_info *info,
                      const struct token_identities *list);
 

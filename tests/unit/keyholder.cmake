@@ -4,7 +4,7 @@ foreach(name importer_p12 importer_forms importer_conformance)
   smime_unit_test(${name} smime-importer-code)
 endforeach()
 foreach(name keyholder_config keyholder_audit keyholder_crew keyholder_failures keyholder_pinentry
-             limits_keyholder)
+             keyholder_remembered limits_keyholder)
   smime_unit_test(${name} smime-keyholder-code)
 endforeach()
 # Real processes on a SoftHSM token.
