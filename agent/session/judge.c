@@ -160,14 +160,29 @@ is_senders(const struct verify_reply *v, const struct layer *l)
 }
 
 /* Nobody signs Date: whoever has an old mail can send it as one of today
- * (CVE-2023-50761). Mails wait for some hours, and clocks differ. */
-static bool
-is_of_other_day(const struct reading *g, const struct verify_reply *v)
+ * (CVE-2023-50761). Mails wait for some hours, and clocks differ; a draft may
+ * be signed later. Gives a word of reasons.def, or NULL. */
+static const char *
+date_word(const struct author *a, const struct verify_reply *v)
 {
-    int64_t date = g->author.date, signed_at = (int64_t)v->signing_time;
+    int64_t signed_at =
+        v->signing_time != 0 ? (int64_t)v->signing_time : a->protected_date;
 
-    return date != 0 && signed_at != 0 &&
-           (date - signed_at > DAY_SECONDS || signed_at - date > DAY_SECONDS);
+    if (signed_at == 0 || (a->date == 0 && !a->date_unclear))
+        return NULL;
+    if (a->date_unclear || a->date - signed_at > DAY_SECONDS)
+        return "date-differs";
+    return signed_at - a->date > DAY_SECONDS ? "signed-later" : NULL;
+}
+
+static void
+note_date(const struct reading *g, const struct verify_reply *v,
+          json_t *reasons)
+{
+    const char *word = date_word(&g->author, v);
+
+    if (word)
+        add_reason(reasons, word);
 }
 
 /* What is said of a signer who is not good goes to OTHERS. */
@@ -194,8 +209,8 @@ judge_signer(struct reading *g, size_t number, const struct signer_info *s,
     reply.good = reply.good && covers;
     if (l->at.place == PLACE_SPINE)
         note_reasons(reply.good ? v->reasons : others, &reply.reasons, l->flaw);
-    if (l->at.place == PLACE_SPINE && reply.good && is_of_other_day(g, &reply))
-        add_reason(v->reasons, "date-differs");
+    if (l->at.place == PLACE_SPINE && reply.good)
+        note_date(g, &reply, v->reasons);
     lv->valid |= valid;
     lv->vouches |= valid && is_senders(&reply, l);
     lv->good |= reply.good != 0;

@@ -166,10 +166,27 @@ add_field(struct reading *g, const struct header *h,
                     has_same(&g->top.header, f)};
 }
 
+/* The Date outside is the one that most readers show. Around an encryption it
+ * may be obscured (RFC 9788 3.2). */
+static void
+take_date(const struct reading *g, const struct where *w, struct author *inner)
+{
+    const struct author *outer = &g->author;
+    bool has = inner->date != 0 || inner->date_unclear;
+
+    if (outer->date == 0 && !outer->date_unclear)
+        return;
+    if (has && w->encryption >= 0)
+        return;
+    inner->protected_date = inner->date;
+    inner->date = outer->date;
+    inner->date_unclear = outer->date_unclear;
+}
+
 /* Without an author outside none is seen by the reader either: then nobody
  * can be compared with him. */
 static void
-take_author(struct reading *g, const struct header *h)
+take_author(struct reading *g, const struct header *h, const struct where *w)
 {
     struct author inner = {.sender = ""};
 
@@ -180,8 +197,7 @@ take_author(struct reading *g, const struct header *h)
     if (!inner.message_id[0])
         memcpy(inner.message_id, g->author.message_id,
                sizeof(inner.message_id));
-    if (inner.date == 0)
-        inner.date = g->author.date;
+    take_date(g, w, &inner);
     author_drop(&g->author);
     g->author = inner;
 }
@@ -203,7 +219,7 @@ protected_read(struct reading *g, const struct entity *e, const struct where *w)
         if (is_protected(&e->header.fields[i]))
             add_field(g, &e->header, &e->header.fields[i]);
     if (w->signature >= 0)
-        take_author(g, &e->header);
+        take_author(g, &e->header, w);
 }
 
 void

@@ -38,7 +38,9 @@ struct author {
     char sender[LIMIT_MAILBOX_BYTES + 1];
     uint32_t header_flags; /* set of enum header_flag */
     char message_id[512];
-    int64_t date; /* 0: none, or several, or none that can be read */
+    int64_t date;           /* that readers show; 0: none */
+    bool date_unclear;      /* it cannot be read, or there are several */
+    int64_t protected_date; /* where DATE is another one's (RFC 9788); or 0 */
 };
 
 /* Where the reading is. Layers are named by their number, -1: none. */

@@ -53,15 +53,19 @@ message_id_read(const struct header *h, struct author *out)
     snprintf(out->message_id, sizeof(out->message_id), "%s", buf_text(&text));
 }
 
-static int64_t
-date_of(const struct header *h)
+/* Readers show the first, or the last, of several. */
+static void
+dates_read(const struct header *h, struct author *out)
 {
-    const struct header_field *f = header_find(h, "Date", 0);
-    time_t when = 0;
+    const struct header_field *f;
+    time_t when;
 
-    return f && header_count(h, "Date") == 1 && date_read(f->value, &when)
-               ? (int64_t)when
-               : 0;
+    for (size_t n = 0; (f = header_find(h, "Date", n)); n++)
+        if (!date_read(f->value, &when) || when <= 0 ||
+            (n > 0 && (int64_t)when != out->date))
+            out->date_unclear = true;
+        else
+            out->date = (int64_t)when;
 }
 
 void
@@ -72,7 +76,7 @@ author_read(const struct header *h, struct author *out)
     if (h->ambiguous)
         out->header_flags |= HEADER_AMBIGUOUS;
     message_id_read(h, out);
-    out->date = date_of(h);
+    dates_read(h, out);
     if (!f) {
         /* A whole message has an author (RFC 5322 3.6); a bare entity was
          * taken out of one that is not seen here. */

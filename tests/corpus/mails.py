@@ -3,6 +3,7 @@ import base64
 import os
 
 from cms import canonical, signed_data, signer
+from pki import DAY, NOW
 
 TEXT = (b"Content-Type: text/plain; charset=us-ascii\n"
         b"Content-Transfer-Encoding: 7bit\n\n"
@@ -22,9 +23,13 @@ def encoded(der):
     return base64.encodebytes(der)
 
 
+def date(days=0):
+    return (NOW + days * DAY).strftime("%a, %d %b %Y %H:%M:%S +0000")
+
+
 def header(sender="From: Max <max@example.org>\n", more=""):
     return (sender + "To: elena@example.org\nSubject: Invoice\n"
-            "Date: Mon, 02 Mar 2026 10:00:00 +0000\n"
+            f"Date: {date()}\n"
             "Message-ID: <invoice@example.org>\n" + more
             + "MIME-Version: 1.0\n").encode()
 

@@ -269,14 +269,16 @@ def attribute_games(c):
          [signer(w.max, CONTENT, attrs=[kind, digest])])
     old = w.issue(w.max_key, "max@example.org", begins=NOW - 90 * DAY,
                   ends=NOW - 60 * DAY)
-    for name, (tag, text) in {
-            "1950": (0x17, b"500101000000Z"), "2049": (0x17, b"491231235959Z"),
-            "2050": (0x18, b"20500101000000Z"),
-            "9999": (0x18, b"99991231235959Z"),
-            "year-0": (0x18, b"00000101000000Z"),
-            "general": (0x18, b"20260302100000Z")}.items():
+    later = "signed-later"
+    for name, (tag, text, note) in {
+            "1950": (0x17, b"500101000000Z", ""),
+            "2049": (0x17, b"491231235959Z", later),
+            "2050": (0x18, b"20500101000000Z", later),
+            "9999": (0x18, b"99991231235959Z", later),
+            "year-0": (0x18, b"00000101000000Z", ""),
+            "general": (0x18, b"20260302100000Z", "date-differs")}.items():
         attrs = [kind, digest, attribute(SIGNING_TIME, tlv(tag, text))]
-        both(c, "attributes-time-" + name, "good", "",
+        both(c, "attributes-time-" + name, "good", note,
              [signer(w.max, CONTENT, attrs=attrs)])
         # No such time excuses a certificate that has expired.
         both(c, "attributes-time-expired-" + name, "bad", "expired",

@@ -1,7 +1,8 @@
 """Who a mail says it is from: RFC 5322, 5321, 6532, 2047, and the ID attacks
 of "Johnny, you are fired" and of Mailsploit."""
-from cms import signed_data, signer
-from mails import BOUNDARY, TEXT, encoded, header, multipart_type
+from cms import attributes, canonical, signed_data, signer
+from mails import BOUNDARY, TEXT, date, encoded, header, multipart_type
+from pki import DAY, NOW
 
 
 def field(value):
@@ -375,12 +376,53 @@ def lines(c):
     c.plain("header-empty-line-first", b"\n" + c.detached())
     c.good("header-crlf", c.detached().replace(b"\n", b"\r\n"))
     # Nobody signs Date: an old mail, sent again (CVE-2023-50761).
-    c.good("header-date-of-another-day", c.detached(head=header(
-        ).replace(b"Mon, 02 Mar 2026", b"Tue, 03 Mar 2026")), "date-differs")
+    dates(c)
     c.good("header-mbox", b"From max@example.org Mon Mar  2 10:00:00 2026\n"
            + c.detached())
     c.good("header-folded-others", c.detached(head=header(
         more="References: <a@b>\n <c@d>\n\t<e@f>\nX-Empty:\n")))
+
+
+def dates(c):
+    def dated(name, value, reason=""):
+        c.good("header-date-" + name, c.detached(head=header().replace(
+            date().encode(), value.encode())), reason)
+
+    later, now = date(3), date()
+    month, full = later[8:11], (NOW + 3 * DAY).strftime("%B")
+    for name, value in {
+            "later": later, "gmt": later[:-5] + "GMT",
+            "zone-of-letters": later[:-5] + "EST",
+            "year-of-two-digits": later.replace(later[12:16], later[14:16]),
+            "no-zone": later[:-6], "other-zone": later[:-5] + "-1100",
+            "no-day": later[5:], "comment": later[:-5] + "(x) +0000",
+            "comment-first": later[:3] + " (x)" + later[3:],
+            "comma-in-a-comment": later[5:] + " (a," + now[5:] + " (b))",
+            "open-comment": now + " (" + later,
+            "month-in-full": later.replace(month, full),
+            "blanks": later.replace(":", " : ").replace(" ", "\t "),
+            "folded": later.replace(" ", "\n "),
+            "four-days-of-zone": now[:-5] + "-9959",
+            "two": later + "\nDate: " + now,
+            "two-other-first": now + "\nDate: " + later,
+            "words": "today", "empty": "", "dashes": later.replace(
+                f" {month} ", f"-{month}-"), "number": "1790000000",
+            "before-all": "Thu, 01 Jan 1970 00:00:00 +0000"}.items():
+        dated(name, value, "date-differs")
+    dated("earlier", date(-3), "signed-later")
+    for name, value in {
+            "hours-later": date(0.9), "hours-earlier": date(-0.9),
+            "gmt-now": now[:-5] + "GMT", "ut-now": now[:-5] + "UT",
+            "two-digits-now": now.replace(now[12:16], now[14:16]),
+            "comment-now": now + " (Coordinated \\) (Universal) Time)",
+            "no-seconds-now": now[:-9] + " +0000",
+            "no-day-now": now[5:], "twice": now + "\nDate: " + now}.items():
+        dated("honest-" + name, value)
+    c.good("header-date-none", c.detached(head=header().replace(
+        b"Date: " + now.encode() + b"\n", b"")))
+    c.good("header-date-no-time", c.detached(
+        head=header().replace(now.encode(), later.encode()),
+        how={"attrs": attributes(canonical(TEXT), time=None)}))
 
 
 def others(c):

@@ -6,7 +6,7 @@ from cms import (CERTIFICATE_V2, CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME,
 from der import (DATA, HASH_OID, NULL, PKCS1, PKCS7, PKCS9, P256, Rsa,
                  algorithm, hashed, integer, octets, oid, pss_encoded, seq,
                  set_of, tlv, utc_time)
-from mails import TEXT, encoded, header
+from mails import TEXT, date, encoded, header
 from of_cms import indefinite
 from pki import (DAY, EMAIL_PROTECTION, NON_REPUDIATION, NOW, SIGNS,
                  Certificate, email_rdn, extension, rfc822, smtp_utf8)
@@ -70,7 +70,7 @@ def mail(c, content=TEXT, sender="Max Muster <max@example.org>", *,
     """CONTENT is signed as it is, its last line end too."""
     b = b"--" + boundary.encode()
     head = (before + f"From: {sender}\nTo: elena@example.org\n"
-            "Subject: Invoice\nDate: Mon, 2 Mar 2026 11:00:00 +0100\n"
+            f"Subject: Invoice\nDate: {date()}\n"
             "Message-ID: <1@example.org>\n" + more + "MIME-Version: 1.0\n"
             "Content-Type: " + (type_ % boundary if "%s" in type_ else type_)
             + "\n\n")

@@ -2,13 +2,14 @@
 those inside, hp= where it means nothing, several authors, HP-Outer that lies.
 A mail is good only when the author inside, whom the signer's certificate
 names, is the one outside too."""
-from mails import TEXT, header, mixed_part
+from cms import attributes, canonical
+from mails import TEXT, date, header, mixed_part
 
 MAX = "From: Max <max@example.org>\n"
 EVE = "From: Eve <eve@evil.example>\n"
 BOSS = "From: boss@example.org\n"
 FIELDS = ("To: elena@example.org\nSubject: Invoice\n"
-          "Date: Mon, 02 Mar 2026 10:00:00 +0000\n"
+          f"Date: {date()}\n"
           "Message-ID: <invoice@example.org>\n")
 OUTER = "".join("HP-Outer: " + line + "\n"
                 for line in (MAX + FIELDS).splitlines())
@@ -31,6 +32,20 @@ def honest(c):
         inside(hp='; hp="cipher"', more=OUTER)))
     c.good("hp-no-fields", c.detached(TEXT.replace(
         b"us-ascii", b'us-ascii; hp="clear"')))
+    for name, days, word in (("later", 3, "date-differs"),
+                             ("earlier", -3, "signed-later")):
+        c.good("hp-date-outside-" + name, c.detached(
+            inside(), head=header().replace(
+                date().encode(), date(days).encode())), word)
+        c.good("hp-date-outside-no-time-" + name, c.detached(
+            inside(), head=header().replace(
+                date().encode(), date(days).encode()),
+            how={"attrs": attributes(canonical(inside()), time=None)}), word)
+    c.good("hp-date-inside-later", c.detached(inside(
+        fields=FIELDS.replace(date(), date(3)))))
+    c.good("hp-date-only-inside", c.detached(
+        inside(fields=FIELDS.replace(date(), date(3))), head=header().replace(
+            b"Date: " + date().encode() + b"\n", b"")), "date-differs")
     c.good("hp-other-subject-outside", c.detached(inside(), head=header().replace(
         b"Invoice", b"[...]")))
     c.good("hp-reply-to-outside", c.detached(inside(), head=header(

@@ -91,6 +91,8 @@ gives(const json_t *report, const char *reason)
     return false;
 }
 
+#define DATE 1700000000
+
 /* An old mail can be sent as one of today; hours are usual. */
 static void
 a_date_of_another_day_is_noted(void **state)
@@ -98,17 +100,26 @@ a_date_of_another_day_is_noted(void **state)
     static const struct {
         int64_t date;
         uint64_t signed_at;
-        bool good, noted;
+        bool good, unclear;
+        int64_t protected_date;
+        const char *word;
     } cases[] = {
-        {1700000000, 1700000000, true, false},
-        {1700000000 + 86400, 1700000000, true, false},
-        {1700000000 + 86401, 1700000000, true, true},
-        {1700000000, 1700000000 + 86400, true, false},
-        {1700000000, 1700000000 + 86401, true, true},
-        {1700000000, 1, false, false},
-        {0, 1700000000, true, false},
-        {1700000000, 0, true, false},
+        {DATE, DATE, true, false, 0, NULL},
+        {DATE + 86400, DATE, true, false, 0, NULL},
+        {DATE + 86401, DATE, true, false, 0, "date-differs"},
+        {DATE, DATE + 86400, true, false, 0, NULL},
+        {DATE, DATE + 86401, true, false, 0, "signed-later"},
+        {DATE, 1, false, false, 0, NULL},
+        {0, DATE, true, false, 0, NULL},
+        {DATE, 0, true, false, 0, NULL},
+        {0, DATE, true, true, 0, "date-differs"},
+        {DATE, DATE, true, true, 0, "date-differs"},
+        {0, 0, true, true, 0, NULL},
+        {DATE + 86401, 0, true, false, DATE, "date-differs"},
+        {DATE, 0, true, false, DATE, NULL},
+        {DATE, DATE, true, false, 1, NULL},
     };
+    static const char *const words[] = {"date-differs", "signed-later"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -121,10 +132,15 @@ a_date_of_another_day_is_noted(void **state)
         answers[0].signing_time = cases[i].signed_at;
         evidence_new(&g, &r, 1);
         g.author.date = cases[i].date;
+        g.author.date_unclear = cases[i].unclear;
+        g.author.protected_date = cases[i].protected_date;
         report = judge(&g, false);
         assert_string_equal(word_of(report, "verdict"),
                             cases[i].good ? "good" : "bad");
-        assert_int_equal(gives(report, "date-differs"), cases[i].noted);
+        for (size_t k = 0; k < ARRAY_COUNT(words); k++)
+            assert_int_equal(gives(report, words[k]),
+                             cases[i].word &&
+                                 strcmp(cases[i].word, words[k]) == 0);
         json_decref(report);
     }
 }
