@@ -31,7 +31,7 @@ static const struct packed {
      "7zXZ",
      "compressed", "xzcat",
      "it is compressed; try: xzcat FILE | smime harvest -"},
-    {0, "BZh", "compressed", "bzcat",
+    {4, "1AY&SY", "compressed", "bzcat",
      "it is compressed; try: bzcat FILE | smime harvest -"},
     {0, "\x28\xb5\x2f\xfd", "compressed", "zstdcat",
      "it is compressed; try: zstdcat FILE | smime harvest -"},
@@ -52,6 +52,24 @@ static const struct packed {
     {0, "\1\1\1\1\n", "an MMDF mailbox", "a mail program",
      "it is an MMDF mailbox; let a mail program save it as mbox"}};
 
+/* Does it begin with a field or a "From " line, which has a time in it? Then
+ * whoever sent the mail may have chosen what stands further behind. What is
+ * packed has an octet there that is no text, an archive a NUL behind its first
+ * name, which may have a colon. */
+static bool
+starts_as_mail(const char *start, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && start[i] >= ' ' && start[i] <= '~' && start[i] != ':')
+        i++;
+    if (i == 0 || i == n || start[i] != ':')
+        return false;
+    while (i < n && start[i] != '\0' && start[i] != '\n')
+        i++;
+    return i == n || start[i] == '\n';
+}
+
 /* Mailing lists hand out their archives compressed, and Dovecot may store the
  * files of a Maildir so. */
 static const struct packed *
@@ -60,6 +78,8 @@ packed_find(int fd)
     char start[LOOKED_AT_BYTES];
     size_t n = look(fd, start);
 
+    if (starts_as_mail(start, n))
+        return NULL;
     for (size_t i = 0; i < ARRAY_COUNT(packed); i++) {
         size_t length = strlen(packed[i].start);
 
@@ -90,12 +110,28 @@ mail_file_is_packed(int fd, const char **out_what, const char **out_tool)
     return true;
 }
 
-/* A line with the size of the mail, the mail, a property list. */
+/* Is nothing at AT, or a property list? */
+static bool
+ends_as_emlx(int fd, off_t at)
+{
+    static const char *const lists[] = {"<?xml", "bplist"};
+    char end[8] = "";
+    ssize_t n = pread(fd, end, sizeof(end), at);
+
+    for (size_t i = 0; n > 0 && i < ARRAY_COUNT(lists); i++)
+        if (strncmp(end, lists[i], strlen(lists[i])) == 0)
+            return true;
+    return n == 0;
+}
+
+/* A line with the size of the mail, the mail, a property list: anything else
+ * behind it would be lost. */
 bool
 mail_file_emlx(int fd, off_t *out_at, off_t *out_n)
 {
     char start[LOOKED_AT_BYTES], digits[DIGITS + 1] = "";
     size_t n = look(fd, start), i = 0;
+    off_t mail;
 
     while (i < n && i < DIGITS && isdigit((unsigned char)start[i])) {
         digits[i] = start[i];
@@ -107,7 +143,10 @@ mail_file_emlx(int fd, off_t *out_at, off_t *out_n)
         i++;
     if (i == n || start[i] != '\n')
         return false;
+    mail = (off_t)strtoll(digits, NULL, 10);
+    if (!ends_as_emlx(fd, (off_t)i + 1 + mail))
+        return false;
     *out_at = (off_t)i + 1;
-    *out_n = (off_t)strtoll(digits, NULL, 10);
+    *out_n = mail;
     return true;
 }

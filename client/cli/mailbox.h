@@ -67,8 +67,8 @@ const char *mail_file_packed(int fd);
 /* The same of one mail: what FD is instead, and what takes the mail out. */
 bool mail_file_is_packed(int fd, const char **out_what, const char **out_tool);
 
-/* Is FD Apple Mail's .emlx? The mail in it begins at *out_at and has *out_n
- * bytes, or says so. */
+/* Is FD Apple Mail's .emlx, with nothing behind the mail but its own? The mail
+ * in it begins at *out_at and has *out_n bytes, or says so. */
 bool mail_file_emlx(int fd, off_t *out_at, off_t *out_n);
 
 /* ---- mbox.c -------------------------------------------------------------- */

@@ -250,6 +250,7 @@ forms_of_other_programs_are_told(void **state)
                 {"!BDN", "readpst"},
                 {"\xd0\xcf\x11\xe0", "msgconvert"},
                 {"2 M1e C5f3b2c1d\n", "doveadm backup"},
+                {"BZh91AY&SY\x01\x02", "bzcat"},
                 {"\1\1\1\1\nA: 1\n", "MMDF"}};
 
     (void)state;
@@ -261,6 +262,45 @@ forms_of_other_programs_are_told(void **state)
         assert_non_null(strstr(s.faults, rows[i].says));
         seen_drop(&s);
     }
+}
+
+static void
+bytes_put(const char *path, const char *bytes, size_t n)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Its sender chooses what its header holds, and where. */
+static void
+a_mail_is_no_archive_whatever_it_begins_with(void **state)
+{
+    static const char *const starts[] = {
+        "BZh: 1\n", "BZh91AY&SY: 1\n", "!BDN: 1\n", "A: 1\n",
+        "From a@example.org Tue Dec  1 12:00:00 2026\nA: 1\n"};
+    char bytes[512];
+    struct seen s = {.count = 0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(starts); i++) {
+        memset(bytes, 'x', sizeof(bytes));
+        memcpy(bytes, starts[i], strlen(starts[i]));
+        memcpy(bytes + 255, "B:ustar", 7);
+        bytes_put("file", bytes, sizeof(bytes));
+        assert_int_equal(visit("file", &s), MAILBOX_DONE);
+        assert_int_equal(s.count, i + 1);
+    }
+    /* An archive of a Maildir has names with colons. */
+    memset(bytes, 0, sizeof(bytes));
+    memcpy(bytes, "cur/1.host:2,S", 14);
+    memcpy(bytes + 257, "ustar", 5);
+    bytes_put("file", bytes, sizeof(bytes));
+    assert_int_equal(visit("file", &s), MAILBOX_FAILED);
+    assert_non_null(strstr(s.faults, "tar -C"));
+    seen_drop(&s);
 }
 
 static void
@@ -342,6 +382,7 @@ main(void)
         TEST(a_subfolder_called_new_makes_no_maildir),
         TEST(what_is_compressed_is_told),
         TEST(forms_of_other_programs_are_told),
+        TEST(a_mail_is_no_archive_whatever_it_begins_with),
         TEST(the_mail_in_an_emlx_is_read),
         TEST(what_cannot_be_read_is_told_and_the_rest_goes_on),
         TEST(a_loop_alone_is_no_failure),
