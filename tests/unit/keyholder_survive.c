@@ -1,5 +1,6 @@
 /* What happens to a token while somebody is asked for its PIN, while the
- * machine sleeps, and right after its key was removed. */
+ * machine sleeps, right after its key was removed, and between two requests of
+ * a session. */
 #include "tests/unit/keyholder_traced.h"
 
 /* ---- a prompt -------------------------------------------------------------
@@ -10,6 +11,19 @@ sign_in_thread(void *arg)
 {
     (void)arg;
     return (void *)(intptr_t)sign_it();
+}
+
+/* Whoever lists looks at the slots: the keyholder knows that it left. */
+static void
+see_it_leave(void)
+{
+    for (size_t n = 1; n != 0;) {
+        AUTO(session) struct session s;
+        struct key_record record;
+
+        n = list_keys(NULL, &record, &s);
+        poll(NULL, 0, n ? 50 : 0);
+    }
 }
 
 /* The token leaves while the person types; PLAN is what is there when the PIN
@@ -27,14 +41,7 @@ sign_over_removal(const char *then)
     pinentry_wait_for(&pinentry.asked);
     trace_anew();
     plan("removed\n");
-    /* Whoever lists looks at the slots: the keyholder knows that it left. */
-    for (size_t n = 1; n != 0;) {
-        AUTO(session) struct session s;
-        struct key_record record;
-
-        n = list_keys(NULL, &record, &s);
-        poll(NULL, 0, n ? 50 : 0);
-    }
+    see_it_leave();
     plan(then);
     pinentry_set(&pinentry.hold, false);
     pthread_join(t, &result);
@@ -184,6 +191,70 @@ a_removal_is_in_the_audit_before_the_token_can_hang(void **state)
     assert_int_equal((intptr_t)result, ERR_OK);
 }
 
+/* ---- a token that a session has used ---------------------------------------
+ */
+
+/* A second token with a key of its own; the keyholder is started again. */
+static void
+add_token(struct buf *ref)
+{
+    assert_int_equal(keyholder_stop(), 0);
+    fixture_run("softhsm2-util --init-token --free --label another "
+                "--so-pin 12345678 --pin 1234\n"
+                "openssl rsa -in deep.key -outform DER -out deep.p8\n"
+                "openssl x509 -in deep.crt -outform DER -out deep.der\n"
+                "t='pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so"
+                " --token-label another --login --pin 1234 --id 78"
+                " --label elsewhere'\n"
+                "$t --write-object deep.p8 --type privkey --usage-decrypt\n"
+                "$t --write-object deep.der --type cert\n");
+    keyholder_start();
+    restart("");
+    learn_ref("elsewhere", ref);
+}
+
+/* Rubbish: a random key is the answer. */
+static enum err
+unwrap_with(struct session *s, const struct buf *ref)
+{
+    static const uint8_t wrapped[256] = {0};
+    struct unwrap_request request = {.key = buf_slice(ref),
+                                     .scheme = SCHEME_RSA_PKCS1,
+                                     .wrapped = slice_of(wrapped, 256),
+                                     .key_bytes = 16};
+    struct unwrap_reply reply;
+
+    return session_call(s, MSG_UNWRAP, &request, &reply);
+}
+
+/* Used in turn; then both are out, and back. */
+static void
+a_token_that_was_used_is_looked_for_when_it_left(void **state)
+{
+    AUTO(session) struct session s;
+    AUTO(buf) struct buf other_ref = {0};
+
+    (void)state;
+    add_token(&other_ref);
+    pinentry_expect("1234", "1234", NULL);
+    session_open(&s, RIGHT_MAIL);
+    session_narrow(&s, VERB_DECRYPT, 8, slice_of(NULL, 0));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(unwrap_with(&s, &rsa_ref), ERR_OK);
+        assert_int_equal(unwrap_with(&s, &other_ref), ERR_OK);
+    }
+    assert_int_equal(pinentry_count(&pinentry.asked), 2);
+    plan("removed\n");
+    see_it_leave();
+    assert_int_equal(unwrap_with(&s, &other_ref), ERR_TOKEN_ABSENT);
+    assert_string_equal(s.problem.detail,
+                        "the one that holds this key is not inserted");
+    plan("");
+    pinentry_expect("1234", NULL, NULL);
+    assert_int_equal(unwrap_with(&s, &other_ref), ERR_OK);
+    assert_int_equal(pinentry_count(&pinentry.asked), 1);
+}
+
 int
 main(void)
 {
@@ -195,6 +266,8 @@ main(void)
         cmocka_unit_test(
             a_suspend_during_a_signature_is_told_and_then_all_is_well),
         cmocka_unit_test(a_removal_is_in_the_audit_before_the_token_can_hang),
+        /* Leaves a second token behind. */
+        cmocka_unit_test(a_token_that_was_used_is_looked_for_when_it_left),
     };
 
     if (access(softhsm, R_OK) != 0)
