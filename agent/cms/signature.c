@@ -31,7 +31,9 @@ static const struct signature_row {
     {OID_ECDSA_SHA3_256, SCHEME_ECDSA, HASH_SHA3_256},
     {OID_ECDSA_SHA3_384, SCHEME_ECDSA, HASH_SHA3_384},
     {OID_ECDSA_SHA3_512, SCHEME_ECDSA, HASH_SHA3_512},
-    /* SHA-512 is inside Ed25519; the digest must be it too (RFC 8419 3). */
+    /* What is inside the scheme. The digest of the content should be the same
+     * (RFC 8419 3.1), but programs write others, which are judged as with any
+     * key. */
     {OID_ED25519, SCHEME_EDDSA, HASH_SHA512},
     {OID_ED448, SCHEME_EDDSA, HASH_SHAKE256},
 };

@@ -130,7 +130,7 @@ fault_of_verdict(const struct check_reply *v)
     case CHAIN_NOT_ASKED:
         break;
     }
-    return "its issuers break their own rules";
+    return "it, or one above it, is malformed or breaks the rules";
 }
 
 /* What stays wrong with one that only the person vouches for. */

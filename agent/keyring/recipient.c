@@ -128,7 +128,7 @@ words_of_chain(enum chain chain)
     case CHAIN_NOT_ASKED:
         break;
     }
-    return "its issuers break their own rules";
+    return "it, or one above it, is malformed or breaks the rules";
 }
 
 /* Once revoked it stays so until a CRL that holds clears it. */

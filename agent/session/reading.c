@@ -189,7 +189,8 @@ read_signed(struct reading *g, struct cms_object *o, const struct where *w)
     /* An attachment that somebody has saved, most likely. */
     return w->depth == 0 && !header_is_message(&g->top.header)
                ? fail(p, ERR_NOT_MAIL,
-                      "it is a signature alone, without what it signs")
+                      "it is a signature alone, without what it signs: give "
+                      "the whole mail that it is attached to")
                : fail(p, ERR_BAD_MESSAGE, "the signed content is missing");
 }
 

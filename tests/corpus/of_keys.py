@@ -71,6 +71,7 @@ def edwards(c):
 
     small, large = Edwards(), Edwards("ED448")
     c.good("ed25519", by(small))
+    c.good("ed25519-sha256", by(small, md="sha256"))
     c.good("ed448", by(large, md="shake_256", said=with_512))
     c.good("ed448-no-length", by(large, md="shake_256"))
     c.good("ed448-sha512", by(large))
