@@ -142,13 +142,14 @@ pad(unsigned char *out, size_t n, const char *text)
     memcpy(out, text, strnlen(text, n));
 }
 
-/* A token's text ends where its blanks begin. */
+/* A token's text ends where its blanks begin; blanks alone name none, though
+ * one may have no label. */
 static bool
 is_named(const char *name, const char *text)
 {
     size_t n = p11_kit_space_strlen((const unsigned char *)text, strlen(text));
 
-    return strlen(name) == n && memcmp(name, text, n) == 0;
+    return n > 0 && strlen(name) == n && memcmp(name, text, n) == 0;
 }
 
 static bool

@@ -204,6 +204,34 @@ a_slow_slot_list_makes_a_refresh_busy_not_stuck(void **state)
     assert_int_equal(token_store_refresh(store, 60000), TOKENS_OK);
 }
 
+static int
+start_store_with_a_nameless_token(void **state)
+{
+    assert_int_equal(raw->C_Initialize(NULL), 0);
+    make_token("");
+    raw->C_Finalize(NULL);
+    return start_store(state);
+}
+
+/* One that was set up without a label goes by its serial number. */
+static void
+blanks_name_no_token(void **state)
+{
+    struct token *all[8], *found = NULL;
+    struct token_info info = {.label = "?"};
+    size_t n = token_store_list(store, all, 8);
+
+    (void)state;
+    for (size_t i = 0; i < n && info.label[0]; i++)
+        token_get_info(all[i], &info);
+    assert_string_equal(info.label, "");
+    assert_true(info.initialized);
+    assert_int_equal(token_store_find(store, " ", &found), TOKENS_ABSENT);
+    assert_int_equal(token_store_find(store, "   ", &found), TOKENS_ABSENT);
+    assert_null(found);
+    assert_int_equal(token_store_find(store, info.serial, &found), TOKENS_OK);
+}
+
 static void
 every_error_has_a_sentence(void **state)
 {
@@ -237,6 +265,8 @@ main(void)
             a_module_that_hangs_in_its_start_hides_no_other, end_store),
         cmocka_unit_test_teardown(one_token_behind_two_modules_is_one,
                                   end_store),
+        cmocka_unit_test_setup_teardown(
+            blanks_name_no_token, start_store_with_a_nameless_token, end_store),
         cmocka_unit_test(every_error_has_a_sentence),
     };
 
