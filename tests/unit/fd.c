@@ -124,6 +124,7 @@ nor_is_what_is_made_to_be_waited_for(void **state)
     struct problem p;
 
     (void)state;
+    assert_true(fd >= 0);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(file_read(path, 100, &out, &p), ERR_INPUT);
