@@ -124,7 +124,7 @@ reading_tells_damage(const struct reading *g, const struct layer *l, enum err e)
 
     if (!is_shape_error(e))
         return false;
-    return g->verb == VERB_OPEN || g->all_hashes ||
+    return g->verb == VERB_OPEN || g->first ||
            (g->verb == VERB_VERIFY && g->layer_count > number + 1);
 }
 

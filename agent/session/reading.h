@@ -111,7 +111,7 @@ struct reading {
     size_t compressions;            /* that were taken off */
     bool more;                      /* a limit was met: not all is told */
     struct stream_passing *passing; /* NULL: the reading is in the spine */
-    bool all_hashes;                /* the second pass */
+    const struct reading *first;    /* by the second pass */
     bool openpgp;                   /* the message is OpenPGP's */
     off_t begins;                   /* in the input; -1: read once only */
 };
@@ -226,8 +226,11 @@ void reading_note_part(struct reading *g, const struct header *h,
                        const struct author *author, const struct where *w);
 void part_drop(struct part *p);
 
-/* reading_again.c: computes what digests of signed layers were not announced.
- * Errors: those of reading_run, ERR_INPUT when the input has changed. */
+/* reading_again.c: the digests that the layer NUMBER of G lacks for its
+ * signers, and SHA-256; none when it lacks none. */
+unsigned reading_lacks(const struct reading *g, size_t number);
+/* Computes what digests of signed layers were not announced. Errors: those of
+ * reading_run, ERR_INPUT when the input has changed. */
 MUST_USE enum err reading_again(struct reading *g);
 
 /* covering.c: the content of a signed layer as it is read. Notes what makes

@@ -3,29 +3,34 @@
  * multipart announced (micalg, RFC 8551 3.5.3.2): computing all digests in
  * every first pass would make each large mail pay for a few wrong ones. What
  * is encrypted is not opened again: inside encryption, and where the input
- * can be read only once, all digests are computed at once.
+ * can be read only once, more digests are computed at once.
  */
 #include "agent/session/reading.h"
 #include "agent/session/try.h"
 
-static bool
-lacks_digest(const struct layer *l)
+unsigned
+reading_lacks(const struct reading *g, size_t number)
 {
+    const struct layer *l = &g->layer[number];
+    unsigned hashes = 0;
+
     /* An opaque one lists its digests inside (RFC 5652 5.1). */
-    if (l->kind != LAYER_SIGNED || !l->digests || l->opaque)
-        return false;
+    if (number >= g->layer_count || l->kind != LAYER_SIGNED || !l->digests ||
+        l->opaque)
+        return 0;
     for (size_t i = 0; i < l->data.signer_count; i++)
         if (l->data.signer[i].hash != HASH_NONE &&
             digests_get(l->digests, l->data.signer[i].hash).n == 0)
-            return true;
-    return false;
+            hashes |= 1U << l->data.signer[i].hash;
+    /* By the latter one sees that it is the same content again. */
+    return hashes ? hashes | 1U << HASH_SHA256 : 0;
 }
 
 static bool
 is_needed(const struct reading *g)
 {
     for (size_t i = 0; i < g->layer_count; i++)
-        if (lacks_digest(&g->layer[i]))
+        if (reading_lacks(g, i))
             return true;
     return false;
 }
@@ -38,7 +43,7 @@ take_digests(struct reading *g, struct reading *again)
         struct layer *l = &g->layer[i], *m = &again->layer[i];
         struct digests *d = l->digests;
 
-        if (!lacks_digest(l))
+        if (!reading_lacks(g, i))
             continue;
         if (i >= again->layer_count || m->kind != LAYER_SIGNED || !m->digests ||
             !slice_equal(digests_get(d, HASH_SHA256),
@@ -81,7 +86,7 @@ reading_again(struct reading *g)
     again->verb = VERB_VERIFY;
     again->input.fd = -1;
     again->begins = g->begins;
-    again->all_hashes = true;
+    again->first = g;
     e = read_again(g, again);
     reading_drop(again);
     free(again);

@@ -9,25 +9,46 @@
 
 #include "agent/session/try.h"
 
-/* The digests that micalg announces; none when it says nothing known. */
+/* Each layer costs what it announces: sixteen that announce all of them would
+ * cost a minute. */
+#define MOST_ANNOUNCED 3
+#define OUTERMOST      2
+
+/* The digests that micalg announces, the first few; none when it says nothing
+ * known. */
 static unsigned
 announced_hashes(const struct content_type *t)
 {
     const char *micalg = content_type_find(t, "micalg");
     unsigned hashes = 0;
+    size_t count = 0;
     char names[128], *rest = names;
 
     snprintf(names, sizeof(names), "%s", micalg ? micalg : "");
-    for (char *one = strsep(&rest, ", "); one; one = strsep(&rest, ", "))
-        if (hash_from_micalg(one) != HASH_NONE)
+    for (char *one = strsep(&rest, ", "); one && count < MOST_ANNOUNCED;
+         one = strsep(&rest, ", "))
+        if (hash_from_micalg(one) != HASH_NONE) {
             hashes |= 1U << hash_from_micalg(one);
+            count++;
+        }
     return hashes;
+}
+
+static size_t
+signatures_around(const struct reading *g, const struct where *w)
+{
+    size_t n = 0;
+
+    for (int s = w->signature; s >= 0; s = g->layer[s].at.signature)
+        n++;
+    return n;
 }
 
 /* SHA-256 beside what is announced, for senders that announce wrongly. Where
  * a second pass can be made (reading_again.c) it is made for the others, too;
  * else their digests are computed in the first, but SHA-3's, which cost more
- * than all the others, only where nothing known is announced. */
+ * than all the others, only where nothing known is announced, and not of
+ * layers deep inside others: each hashes all of the content again. */
 static unsigned
 wanted_hashes(const struct reading *g, const struct content_type *t,
               const struct where *w)
@@ -35,10 +56,13 @@ wanted_hashes(const struct reading *g, const struct content_type *t,
     unsigned announced = announced_hashes(t);
     bool once = g->begins < 0 || w->encryption >= 0;
 
-    if (g->all_hashes || (once && !announced))
+    if (g->first)
+        return reading_lacks(g->first, g->layer_count);
+    if (!once)
+        return announced | 1U << HASH_SHA256;
+    if (!announced && signatures_around(g, w) < OUTERMOST)
         return ALL_HASHES;
-    return announced && !once ? announced | 1U << HASH_SHA256
-                              : announced | USUAL_HASHES;
+    return announced | USUAL_HASHES;
 }
 
 static enum err

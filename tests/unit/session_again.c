@@ -116,6 +116,94 @@ from_a_pipe_sha_3_is_computed_where_it_may_be_wanted(void **state)
     verify_from_pipe(HASH_SHA3_384, " micalg=sha-256;", 0);
 }
 
+/* ---- what is computed: each layer hashes all of the content
+ * ---------------------------------------------------------------------- */
+
+static unsigned
+hashes_of(const struct reading *g, const char *micalg, const struct where *w)
+{
+    AUTO(buf) struct buf text = {0};
+    AUTO(buf) struct buf rest = {0};
+    struct entity e = {.is_entity = true};
+    struct problem p = {0};
+    struct stream_memory s;
+    struct announced a;
+
+    buf_addf(&text,
+             "Content-Type: multipart/signed; boundary=x; "
+             "protocol=\"application/pkcs7-signature\"; micalg=\"%s\"\n\n",
+             micalg);
+    stream_memory_init(&s, buf_slice(&text));
+    assert_int_equal(header_read(&s.s, &e.header, &rest, &p), ERR_OK);
+    announced_read(g, &e, w, &a);
+    header_drop(&e.header);
+    return a.hashes;
+}
+
+#define ONE(hash) (1U << (hash))
+
+static void
+the_first_pass_computes_what_is_announced_and_no_more(void **state)
+{
+    static struct reading g;
+    struct where w = {.signature = -1, .encryption = -1};
+    const unsigned usual = ONE(HASH_SHA256);
+
+    (void)state;
+    g.begins = 0;
+    assert_int_equal(hashes_of(&g, "", &w), usual);
+    assert_int_equal(hashes_of(&g, "unknown", &w), usual);
+    assert_int_equal(hashes_of(&g, "sha-512", &w), usual | ONE(HASH_SHA512));
+    assert_int_equal(
+        hashes_of(&g, "sha3-256,sha3-384,sha3-512,sha-512,sha-1,md5", &w),
+        usual | ONE(HASH_SHA3_256) | ONE(HASH_SHA3_384) | ONE(HASH_SHA3_512));
+}
+
+static void
+read_once_only_outer_layers_have_all_digests(void **state)
+{
+    static struct reading g;
+    struct where w = {.signature = -1, .encryption = -1};
+
+    (void)state;
+    g.begins = -1;
+    for (int i = 0; i < 4; i++) {
+        g.layer[i].at.signature = i - 1;
+        w.signature = i - 1;
+        assert_int_equal(hashes_of(&g, "", &w),
+                         i < 2 ? ALL_HASHES : USUAL_HASHES);
+        assert_int_equal(hashes_of(&g, "sha3-384", &w),
+                         USUAL_HASHES | ONE(HASH_SHA3_384));
+    }
+}
+
+static void
+the_second_pass_computes_what_was_missing(void **state)
+{
+    static struct reading first, again;
+    struct where w = {.signature = -1, .encryption = -1};
+
+    (void)state;
+    first.layer_count = 2;
+    for (size_t i = 0; i < 2; i++) {
+        first.layer[i].kind = LAYER_SIGNED;
+        first.layer[i].digests = digests_new(ONE(HASH_SHA256));
+        first.layer[i].data.signer_count = 2;
+        first.layer[i].data.signer[0].hash = HASH_SHA256;
+        first.layer[i].data.signer[1].hash = HASH_NONE;
+    }
+    first.layer[1].data.signer[1].hash = HASH_SHA3_384;
+    again.first = &first;
+    assert_int_equal(hashes_of(&again, "sha-512", &w), 0);
+    again.layer_count = 1;
+    assert_int_equal(hashes_of(&again, "sha-512", &w),
+                     ONE(HASH_SHA256) | ONE(HASH_SHA3_384));
+    again.layer_count = 2;
+    assert_int_equal(hashes_of(&again, "sha-512", &w), 0);
+    for (size_t i = 0; i < 2; i++)
+        digests_drop(&first.layer[i].digests);
+}
+
 /* Inside encryption, which is not taken off twice; and in a part. */
 static void
 it_is_the_same_inside_layers_and_parts(void **state)
@@ -202,6 +290,9 @@ main(void)
             whatever_is_announced_a_valid_signature_is_judged_right),
         cmocka_unit_test(it_is_the_same_from_a_pipe),
         cmocka_unit_test(from_a_pipe_sha_3_is_computed_where_it_may_be_wanted),
+        cmocka_unit_test(the_first_pass_computes_what_is_announced_and_no_more),
+        cmocka_unit_test(read_once_only_outer_layers_have_all_digests),
+        cmocka_unit_test(the_second_pass_computes_what_was_missing),
         cmocka_unit_test(it_is_the_same_inside_layers_and_parts),
         cmocka_unit_test(
             a_broken_outer_layer_is_never_good_and_the_inner_is_told),
