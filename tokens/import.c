@@ -394,8 +394,9 @@ token_import_work(struct token_import *import)
 enum tokens_err
 token_import_seal(struct token_import *import)
 {
-    /* Whoever asked was told that it came to nothing. */
-    return hold_is_in_time(&import->hold) ? TOKENS_OK : TOKENS_HUNG;
+    /* False: whoever asked was told that it came to nothing. */
+    import->sealed = import->sealed || hold_seal(&import->hold);
+    return import->sealed ? TOKENS_OK : TOKENS_HUNG;
 }
 
 enum tokens_err
@@ -405,6 +406,7 @@ token_import_commit(struct token_import *import)
 
     if (e)
         return e;
+    hold_work(&import->hold, import->hold.token->store->operation_ms);
     import->committed = true;
     import->created_count = 0;
     return TOKENS_OK;
@@ -420,7 +422,12 @@ token_import_rollback(struct token_import *import)
 
     if (import->committed || import->created_count == 0)
         return TOKENS_OK;
-    token_import_work(import);
+    /* It comes to nothing, which whoever asked may be told. */
+    if (import->sealed)
+        hold_unseal(h, h->token->store->long_ms);
+    else
+        token_import_work(import);
+    import->sealed = import->rests = false;
     for (size_t i = import->created_count; i-- > 0;)
         (void)CALL(h, C_DestroyObject, h->session, import->created[i]);
     enum tokens_err e = objects_find(h, NULL, 0, &left);

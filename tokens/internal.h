@@ -270,8 +270,12 @@ bool hold_is_overdue(struct hold *h);
  * its time, with which it goes on. */
 uint64_t hold_rest(struct hold *h);
 void hold_work(struct hold *h, uint64_t left_ms);
-/* Nobody was, and nobody is from now on. */
-bool hold_is_in_time(struct hold *h);
+/* Nobody was, and nobody is from now on; others do not wait for H longer than
+ * for any operation. */
+bool hold_seal(struct hold *h);
+/* Whoever waits for H can be told again, after MS; in the thread that took
+ * it. */
+void hold_unseal(struct hold *h, unsigned ms);
 
 /* Starts the thread that looks for turns that are overdue. */
 bool watch_start(struct token_store *store);

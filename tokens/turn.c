@@ -268,14 +268,30 @@ hold_work(struct hold *h, uint64_t left_ms)
 }
 
 bool
-hold_is_in_time(struct hold *h)
+hold_seal(struct hold *h)
 {
     pthread_mutex_lock(&h->token->mutex);
     bool overdue = h->watch.overdue;
-    if (!overdue)
-        h->watch.end_ms = UINT64_MAX;
+    if (!overdue) {
+        h->watch.request = NULL;
+        h->watch.end_ms = monotonic_ms() + h->token->store->operation_ms;
+    }
     pthread_mutex_unlock(&h->token->mutex);
     return !overdue;
+}
+
+void
+hold_unseal(struct hold *h, unsigned ms)
+{
+    struct token *t = h->token;
+
+    pthread_mutex_lock(&t->mutex);
+    h->watch.request = request;
+    if (h->watch.overdue)
+        t->overdue--;
+    h->watch.overdue = false;
+    h->watch.end_ms = monotonic_ms() + ms;
+    pthread_mutex_unlock(&t->mutex);
 }
 
 bool

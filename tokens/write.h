@@ -170,8 +170,9 @@ enum tokens_err token_import_prove(struct token_import *import);
 void token_import_rest(struct token_import *import);
 void token_import_work(struct token_import *import);
 
-/* From now on the import is not told to hang: a commit that follows succeeds.
- * TOKENS_HUNG: that was told already, so what was created has to go. */
+/* From now on whoever asked for the import is not told that it hangs, though
+ * others are: a commit that follows succeeds. TOKENS_HUNG: that was told
+ * already, so what was created has to go. */
 enum tokens_err token_import_seal(struct token_import *import);
 
 /* Keeps what was created. The import may only be dropped after it. TOKENS_HUNG

@@ -58,6 +58,7 @@ struct token_import {
     struct hold hold;
     const struct token_journal *journal; /* NULL: none */
     bool committed;
+    bool sealed;
     bool rests;
     uint64_t left_ms; /* of its time, where it rests */
     CK_OBJECT_HANDLE created[LIMIT_IMPORT_OBJECTS];

@@ -343,11 +343,9 @@ write_all(struct importing *w, struct problem *p)
         e = journal_close(w->journal, &first);
     if (e != ERR_OK)
         return writing_undo(w->transaction, w->targets, w->journal, &first, p);
-    for (size_t i = 0; i < w->targets; i++) {
+    for (size_t i = 0; i < w->targets; i++)
         if (token_import_commit(w->transaction[i]) != TOKENS_OK)
             bug("a commit that fails");
-        token_import_drop(&w->transaction[i]);
-    }
     return ERR_OK;
 }
 
@@ -456,6 +454,9 @@ p12_import(struct client *c, const struct import_request *request,
         client_audit(c, "import", w.target[0].token, slice_of(NULL, 0), e);
         return e;
     }
+    /* The token may hang in the end of its session: the audit knows by now. */
+    for (size_t t = 0; t < w.targets; t++)
+        token_import_drop(&w.transaction[t]);
     for (size_t t = 0; t < w.targets; t++)
         remembered_refresh(&c->keyholder->remembered, w.target[t].token);
     report(&w, out, room);

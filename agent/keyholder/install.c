@@ -85,6 +85,18 @@ add_one(struct installing *w, size_t i)
                                         &w->already[i]);
 }
 
+static void
+audit_stored(struct installing *w)
+{
+    for (size_t i = 0; i < w->certificates->n; i++) {
+        const struct token_match *m = &w->match[i];
+
+        if (m->id_len > 0)
+            client_audit(w->client, "install", w->token,
+                         slice_of(m->id, m->id_len), ERR_OK);
+    }
+}
+
 static enum err
 store_noted(struct installing *w, struct journal *journal, struct problem *p)
 {
@@ -103,6 +115,8 @@ store_noted(struct installing *w, struct journal *journal, struct problem *p)
         (void)token_certificate_problem(t, w->token, &first);
     if (first.code != ERR_OK)
         return writing_undo(&w->transaction, 1, journal, &first, p);
+    /* The token may hang in the end of its session. */
+    audit_stored(w);
     token_import_drop(&w->transaction);
     return ERR_OK;
 }
@@ -135,7 +149,6 @@ report(struct installing *w)
             w->chain += !w->already[i];
             continue;
         }
-        client_audit(w->client, "install", w->token, record.id, ERR_OK);
         if (w->installed == LIMIT_INSTALLED)
             continue;
         if (w->records->len + record.certificate.n > LIMIT_REPORT_BYTES)

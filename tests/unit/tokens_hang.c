@@ -134,8 +134,8 @@ what_is_late_is_not_imported(void **state)
     assert_int_equal(token_import_commit(i), TOKENS_HUNG);
     token_import_drop(&i);
     assert_int_equal(sign_on(token, &late_key), TOKENS_NO_KEY);
-    /* What waits for another token is not late, nor is what is as good as
-     * done. */
+    /* What waits for another token is not late; what is as good as done may
+     * be, of which only others are told. */
     assert_int_equal(token_import_begin(token, &i), TOKENS_OK);
     token_import_rest(i);
     clock_skip(3 * MINUTE_MS);
@@ -144,11 +144,97 @@ what_is_late_is_not_imported(void **state)
                      TOKENS_OK);
     assert_int_equal(token_import_seal(i), TOKENS_OK);
     clock_skip(3 * MINUTE_MS);
-    assert_false(token_get_hang(token, &hang));
+    WAIT_UNTIL(token_get_hang(token, &hang));
     assert_int_equal(token_import_commit(i), TOKENS_OK);
     token_import_drop(&i);
     assert_int_equal(sign_on(token, &late_key), TOKENS_OK);
     soft_drop(&late_key);
+}
+
+static struct soft_key made;
+
+static enum tokens_err
+import_made(struct token *t)
+{
+    struct token_import *i = NULL;
+    bool already = false;
+    enum tokens_err e = token_import_begin(t, &i);
+
+    if (e == TOKENS_OK)
+        e = token_import_add_key(i, &made.parts, &already);
+    if (e == TOKENS_OK)
+        e = token_import_seal(i);
+    if (e == TOKENS_OK)
+        e = token_import_commit(i);
+    token_import_drop(&i);
+    return e;
+}
+
+/* The journal could not be closed. */
+static enum tokens_err
+take_back_made(struct token *t)
+{
+    struct token_import *i = NULL;
+    bool already = false;
+    enum tokens_err e = token_import_begin(t, &i);
+
+    if (e == TOKENS_OK)
+        e = token_import_add_key(i, &made.parts, &already);
+    if (e == TOKENS_OK)
+        e = token_import_seal(i);
+    if (e == TOKENS_OK)
+        e = token_import_rollback(i);
+    token_import_drop(&i);
+    return e;
+}
+
+/* It is done, so that whoever asked is not told otherwise; the others are. */
+static void
+an_import_that_hangs_in_its_end_holds_up_nobody_else(void **state)
+{
+    struct token_hang hang;
+    struct late l;
+
+    (void)state;
+    soft_ec(&made);
+    faults("C_CloseSession @ 1\n");
+    late_start(&l, token, import_made);
+    hang_is_late();
+    WAIT_UNTIL(token_get_hang(token, &hang));
+    assert_string_equal(hang.call, "C_CloseSession");
+    assert_int_equal(sign_on(token, &key), TOKENS_HUNG);
+    assert_int_equal(times_told(), 0);
+    faults("");
+    pthread_join(l.thread, NULL);
+    assert_int_equal(l.result, TOKENS_OK);
+    assert_int_equal(sign_on(token, &made), TOKENS_OK);
+    soft_drop(&made);
+}
+
+static void
+what_is_taken_back_after_all_is_told_when_it_hangs(void **state)
+{
+    struct late l;
+
+    (void)state;
+    soft_ec(&made);
+    token_store_drop(&store);
+    assert_int_equal(
+        open_store_with((struct token_config){
+            .hung = hung, .long_ms = MINUTE_MS, .operation_ms = MINUTE_MS}),
+        TOKENS_OK);
+    assert_int_equal(token_store_find(store, "one", &token), TOKENS_OK);
+    assert_int_equal(log_in(token), TOKENS_OK);
+    faults("C_DestroyObject @ 1\n");
+    late_start(&l, token, take_back_made);
+    hang_is_late();
+    WAIT_UNTIL(times_told() == 1);
+    assert_string_equal(told_call, "C_DestroyObject");
+    assert_ptr_equal(told_request, &l);
+    faults("");
+    pthread_join(l.thread, NULL);
+    assert_int_equal(sign_on(token, &made), TOKENS_NO_KEY);
+    soft_drop(&made);
 }
 
 static enum tokens_err
@@ -215,6 +301,8 @@ main(void)
         WITH_STORE(a_call_that_hangs_is_told_in_time_and_the_token_resumes),
         WITH_STORE(a_list_waits_only_so_long_and_shows_what_was_read_before),
         WITH_STORE(what_is_late_is_not_imported),
+        WITH_STORE(an_import_that_hangs_in_its_end_holds_up_nobody_else),
+        WITH_STORE(what_is_taken_back_after_all_is_told_when_it_hangs),
         WITH_STORE(a_module_that_hangs_is_named_and_not_waited_for),
         WITH_STORE(a_module_in_use_is_not_started_anew_under_whoever_uses_it),
     };
