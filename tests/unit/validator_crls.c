@@ -395,6 +395,10 @@ revoked_is_told_whichever_root_of_a_name_is_tried_first(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct made m =
             person((struct cert_spec){.email = ALICE, .issuer = &roots[i]});
+        struct made sub = make_cert(&(struct cert_spec){
+            .name = "Sub", .key = "p256d", .ca = true, .issuer = &roots[i]});
+        struct made below =
+            person((struct cert_spec){.email = ALICE, .issuer = &sub});
 
         store_crls((struct crl_spec){.issuer = &roots[i]});
         judge((struct message_spec){.signer = &m});
@@ -404,6 +408,10 @@ revoked_is_told_whichever_root_of_a_name_is_tried_first(void **state)
         judge((struct message_spec){.signer = &m});
         assert_int_equal(r.chain, CHAIN_REVOKED);
         assert_true(says("revoked"));
+        store_crls((struct crl_spec){
+            .issuer = &roots[i], .revoked = &sub, .when = -5 * DAY});
+        judge((struct message_spec){.signer = &below, .others = {&sub}});
+        assert_int_equal(r.chain, CHAIN_REVOKED);
     }
     (void)unlink(path);
     remove_crls();
