@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "agent/validator/drop.h"
+#include "agent/validator/permitted.h"
 
 static struct slice
 text_of(const ASN1_IA5STRING *s)
@@ -42,11 +43,19 @@ is_domain(struct slice host)
     return last < host.p + host.n && !isdigit(*last);
 }
 
-/* libcrypto takes what is behind the first ":" and "//" up to the next ":", or
- * where there is none up to "/", for the host, and refuses itself where no
- * "//" is there. */
-bool
-uri_is_comparable(struct slice uri)
+/* Is what stands behind a host the rest of a URI? */
+static bool
+ends_host(struct slice rest)
+{
+    if (rest.n > 0 && rest.p[0] == ':') {
+        rest = behind(rest, 1);
+        rest = behind(rest, run_of(rest, "0123456789"));
+    }
+    return rest.n == 0 || run_of(rest, "/?#") > 0;
+}
+
+enum uri
+uri_read(struct slice uri, struct slice *out_host)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
@@ -54,35 +63,33 @@ uri_is_comparable(struct slice uri)
     struct slice host, rest;
 
     if (!colon)
-        return true;
+        return URI_COMPARABLE;
     rest = behind(uri, (size_t)(colon - uri.p) + 1);
     if (rest.n < 2 || memcmp(rest.p, "//", 2) != 0)
-        return true;
+        return URI_COMPARABLE;
     rest = behind(rest, 2);
     host = slice_of(rest.p, run_of(rest, letters));
     rest = behind(rest, host.n);
-    if (!is_domain(host))
-        return false;
-    if (rest.n == 0 || rest.p[0] == '/')
-        return !memchr(rest.p, ':', rest.n);
-    if (rest.p[0] != ':')
-        return false;
-    rest = behind(rest, 1);
-    rest = behind(rest, run_of(rest, "0123456789"));
-    return rest.n == 0 || strchr("/?#", rest.p[0]);
+    if (!is_domain(host) || !ends_host(rest))
+        return URI_UNREADABLE;
+    if (rest.n == 0 || rest.p[0] == ':' ||
+        (rest.p[0] == '/' && !memchr(rest.p, ':', rest.n)))
+        return URI_COMPARABLE;
+    *out_host = host;
+    return URI_MISREAD;
 }
 
-static bool
-is_comparable(const GENERAL_NAME *name)
+static enum uri
+name_read(const GENERAL_NAME *name)
 {
     struct slice s;
 
     if (name->type == GEN_URI)
-        return uri_is_comparable(text_of(name->d.uniformResourceIdentifier));
+        return uri_read(text_of(name->d.uniformResourceIdentifier), &s);
     if (name->type != GEN_DNS)
-        return true;
+        return URI_COMPARABLE;
     s = text_of(name->d.dNSName);
-    return s.n == 0 || s.p[s.n - 1] != '.';
+    return s.n > 0 && s.p[s.n - 1] == '.' ? URI_UNREADABLE : URI_COMPARABLE;
 }
 
 /* The kinds of names that LIST is about, as bits. */
@@ -107,20 +114,34 @@ limits_of(X509 *issuer)
              : 0;
 }
 
-static bool
-has_incomparable(X509 *x, unsigned kinds)
+/* The worst of X's names of these kinds. */
+static enum uri
+names_read(X509 *x, unsigned kinds)
 {
     GENERAL_NAMES *names =
         X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-    bool found = false;
+    enum uri worst = URI_COMPARABLE;
 
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        enum uri one =
+            kinds & 1U << name->type ? name_read(name) : URI_COMPARABLE;
 
-        found |= (kinds & 1U << name->type) && !is_comparable(name);
+        worst = one > worst ? one : worst;
     }
     GENERAL_NAMES_free(names);
-    return found;
+    return worst;
+}
+
+/* Of an issuer nobody needs the finer look. */
+static bool
+has_incomparable(STACK_OF(X509) * path, int at, unsigned kinds)
+{
+    enum uri worst = names_read(sk_X509_value(path, at), kinds);
+
+    return worst == URI_UNREADABLE ||
+           (worst == URI_MISREAD &&
+            (at > 0 || !path_permits_names(path, sk_X509_value(path, 0))));
 }
 
 bool
@@ -130,7 +151,7 @@ path_has_incomparable(STACK_OF(X509) * path)
     bool found = false;
 
     for (int i = sk_X509_num(path) - 1; i >= 0 && !found; i--) {
-        found = kinds != 0 && has_incomparable(sk_X509_value(path, i), kinds);
+        found = kinds != 0 && has_incomparable(path, i, kinds);
         kinds |=
             limits_of(sk_X509_value(path, i)) & (1U << GEN_URI | 1U << GEN_DNS);
     }

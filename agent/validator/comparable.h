@@ -16,7 +16,15 @@
  * is not kept. */
 bool path_has_incomparable(STACK_OF(X509) * path);
 
-/* Does a URI name its host so that libcrypto finds it? */
-bool uri_is_comparable(struct slice uri);
+/* libcrypto takes what is behind the first ":" and "//" up to the next ":", or
+ * where there is none up to "/", for the host, and refuses itself where no
+ * "//" is there. */
+enum uri {
+    URI_COMPARABLE, /* with its host as libcrypto takes it, or refuses it */
+    URI_MISREAD,    /* libcrypto takes the host for longer than it is */
+    URI_UNREADABLE  /* what stands there for a host is none */
+};
+/* The host, borrowed, where it is misread; else *out_host is untouched. */
+enum uri uri_read(struct slice uri, struct slice *out_host);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "agent/address/same.h"
 #include "agent/validator/address.h"
+#include "agent/validator/comparable.h"
 #include "agent/validator/drop.h"
 #include "agent/validator/excluded.h"
 
@@ -14,10 +15,29 @@ names_drop(GENERAL_NAMES **n)
     *n = NULL;
 }
 
-/* LEAF as it would be without its SmtpUTF8Mailboxes; nobody asks for its
- * signature. */
+/* Leaves the host of a URI alone that libcrypto would take for longer. */
+static void
+host_cut_out(GENERAL_NAME *name)
+{
+    AUTO(buf) struct buf uri = {0};
+    ASN1_IA5STRING *s = name->d.uniformResourceIdentifier;
+    struct slice host;
+
+    if (uri_read(
+            slice_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)),
+            &host) != URI_MISREAD)
+        return;
+    buf_add_text(&uri, "x://");
+    buf_add(&uri, host.p, host.n);
+    buf_add_text(&uri, "/");
+    if (ASN1_STRING_set(s, uri.data, (int)uri.len) != 1)
+        abort();
+}
+
+/* LEAF as it would be without its SmtpUTF8Mailboxes, and with URIs as
+ * libcrypto reads them; nobody asks for its signature. */
 static X509 *
-without_mailboxes(X509 *leaf)
+readable(X509 *leaf)
 {
     AUTO(names)
     GENERAL_NAMES *names =
@@ -28,9 +48,14 @@ without_mailboxes(X509 *leaf)
     if (at < 0)
         return NULL;
     X509_EXTENSION_free(X509_delete_ext(copy, at));
-    for (int i = sk_GENERAL_NAME_num(names) - 1; i >= 0; i--)
-        if (is_utf8_mailbox(sk_GENERAL_NAME_value(names, i)))
+    for (int i = sk_GENERAL_NAME_num(names) - 1; i >= 0; i--) {
+        GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+        if (name->type == GEN_URI)
+            host_cut_out(name);
+        else if (is_utf8_mailbox(name))
             GENERAL_NAME_free(sk_GENERAL_NAME_delete(names, i));
+    }
     if (sk_GENERAL_NAME_num(names) > 0 &&
         X509_add1_ext_i2d(copy, NID_subject_alt_name, names, 0,
                           X509V3_ADD_APPEND) != 1)
@@ -106,7 +131,7 @@ issuer_permits(X509 *issuer, X509 *leaf, X509 *others)
 bool
 path_permits_names(STACK_OF(X509) * path, X509 *leaf)
 {
-    AUTO(x509) X509 *others = without_mailboxes(leaf);
+    AUTO(x509) X509 *others = readable(leaf);
     bool permitted = others != NULL;
 
     for (int i = 1; permitted && i < sk_X509_num(path); i++)
