@@ -1,6 +1,9 @@
 /* Modules that come back from being loaded too late, or not at all: how their
  * trials end, and what becomes of them then. */
 #include "tests/unit/tokens_loading.h"
+#include "tokens/notes.h"
+
+#define MOST 64 /* modules in a store */
 
 static void
 note_and_end(int number)
@@ -232,6 +235,27 @@ a_file_that_is_late_is_late_once(void **state)
     assert_string_equal(info.why, "the module stuck has the same file");
 }
 
+/* p11-kit's modules, and p11-kit itself, count as the others do. */
+static void
+those_that_are_left_out_count_towards_the_limit(void **state)
+{
+    struct token_module modules[MOST - 1];
+    struct token_config c = {
+        .modules = modules, .module_count = MOST - 1, .use_system = true};
+    struct notes *all = notes_open(notes);
+    struct token_module_info info;
+
+    (void)state;
+    for (size_t i = 0; i < MOST - 1; i++)
+        modules[i] = (struct token_module){.name = "none", .path = "/none.so"};
+    note_hang(note_find(all, "stuck"), "dlopen", 0);
+    note_hang(note_find(all, "(p11-kit)"), "dlopen", 0);
+    assert_int_equal(open_noted(c), TOKENS_OK);
+    info_of("stuck", &info);
+    assert_int_equal(info.state, TOKEN_MODULE_SKIPPED);
+    assert_false(token_store_module_info(store, MOST, &info));
+}
+
 int
 main(void)
 {
@@ -255,6 +279,8 @@ main(void)
                                         start, end),
         cmocka_unit_test_setup_teardown(a_file_that_is_late_is_late_once, start,
                                         end),
+        cmocka_unit_test_setup_teardown(
+            those_that_are_left_out_count_towards_the_limit, start, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

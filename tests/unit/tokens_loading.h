@@ -87,7 +87,7 @@ open_noted(struct token_config c)
 
     c.notes = notes;
     c.folder = run;
-    c.use_system = c.module_count == 0;
+    c.use_system = c.use_system || c.module_count == 0;
     c.system_folders = folders;
     c.load_ms = c.load_ms ? c.load_ms : load_ms;
     c.start_timeout_ms = 60000;
