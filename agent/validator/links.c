@@ -12,16 +12,16 @@
 /* Both are held, so that no other certificate can come to the same place. */
 static struct link {
     X509 *subject, *issuer;
-} kept[LIMIT_KEPT_LINKS];
-static size_t next_kept;
+} links[LIMIT_KEPT_LINKS];
+static size_t next_link;
 
 static X509_STORE_CTX_verify_fn libcryptos_own;
 
 static bool
 is_kept(const X509 *subject, const X509 *issuer)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(kept); i++)
-        if (kept[i].subject == subject && kept[i].issuer == issuer)
+    for (size_t i = 0; i < ARRAY_COUNT(links); i++)
+        if (links[i].subject == subject && links[i].issuer == issuer)
             return true;
     return false;
 }
@@ -29,7 +29,7 @@ is_kept(const X509 *subject, const X509 *issuer)
 static void
 keep(X509 *subject, X509 *issuer)
 {
-    struct link *l = &kept[next_kept++ % ARRAY_COUNT(kept)];
+    struct link *l = &links[next_link++ % ARRAY_COUNT(links)];
 
     X509_free(l->subject);
     X509_free(l->issuer);
@@ -94,10 +94,10 @@ verify(X509_STORE_CTX *ctx)
 void
 links_drop(void)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(kept); i++) {
-        X509_free(kept[i].subject);
-        X509_free(kept[i].issuer);
-        kept[i] = (struct link){NULL, NULL};
+    for (size_t i = 0; i < ARRAY_COUNT(links); i++) {
+        X509_free(links[i].subject);
+        X509_free(links[i].issuer);
+        links[i] = (struct link){NULL, NULL};
     }
 }
 

@@ -70,14 +70,14 @@ verifier_new(EVP_PKEY *key, const struct signature_algorithm *a)
 static struct verifier {
     EVP_PKEY_CTX *ctx;
     enum hash hash;
-} kept[KEPT_VERIFIERS];
-static size_t next_kept;
+} verifiers[KEPT_VERIFIERS];
+static size_t next_verifier;
 
 static EVP_PKEY_CTX *
 verifier_find(const EVP_PKEY *key, const struct signature_algorithm *a)
 {
     for (size_t i = 0; i < KEPT_VERIFIERS; i++) {
-        const struct verifier *v = &kept[i];
+        const struct verifier *v = &verifiers[i];
 
         if (v->ctx && EVP_PKEY_CTX_get0_pkey(v->ctx) == key &&
             v->hash == a->hash)
@@ -90,7 +90,7 @@ verifier_find(const EVP_PKEY *key, const struct signature_algorithm *a)
 static EVP_PKEY_CTX *
 verifier_keep(EVP_PKEY_CTX *ctx, const struct signature_algorithm *a)
 {
-    struct verifier *v = &kept[next_kept++ % KEPT_VERIFIERS];
+    struct verifier *v = &verifiers[next_verifier++ % KEPT_VERIFIERS];
 
     pkey_ctx_drop(&v->ctx);
     *v = (struct verifier){ctx, a->hash};
@@ -100,14 +100,14 @@ verifier_keep(EVP_PKEY_CTX *ctx, const struct signature_algorithm *a)
 void
 signature_make_room(void)
 {
-    pkey_ctx_drop(&kept[next_kept % KEPT_VERIFIERS].ctx);
+    pkey_ctx_drop(&verifiers[next_verifier % KEPT_VERIFIERS].ctx);
 }
 
 void
 signature_drop(void)
 {
     for (size_t i = 0; i < KEPT_VERIFIERS; i++)
-        pkey_ctx_drop(&kept[i].ctx);
+        pkey_ctx_drop(&verifiers[i].ctx);
 }
 
 /* One for PSS is not kept: it has more that would have to be the same. Beside
