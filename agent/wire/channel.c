@@ -151,9 +151,11 @@ packet_receive(int fd, struct frame *frame, struct packet_header *out)
     frame->bytes.len = 0;
     iov.iov_len = LIMIT_FRAME_BYTES + PACKET_HEADER_BYTES;
     iov.iov_base = buf_room(&frame->bytes, iov.iov_len);
+    /* Whoever left without reading all is told of once, before what it said
+     * itself, which is still there. */
     do
         got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
     if (got <= 0)
         return (int)got;
     buf_written(&frame->bytes, (size_t)got);

@@ -264,6 +264,22 @@ the_end_of_a_channel_is_seen(void **state)
     assert_int_equal(receive(&e), RECEIVED_EOF);
 }
 
+/* The kernel tells first that it had not read all (ECONNRESET). */
+static void
+what_was_said_before_leaving_is_heard(void **state)
+{
+    struct packet_header h = {.message = MSG_VERIFY, .kind = PACKET_REPLY};
+    AUTO(ends) struct ends e = {.client = -1, .served = {.fd = -1}};
+
+    (void)state;
+    prepare(&e, MSG_VERIFY);
+    assert_true(packet_send(e.served.fd, h, slice_text("unread"), NULL, 0));
+    send_plain(&e, MSG_VERIFY, NULL, 0);
+    fd_drop(&e.client);
+    assert_int_equal(receive(&e), RECEIVED_REQUEST);
+    assert_int_equal(receive(&e), RECEIVED_EOF);
+}
+
 int
 main(void)
 {
@@ -281,6 +297,7 @@ main(void)
         cmocka_unit_test(every_message_that_is_malformed_is_refused),
         cmocka_unit_test(what_is_no_request_breaks_the_channel),
         cmocka_unit_test(the_end_of_a_channel_is_seen),
+        cmocka_unit_test(what_was_said_before_leaving_is_heard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
