@@ -18,26 +18,28 @@ curve_nid(const uint8_t *der, size_t len)
     return nid;
 }
 
-unsigned
-curve_bits(const uint8_t *der, size_t len)
+/* 0: it is no curve that is known. */
+static unsigned
+curve_number(const uint8_t *der, size_t len, int (*of)(const EC_GROUP *))
 {
     int nid = curve_nid(der, len);
     EC_GROUP *g = nid ? EC_GROUP_new_by_curve_name(nid) : NULL;
-    int bits = g ? EC_GROUP_get_degree(g) : 0;
+    int number = g ? of(g) : 0;
 
     EC_GROUP_free(g);
-    return (unsigned)bits;
+    return (unsigned)number;
+}
+
+unsigned
+curve_bits(const uint8_t *der, size_t len)
+{
+    return curve_number(der, len, EC_GROUP_get_degree);
 }
 
 unsigned
 curve_order_bits(const uint8_t *der, size_t len)
 {
-    int nid = curve_nid(der, len);
-    EC_GROUP *g = nid ? EC_GROUP_new_by_curve_name(nid) : NULL;
-    int bits = g ? EC_GROUP_order_bits(g) : 0;
-
-    EC_GROUP_free(g);
-    return (unsigned)bits;
+    return curve_number(der, len, EC_GROUP_order_bits);
 }
 
 static EVP_PKEY *
